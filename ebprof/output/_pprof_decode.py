@@ -1,0 +1,147 @@
+"""pprof bytes -> Profile, for files of any writer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from ebprof.errors import BadFileError
+from ebprof.model import Frame, Location, Mapping, Profile, Sample
+from ebprof.output._profile_proto import ProfileMessage
+
+MAX_SAMPLES = 4_000_000
+_SAMPLES = ("samples", "count")
+
+
+def decode(data: bytes) -> Profile:
+    """The profile that a serialized profile.proto message holds; raises BadFileError."""
+    message = ProfileMessage()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise BadFileError(f"not a pprof profile: {error}") from None
+    if not message.sample_type or not message.string_table:
+        raise BadFileError("not a pprof profile: it has no sample type")
+    if len(message.sample) > MAX_SAMPLES:
+        raise BadFileError(f"profile has more than {MAX_SAMPLES:,} samples")
+    return _Decoder(message).profile()
+
+
+class _Decoder:
+    """A message and what its numbers stand for."""
+
+    def __init__(self, message: Any) -> None:
+        self._message = message
+        self._strings: list[str] = [
+            text.decode("utf-8", "replace") for text in message.string_table
+        ]
+        self._mappings = {one.id: self._mapping(one) for one in message.mapping}
+        self._functions = {one.id: self._function(one) for one in message.function}
+        self._locations = {one.id: self._location(one) for one in message.location}
+        self._comm = self._mappings[message.mapping[0].id].name if message.mapping else ""
+
+    def profile(self) -> Profile:
+        message = self._message
+        column = self._column()
+        samples = [self._sample(one, column) for one in message.sample]
+        event, unit = self._event(column)
+        return Profile(
+            tuple(sample for sample in samples if sample.count),
+            event,
+            unit,
+            max(0, message.period),
+            max(0, message.time_nanos),
+            max(0, message.duration_nanos),
+            tuple(map(self._string, message.comment)),
+        )
+
+    def _column(self) -> int:
+        """Which of a sample's values counts samples; the last, when none does."""
+        types = [(self._string(one.type), self._string(one.unit)) for one in self._types()]
+        for column, (name, unit) in enumerate(types):
+            if (name, unit) == _SAMPLES or (name.endswith("_sample") and unit == "count"):
+                return column
+        return len(types) - 1
+
+    def _types(self) -> Any:
+        return self._message.sample_type
+
+    def _event(self, column: int) -> tuple[str, str]:
+        """Event and unit, from the period's type or else that of the values."""
+        kind = self._message.period_type
+        if not kind.type:
+            kind = self._types()[column]
+        return self._string(kind.type), self._string(kind.unit)
+
+    def _sample(self, message: Any, column: int) -> Sample:
+        if len(message.value) <= column:
+            raise BadFileError("corrupt pprof profile: a sample lacks a value")
+        count = message.value[column]
+        if count < 0:
+            raise BadFileError(
+                f"profile has a sample of count {count}", "differences of profiles cannot be shown"
+            )
+        try:
+            locations = tuple([self._locations[number] for number in message.location_id])
+        except KeyError as error:
+            raise _dangling("location", error) from None
+        numbers, texts = self._labels(message)
+        comm = texts.get("comm", "" if "pid" in numbers else self._comm)
+        pid = numbers.get("pid", 0)
+        return Sample(pid, numbers.get("tid", pid), comm, locations, texts.get("stop", ""), count)
+
+    def _labels(self, message: Any) -> tuple[dict[str, int], dict[str, str]]:
+        numbers: dict[str, int] = {}
+        texts: dict[str, str] = {}
+        for label in message.label:
+            if label.str:
+                texts[self._string(label.key)] = self._string(label.str)
+            else:
+                numbers[self._string(label.key)] = label.num
+        return numbers, texts
+
+    def _mapping(self, message: Any) -> Mapping:
+        return Mapping(
+            self._string(message.filename),
+            self._string(message.build_id),
+            message.memory_start,
+            message.memory_limit,
+            message.file_offset,
+        )
+
+    def _function(self, message: Any) -> tuple[str, str, str]:
+        name, system_name = self._string(message.name), self._string(message.system_name)
+        file = self._string(message.filename)
+        return name or system_name, file, system_name if system_name != name and name else ""
+
+    def _location(self, message: Any) -> Location:
+        try:
+            mapping = self._mappings[message.mapping_id] if message.mapping_id else None
+        except KeyError as error:
+            raise _dangling("mapping", error) from None
+        nameless = _nameless(message.address, mapping)
+        frames = [self._frame(line, nameless) for line in message.line]
+        return Location(message.address, mapping, tuple(frames) or (Frame(nameless),))
+
+    def _frame(self, line: Any, nameless: str) -> Frame:
+        try:
+            name, file, system_name = self._functions[line.function_id]
+        except KeyError as error:
+            raise _dangling("function", error) from None
+        return Frame(name or nameless, file, max(0, line.line), system_name)
+
+    def _string(self, number: int) -> str:
+        if not 0 <= number < len(self._strings):
+            raise _dangling("string", KeyError(number))
+        return self._strings[number]
+
+
+def _nameless(address: int, mapping: Mapping | None) -> str:
+    if mapping is None:
+        return f"[unknown]+{address:#x}"
+    return f"[{mapping.name}]+{max(0, address - mapping.start + mapping.offset):#x}"
+
+
+def _dangling(kind: str, error: KeyError) -> BadFileError:
+    return BadFileError(f"corrupt pprof profile: there is no {kind} {error.args[0]}")

@@ -1,0 +1,107 @@
+"""Merges samples into a call tree: what flame graphs are drawn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ebprof.model import Profile, Sample
+from ebprof.output import _functions
+from ebprof.output._functions import Function, FunctionIndex
+
+
+@dataclass(slots=True)
+class Tree:
+    """A call tree as its branches: distinct stacks in sorted order.
+
+    Each branch shares its `common` outermost nodes with the branch before it and adds `added`
+    nodes, its own, below them; `count` samples end at the last. Read one after the other the
+    added nodes are the tree in preorder, siblings sorted by function.
+
+    nodes: index into `index.functions` of every node. Depth 0 holds processes (by comm); the
+    root, which holds all `total` samples, is not a node.
+    """
+
+    index: FunctionIndex
+    nodes: list[int] = field(default_factory=list)
+    common: list[int] = field(default_factory=list)
+    added: list[int] = field(default_factory=list)
+    count: list[int] = field(default_factory=list)
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of a tree: `start` is the number of samples in what stands before it at its depth."""
+
+    function: Function
+    depth: int
+    start: int
+    count: int
+
+
+def build(profile: Profile) -> Tree:
+    """Merge the samples of a profile; incomplete stacks stand under their stop reason."""
+    stacks, index = _stacks(profile)
+    tree = Tree(index, total=stacks.total())
+    above: tuple[int, ...] = ()
+    for stack in sorted(stacks):
+        common = _common(above, stack)
+        tree.nodes += stack[common:]
+        tree.common.append(common)
+        tree.added.append(len(stack) - common)
+        tree.count.append(stacks[stack])
+        above = stack
+    return tree
+
+
+def walk(tree: Tree, least: float = 0) -> Iterator[Node]:
+    """The nodes of a tree that have at least `least` samples, each after what it calls."""
+    path: list[tuple[int, int]] = []  # (function, samples before it)
+    functions = iter(tree.nodes)
+    before = 0
+    for common, added, count in zip(tree.common, tree.added, tree.count, strict=True):
+        yield from _close(tree, path, common, before, least)
+        path += [(next(functions), before) for _ in range(added)]
+        before += count
+    yield from _close(tree, path, 0, before, least)
+
+
+def _close(
+    tree: Tree, path: list[tuple[int, int]], depth: int, end: int, least: float
+) -> Iterator[Node]:
+    while len(path) > depth:
+        function, start = path.pop()
+        if end - start >= least:
+            yield Node(tree.index.functions[function], len(path), start, end - start)
+
+
+def _stacks(profile: Profile) -> tuple[Counter[tuple[int, ...]], FunctionIndex]:
+    heads = {_head_key(sample): _head(sample) for sample in profile.samples}
+    index = _functions.index_functions(profile, {one for head in heads.values() for one in head})
+    outer = {key: [index.numbers[one] for one in head] for key, head in heads.items()}
+    stacks: Counter[tuple[int, ...]] = Counter()
+    for sample in profile.samples:
+        stacks[(*outer[_head_key(sample)], *index.path(sample))] += sample.count
+    return stacks, index
+
+
+def _head_key(sample: Sample) -> tuple[str, str]:
+    return sample.comm, sample.stop
+
+
+def _head(sample: Sample) -> list[Function]:
+    """What stands above a sample's outermost frame."""
+    stop = _functions.stop(sample)
+    return [_functions.process(sample), *([stop] if stop else [])]
+
+
+def _common(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+    """Length of the longest common prefix."""
+    length = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        length += 1
+    return length

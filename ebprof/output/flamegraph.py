@@ -1,0 +1,115 @@
+"""A flame graph in one HTML file: search, zoom, hover; needs a browser and nothing else.
+
+Page, style and script lie in `_flamegraph/`; the call tree goes into the page as JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections import Counter
+from importlib.resources import files
+from typing import Any, BinaryIO
+
+from ebprof.model import Profile
+from ebprof.output import _functions, _tree
+from ebprof.output._functions import FunctionIndex
+from ebprof.output._text import printable
+
+SUFFIXES = (".html", ".htm")
+
+_KINDS = [
+    _functions.USER,
+    _functions.KERNEL,
+    _functions.JIT,
+    _functions.UNKNOWN,
+    _functions.PROCESS,
+    _functions.STOP,
+]
+
+
+def write(profile: Profile, file: BinaryIO) -> None:
+    """Write the page, as UTF-8."""
+    style, script = _part("page.css"), _part("page.js")
+    values = {
+        "title": html.escape(_title(profile)),
+        "style": style,
+        "style_hash": _hash(style),
+        "script": script,
+        "script_hash": _hash(script),
+        "data": _escape(json.dumps(_data(profile), separators=(",", ":"))),
+    }
+    # One pass: what is put in is not looked at again, whatever it contains.
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _part("page.html"))
+    file.write(page.encode())
+
+
+def _part(name: str) -> str:
+    return files("ebprof.output").joinpath("_flamegraph", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """A source expression of Content Security Policy: only this very script or style may run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _escape(text: str) -> str:
+    """JSON that no HTML parser can take for the end of its script element, or for a comment."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _title(profile: Profile) -> str:
+    return f"{printable(profile.event)} flame graph"
+
+
+def _data(profile: Profile) -> dict[str, Any]:
+    tree = _tree.build(profile)
+    return {
+        "title": _title(profile),
+        "unit": profile.unit,
+        "period": profile.period,
+        "time_ns": profile.time_ns,
+        "duration_ns": profile.duration_ns,
+        "comments": [printable(comment) for comment in profile.comments],
+        "stops": _stops(profile),
+        "kinds": _KINDS,
+        **_function_columns(tree.index),
+        "nodes": tree.nodes,
+        "common": tree.common,
+        "added": tree.added,
+        "count": tree.count,
+        "total": tree.total,
+    }
+
+
+def _stops(profile: Profile) -> list[dict[str, Any]]:
+    """Samples by stop reason, most first; nothing when the profile does not carry reasons."""
+    counts: Counter[str] = Counter()
+    for sample in profile.samples:
+        counts[sample.stop] += sample.count
+    return [
+        {"reason": printable(reason), "count": count, "is_whole": reason in _functions.WHOLE}
+        for reason, count in counts.most_common()
+        if reason
+    ]
+
+
+def _function_columns(index: FunctionIndex) -> dict[str, Any]:
+    functions = index.functions
+    modules = sorted({one.module for one in functions})
+    paths = sorted({one.file for one in functions})
+    module_number = {module: number for number, module in enumerate(modules)}
+    path_number = {path: number for number, path in enumerate(paths)}
+    columns = {
+        "name": [one.name for one in functions],
+        "module": [module_number[one.module] for one in functions],
+        "kind": [_KINDS.index(one.kind) for one in functions],
+        "inlined": [int(one.is_inlined) for one in functions],
+        "file": [path_number[one.file] for one in functions],
+        "first": [lines.first for lines in index.lines],
+        "last": [lines.last for lines in index.lines],
+    }
+    return {"modules": modules, "files": paths, "functions": columns}

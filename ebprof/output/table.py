@@ -1,0 +1,159 @@
+"""A table of the hottest functions, for the terminal; plain text, 120 wide, elsewhere.
+
+Self: samples in which the function itself was running; total: in which it was on the stack,
+recursion counted once. Calls that were inlined count for the inlined function. The line is the
+hottest: that of most self samples or, in a function that has none, of most samples.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from ebprof.model import Location, Profile
+from ebprof.output._functions import (
+    FunctionIndex,
+    distinct_locations,
+    functions_of,
+    index_functions,
+)
+from ebprof.output._text import amount, percent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SUFFIXES = (".txt",)
+
+ROWS = 30
+PLAIN_WIDTH = 120
+
+
+@dataclass(slots=True)
+class Row:
+    """A function, its samples, and how many of them each (file, line) has."""
+
+    name: str
+    module: str
+    own: int = 0
+    total: int = 0
+    own_lines: Counter[tuple[str, int]] = field(default_factory=Counter)
+    total_lines: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    @property
+    def place(self) -> str:
+        """`file:line` of the hottest line, empty when lines are not known."""
+        lines = +self.own_lines or +self.total_lines
+        file, line = max(lines, key=lambda place: (lines[place], place), default=("", 0))
+        name = file.rsplit("/", 1)[-1]
+        return f"{name}:{line}" if name and line else name
+
+
+def write(profile: Profile, file: BinaryIO) -> None:
+    """Write the ROWS hottest functions and how many more there are."""
+    rows = rank(profile)
+    text = io.StringIO()
+    console = _console(file, text)
+    console.print(_table(rows[:ROWS], profile.total))
+    console.print(_footer(profile, len(rows)), style="dim", highlight=False, markup=False)
+    file.write(text.getvalue().encode("utf-8", "replace"))
+
+
+def rank(profile: Profile) -> list[Row]:
+    """The functions of a profile, hottest first."""
+    index = index_functions(profile)
+    rows, row_of = _group(index)
+    for sample in profile.samples:
+        path = [row_of[number] for number in index.path(sample)]
+        for number in set(path):
+            rows[number].total += sample.count
+        if path:
+            rows[path[-1]].own += sample.count
+    _count_lines(profile, rows, index, row_of)
+    return sorted(rows, key=lambda row: (-row.own, -row.total, row.name, row.module))
+
+
+def _group(index: FunctionIndex) -> tuple[list[Row], list[int]]:
+    """Rows, and the row of each function in the index: inlined or not, it is one row."""
+    rows: dict[tuple[str, str, str], Row] = {}
+    for function in index.functions:
+        key = (function.name, function.module, function.file)
+        rows.setdefault(key, Row(function.name, function.module))
+    numbers = {key: number for number, key in enumerate(rows)}
+    row_of = [numbers[one.name, one.module, one.file] for one in index.functions]
+    return list(rows.values()), row_of
+
+
+def _count_lines(
+    profile: Profile, rows: list[Row], index: FunctionIndex, row_of: list[int]
+) -> None:
+    own, total = _count_locations(profile)
+    for location in distinct_locations(profile):
+        key = id(location)
+        places = zip(index.of_location[key], _places(location), strict=True)
+        for number, place in places:
+            rows[row_of[number]].total_lines[place] += total[key]
+        rows[row_of[index.of_location[key][-1]]].own_lines[_places(location)[-1]] += own[key]
+
+
+def _count_locations(profile: Profile) -> tuple[Counter[int], Counter[int]]:
+    """Samples at, and through, each location, by `id()`."""
+    own: Counter[int] = Counter()
+    total: Counter[int] = Counter()
+    for sample in profile.samples:
+        count = sample.count
+        for key in map(id, sample.locations):
+            total[key] += count
+        if sample.locations:
+            own[id(sample.locations[0])] += count
+    return own, total
+
+
+def _places(location: Location) -> list[tuple[str, int]]:
+    """(file, line) of each frame, outermost first."""
+    lines = [frame.line for frame in reversed(location.frames)]
+    return [(one.file, line) for one, line in zip(functions_of(location), lines, strict=True)]
+
+
+def _console(file: BinaryIO, text: io.StringIO) -> Console:
+    from rich.console import Console
+
+    is_terminal = file.isatty()
+    width = os.get_terminal_size(file.fileno()).columns if is_terminal else PLAIN_WIDTH
+    return Console(file=text, force_terminal=is_terminal, width=width or PLAIN_WIDTH)
+
+
+def _table(rows: list[Row], samples: int) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False, expand=True)
+    for heading in ("SELF", "TOTAL", "SAMPLES"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len("100.00%"))
+    table.add_column("FUNCTION", ratio=1, no_wrap=True, overflow="ellipsis", min_width=16)
+    table.add_column("MODULE", no_wrap=True, overflow="ellipsis", max_width=22, style="cyan")
+    table.add_column("LINE", no_wrap=True, overflow="ellipsis", max_width=26, style="dim")
+    for row in rows:
+        table.add_row(
+            Text(percent(row.own, samples), style=_heat(row.own, samples)),
+            percent(row.total, samples),
+            f"{row.own:,}",
+            *map(Text, (row.name, row.module, row.place)),
+        )
+    return table
+
+
+def _heat(part: int, whole: int) -> str:
+    if part * 10 >= whole:
+        return "bold red"
+    return "yellow" if part * 50 >= whole else ""
+
+
+def _footer(profile: Profile, rows: int) -> str:
+    taken = f"{amount(profile.total, 'sample')} of {profile.event}"
+    if rows <= ROWS:
+        return taken
+    return f"{taken}; {amount(rows - ROWS, 'more function')} not shown"

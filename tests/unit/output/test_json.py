@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json as stdlib
+from collections.abc import Callable
+from typing import Any
+
+from ebprof.model import Frame, Location, Mapping, Profile, Sample
+from ebprof.output import json
+from tests.builders import example
+from tests.unit.output.written import written
+
+
+def rebuild(document: dict[str, Any]) -> Profile:
+    """A Profile from the documented members alone."""
+    frames = [Frame(**frame) for frame in document["frames"]]
+    mappings = [Mapping(**mapping) for mapping in document["mappings"]]
+    locations = [
+        Location(
+            one["address"],
+            None if one["mapping"] is None else mappings[one["mapping"]],
+            tuple(frames[number] for number in one["frames"]),
+        )
+        for one in document["locations"]
+    ]
+    samples = [
+        Sample(**{**one, "locations": tuple(locations[number] for number in one["locations"])})
+        for one in document["samples"]
+    ]
+    fields = ("event", "unit", "period", "time_ns", "duration_ns")
+    return Profile(
+        tuple(samples),
+        comments=tuple(document["comments"]),
+        **{name: document[name] for name in fields},
+    )
+
+
+def test_golden(check_golden: Callable[[str, bytes], None]) -> None:
+    check_golden("example.json", written(json, example()))
+
+
+def test_everything_is_in_it() -> None:
+    document = stdlib.loads(written(json, example()))
+    assert rebuild(document) == example()
+    assert document["total"] == example().total
