@@ -1,0 +1,136 @@
+"""What `/proc` says about a process: its threads, names, age, cgroup and namespaces.
+
+Every function raises NoTargetError when the process (or thread) is gone and NoPermissionError
+when the kernel does not let us look, unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import NoPermissionError, NoTargetError
+from .text import printable
+
+_PF_KTHREAD = 0x00200000
+# include/linux/proc_ns.h, PROC_PID_INIT_INO: the inode of the first PID namespace never changes.
+_INITIAL_PID_NAMESPACE = "pid:[4026531836]"
+# Fields of /proc/PID/stat after the command's name, proc(5) numbers minus 3.
+_PARENT, _FLAGS, _START_TIME = 1, 6, 19
+
+
+@contextmanager
+def reading(pid: int) -> Iterator[None]:
+    """Turn what goes wrong with files under /proc/PID into our errors."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESRCH):
+            raise NoTargetError(f"no such process: {pid}") from None
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise NoPermissionError(
+                f"cannot look at process {pid}: {error.strerror}", "run as root"
+            ) from None
+        raise NoTargetError(f"cannot look at process {pid}: {error.strerror}") from None
+
+
+def exists(pid: int) -> bool:
+    """True while there is a process (or thread) of this number; never raises."""
+    return Path(f"/proc/{pid}/stat").exists()
+
+
+def all_processes() -> list[int]:
+    """Numbers of all processes that we can see, kernel threads included."""
+    return sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def threads(pid: int) -> list[int]:
+    """Thread numbers of a process, sorted."""
+    with reading(pid):
+        return sorted(int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir())
+
+
+def children(pid: int) -> list[int]:
+    """Numbers of the processes that any thread of this one started and that still run."""
+    threads(pid)
+    return [child for child in all_processes() if _parent_or_none(child) == pid]
+
+
+def comm(pid: int) -> str:
+    """The command's name, at most 15 bytes, printable."""
+    return _read_comm(pid, f"/proc/{pid}/comm")
+
+
+def thread_comm(pid: int, tid: int) -> str:
+    """The name of one thread of a process, at most 15 bytes, printable."""
+    return _read_comm(pid, f"/proc/{pid}/task/{tid}/comm")
+
+
+def start_time(pid: int) -> int:
+    """When the process started, in clock ticks since boot; with the number, its identity."""
+    return int(_stat_fields(pid)[_START_TIME])
+
+
+def is_kernel_thread(pid: int) -> bool:
+    """True for threads of the kernel, which have no user memory."""
+    return bool(int(_stat_fields(pid)[_FLAGS]) & _PF_KTHREAD)
+
+
+def cgroup(pid: int) -> str:
+    """The path of the process in the cgroup v2 hierarchy, empty where there is none."""
+    for line in _read(pid, f"/proc/{pid}/cgroup").splitlines():
+        if line.startswith(b"0::"):
+            return printable(line[3:])
+    return ""
+
+
+def namespace_pid(pid: int) -> int:
+    """The number the process has in its own, innermost PID namespace."""
+    for line in _read(pid, f"/proc/{pid}/status").splitlines():
+        if line.startswith(b"NSpid:"):
+            return int(line.split()[-1])
+    return pid
+
+
+def user_ids(pid: int) -> set[int]:
+    """The real, effective, saved and file system user of a process."""
+    for line in _read(pid, f"/proc/{pid}/status").splitlines():
+        if line.startswith(b"Uid:"):
+            return {int(user) for user in line.split()[1:]}
+    return set()
+
+
+def own_pid_namespace_is_initial() -> bool:
+    """True when we are in the host's PID namespace, so that BPF's numbers are ours."""
+    return str(Path("/proc/self/ns/pid").readlink()) == _INITIAL_PID_NAMESPACE
+
+
+def own_pid_namespace() -> tuple[int, int] | None:
+    """Device and inode of our PID namespace; None when it is the host's."""
+    if own_pid_namespace_is_initial():
+        return None
+    info = Path("/proc/self/ns/pid").stat()
+    return info.st_dev, info.st_ino
+
+
+def _read(pid: int, path: str) -> bytes:
+    with reading(pid):
+        return Path(path).read_bytes()
+
+
+def _read_comm(pid: int, path: str) -> str:
+    return printable(_read(pid, path).removesuffix(b"\n"))
+
+
+def _stat_fields(pid: int) -> list[bytes]:
+    """Fields from `state` on: a name may hold spaces and parentheses, so cut at the last one."""
+    return _read(pid, f"/proc/{pid}/stat").rpartition(b")")[2].split()
+
+
+def _parent_or_none(pid: int) -> int | None:
+    try:
+        return int(_stat_fields(pid)[_PARENT])
+    except NoTargetError:
+        return None

@@ -1,0 +1,119 @@
+"""All that is known of one object file's symbols, from all its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from io import FileIO
+
+from ..elf import ElfImage, ObjectFile, Segment
+from ..errors import BadFileError
+from ..model import Mapping
+from .cache import SymCacheStore
+from .debugfiles import find_debug_file, has_dwarf
+from .debuginfod import Debuginfod
+from .dwarf import DwarfSource, open_dwarf
+from .plt import StubTable
+from .source import Call
+from .symtab import SymbolTable, read_symbols
+from .worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What objects share: where SymCaches are kept, who makes them, where to look for more."""
+
+    store: SymCacheStore
+    worker: Worker
+    debuginfod: Debuginfod | None
+    warn: Callable[[str], None]
+
+
+class ObjectSymbols:
+    """Answers for one object.
+
+    The function that an address lies in physically is named by the symbol table, as DWARF does
+    not tell `main` from `main.cold`; DWARF adds what was inlined there, and files and lines.
+    """
+
+    def __init__(self, file: ObjectFile, tools: Tools) -> None:
+        self._file = file
+        self._image = file.image
+        self._mappings: dict[Segment | None, Mapping] = {}
+        self._stubs = StubTable(self._image)
+        with _DebugFile(file, tools) as debug:
+            self._symbols: SymbolTable = read_symbols(self._image, debug.image)
+            self._dwarf: DwarfSource | None = debug.open_dwarf()
+
+    def refresh(self, file: ObjectFile) -> None:
+        """Read on from a file that is open now: the one given before may have been closed."""
+        self._stubs.image = file.image
+
+    def find(self, address: int) -> tuple[Call, ...]:
+        """The calls at an address (p_vaddr), innermost first; empty when nothing knows it."""
+        calls = self._dwarf.find(address) if self._dwarf else ()
+        if not calls:
+            return self._symbols.find(address) or self._stubs.find(address)
+        *inlined, function = calls
+        name = self._symbols.name_of(address) or function.name
+        return (*inlined, Call(name, function.file, function.line))
+
+    def mapping(self, address: int) -> Mapping:
+        """The mapping of the segment that an address lies in; of the whole object elsewhere."""
+        segment = self._image.segment_of_address(address)
+        if segment not in self._mappings:
+            self._mappings[segment] = self._mapping(segment)
+        return self._mappings[segment]
+
+    def _mapping(self, segment: Segment | None) -> Mapping:
+        path, build_id = self._file.path, self._image.build_id
+        if segment is None:
+            return Mapping(path, build_id)
+        limit = segment.address + segment.memory_size
+        return Mapping(path, build_id, segment.address, limit, segment.offset)
+
+
+class _DebugFile:
+    """The file with an object's DWARF: itself, or a separate one, open while it is read."""
+
+    def __init__(self, file: ObjectFile, tools: Tools) -> None:
+        self._object = file
+        self._tools = tools
+        self._separate: FileIO | None = None
+
+    def __enter__(self) -> _DebugFile:
+        if not has_dwarf(self._object.image):
+            self._separate = find_debug_file(self._object) or self._fetch()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._separate is not None:
+            self._separate.close()
+
+    @cached_property
+    def image(self) -> ElfImage | None:
+        """The separate file, None when there is none or it is corrupt."""
+        try:
+            return ElfImage(self._separate) if self._separate else None
+        except BadFileError as error:
+            self._warn(error.message)
+            return None
+
+    def open_dwarf(self) -> DwarfSource | None:
+        """The DWARF in either file, None when there is none or it cannot be read."""
+        image = self.image or self._object.image
+        if not has_dwarf(image):
+            return None
+        try:
+            return open_dwarf(image, self._object.image, self._tools.store, self._tools.worker)
+        except BadFileError as error:
+            self._warn(error.message)
+            return None
+
+    def _fetch(self) -> FileIO | None:
+        debuginfod = self._tools.debuginfod
+        return debuginfod.fetch(self._object.image.build_id) if debuginfod else None
+
+    def _warn(self, what: str) -> None:
+        self._tools.warn(f"{self._object.path}: {what}")

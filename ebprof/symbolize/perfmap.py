@@ -1,0 +1,199 @@
+"""Perf maps: a JIT's own account of its code, `/tmp/perf-PID.map`, `START SIZE name` a line.
+
+The file is the profiled process's, so nothing about it is believed: `/tmp` is entered from the
+process's own root one name at a time, no link is followed (a link could lead to any file of the
+host, and its lines would be shown), only a regular file of the process's user or root is opened,
+and its size and lines are bounded.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from io import FileIO
+
+import numpy as np
+
+from ..elf import reopen_regular
+from ..errors import BadFileError, EbprofError
+from ..procfs import process
+from ..procfs.text import printable
+from .ranges import RangeTable
+from .source import Call
+
+MAX_BYTES = 128 << 20
+MAX_ENTRIES = 1 << 20
+
+_BLOCK = 4 << 20
+_MAX_LINE = 16 << 10
+_ADDRESS_END = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Where a process's perf map is to be and who may have written it."""
+
+    root: str
+    number: int
+    users: frozenset[int]
+
+
+class PerfMap:
+    """The perf map of one process, read on as it grows.
+
+    The file is held open once it is found, so that it can still be read when the process, and
+    with it the way to its root, is gone.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.path = f"/tmp/perf-{pid}.map"
+        self.malformed = 0
+        self._start_time = _start_time(pid)
+        self._refused = ""
+        self._file: FileIO | None = None
+        self._done = 0
+        self._cut = False
+        self._entries: list[tuple[int, int, bytes]] = []
+        self._table: RangeTable | None = None
+        self._order = np.empty(0, np.intp)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why names may be missing, one sentence each."""
+        found = [self._refused] if self._refused else []
+        if self.malformed:
+            found.append(f"{self.path}: {self.malformed} malformed lines")
+        if self._cut or len(self._entries) >= MAX_ENTRIES:
+            found.append(f"{self.path} is too large and was read in part")
+        return found
+
+    def is_of_another_process(self) -> bool:
+        """True when the process is gone and its number belongs to another one now."""
+        return _start_time(self.pid) not in (0, self._start_time)
+
+    def refresh(self) -> None:
+        """Open the file when it is there by now, and read what was appended."""
+        if self._file is None:
+            self._file = self._open_or_none()
+        if self._file is not None:
+            try:
+                self._read_on(self._file)
+            except OSError as error:
+                self._refused = f"{self.path}: {error.strerror}"
+
+    def find(self, address: int) -> tuple[Call, ...]:
+        """The function that holds an address; of several, the one written last (code moves)."""
+        if self._table is None:
+            self._table = self._build_table()
+        latest = max((int(self._order[i]) for i in self._table.covering(address)), default=-1)
+        if latest < 0:
+            return ()
+        return (Call(printable(self._entries[latest][2])),)
+
+    def close(self) -> None:
+        """Close the file; what was read stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open_or_none(self) -> FileIO | None:
+        try:
+            owner = _owner_of(self.pid)
+        except EbprofError:
+            # It is gone. A command that ran among our own files has left its map there.
+            owner = _Owner("/", self.pid, frozenset({0, os.geteuid()}))
+        self.path = f"/tmp/perf-{owner.number}.map"
+        try:
+            return _open_map(owner)
+        except FileNotFoundError:
+            return None
+        except (OSError, BadFileError) as error:
+            self._refused = f"{self.path} of PID {self.pid} was not read: {error}"
+            return None
+
+    def _read_on(self, file: FileIO) -> None:
+        size = os.fstat(file.fileno()).st_size
+        if size < self._done:
+            self._done = 0
+            self._entries.clear()
+        self._cut = size > MAX_BYTES
+        while self._read_block(file, min(size, MAX_BYTES)):
+            self._table = None
+
+    def _read_block(self, file: FileIO, end: int) -> bool:
+        """Read whole lines before `end`; False when there are none."""
+        data = os.pread(file.fileno(), min(end - self._done, _BLOCK), self._done)
+        lines, newline, rest = data.rpartition(b"\n")
+        if not newline and len(rest) <= _MAX_LINE:
+            return False
+        self._done += len(lines) + 1 if newline else len(rest)
+        self._add(lines)
+        return True
+
+    def _add(self, lines: bytes) -> None:
+        for line in lines.split(b"\n"):
+            if len(self._entries) >= MAX_ENTRIES:
+                return
+            entry = _parse(line)
+            if entry is None:
+                self.malformed += bool(line)
+            else:
+                self._entries.append(entry)
+
+    def _build_table(self) -> RangeTable:
+        starts = np.array([entry[0] for entry in self._entries], np.uint64)
+        ends = np.array([entry[1] for entry in self._entries], np.uint64)
+        self._order = np.argsort(starts, kind="stable")
+        return RangeTable(starts[self._order], ends[self._order])
+
+
+def _parse(line: bytes) -> tuple[int, int, bytes] | None:
+    """Start, end and name; None for anything else."""
+    if len(line) > _MAX_LINE:
+        return None
+    try:
+        start_text, size_text, name = line.split(b" ", 2)
+        start, size = int(start_text, 16), int(size_text, 16)
+    except ValueError:
+        return None
+    if start < 0 or size <= 0 or start + size >= _ADDRESS_END or not name.strip():
+        return None
+    return start, start + size, name.rstrip()
+
+
+def _start_time(pid: int) -> int:
+    """When the process of this number started, 0 when there is none (that we can look at)."""
+    try:
+        return process.start_time(pid)
+    except EbprofError:
+        return 0
+
+
+def _owner_of(pid: int) -> _Owner:
+    users = process.user_ids(pid) | {0}
+    return _Owner(f"/proc/{pid}/root", process.namespace_pid(pid), frozenset(users))
+
+
+def _open_map(owner: _Owner) -> FileIO:
+    path = os.O_PATH | os.O_CLOEXEC
+    root = os.open(owner.root, path | os.O_DIRECTORY)
+    try:
+        directory = os.open("tmp", path | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+    finally:
+        os.close(root)
+    try:
+        place = os.open(f"perf-{owner.number}.map", path | os.O_NOFOLLOW, dir_fd=directory)
+    finally:
+        os.close(directory)
+    try:
+        return _open_owned(place, owner)
+    finally:
+        os.close(place)
+
+
+def _open_owned(place: int, owner: _Owner) -> FileIO:
+    user = os.fstat(place).st_uid
+    if user not in owner.users:
+        raise BadFileError(f"it belongs to user {user}")
+    return reopen_regular(place)

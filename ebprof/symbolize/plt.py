@@ -1,0 +1,102 @@
+"""Names for the linker's stubs (x86-64 psABI 5.2): `write@plt`."""
+
+from __future__ import annotations
+
+import struct
+from functools import cached_property
+
+import numpy as np
+
+from ..elf import EM_X86_64, ElfImage, Section
+from ..errors import BadFileError
+from ..procfs.text import printable
+from .source import Call
+from .symtab import MAX_NAME
+
+_SECTIONS = (".plt", ".plt.sec", ".plt.got")
+_STUB = 16
+_MAX_STUBS = 1 << 20
+_ENDBR64 = b"\xf3\x0f\x1e\xfa"
+_JUMP = b"\xff\x25"  # jmp *distance(%rip)
+_JUMP_SIZE = 6
+_RELOCATION = np.dtype([("offset", "<u8"), ("type", "<u4"), ("symbol", "<u4"), ("addend", "<i8")])
+_SYMBOL_SIZE = 24
+
+
+class StubTable:
+    """The PLT stubs of an object: each jumps through a GOT entry that a relocation names.
+
+    image: read when the first stub is asked for, and not after.
+    """
+
+    def __init__(self, image: ElfImage) -> None:
+        self.image = image
+
+    def find(self, address: int) -> tuple[Call, ...]:
+        """The function that the stub at an address jumps to, as `name@plt`."""
+        for section, code in self._stubs:
+            if section.address <= address < section.address + len(code):
+                place = (address - section.address) // _STUB * _STUB
+                entry = _got_entry(code[place : place + _STUB], section.address + place)
+                name = self._name(entry) if entry is not None else ""
+                return (Call(f"{name}@plt"),) if name else ()
+        return ()
+
+    @cached_property
+    def _stubs(self) -> tuple[tuple[Section, bytes], ...]:
+        if self.image.machine != EM_X86_64:
+            return ()
+        found = ((name, _section_or_none(self.image, name)) for name in _SECTIONS)
+        return tuple(
+            (section, self._contents(name)) for name, section in found if section is not None
+        )
+
+    @cached_property
+    def _symbol_of_entry(self) -> dict[int, int]:
+        """Number of the dynamic symbol by address of its GOT entry."""
+        found: dict[int, int] = {}
+        for name in (".rela.dyn", ".rela.plt"):
+            data = self._contents(name)
+            rows = np.frombuffer(data, _RELOCATION, len(data) // _RELOCATION.itemsize)
+            rows = rows[rows["symbol"] != 0][:_MAX_STUBS]
+            found.update(zip(rows["offset"].tolist(), rows["symbol"].tolist(), strict=True))
+        return found
+
+    @cached_property
+    def _symbols(self) -> bytes:
+        return self._contents(".dynsym")
+
+    @cached_property
+    def _strings(self) -> bytes:
+        return self._contents(".dynstr")
+
+    def _name(self, entry: int) -> str:
+        place = self._symbol_of_entry.get(entry, 0) * _SYMBOL_SIZE
+        if not place or place + _SYMBOL_SIZE > len(self._symbols):
+            return ""
+        (offset,) = struct.unpack_from("<I", self._symbols, place)
+        end = self._strings.find(b"\0", offset, offset + MAX_NAME)
+        return printable(self._strings[offset:end]) if end > 0 else ""
+
+    def _contents(self, name: str) -> bytes:
+        try:
+            return self.image.section_data(name) or b""
+        except BadFileError:
+            return b""
+
+
+def _section_or_none(image: ElfImage, name: str) -> Section | None:
+    try:
+        return image.section(name)
+    except BadFileError:
+        return None
+
+
+def _got_entry(stub: bytes, address: int) -> int | None:
+    """Where the stub's indirect jump reads its target; older stubs have a `bnd` prefix."""
+    start = len(_ENDBR64) if stub.startswith(_ENDBR64) else 0
+    start += stub[start : start + 1] == b"\xf2"
+    if stub[start : start + 2] != _JUMP or len(stub) < start + _JUMP_SIZE:
+        return None
+    (distance,) = struct.unpack_from("<i", stub, start + 2)
+    return address + start + _JUMP_SIZE + int(distance)

@@ -1,0 +1,35 @@
+"""Address ranges that may overlap, searched by address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+_MOST_STEPS = 512
+"""How far back a covering range is looked for: real symbols nest two or three deep."""
+
+
+class RangeTable:
+    """Ranges [start, end), both uint64[n], sorted by start."""
+
+    def __init__(self, starts: npt.NDArray[np.uint64], ends: npt.NDArray[np.uint64]) -> None:
+        self.starts = starts
+        self.ends = ends
+        # The highest end so far: a search backwards may stop where it is below the address.
+        self._reach = np.maximum.accumulate(ends) if len(ends) else ends
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def covering(self, address: int) -> Iterator[int]:
+        """Indices of the ranges that hold an address, the last to start first."""
+        if not 0 <= address < 1 << 64:
+            return
+        last = int(self.starts.searchsorted(np.uint64(address), "right")) - 1
+        for index in range(last, max(-1, last - _MOST_STEPS), -1):
+            if self._reach[index] <= address:
+                return
+            if self.ends[index] > address:
+                yield index

@@ -1,0 +1,193 @@
+"""Addresses to locations: joins the sources, demangles, remembers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ..elf import ObjectFile, ObjectKey
+from ..model import KERNEL_PATH, Frame, Location, Mapping
+from .cache import DEFAULT_CACHE, SymCacheStore
+from .debuginfod import Debuginfod
+from .demangle import Demangler
+from .kernel import KernelSymbols
+from .objects import ObjectSymbols, Tools
+from .perfmap import PerfMap
+from .source import Call
+from .worker import Worker
+
+ANONYMOUS_PATH = "//anon"
+
+_KERNEL_RELOAD_S = 5.0
+_KERNEL = Mapping(KERNEL_PATH)
+_ANONYMOUS = Mapping(ANONYMOUS_PATH)
+_HIDDEN_KERNEL = (
+    "kernel symbols are hidden: run as root, or set kernel.kptr_restrict=0; "
+    "kernel frames are shown as addresses"
+)
+
+_Find = Callable[[int], tuple[Call, ...]]
+
+
+class Symbolizer:
+    """Gives every address a location, and never fails to: what nothing knows is shown as
+    `[module]+0xaddress`.
+
+    cache: directory for SymCaches, None for none. inline: False shows the physical function only.
+    debuginfod: ask the servers in $DEBUGINFOD_URLS for debug files.
+
+    Addresses are looked up as they are: callers pass return address - 1 where they mean the call.
+    Results are remembered per object and address. Safe to call from several threads; a call
+    waits for the one before it.
+    """
+
+    def __init__(
+        self, *, cache: Path | None = DEFAULT_CACHE, inline: bool = True, debuginfod: bool = False
+    ) -> None:
+        self._inline = inline
+        self._lock = threading.RLock()
+        self._warnings: dict[str, None] = {}
+        self._worker = Worker()
+        self._demangler = Demangler(self._worker)
+        self._store = SymCacheStore(cache)
+        server = Debuginfod(cache.parent / "debuginfod" if cache else None) if debuginfod else None
+        self._tools = Tools(self._store, self._worker, server, self._warn)
+        self._objects: dict[ObjectKey, ObjectSymbols] = {}
+        self._known: dict[ObjectKey | str, dict[int, Location]] = {}
+        self._frames: dict[Call, Frame] = {}
+        self._perf_maps: dict[int, PerfMap] = {}
+        self._kernel: KernelSymbols | None = None
+        self._kernel_time = 0.0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Why symbols may be missing, one sentence each, in the order they came up."""
+        with self._lock:
+            found = dict(self._warnings)
+            if self._store.warning:
+                found[self._store.warning] = None
+            if self._tools.debuginfod:
+                found.update(dict.fromkeys(self._tools.debuginfod.warnings))
+            for perf_map in self._perf_maps.values():
+                found.update(dict.fromkeys(perf_map.warnings))
+            return tuple(found)
+
+    def object_locations(self, file: ObjectFile, addresses: Iterable[int]) -> dict[int, Location]:
+        """Locations of addresses (ELF p_vaddr) in an object file."""
+        with self._lock:
+            known = self._known.setdefault(file.key, {})
+            wanted = frozenset(addresses)
+            new = wanted - known.keys()
+            if new:
+                symbols = self._object(file)
+                known.update(self._locate(new, symbols.find, symbols.mapping))
+            return {address: known[address] for address in wanted}
+
+    def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
+        """Locations of kernel addresses; modules and BPF programs included."""
+        with self._lock:
+            known = self._known.setdefault(KERNEL_PATH, {})
+            wanted = frozenset(addresses)
+            new = wanted - known.keys()
+            if new:
+                kernel = self._kernel_symbols(new)
+                known.update(self._locate(new, kernel.find, lambda _: _KERNEL))
+            return {address: known[address] for address in wanted}
+
+    def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
+        """Locations of addresses in a process's anonymous memory, by its perf map.
+
+        These are looked up anew each time: a JIT writes late, and uses addresses again.
+        """
+        with self._lock:
+            perf_map = self._perf_map(pid)
+            perf_map.refresh()
+            mapping = Mapping(perf_map.path)
+            wanted = frozenset(addresses)
+            named = {address for address in wanted if perf_map.find(address)}
+            found = self._locate(named, perf_map.find, lambda _: mapping)
+            found.update((address, self.unknown_location(address)) for address in wanted - named)
+            return found
+
+    def watch_jit(self, pid: int) -> None:
+        """Open the perf map of a process now, while it is alive to lead us there."""
+        with self._lock:
+            self._perf_map(pid).refresh()
+
+    def unknown_location(self, address: int, mapping: Mapping | None = None) -> Location:
+        """The location of an address of which only the mapping, or not even that, is known."""
+        mapping = mapping or _ANONYMOUS
+        return Location(address, mapping, (_unknown_frame(address, mapping),))
+
+    def close(self) -> None:
+        """End the worker and close files; what is remembered can still be asked for."""
+        with self._lock:
+            self._worker.close()
+            self._store.close()
+            for perf_map in self._perf_maps.values():
+                perf_map.close()
+
+    def _locate(
+        self, addresses: Iterable[int], find: _Find, mapping: Callable[[int], Mapping]
+    ) -> dict[int, Location]:
+        calls = {address: find(address) for address in addresses}
+        if not self._inline:
+            calls = {address: found[-1:] for address, found in calls.items()}
+        self._demangler.learn({call.name for found in calls.values() for call in found})
+        return {
+            address: self._location(address, mapping(address), found)
+            for address, found in calls.items()
+        }
+
+    def _location(self, address: int, mapping: Mapping, calls: tuple[Call, ...]) -> Location:
+        if not calls:
+            return self.unknown_location(address, mapping)
+        return Location(address, mapping, tuple(self._frame(call) for call in calls))
+
+    def _frame(self, call: Call) -> Frame:
+        frame = self._frames.get(call)
+        if frame is None:
+            name = self._demangler.name(call.name)
+            system_name = call.name if name != call.name else ""
+            frame = self._frames[call] = Frame(name, call.file, call.line, system_name)
+        return frame
+
+    def _object(self, file: ObjectFile) -> ObjectSymbols:
+        symbols = self._objects.get(file.key)
+        if symbols is None:
+            symbols = self._objects[file.key] = ObjectSymbols(file, self._tools)
+        symbols.refresh(file)
+        return symbols
+
+    def _kernel_symbols(self, addresses: Iterable[int]) -> KernelSymbols:
+        kernel = self._kernel
+        if kernel is None or self._kernel_is_outdated(kernel, addresses):
+            kernel = self._kernel = KernelSymbols.read()
+            self._kernel_time = time.monotonic()
+            if kernel.hidden:
+                self._warn(_HIDDEN_KERNEL)
+        return kernel
+
+    def _kernel_is_outdated(self, kernel: KernelSymbols, addresses: Iterable[int]) -> bool:
+        """True when a module or BPF program may have been loaded since."""
+        if kernel.hidden or time.monotonic() - self._kernel_time < _KERNEL_RELOAD_S:
+            return False
+        return not all(kernel.find(address) for address in addresses)
+
+    def _perf_map(self, pid: int) -> PerfMap:
+        found = self._perf_maps.get(pid)
+        if found is None or found.is_of_another_process():
+            if found is not None:
+                found.close()
+            found = self._perf_maps[pid] = PerfMap(pid)
+        return found
+
+    def _warn(self, what: str) -> None:
+        self._warnings[what] = None
+
+
+def _unknown_frame(address: int, mapping: Mapping) -> Frame:
+    name = "kernel" if mapping.is_kernel else mapping.name.removesuffix("]").removeprefix("[")
+    return Frame(f"[{name}]+0x{address:x}")

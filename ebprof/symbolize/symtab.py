@@ -1,0 +1,238 @@
+"""ELF symbol tables: `.symtab`, `.dynsym` and MiniDebugInfo (ELF gABI chapter 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..elf import ElfImage, Section, Segment, memory_file
+from ..errors import BadFileError
+from ..procfs.text import printable
+from .ranges import RangeTable
+from .source import Call
+
+MAX_NAME = 16 << 10
+"""Bytes of a symbol's name that are read; the longest in libLLVM and Chromium have about 4,000."""
+
+_MAX_TABLE = 128 << 20
+_MAX_MINIDEBUG = 64 << 20
+_LZMA_MEMORY = 128 << 20
+_MAX_SEGMENTS = 64
+_MAX_ALIASES = 64
+
+_FUNCTION, _LABEL, _IFUNC = 2, 0, 10
+_FIRST_RESERVED_SECTION = 0xFF00
+_MAPPING_SYMBOLS = ("$", ".L")
+
+_Rows = npt.NDArray[np.void]
+_Addresses = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One symbol table: its rows (see `_row_type`) and the strings that they name."""
+
+    rows: _Rows
+    strings: bytes
+
+
+class SymbolTable:
+    """Functions of an object by address, out of one or more of its symbol tables.
+
+    A symbol with a size holds exactly its bytes; one without (hand-written assembly) reaches to
+    the next symbol or the end of its section and yields to any that has a size.
+    """
+
+    def __init__(self, image: ElfImage, tables: Iterable[_Table]) -> None:
+        self._tables = tuple(tables)
+        parts = [_functions(image, index, table) for index, table in enumerate(self._tables)]
+        symbols = np.concatenate(parts) if parts else np.empty(0, _SYMBOL)
+        symbols = symbols[np.argsort(symbols["start"], kind="stable")]
+        self._symbols = symbols
+        self._ranges = RangeTable(_c(symbols["start"]), _ends(symbols))
+
+    def __len__(self) -> int:
+        return len(self._ranges)
+
+    def find(self, address: int) -> tuple[Call, ...]:
+        """The function that holds an address (p_vaddr), under its best name."""
+        name = self.name_of(address) or self.name_of(address, sized=False)
+        return (Call(name),) if name else ()
+
+    def name_of(self, address: int, *, sized: bool = True) -> str:
+        """The best name of the symbol, with a size or without one, that holds an address."""
+        names: list[tuple[bool, str]] = []
+        start = -1
+        for index in self._ranges.covering(address):
+            symbol = self._symbols[index]
+            if bool(symbol["sized"]) != sized:
+                continue
+            if (names and int(symbol["start"]) != start) or len(names) == _MAX_ALIASES:
+                break
+            start = int(symbol["start"])
+            name = self._name(symbol)
+            if name and not name.startswith(_MAPPING_SYMBOLS):
+                names.append((bool(symbol["local"]), name))
+        return best_name(names)
+
+    def _name(self, symbol: np.void) -> str:
+        strings = self._tables[int(symbol["table"])].strings
+        offset = int(symbol["name"])
+        end = strings.find(b"\0", offset, offset + MAX_NAME)
+        return printable(strings[offset:end]) if end >= 0 else ""
+
+
+def read_symbols(image: ElfImage, debug: ElfImage | None = None) -> SymbolTable:
+    """The symbols of an object: `.symtab` here or in its debug file, else what was left.
+
+    Stripped files have `.dynsym`, and on some distributions the names of local functions in
+    `.gnu_debugdata`. A table that cannot be read is left out.
+    """
+    for source in (image, debug):
+        table = _table_or_none(source, ".symtab") if source else None
+        if table is not None:
+            return SymbolTable(image, [table])
+    tables = (_minidebug_or_none(image), _table_or_none(image, ".dynsym"))
+    return SymbolTable(image, [table for table in tables if table is not None])
+
+
+def best_name(names: Iterable[tuple[bool, str]]) -> str:
+    """Of the aliases (is local, name) of one function, the one to show; '' when there is none.
+
+    Global before local, no version, fewest leading underscores, shortest: `write`, not
+    `__GI___write`. Weak is as good as global: in libc, the public name is the weak one.
+    """
+    _, name = min(names, key=_awkwardness, default=(False, ""))
+    return name.partition("@")[0] or name
+
+
+def _awkwardness(alias: tuple[bool, str]) -> tuple[bool, bool, int, int, str]:
+    local, name = alias
+    return local, "@" in name, len(name) - len(name.lstrip("_")), len(name), name
+
+
+_SYMBOL = np.dtype(
+    [
+        ("start", "u8"),
+        ("size", "u8"),
+        ("limit", "u8"),
+        ("name", "u4"),
+        ("table", "u1"),
+        ("sized", "?"),
+        ("local", "?"),
+    ]
+)
+
+
+def _row_type(image: ElfImage) -> np.dtype[np.void]:
+    order = image.byte_order
+    name = ("name", f"{order}u4")
+    kind = [("info", "u1"), ("other", "u1"), ("section", f"{order}u2")]
+    if image.is_64:
+        return np.dtype([name, *kind, ("value", f"{order}u8"), ("size", f"{order}u8")])
+    return np.dtype([name, ("value", f"{order}u4"), ("size", f"{order}u4"), *kind])
+
+
+def _table_or_none(image: ElfImage, name: str) -> _Table | None:
+    try:
+        section = image.section(name)
+        if section is None or section.link >= len(image.sections):
+            return None
+        data = image.contents(section, _MAX_TABLE)
+        strings = image.contents(image.sections[section.link])
+    except BadFileError:
+        return None
+    row_type = _row_type(image)
+    count = len(data) // row_type.itemsize
+    return _Table(np.frombuffer(data, row_type, count), strings)
+
+
+def _minidebug_or_none(image: ElfImage) -> _Table | None:
+    try:
+        packed = image.section_data(".gnu_debugdata", limit=_MAX_MINIDEBUG)
+        if not packed:
+            return None
+        with memory_file(_unxz(packed)) as file:
+            return _table_or_none(ElfImage(file), ".symtab")
+    except BadFileError:
+        return None
+
+
+def _unxz(packed: bytes) -> bytes:
+    """Raises BadFileError when it is not xz, is cut short or unpacks to too much."""
+    import lzma
+
+    try:
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY)
+        data = unpacker.decompress(packed, _MAX_MINIDEBUG)
+    except (lzma.LZMAError, MemoryError) as error:
+        raise BadFileError(f".gnu_debugdata: {error}") from None
+    if not unpacker.eof:
+        raise BadFileError(".gnu_debugdata is cut short or too large")
+    return data
+
+
+def _functions(image: ElfImage, index: int, table: _Table) -> _Rows:
+    """Rows of functions and labels in executable segments, as `_SYMBOL`."""
+    rows = table.rows
+    kind = rows["info"] & 0xF
+    wanted = (kind == _FUNCTION) | (kind == _IFUNC) | (kind == _LABEL)
+    wanted &= (rows["section"] != 0) & (rows["section"] < _FIRST_RESERVED_SECTION)
+    rows = rows[wanted & (rows["name"] != 0)]
+    starts = rows["value"].astype(np.uint64)
+    limits = _limits(image.segments, starts)
+    found = np.zeros(len(rows), _SYMBOL)
+    found["start"] = starts
+    found["limit"] = np.minimum(limits, _section_ends(image, rows["section"], starts, limits))
+    found["size"] = rows["size"]
+    found["name"] = rows["name"]
+    found["table"] = index
+    found["sized"] = (rows["size"] > 0) & ((rows["info"] & 0xF) != _LABEL)
+    found["local"] = rows["info"] >> 4 == 0
+    return found[limits > 0]
+
+
+def _limits(segments: Iterable[Segment], starts: _Addresses) -> _Addresses:
+    """The end of the executable segment that each address lies in, 0 where there is none."""
+    limits = np.zeros(len(starts), np.uint64)
+    executable = [segment for segment in segments if segment.executable]
+    for segment in executable[:_MAX_SEGMENTS]:
+        end = min(segment.address + segment.memory_size, (1 << 64) - 1)
+        inside = (starts >= np.uint64(segment.address)) & (starts < np.uint64(end))
+        limits[inside] = end
+    return limits
+
+
+def _section_ends(
+    image: ElfImage, numbers: npt.NDArray[np.uint16], starts: _Addresses, limits: _Addresses
+) -> _Addresses:
+    """The end of the section that each symbol names; its segment's when that makes no sense."""
+    sections = _sections_or_none(image)
+    bounds = np.array([min(s.address + s.size, (1 << 64) - 1) for s in sections] or [0], np.uint64)
+    known = numbers < len(sections)
+    ends = np.where(known, bounds[np.where(known, numbers, 0)], limits)
+    return np.where(ends > starts, ends, limits)
+
+
+def _sections_or_none(image: ElfImage) -> tuple[Section, ...]:
+    try:
+        return image.sections
+    except BadFileError:
+        return ()
+
+
+def _ends(symbols: _Rows) -> _Addresses:
+    starts, limits = _c(symbols["start"]), _c(symbols["limit"])
+    room = limits - starts
+    sized = starts + np.minimum(symbols["size"], room)
+    following = starts.searchsorted(starts, "right")
+    padded = np.append(starts, np.uint64((1 << 64) - 1))
+    unsized = np.minimum(padded[following], limits)
+    return np.where(symbols["size"] > 0, sized, unsized)
+
+
+def _c(column: npt.NDArray[np.uint64]) -> _Addresses:
+    return np.ascontiguousarray(column, np.uint64)

@@ -1,0 +1,112 @@
+"""Facts about processes, from real ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ebprof.errors import NoTargetError
+from ebprof.procfs import process
+from ebprof.procfs.text import printable
+
+
+def own_pid() -> int:
+    return os.getpid()
+
+
+def gone_pid() -> int:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    return child.pid
+
+
+def test_threads_and_their_names() -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert thread.native_id is not None
+        Path(f"/proc/self/task/{thread.native_id}/comm").write_text("a (b) c")
+        assert {own_pid(), thread.native_id} <= set(process.threads(own_pid()))
+        assert process.thread_comm(own_pid(), thread.native_id) == "a (b) c"
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_hostile_name_is_cleaned_and_does_not_shift_fields() -> None:
+    code = r"open('/proc/self/comm','wb').write(b'x) R 1\x1b[2J\xff'); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as child:
+        deadline = time.monotonic() + 10
+        while not process.comm(child.pid).startswith("x)"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert process.comm(child.pid).isprintable()
+        assert not process.is_kernel_thread(child.pid)
+        assert child.pid in process.children(own_pid())
+        assert process.start_time(child.pid) >= process.start_time(own_pid())
+        child.kill()
+
+
+def initial_namespace() -> bool:
+    return process.exists(2) and process.comm(2) == "kthreadd"
+
+
+def test_all_processes_and_kernel_threads() -> None:
+    assert own_pid() in process.all_processes()
+    assert not process.is_kernel_thread(own_pid())
+    assert process.own_pid_namespace_is_initial() == initial_namespace()
+    assert not initial_namespace() or process.is_kernel_thread(2)
+
+
+def test_users_cgroup_and_namespace() -> None:
+    assert os.geteuid() in process.user_ids(own_pid())
+    assert process.cgroup(own_pid())[:1] in ("/", "")
+    assert process.exists(own_pid())
+    assert not initial_namespace() or process.namespace_pid(own_pid()) == own_pid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="unshare needs root")
+def test_number_in_another_namespace() -> None:
+    command = ["unshare", "--pid", "--fork", "--kill-child", "sleep", "60"]
+    with subprocess.Popen(command) as parent:
+        deadline = time.monotonic() + 10
+        while not (inner := process.children(parent.pid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert process.namespace_pid(inner[0]) == 1
+        parent.kill()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        process.threads,
+        process.comm,
+        process.start_time,
+        process.is_kernel_thread,
+        process.cgroup,
+        process.children,
+        process.namespace_pid,
+        process.user_ids,
+    ],
+)
+def test_gone_process(ask: object) -> None:
+    pid = gone_pid()
+    assert not process.exists(pid)
+    assert callable(ask)
+    with pytest.raises(NoTargetError, match=f"no such process: {pid}"):
+        ask(pid)
+
+
+def test_printable_cleans_only_what_is_not() -> None:
+    assert printable("größe") == "größe"
+    assert printable(b"a\nb\x1b[0mc\xff") == "a\ufffdb\ufffd[0mc\ufffd"
+    assert printable("\udcff") == "\ufffd"
+    assert printable("a\u202eb") == "a\ufffdb"

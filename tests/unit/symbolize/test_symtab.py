@@ -1,0 +1,226 @@
+"""Symbol tables: what is left in stripped files, gaps, aliases, stubs."""
+
+from __future__ import annotations
+
+import lzma
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ebprof.elf import ElfImage, memory_file
+from ebprof.errors import BadFileError
+from ebprof.symbolize import Symbolizer
+from ebprof.symbolize.plt import StubTable
+from ebprof.symbolize.symtab import SymbolTable, best_name, read_symbols
+
+from .conftest import STATICS, Compile, opened, run, symbols_of
+
+ASSEMBLY = r"""
+__asm__(
+    ".text\n"
+    ".globl sized\n.type sized, @function\n"
+    "sized: .skip 32, 0x90\n.size sized, 32\n"
+    ".skip 4096, 0x90\n"
+    ".globl sizeless\n.type sizeless, @function\n"
+    "sizeless: .skip 48, 0x90\n"
+    ".globl outer\n.type outer, @function\n"
+    "outer: .skip 16, 0x90\n"
+    "label_inside: .skip 16, 0x90\n"
+    ".type inner, @function\n"
+    "inner: .skip 16, 0x90\n.size inner, 16\n"
+    ".skip 16, 0x90\n.size outer, 64\n"
+    "label_alone: .skip 16, 0x90\n"
+    ".section .text.last, \"ax\"\n"
+    ".globl last\n.type last, @function\nlast: ret\n"
+    ".data\n.globl data_label\ndata_label: .quad 1\n"
+);
+int main(void) { return 0; }
+"""
+
+ALIASES = r"""
+int __GI___public_name(int x) { volatile int y = x; return y; }
+extern __typeof(__GI___public_name) __public_name __attribute__((alias("__GI___public_name")));
+extern __typeof(__GI___public_name) public_name
+    __attribute__((weak, alias("__GI___public_name")));
+static int pick_one(int x) { return x; }
+static void *resolve(void) { return (void *)pick_one; }
+int indirect(int) __attribute__((ifunc("resolve")));
+int main(int argc, char **argv) { (void)argv; return public_name(argc) + indirect(argc); }
+"""
+
+
+def names(path: Path, addresses: list[int]) -> list[str]:
+    with opened(path) as file:
+        symbols = read_symbols(file.image)
+        return [found[0].name if (found := symbols.find(a)) else "" for a in addresses]
+
+
+def test_sizes_are_believed_and_gaps_are_unknown(compile_program: Compile) -> None:
+    path = compile_program(ASSEMBLY, "gcc", "-O1")
+    start, size = symbols_of(path)["sized"]
+    assert size == 32
+    asked = [start - 1, start, start + 31, start + 32, start + 4000]
+    assert names(path, asked)[1:] == ["sized", "sized", "", ""]
+
+
+def test_functions_without_size_reach_to_the_next_symbol(compile_program: Compile) -> None:
+    path = compile_program(ASSEMBLY, "gcc", "-O1")
+    lines = [line.split() for line in run("nm", path).splitlines()]
+    place = {words[-1]: int(words[0], 16) for words in lines if len(words) == 3}
+    sizeless, outer = place["sizeless"], place["outer"]
+    assert outer == sizeless + 48
+    assert names(path, [sizeless, sizeless + 47]) == ["sizeless", "sizeless"]
+    inside = [outer, outer + 15, outer + 16, outer + 31, outer + 32, outer + 47, outer + 48]
+    assert names(path, inside) == ["outer"] * 4 + ["inner"] * 2 + ["outer"]
+    assert names(path, [outer + 63, outer + 64, outer + 79]) == ["outer"] + ["label_alone"] * 2
+    assert names(path, [place["data_label"]]) == [""]
+
+
+def test_the_last_function_ends_with_its_section(compile_program: Compile) -> None:
+    path = compile_program(ASSEMBLY, "gcc", "-O1")
+    with opened(path) as file:
+        text = file.image.section(".text")
+        assert text is not None
+        end = text.address + text.size
+    assert names(path, [end - 1])[0]
+    assert names(path, [end]) != names(path, [end - 1])
+
+
+def test_aliases(compile_program: Compile) -> None:
+    path = compile_program(ALIASES, "gcc", "-O1")
+    symbols = symbols_of(path)
+    assert symbols["public_name"] == symbols["__GI___public_name"]
+    assert names(path, [symbols["public_name"][0]]) == ["public_name"]
+    (indirect,) = [
+        int(line.split()[0], 16) for line in run("nm", path).splitlines() if " i " in line
+    ]
+    assert names(path, [indirect]) == ["indirect"]
+
+
+def test_best_name() -> None:
+    assert best_name([(True, "a"), (False, "longer")]) == "longer"
+    assert best_name([(False, "memcpy@@GLIBC_2.14"), (False, "__memcpy_impl")]) == "__memcpy_impl"
+    assert best_name([(False, "memcpy@GLIBC_2.2.5")]) == "memcpy"
+    assert best_name([(False, "__write"), (False, "write"), (False, "__GI___write")]) == "write"
+    assert best_name([]) == ""
+
+
+def test_stripped_library_has_dynamic_symbols_only(compile_program: Compile) -> None:
+    path = compile_program(STATICS, "gcc", "-O2", "-shared", "-fPIC")
+    stripped = path.with_name("stripped.so")
+    run("strip", "-o", stripped, path)
+    symbols = symbols_of(path)
+    asked = [symbols["visible"][0], symbols["hidden_helper"][0]]
+    assert names(path, asked) == ["visible", "hidden_helper"]
+    assert names(stripped, asked) == ["visible", ""]
+
+
+def minidebug(path: Path, packed: bytes) -> Path:
+    data, result = path.with_name("symbols.xz"), path.with_name("mini.so")
+    data.write_bytes(packed)
+    run("strip", "-o", result, path)
+    run("objcopy", "--add-section", f".gnu_debugdata={data}", result)
+    return result
+
+
+def test_minidebuginfo_names_local_functions(compile_program: Compile) -> None:
+    path = compile_program(STATICS, "gcc", "-O2", "-shared", "-fPIC")
+    symbols = symbols_of(path)
+    only_symbols = path.with_name("only-symbols")
+    run("objcopy", "--only-keep-debug", "-S", "--keep-symbol=hidden_helper", path, only_symbols)
+    mini = minidebug(path, lzma.compress(only_symbols.read_bytes()))
+    asked = [symbols["visible"][0], symbols["hidden_helper"][0]]
+    assert names(mini, asked) == ["visible", "hidden_helper"]
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [b"", b"garbage", lzma.compress(b"not ELF"), lzma.compress(bytes(80 << 20), preset=1)],
+    ids=["empty", "garbage", "not ELF", "bomb"],
+)
+def test_bad_minidebuginfo_is_left_out(compile_program: Compile, packed: bytes) -> None:
+    path = compile_program(STATICS, "gcc", "-O2", "-shared", "-fPIC")
+    mini = minidebug(path, packed)
+    assert names(mini, [symbols_of(path)["visible"][0]]) == ["visible"]
+
+
+@pytest.mark.parametrize("flags", [("-Wl,-z,lazy",), ("-Wl,-z,now",), ("-fcf-protection=full",)])
+def test_stubs(compile_program: Compile, flags: tuple[str, ...]) -> None:
+    source = (
+        '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { puts("a"); return rand(); }\n'
+    )
+    path = compile_program(source, "gcc", "-O1", *flags)
+    expected = {}
+    for line in run("objdump", "-d", "-j", ".plt", "-j", ".plt.sec", path).splitlines():
+        if line.endswith("@plt>:"):
+            address, _, name = line.rstrip(">:").partition(" <")
+            expected[int(address, 16)] = name
+    with opened(path) as file:
+        stubs = StubTable(file.image)
+        found = {a: stubs.find(a + 5)[0].name for a in expected if stubs.find(a + 5)}
+    assert {"puts@plt", "rand@plt"} <= set(found.values())
+    assert found.items() <= expected.items()
+
+
+def test_stubs_of_an_object_that_was_closed_and_opened_again(
+    compile_program: Compile, symbolizer: Symbolizer
+) -> None:
+    source = "#include <stdlib.h>\nint main(void) { return rand(); }\n"
+    path = compile_program(source, "gcc", "-O1", "-Wl,-z,lazy")
+    start = symbols_of(path)["main"][0]
+    with opened(path) as file:
+        symbolizer.object_locations(file, [start])
+        plt = file.image.section(".plt")
+        assert plt is not None
+    with opened(path) as file:
+        (location,) = symbolizer.object_locations(file, [plt.address + 16]).values()
+    assert location.frames[0].function == "rand@plt"
+
+
+def look_up_everything(data: bytes) -> None:
+    with memory_file(data) as file:
+        try:
+            image = ElfImage(file)
+            symbols: SymbolTable = read_symbols(image)
+            stubs = StubTable(image)
+        except BadFileError:
+            return
+        for address in (0, 0x1000, 0x1139, (1 << 64) - 1, 1 << 70, -1):
+            symbols.find(address)
+            stubs.find(address)
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_survives_damaged_tables(compile_program: Compile, data: st.DataObject) -> None:
+    program = compile_program(STATICS, "gcc", "-O2").read_bytes()
+    damaged = bytearray(program)
+    for _ in range(data.draw(st.integers(1, 30))):
+        place = data.draw(st.integers(0, len(program) - 9))
+        damaged[place : place + 8] = data.draw(st.binary(min_size=8, max_size=8))
+    look_up_everything(bytes(damaged))
+
+
+def test_survives_truncation(compile_program: Compile) -> None:
+    program = compile_program(STATICS, "gcc", "-O2").read_bytes()
+    for size in range(0, len(program), 97):
+        look_up_everything(program[:size])
+
+
+def test_many_nested_symbols_are_searched_in_bounded_time() -> None:
+    import numpy as np
+
+    from ebprof.symbolize.ranges import RangeTable
+
+    count = 200_000
+    starts = np.arange(count, dtype=np.uint64)
+    ends = starts + np.uint64(1)
+    ends[0] = count
+    table = RangeTable(starts, ends)
+    assert list(table.covering(100)) == [100, 0]
+    assert list(table.covering(count - 1)) == [count - 1]
+    assert list(table.covering(count)) == []
