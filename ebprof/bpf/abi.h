@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * What the BPF programs, the unwind table compiler and Python share. Included by BPF C and by
+ * user C; preprocessed and read by cffi, so Python never types these structs again.
+ */
+#ifndef EBPROF_ABI_H
+#define EBPROF_ABI_H
+
+/* Limits. */
+enum {
+	MAX_USER_FRAMES = 512,
+	MAX_KERNEL_FRAMES = 127,	/* kernel.perf_event_max_stack's default */
+	MAX_RULES = 16384,		/* distinct unwind rules, all objects together */
+	SHARD_WORDS = 262144,		/* 1 MiB: one value of the map of tables */
+	MAX_SHARDS = 512,
+	MAX_MAPPINGS = 8192,		/* executable mappings of one process */
+	STACK_PAGES = 32,		/* of a stack that is unwound in user space */
+};
+
+/* ---- unwind rules ---------------------------------------------------------------------- *
+ * CFA: the stack pointer's value before the call (DWARF 5, section 6.4).
+ * FP: the frame pointer register (rbp). RA: the return address.
+ */
+enum cfa_kind {
+	CFA_NONE = 0,		/* no row covers this pc */
+	CFA_UNSUPPORTED,	/* a row covers it, with a rule that is not in this list */
+	CFA_SP,			/* sp + cfa_offset */
+	CFA_FP,			/* fp + cfa_offset */
+	CFA_REGISTER,		/* register cfa_register + cfa_offset: leaf frames only */
+	CFA_PLT,		/* sp + cfa_offset + ((pc & 15) >= cfa_addend ? 8 : 0) */
+	CFA_DEREF_SP,		/* *(sp + cfa_offset) + cfa_addend */
+	CFA_DEREF_FP,		/* *(fp + cfa_offset) + cfa_addend */
+};
+
+enum fp_kind {
+	FP_SAME = 0,		/* the caller's is the callee's */
+	FP_AT_CFA,		/* saved at CFA + fp_offset */
+	FP_AT_SP,		/* saved at sp + fp_offset (signal frames) */
+	FP_AT_FP,		/* saved at fp + fp_offset (realigned stacks) */
+	FP_REGISTER,		/* in register fp_register: leaf frames only */
+	FP_UNKNOWN,		/* undefined, or a rule that is not in this list */
+};
+
+enum ra_kind {
+	RA_AT_CFA = 0,		/* saved at CFA + ra_offset */
+	RA_UNDEFINED,		/* outermost frame */
+	RA_AT_SP,		/* saved at sp + ra_offset (signal frames) */
+	RA_UNSUPPORTED,
+};
+
+/* How to get from a frame to its caller. All bytes zero: no row. Registers are DWARF numbers. */
+struct unwind_rule {
+	int32_t cfa_offset;
+	int16_t cfa_addend;
+	int16_t fp_offset;
+	int16_t ra_offset;
+	uint8_t cfa_kind;
+	uint8_t cfa_register;
+	uint8_t fp_kind;
+	uint8_t fp_register;
+	uint8_t ra_kind;
+	uint8_t is_signal;	/* the caller was interrupted, it did not call */
+};
+
+/* ---- unwind tables --------------------------------------------------------------------- *
+ * A table lies in one or more segments; a segment lies in one shard (a map value of SHARD_WORDS
+ * 32-bit words) and covers the addresses [base, base + (blocks << shift)) of its object:
+ *
+ *   word 0 .. blocks      index: word (from the segment's start) of the first row at or after
+ *                         base + (b << shift); the last entry is the segment's end
+ *   then                  rows, by address; the first is the one in force before block 0's rows
+ *
+ * A row is (pc << 16 | rule), pc the low 16 bits of (address - base), and holds until the next.
+ * shift <= 16, so that pcs within a block compare as they are.
+ */
+enum { MAX_BLOCK_SHIFT = 16 };
+
+/* ---- processes ------------------------------------------------------------------------- *
+ * A process has a list of mappings, sorted by address, in a shard of its own kind of words: a
+ * list is written once and never changed; a new list replaces it by one update of the map.
+ */
+enum mapping_kind {
+	MAPPING_TABLE = 0,	/* a segment of an unwind table covers it */
+	MAPPING_NO_TABLE,	/* nothing to unwind by but frame pointers (JIT, Go, assembly) */
+	MAPPING_BAD_TABLE,	/* its unwind information could not be compiled, or did not fit */
+};
+
+/* Executable addresses [start, end). A frame is (pc + frame_delta): the object's number in the
+ * upper 16 bits, the address in the object below; number 0 and delta 0 for what has no object.
+ */
+struct mapping_entry {
+	uint64_t start;
+	uint64_t end;
+	uint64_t base;		/* where the segment's base lies in this process */
+	uint64_t frame_delta;
+	uint32_t at;		/* the segment's first word in its shard */
+	uint16_t shard;
+	uint8_t shift;
+	uint8_t kind;
+};
+
+enum {
+	MAPPING_WORDS = 10,
+	OBJECT_SHIFT = 48,
+	MAX_OBJECTS = 65535,
+};
+
+#define ADDRESS_MASK ((1ull << OBJECT_SHIFT) - 1)
+
+struct process_entry {
+	uint32_t at;		/* the list's first word in its shard; even */
+	uint32_t count;
+	uint32_t shard;
+	uint32_t settled;	/* unknown addresses stay so: not worth a copy of the stack */
+};
+
+/* ---- what comes out -------------------------------------------------------------------- */
+
+/* Why the unwinder stopped: name, line of help. The order is the number, and 0 is success. */
+#define STOP_REASONS(X) \
+	X(COMPLETE, "complete", "reached the outermost frame") \
+	X(NO_USER, "no_user_stack", "kernel thread, or task in exec or exit: it has no user stack") \
+	X(NOT_ASKED, "not_asked", "user stacks were not asked for (-K)") \
+	X(TRUNCATED, "truncated", "more than 512 frames: the innermost ones were kept") \
+	X(NO_PROCESS, "no_table_yet", "the process was too new: its tables were not loaded yet") \
+	X(NO_MAPPING, "no_mapping", "an address lies in no executable mapping known so far") \
+	X(NO_ROW, "no_row", "no unwind row covers an address, and its frame pointer leads nowhere") \
+	X(BAD_TABLE, "bad_table", "an object's unwind information is corrupt or did not fit") \
+	X(UNSUPPORTED, "unsupported_rule", "an unwind rule of a kind that is not supported") \
+	X(NO_REGISTER, "lost_register", "a rule needs a register that outer frames do not have") \
+	X(READ_FAULT, "read_fault", "stack memory could not be read (swapped out or unmapped)") \
+	X(BAD_STACK, "bad_stack", "the caller's frame is not above its callee's: corrupt stack") \
+	X(BAD_FP, "broken_frame_pointer", "code without unwind rows does not keep frame pointers") \
+	X(COMPAT, "compat_32bit", "32-bit process: its stacks are counted, not unwound") \
+	X(SHORT_COPY, "short_copy", "new code, deeper than the 124 KiB of stack that were copied")
+
+#define STOP_ENUM(name, text, help) STOP_##name,
+enum stop_reason { STOP_REASONS(STOP_ENUM) STOP_COUNT };
+
+/* What is counted besides samples; `lost` ones make a run incomplete. */
+#define COUNTERS(X) \
+	X(SAMPLES, "samples", 0, "samples taken") \
+	X(USER, "user", 0, "samples with a user stack") \
+	X(KERNEL_ONLY, "kernel_only", 0, "samples of tasks without a user stack") \
+	X(DEFERRED, "deferred", 0, "samples in new code: unwound in user space") \
+	X(FILTERED, "filtered", 0, "events outside the target: not samples") \
+	X(COUNTS_FULL, "counts_full", 1, "the map of counts was full: raise its size") \
+	X(RING_FULL, "ring_full", 1, "the ring buffer was full: ebprof was not scheduled in time") \
+	X(NO_SCRATCH, "no_scratch", 1, "no working memory on this CPU: please report") \
+	X(KERNEL_STACK, "kernel_stack_failed", 0, "kernel stacks that the kernel did not give") \
+	X(NOTICE_DROPPED, "notices_dropped", 0, "unknown addresses not reported: the ring was full")
+
+#define COUNTER_ENUM(name, text, lost, help) COUNTER_##name,
+enum counter { COUNTERS(COUNTER_ENUM) COUNTER_COUNT };
+
+/* What counts are kept by. A stack is named by the hash of its frames, 0 where there is none. */
+struct sample_key {
+	uint64_t user_stack;
+	uint64_t kernel_stack;
+	uint32_t pid;
+	uint32_t tid;
+	uint32_t stop;
+	uint32_t reserved;
+};
+
+enum record_type { RECORD_STACK = 1, RECORD_NOTICE, RECORD_DEFERRED };
+
+/* Through the ring buffer at the first sight of a key; user frames, then kernel addresses, both
+ * leaf first, follow it. Frames of callers are one byte before the return address.
+ */
+struct stack_record {
+	uint32_t type;
+	uint16_t user_frames;
+	uint16_t kernel_frames;
+	struct sample_key key;
+	char comm[16];
+};
+
+/* Through the ring buffer when an address in a process was not known, and the stack not sent. */
+struct notice_record {
+	uint32_t type;
+	uint32_t pid;
+	uint64_t address;	/* 0: the process itself is unknown */
+};
+
+/* Through the ring buffer, to be unwound and counted in user space, when a process or an address
+ * in it was not known. `stack_size` bytes of the stack, from the stack pointer up, follow it: what
+ * is left of its page, and whole pages.
+ */
+struct deferred_record {
+	struct stack_record head;	/* no user frames; `kernel` has the kernel's */
+	uint64_t time;			/* CLOCK_MONOTONIC, ns */
+	uint64_t pc;
+	uint64_t registers[16];		/* by DWARF number */
+	uint64_t kernel[MAX_KERNEL_FRAMES];
+	uint32_t stack_size;
+	uint32_t readable;		/* bit i: the i-th of these pages could be read */
+};
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * What differs between kernels, and the few kernel types that the programs read by CO-RE.
+ */
+#ifndef EBPROF_COMPAT_BPF_H
+#define EBPROF_COMPAT_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/bpf_perf_event.h>
+
+/* <stdint.h> of the C library does not compile for BPF; abi.h needs its names. */
+typedef __u8 uint8_t;
+typedef __u16 uint16_t;
+typedef __u32 uint32_t;
+typedef __u64 uint64_t;
+typedef __s16 int16_t;
+typedef __s32 int32_t;
+typedef __s64 int64_t;
+
+#define NULL ((void *)0)
+#define bool _Bool
+#define true 1
+#define false 0
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define PF_KTHREAD 0x00200000
+
+struct mm_struct {
+	unsigned long env_end;	/* 0 until exec has set up the new stack */
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+	unsigned int flags;
+	int pid;
+	int tgid;
+	void *stack;
+	struct mm_struct *mm;
+} __attribute__((preserve_access_index));
+
+/* The kernel's own names of the saved registers (uapi has others for the same layout). */
+struct pt_regs___kernel {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long ip;
+	unsigned short cs;	/* a long before 6.9 (FRED); libbpf adjusts the load's width */
+	unsigned long sp;
+} __attribute__((preserve_access_index));
+
+static __always_inline void per_cpu_add(void *map, uint32_t *key)
+{
+	uint64_t *value = bpf_map_lookup_elem(map, key);
+
+	if (value)
+		*value += 1;
+}
+
+#define counter_add(name) per_cpu_add(&counters, &(uint32_t){ COUNTER_##name })
+
+#endif

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * CPU profiler: at each event, unwind both stacks, count the pair, and send the frames of a pair
+ * that was not seen before. A stack that meets code which is not known yet goes to user space to be
+ * unwound there. fork and exec keep the map of processes right between two samples.
+ */
+#include "maps.bpf.h"
+
+enum {
+	MAX_PIDS = 1024,
+	RING_SIZE = 8 << 20,
+	WAKE_AT = RING_SIZE / 4,
+	DEFER_BELOW = RING_SIZE / 4 * 3,	/* the rest is for what would be lost without it */
+	PAGE_SIZE = 4096,
+};
+
+const volatile bool want_user = true;
+const volatile bool want_kernel = true;
+const volatile bool want_idle = false;
+const volatile bool filter_pids = false;
+const volatile bool filter_comm = false;
+const volatile char wanted_comm[16] = {};
+const volatile uint64_t pid_namespace_device = 0;	/* 0: the initial one */
+const volatile uint64_t pid_namespace_inode = 0;
+
+uint32_t active_counts = 0;	/* which half of `counts` is written; user space reads the other */
+
+struct counts_half {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct sample_key);
+	__type(value, uint64_t);
+};
+
+struct counts_half counts_0 SEC(".maps");
+struct counts_half counts_1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_SIZE);
+} records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, COUNTER_COUNT);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} counters SEC(".maps");
+
+/* Samples by stop reason. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STOP_COUNT);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} stops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PIDS);
+	__type(key, uint32_t);
+	__type(value, uint8_t);
+} wanted_pids SEC(".maps");
+
+/* One sample at work. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct unwind);
+} unwinds SEC(".maps");
+
+/* A sample on its way to be unwound in user space. */
+struct deferral {
+	struct deferred_record record;
+	uint8_t stack[STACK_PAGES * PAGE_SIZE];
+};
+
+/* One a CPU; values of per-CPU maps may not be that large. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__type(value, struct deferral);
+} deferrals SEC(".maps");
+
+static __always_inline void send_notice(uint32_t pid, uint64_t address)
+{
+	struct notice_record notice = {
+		.type = RECORD_NOTICE,
+		.pid = pid,
+		.address = address,
+	};
+
+	if (bpf_ringbuf_output(&records, &notice, sizeof(notice), BPF_RB_FORCE_WAKEUP))
+		counter_add(NOTICE_DROPPED);
+}
+
+/* pid and tid as the user's own PID namespace numbers them; false outside of it. */
+static __always_inline bool current_ids(uint32_t *pid, uint32_t *tid)
+{
+	struct bpf_pidns_info ids;
+	uint64_t both;
+
+	if (!pid_namespace_inode) {
+		both = bpf_get_current_pid_tgid();
+		*pid = both >> 32;
+		*tid = (uint32_t)both;
+		return true;
+	}
+	if (bpf_get_ns_current_pid_tgid(pid_namespace_device, pid_namespace_inode, &ids, sizeof(ids)))
+		return false;
+	*pid = ids.tgid;
+	*tid = ids.pid;
+	return true;
+}
+
+static __always_inline bool is_wanted(struct stack_record *record)
+{
+	if (!want_idle && record->key.pid == 0)
+		return false;
+	if (filter_pids && !bpf_map_lookup_elem(&wanted_pids, &record->key.pid))
+		return false;
+	if (filter_comm) {
+		for (int i = 0; i < (int)sizeof(wanted_comm); i++) {
+			if (record->comm[i] != wanted_comm[i])
+				return false;
+			if (!wanted_comm[i])
+				break;
+		}
+	}
+	return true;
+}
+
+/* The user's registers: the event's own, or what the kernel saved when it was entered. */
+static __always_inline enum stop_reason user_registers(struct bpf_perf_event_data *ctx, bool in_user,
+						       struct unwind *u)
+{
+	struct pt_regs___kernel *saved;
+	struct task_struct *task;
+
+	if (in_user) {
+		COPY_REGISTERS(u->leaf.dwarf, &ctx->regs, rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp);
+		u->pc = ctx->regs.rip;
+		if (ctx->regs.cs == USER_CS_32)
+			return STOP_COMPAT;
+	} else {
+		task = bpf_get_current_task_btf();
+		if (!task->mm || task->flags & PF_KTHREAD || !task->mm->env_end)
+			return STOP_NO_USER;
+		saved = (void *)bpf_task_pt_regs(task);
+		COPY_REGISTERS(u->leaf.dwarf, saved, ax, dx, cx, bx, si, di, bp, sp);
+		u->pc = saved->ip;
+		if (saved->cs == USER_CS_32)
+			return STOP_COMPAT;
+	}
+	u->sp = u->leaf.dwarf[DWARF_RSP];
+	u->fp = u->leaf.dwarf[DWARF_RBP];
+	return STOP_COMPLETE;
+}
+
+static __always_inline void user_stack(struct bpf_perf_event_data *ctx, bool in_user,
+				       struct unwind *u)
+{
+	struct stack_record *record = &u->record;
+	struct process_entry *process;
+
+	reset(u, hash_seed);
+	record->key.stop = user_registers(ctx, in_user, u);
+	if (record->key.stop != STOP_COMPLETE)
+		return;
+	process = bpf_map_lookup_elem(&processes, &record->key.pid);
+	if (process)
+		u->process = *process;
+	else
+		u->process.count = u->process.settled = 0;
+	unwind_user(u);
+	record->key.stop = u->stop;
+	record->key.user_stack = u->hash;
+	record->user_frames = u->count;
+	counter_add(USER);
+}
+
+static long hash_kernel_frame(uint32_t index, void *context)
+{
+	struct unwind *u = *(struct unwind **)context;
+	uint32_t at = u->record.user_frames + index;
+
+	if (at >= sizeof(u->frames) / sizeof(u->frames[0]))
+		return 1;
+	u->record.key.kernel_stack = hash_frame(u->record.key.kernel_stack, u->frames[at]);
+	return 0;
+}
+
+static __always_inline void kernel_stack(struct bpf_perf_event_data *ctx, struct unwind *u)
+{
+	uint32_t at = u->record.user_frames;
+	long size;
+
+	if (at > MAX_USER_FRAMES)
+		return;
+	size = bpf_get_stack(ctx, &u->frames[at], MAX_KERNEL_FRAMES * sizeof(u->frames[0]), 0);
+	if (size <= 0) {
+		counter_add(KERNEL_STACK);
+		return;
+	}
+	u->record.kernel_frames = size / sizeof(u->frames[0]);
+	u->record.key.kernel_stack = hash_seed;
+	bpf_loop(u->record.kernel_frames, hash_kernel_frame, &u, 0);
+}
+
+/* Copies the stack from sp on, a page at a time. A page may be missing that was not touched yet;
+ * two in a row are the end.
+ */
+static __always_inline void copy_stack(struct deferral *deferral, uint64_t sp)
+{
+	struct deferred_record *record = &deferral->record;
+	uint32_t size = PAGE_SIZE - (sp & (PAGE_SIZE - 1));
+	uint32_t at = 0, misses = 0;
+
+	record->readable = 0;
+	record->stack_size = 0;
+	for (int i = 0; i < STACK_PAGES && misses < 2; i++) {
+		if (at > (STACK_PAGES - 1) * PAGE_SIZE)	/* never; the verifier wants to see it */
+			break;
+		if (bpf_probe_read_user(&deferral->stack[at], size, (void *)(sp + at))) {
+			misses++;
+		} else {
+			misses = 0;
+			record->readable |= 1 << i;
+			record->stack_size = at + size;
+		}
+		at += size;
+		size = PAGE_SIZE;
+	}
+}
+
+/* Sends all that unwinding in user space takes; false when there is no room for it. */
+static __always_inline bool send_deferred(struct bpf_perf_event_data *ctx, bool in_user,
+					  struct unwind *u)
+{
+	uint32_t cpu = bpf_get_smp_processor_id();
+	struct deferral *deferral = bpf_map_lookup_elem(&deferrals, &cpu);
+	struct deferred_record *record;
+
+	if (!deferral)
+		return false;
+	record = &deferral->record;
+	record->head = u->record;
+	record->head.type = RECORD_DEFERRED;
+	record->head.user_frames = 0;
+	record->time = bpf_ktime_get_ns();
+	if (u->record.kernel_frames &&
+	    bpf_get_stack(ctx, record->kernel, sizeof(record->kernel), 0) <= 0)
+		return false;	/* taken anew: lockdown forbids the helper that copies */
+	user_registers(ctx, in_user, u);	/* afresh: unwinding has changed them */
+	record->pc = u->pc;
+	__builtin_memcpy(record->registers, u->leaf.dwarf, sizeof(record->registers));
+	copy_stack(deferral, u->sp);
+	if (record->stack_size > sizeof(deferral->stack))
+		return false;
+	return !bpf_ringbuf_output(&records, deferral, sizeof(*record) + record->stack_size,
+				   BPF_RB_FORCE_WAKEUP);
+}
+
+/* New code: user space learns of it, and if it may still turn out to be known, gets the sample. */
+static __always_inline bool defer(struct bpf_perf_event_data *ctx, bool in_user, struct unwind *u)
+{
+	uint32_t reason = u->record.key.stop;
+	uint64_t address = reason == STOP_NO_MAPPING ? u->pc : 0;
+
+	if (reason != STOP_NO_PROCESS && reason != STOP_NO_MAPPING)
+		return false;
+	if (!u->process.settled && bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < DEFER_BELOW &&
+	    send_deferred(ctx, in_user, u)) {
+		counter_add(DEFERRED);
+		return true;
+	}
+	send_notice(u->record.key.pid, address);
+	return false;
+}
+
+/* First sight of a key: its frames go out before its count comes into being. */
+static __always_inline bool send_stack(struct unwind *u)
+{
+	uint32_t frames = u->record.user_frames + u->record.kernel_frames;
+	uint32_t size = sizeof(u->record) + frames * sizeof(u->frames[0]);
+	uint64_t flags = BPF_RB_NO_WAKEUP;	/* user space looks by itself a few times a second */
+
+	if (size > sizeof(u->record) + sizeof(u->frames))
+		return false;
+	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > WAKE_AT)
+		flags = BPF_RB_FORCE_WAKEUP;
+	return bpf_ringbuf_output(&records, &u->record, size, flags) == 0;
+}
+
+static __always_inline void count(void *counts, struct unwind *u)
+{
+	struct sample_key *key = &u->record.key;
+	uint64_t *value = bpf_map_lookup_elem(counts, key);
+	uint64_t one = 1;
+
+	if (value) {
+		__sync_fetch_and_add(value, 1);
+		return;
+	}
+	if (!send_stack(u)) {
+		counter_add(RING_FULL);
+		return;
+	}
+	if (!bpf_map_update_elem(counts, key, &one, BPF_NOEXIST))
+		return;
+	value = bpf_map_lookup_elem(counts, key);	/* another CPU was first */
+	if (value)
+		__sync_fetch_and_add(value, 1);
+	else
+		counter_add(COUNTS_FULL);
+}
+
+SEC("perf_event")
+int on_event(struct bpf_perf_event_data *ctx)
+{
+	uint32_t zero = 0;
+	struct unwind *u = bpf_map_lookup_elem(&unwinds, &zero);
+	bool in_user = (ctx->regs.cs & 3) == 3;
+	struct stack_record *record;
+	uint32_t stop;
+
+	if (!u) {
+		counter_add(NO_SCRATCH);
+		return 0;
+	}
+	record = &u->record;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->type = RECORD_STACK;
+	if (!current_ids(&record->key.pid, &record->key.tid)) {
+		counter_add(FILTERED);
+		return 0;
+	}
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	if (!is_wanted(record)) {
+		counter_add(FILTERED);
+		return 0;
+	}
+	counter_add(SAMPLES);
+	if (want_user)
+		user_stack(ctx, in_user, u);
+	else
+		record->key.stop = STOP_NOT_ASKED;
+	if (want_kernel && !in_user)
+		kernel_stack(ctx, u);
+	if (record->key.stop == STOP_NO_USER)
+		counter_add(KERNEL_ONLY);
+	if (defer(ctx, in_user, u))
+		return 0;
+	stop = record->key.stop;
+	per_cpu_add(&stops, &stop);
+	if (active_counts == 0)
+		count(&counts_0, u);
+	else
+		count(&counts_1, u);
+	return 0;
+}
+
+/* A child starts with its parent's address space: its samples unwind from the first one on. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	uint32_t from = parent->tgid, to = child->tgid;
+	struct process_entry *process;
+
+	if (from == to)
+		return 0;
+	process = bpf_map_lookup_elem(&processes, &from);
+	if (process)
+		bpf_map_update_elem(&processes, &to, process, BPF_ANY);
+	return 0;
+}
+
+/* exec replaces the address space: what is known of it no longer holds. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	uint32_t pid = task->tgid;
+
+	bpf_map_delete_elem(&processes, &pid);
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

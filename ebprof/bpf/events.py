@@ -1,0 +1,130 @@
+"""perf events: which one samples the CPU here, and one descriptor a CPU or a task."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebprof._native import ffi, lib
+from ebprof.errors import (
+    EbprofError,
+    NoPermissionError,
+    NoTargetError,
+    UnsupportedError,
+    UsageError,
+)
+
+PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE = 0, 1
+PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK = 0, 0
+PERF_EVENT_IOC_DISABLE = 0x2401
+MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A kind of perf event (perf_event_open(2)): name as perf spells it, type and config."""
+
+    name: str
+    type: int
+    config: int
+
+
+CPU_CLOCK = Event("cpu-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK)
+CYCLES = Event("cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES)
+CPU_EVENTS = {event.name: event for event in (CYCLES, CPU_CLOCK)}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one descriptor watches: a task (pid -1: all), a CPU (-1: all), or a cgroup on a CPU.
+
+    inherit: also what the task creates; inherit_thread: but only its threads.
+    """
+
+    pid: int = -1
+    cpu: int = -1
+    cgroup: int = -1
+    inherit: bool = False
+    inherit_thread: bool = False
+
+
+def choose_event(name: str) -> Event:
+    """The event of `-e`: `cpu` takes hardware cycles where there are any, else cpu-clock."""
+    if name == "cpu":
+        return CYCLES if is_supported(CYCLES) else CPU_CLOCK
+    if name not in CPU_EVENTS:
+        known = ", ".join(["cpu", *CPU_EVENTS])
+        raise UsageError(f"unknown event {name!r}", f"known events: {known}")
+    if not is_supported(CPU_EVENTS[name]):
+        raise UnsupportedError(
+            f"this machine does not count {name}", "use -e cpu-clock, which is always there"
+        )
+    return CPU_EVENTS[name]
+
+
+def is_supported(event: Event) -> bool:
+    """Whether the event can be opened on this task."""
+    try:
+        os.close(open_event(event, 1, Scope(pid=os.getpid())))
+    except EbprofError:
+        return False
+    return True
+
+
+def check_frequency(frequency: int) -> None:
+    """Raises UsageError above the kernel's own limit (perf_event_max_sample_rate)."""
+    limit = int(MAX_RATE.read_text())
+    if frequency > limit:
+        raise UsageError(
+            f"frequency {frequency} Hz is above this kernel's limit of {limit} Hz",
+            f"use -F {limit} or lower, or raise kernel.perf_event_max_sample_rate",
+        )
+
+
+def open_event(event: Event, frequency: int, scope: Scope, *, idle: bool = False) -> int:
+    """A descriptor of a disabled event. Raises NoTargetError, NoPermissionError, ..."""
+    request = ffi.new(
+        "struct event_request *",
+        {
+            "type": event.type,
+            "config": event.config,
+            "frequency": frequency,
+            "pid": scope.pid if scope.cgroup < 0 else scope.cgroup,
+            "cpu": scope.cpu,
+            "is_cgroup": scope.cgroup >= 0,
+            "inherit": scope.inherit,
+            "inherit_thread": scope.inherit_thread,
+            "exclude_idle": not idle,
+        },
+    )
+    fd = int(lib.event_open(request))
+    if fd < 0:
+        raise _refusal(-fd, event, scope)
+    return fd
+
+
+def disable(descriptors: Iterable[int]) -> None:
+    """Stop events, and those that their tasks' children inherited."""
+    for fd in descriptors:
+        fcntl.ioctl(fd, PERF_EVENT_IOC_DISABLE, 0)
+
+
+def _refusal(code: int, event: Event, scope: Scope) -> EbprofError:
+    if code == errno.ESRCH:
+        return NoTargetError(f"cannot attach to {scope.pid}: no such process or thread")
+    if code in (errno.EACCES, errno.EPERM):
+        return NoPermissionError(
+            f"cannot open perf event {event.name}: permission denied",
+            "run as root, or set kernel.perf_event_paranoid=-1 and grant CAP_PERFMON and CAP_BPF",
+        )
+    if code == errno.ENODEV and scope.cpu >= 0:
+        return NoTargetError(f"CPU {scope.cpu} is not online")
+    if code == errno.EMFILE:
+        return UnsupportedError(
+            "too many open files: one is needed for each CPU or thread", "raise `ulimit -n`"
+        )
+    return UnsupportedError(f"cannot open perf event {event.name}: {os.strerror(code)}")

@@ -1,0 +1,301 @@
+#include "kernel.h"
+
+#include "abi.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+/* ---- names ---- */
+
+#define STOP_NAME(symbol, name, help) name,
+#define STOP_HELP(symbol, name, help) help,
+#define COUNTER_NAME(symbol, name, lost, help) name,
+#define COUNTER_HELP(symbol, name, lost, help) help,
+#define COUNTER_LOST(symbol, name, lost, help) lost,
+
+const char *stop_name(uint32_t reason)
+{
+	static const char *const names[] = { STOP_REASONS(STOP_NAME) };
+
+	return reason < STOP_COUNT ? names[reason] : NULL;
+}
+
+const char *stop_help(uint32_t reason)
+{
+	static const char *const helps[] = { STOP_REASONS(STOP_HELP) };
+
+	return reason < STOP_COUNT ? helps[reason] : NULL;
+}
+
+const char *counter_name(uint32_t counter)
+{
+	static const char *const names[] = { COUNTERS(COUNTER_NAME) };
+
+	return counter < COUNTER_COUNT ? names[counter] : NULL;
+}
+
+const char *counter_help(uint32_t counter)
+{
+	static const char *const helps[] = { COUNTERS(COUNTER_HELP) };
+
+	return counter < COUNTER_COUNT ? helps[counter] : NULL;
+}
+
+int counter_is_loss(uint32_t counter)
+{
+	static const int losses[] = { COUNTERS(COUNTER_LOST) };
+
+	return counter < COUNTER_COUNT && losses[counter];
+}
+
+/* ---- libbpf's log ---- */
+
+enum { LOG_SIZE = 1 << 16 };
+
+/* libbpf's print callback has no context argument, so this is the one global. */
+static struct {
+	char text[LOG_SIZE];
+	size_t size;
+} captured;
+
+static int capture(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char line[LOG_SIZE / 2];
+	int length;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	length = vsnprintf(line, sizeof(line), format, arguments);
+	if (length < 0)
+		return 0;
+	if ((size_t)length >= sizeof(line))
+		length = sizeof(line) - 1;
+	if (captured.size + length > LOG_SIZE) {
+		memmove(captured.text, captured.text + length, LOG_SIZE - length);
+		captured.size = LOG_SIZE - length;
+	}
+	memcpy(captured.text + captured.size, line, length);
+	captured.size += length;
+	return 0;
+}
+
+void log_capture(void)
+{
+	libbpf_set_print(capture);
+}
+
+size_t log_take(char *text, size_t size)
+{
+	size_t take = captured.size < size ? captured.size : size - 1;
+
+	memcpy(text, captured.text + captured.size - take, take);
+	text[take] = 0;
+	captured.size = 0;
+	return take;
+}
+
+int variable_find(struct bpf_object *object, const char *section, const char *name,
+		  uint32_t *offset, uint32_t *size)
+{
+	const struct btf *btf = bpf_object__btf(object);
+	const struct btf_type *type, *variable;
+	const struct btf_var_secinfo *info;
+	int id, i;
+
+	id = btf ? btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC) : -ENOENT;
+	if (id < 0)
+		return -ENOENT;
+	type = btf__type_by_id(btf, id);
+	info = btf_var_secinfos(type);
+	for (i = 0; i < btf_vlen(type); i++) {
+		variable = btf__type_by_id(btf, info[i].type);
+		if (strcmp(btf__name_by_offset(btf, variable->name_off), name))
+			continue;
+		*offset = info[i].offset;
+		*size = info[i].size;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* ---- perf events ---- */
+
+static int perf_event_open(struct perf_event_attr *attr, int32_t pid, int32_t cpu,
+			   unsigned long flags)
+{
+	long descriptor = syscall(SYS_perf_event_open, attr, pid, cpu, -1,
+				  flags | PERF_FLAG_FD_CLOEXEC);
+
+	return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+int event_open(const struct event_request *request)
+{
+	struct perf_event_attr attr = {
+		.type = request->type,
+		.size = sizeof(attr),
+		.config = request->config,
+		.disabled = 1,
+		.inherit = request->inherit,
+		.exclude_idle = request->exclude_idle,
+	};
+
+#ifdef PERF_ATTR_SIZE_VER7	/* headers that know inherit_thread */
+	attr.inherit_thread = request->inherit_thread;
+#endif
+	if (request->frequency) {
+		attr.freq = 1;
+		attr.sample_freq = request->frequency;
+	} else {
+		attr.sample_period = request->period;
+	}
+	return perf_event_open(&attr, request->pid, request->cpu,
+			       request->is_cgroup ? PERF_FLAG_PID_CGROUP : 0);
+}
+
+/* Bytes: an exec's worth. To wake us for each record would cost an interrupt for each mapping. */
+enum { SIDEBAND_WATERMARK = 2048 };
+
+int sideband_open(int32_t cpu)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_DUMMY,
+		.sample_period = 1,
+		.sample_type = PERF_SAMPLE_TIME,
+		.sample_id_all = 1,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+		.mmap = 1,
+		.mmap2 = 1,
+		.comm = 1,
+		.comm_exec = 1,
+		.task = 1,
+		.watermark = 1,
+		.wakeup_watermark = SIDEBAND_WATERMARK,
+	};
+
+	return perf_event_open(&attr, -1, cpu, 0);
+}
+
+static size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+int sideband_map(int descriptor, uint32_t pages, struct sideband_ring *ring)
+{
+	void *base = mmap(NULL, (pages + 1) * page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  descriptor, 0);
+
+	if (base == MAP_FAILED)
+		return -errno;
+	ring->base = base;
+	ring->pages = pages;
+	return 0;
+}
+
+void sideband_unmap(struct sideband_ring *ring)
+{
+	if (ring->base)
+		munmap(ring->base, (ring->pages + 1) * page_size());
+	ring->base = NULL;
+}
+
+void sideband_drain(struct sideband_ring *ring, uint8_t *buffer, size_t size, size_t *copied)
+{
+	struct perf_event_mmap_page *control = ring->base;
+	const uint8_t *data = (uint8_t *)ring->base + page_size();
+	uint64_t capacity = ring->pages * page_size();
+	uint64_t head = __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE);
+	uint64_t tail = control->data_tail;
+	size_t used = 0;
+
+	while (tail < head) {
+		struct perf_event_header header;
+		uint64_t at = tail % capacity;
+
+		memcpy(&header, data + at, sizeof(header));	/* records are 8-byte aligned */
+		if (header.size < sizeof(header) || header.size > size - used)
+			break;
+		if (at + header.size <= capacity) {
+			memcpy(buffer + used, data + at, header.size);
+		} else {
+			memcpy(buffer + used, data + at, capacity - at);
+			memcpy(buffer + used + capacity - at, data, header.size - (capacity - at));
+		}
+		used += header.size;
+		tail += header.size;
+	}
+	__atomic_store_n(&control->data_tail, tail, __ATOMIC_RELEASE);
+	*copied = used;
+}
+
+/* ---- the BPF ring buffer ---- */
+
+static int append(void *context, void *data, size_t size)
+{
+	struct record_reader *reader = context;
+	size_t padded = (size + 7) & ~(size_t)7;
+
+	if (reader->size + padded > reader->capacity) {
+		size_t capacity = 2 * (reader->capacity + padded);
+		uint8_t *grown = realloc(reader->data, capacity);
+
+		if (!grown)
+			return -ENOMEM;		/* the record stays in the ring */
+		reader->data = grown;
+		reader->capacity = capacity;
+	}
+	memcpy(reader->data + reader->size, data, size);
+	memset(reader->data + reader->size + size, 0, padded - size);
+	reader->size += padded;
+	return 0;
+}
+
+int record_reader_open(int map, struct record_reader *reader)
+{
+	memset(reader, 0, sizeof(*reader));
+	reader->ring = ring_buffer__new(map, append, reader, NULL);
+	return reader->ring ? 0 : -errno;
+}
+
+int record_reader_drain(struct record_reader *reader)
+{
+	int count = ring_buffer__consume(reader->ring);
+
+	return count < 0 ? count : 0;
+}
+
+void record_reader_close(struct record_reader *reader)
+{
+	ring_buffer__free(reader->ring);
+	free(reader->data);
+	memset(reader, 0, sizeof(*reader));
+}
+
+/* ---- a command held at its exec ---- */
+
+int trace_me(void)
+{
+	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) ? -errno : 0;
+}
+
+int trace_release(int32_t pid)
+{
+	return ptrace(PTRACE_DETACH, pid, NULL, NULL) ? -errno : 0;
+}

@@ -1,0 +1,85 @@
+/* What Python cannot say itself to the kernel and to libbpf. Errors are negative errno values. */
+#ifndef EBPROF_KERNEL_H
+#define EBPROF_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bpf_object;
+struct ring_buffer;
+
+/* ---- names of what abi.h numbers; NULL past the end ----------------------------------------- */
+
+const char *stop_name(uint32_t reason);
+const char *stop_help(uint32_t reason);
+const char *counter_name(uint32_t counter);
+const char *counter_help(uint32_t counter);
+/* Whether what it counts is missing from the result. */
+int counter_is_loss(uint32_t counter);
+
+/* ---- libbpf's log: kept instead of printed ------------------------------------------------ */
+
+/* From now on libbpf's messages go to a buffer that keeps the newest ones. */
+void log_capture(void);
+/* Copies the newest messages, at most size - 1 bytes and a NUL; empties the buffer. */
+size_t log_take(char *text, size_t size);
+
+/* Where a global variable lies in its section (`.rodata`, `.bss`, ...); -ENOENT if nowhere. */
+int variable_find(struct bpf_object *object, const char *section, const char *name,
+		  uint32_t *offset, uint32_t *size);
+
+/* ---- perf events --------------------------------------------------------------------------- */
+
+struct event_request {
+	uint32_t type;		/* PERF_TYPE_* */
+	uint64_t config;
+	uint64_t frequency;	/* samples a second, or 0 and: */
+	uint64_t period;
+	int32_t pid;		/* task; -1: any; a cgroup's descriptor if is_cgroup */
+	int32_t cpu;		/* -1: any */
+	uint8_t is_cgroup;
+	uint8_t inherit;	/* tasks that the task creates are sampled too */
+	uint8_t inherit_thread;	/* ... but only its threads (Linux 5.13) */
+	uint8_t exclude_idle;
+};
+
+/* A descriptor of a disabled event. */
+int event_open(const struct event_request *request);
+/* A descriptor of an event without samples that reports mmap, comm, fork and exit; each record ends
+ * with its time (CLOCK_MONOTONIC, ns, 8 bytes).
+ */
+int sideband_open(int32_t cpu);
+
+/* perf's ring of `pages` (a power of two) data pages. */
+struct sideband_ring {
+	void *base;
+	uint32_t pages;
+};
+
+int sideband_map(int descriptor, uint32_t pages, struct sideband_ring *ring);
+void sideband_unmap(struct sideband_ring *ring);
+/* Copies whole records, as many as fit; *copied is their size in bytes. */
+void sideband_drain(struct sideband_ring *ring, uint8_t *buffer, size_t size, size_t *copied);
+
+/* ---- the BPF ring buffer -------------------------------------------------------------------- */
+
+struct record_reader {
+	struct ring_buffer *ring;
+	uint8_t *data;
+	size_t size;
+	size_t capacity;
+};
+
+int record_reader_open(int map, struct record_reader *reader);
+/* Appends what the ring holds to data; records lie back to back, each padded to 8 bytes. */
+int record_reader_drain(struct record_reader *reader);
+void record_reader_close(struct record_reader *reader);
+
+/* ---- a command held at its exec ------------------------------------------------------------- */
+
+/* In the child: asks to be stopped by its parent at the next exec. */
+int trace_me(void);
+/* In the parent, once the child has stopped: lets it go on, untraced. */
+int trace_release(int32_t pid);
+
+#endif

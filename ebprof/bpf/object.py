@@ -1,0 +1,162 @@
+"""A BPF object file, from bytes to loaded and attached: the one place that talks to libbpf."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from contextlib import ExitStack
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof._native import ffi, lib
+from ebprof.bpf.maps import BpfMap
+from ebprof.errors import NoPermissionError, UnsupportedError
+
+LOG_LINES = 12
+DOCTOR = "run `ebprof doctor` to see what this kernel lacks"
+
+
+class BpfObject:
+    """An object of this package: open, set up, `load`, attach; `close` takes all of it back.
+
+    Raises UnsupportedError when the object is missing from the installation or the kernel
+    refuses it, NoPermissionError without the right to load BPF programs.
+    """
+
+    def __init__(self, name: str) -> None:
+        lib.log_capture()
+        self.name = name
+        self._cleanup = ExitStack()
+        self._image = _read(name)
+        self._object = lib.bpf_object__open_mem(
+            ffi.from_buffer(self._image), len(self._image), ffi.NULL
+        )
+        if not self._object:
+            raise UnsupportedError(f"cannot open BPF object {name}: {_log()}", DOCTOR)
+        self._cleanup.callback(lib.bpf_object__close, self._object)
+
+    def set_constants(self, **values: int | bytes) -> None:
+        """Set `const volatile` variables before loading; integers take the variable's size."""
+        handle = self._map_handle(".rodata")
+        size = ffi.new("size_t *")
+        section = ffi.buffer(ffi.cast("char *", lib.bpf_map__initial_value(handle, size)), size[0])
+        for name, value in values.items():
+            offset, width = self._variable(".rodata", name)
+            if isinstance(value, int):
+                value = value.to_bytes(width, "little")
+            section[offset : offset + len(value)] = value
+
+    def set_max_entries(self, name: str, entries: int) -> None:
+        """Resize a map before loading."""
+        lib.bpf_map__set_max_entries(self._map_handle(name), entries)
+
+    def skip_program(self, name: str) -> None:
+        """Leave a program out of the load."""
+        lib.bpf_program__set_autoload(self._program(name), False)
+
+    def load(self) -> None:
+        """Create the maps and have the kernel verify the programs."""
+        result = lib.bpf_object__load(self._object)
+        if result == 0:
+            return
+        log = _log()
+        if -result in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
+            raise NoPermissionError("loading BPF programs needs root", "run with sudo")
+        raise UnsupportedError(
+            f"the kernel refused BPF object {self.name} ({os.strerror(-result)}):\n{log}", DOCTOR
+        )
+
+    def map(self, name: str) -> BpfMap:
+        """A map of the loaded object."""
+        return BpfMap(self._map_handle(name), name)
+
+    def variables(self, section: str) -> NDArray[np.uint8]:
+        """A writable view (uint8[n]) of a loaded .bss/.data section, shared with the programs.
+
+        Mapped here: libbpf itself does so only for generated skeletons (before 1.5).
+        """
+        loaded = self.map(section)
+        return np.frombuffer(mmap.mmap(loaded.fd, loaded.value_size), np.uint8)
+
+    def variable_offset(self, section: str, name: str) -> int:
+        """Where a variable lies in `variables(section)`."""
+        return self._variable(section, name)[0]
+
+    def attach(self, program: str) -> None:
+        """Attach by what the program's section says (tp_btf, tracepoint, ...)."""
+        self._keep(lib.bpf_program__attach(self._program(program)), program)
+
+    def attach_event(self, program: str, event: int) -> None:
+        """Attach to a perf event and enable it; the link owns the descriptor `event`."""
+        handle = self._program(program)
+        self._keep(lib.bpf_program__attach_perf_event(handle, event), program)
+
+    def run_statistics(self, program: str) -> tuple[int, float]:
+        """Runs of a program and seconds spent, while `enable_statistics` is in force."""
+        info = ffi.new("struct bpf_prog_info *")
+        size = ffi.new("uint32_t *", ffi.sizeof("struct bpf_prog_info"))
+        fd = lib.bpf_program__fd(self._program(program))
+        if lib.bpf_obj_get_info_by_fd(fd, info, size):
+            return 0, 0.0
+        return int(info.run_cnt), info.run_time_ns / 1e9
+
+    def enable_statistics(self) -> None:
+        """Have the kernel time BPF programs until `close` (Linux 5.8; quietly not below)."""
+        fd = lib.bpf_enable_stats(lib.BPF_STATS_RUN_TIME)
+        if fd >= 0:
+            self._cleanup.callback(os.close, fd)
+
+    def close(self) -> None:
+        """Detach and unload everything."""
+        self._cleanup.close()
+
+    def __enter__(self) -> BpfObject:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _keep(self, link: Any, program: str) -> None:
+        if not link:
+            raise UnsupportedError(
+                f"cannot attach BPF program {program}: {os.strerror(ffi.errno)}", DOCTOR
+            )
+        self._cleanup.callback(lib.bpf_link__destroy, link)
+
+    def _map_handle(self, name: str) -> Any:
+        handle = lib.bpf_object__find_map_by_name(self._object, name.encode())
+        if not handle:
+            raise KeyError(f"no map {name} in BPF object {self.name}")
+        return handle
+
+    def _program(self, name: str) -> Any:
+        handle = lib.bpf_object__find_program_by_name(self._object, name.encode())
+        if not handle:
+            raise KeyError(f"no program {name} in BPF object {self.name}")
+        return handle
+
+    def _variable(self, section: str, name: str) -> tuple[int, int]:
+        offset, size = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+        if lib.variable_find(self._object, section.encode(), name.encode(), offset, size):
+            raise KeyError(f"no variable {name} in {section} of BPF object {self.name}")
+        return offset[0], size[0]
+
+
+def _read(name: str) -> bytes:
+    try:
+        return (files("ebprof.bpf") / f"{name}.bpf.o").read_bytes()
+    except FileNotFoundError:
+        raise UnsupportedError(
+            f"BPF object {name} is missing from this installation", "reinstall ebprof"
+        ) from None
+
+
+def _log() -> str:
+    buffer = ffi.new("char[]", 1 << 16)
+    lib.log_take(buffer, len(buffer))
+    lines = ffi.string(buffer).decode(errors="replace").strip().splitlines()
+    return "\n".join(lines[-LOG_LINES:]) or os.strerror(ffi.errno)

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * One program of each kind, loaded one at a time to learn what this kernel allows. None is ever
+ * left attached.
+ */
+#include "compat.bpf.h"
+
+SEC("perf_event")
+int on_perf_event(void *ctx)
+{
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int on_exec(void *ctx)
+{
+	return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int on_sock_send_length(void *ctx)
+{
+	return 0;
+}
+
+SEC("fentry/tcp_sendmsg")
+int on_fentry(void *ctx)
+{
+	return 0;
+}
+
+SEC("kprobe/tcp_sendmsg")
+int on_kprobe(void *ctx)
+{
+	return 0;
+}
+
+SEC("uprobe")
+int on_uprobe(void *ctx)
+{
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

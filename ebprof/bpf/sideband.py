@@ -1,0 +1,167 @@
+"""perf's side band: what processes do to their address spaces, as it happens.
+
+Records are those of perf_event_open(2): PERF_RECORD_MMAP2, COMM, FORK, EXIT and LOST, each with its
+time at its end (sample_id_all).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from ebprof._native import ffi, lib
+from ebprof.errors import NoPermissionError
+
+RING_PAGES = 64
+BUFFER_SIZE = 1 << 20
+
+_HEADER = struct.Struct("=IHH")
+_IDS = struct.Struct("=IIII")  # pid, ppid (or, in COMM and MMAP2, tid), ...
+_MMAP2 = struct.Struct("=IIQQQIIQQII")  # pid, tid, addr, len, pgoff, maj, min, ino, ...
+_PAIR = struct.Struct("=II")
+_LOST = struct.Struct("=QQ")
+_TIME = struct.Struct("=Q")
+_LOST_TYPE, _COMM_TYPE, _EXIT_TYPE, _FORK_TYPE, _MMAP2_TYPE = 2, 3, 4, 7, 10
+_MISC_COMM_EXEC = 1 << 13
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A process mapped executable memory at [start, start + size).
+
+    offset: in the file. path: as the process sees it, NUL-padded; `//anon` and `[vdso]` have no
+    inode.
+    """
+
+    time: int
+    pid: int
+    start: int
+    size: int
+    offset: int
+    device: int
+    inode: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A process came into being (not a thread)."""
+
+    time: int
+    pid: int
+    parent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A process replaced its address space by exec."""
+
+    time: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A process is gone."""
+
+    time: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """So many records did not fit into the ring."""
+
+    time: int
+    count: int
+
+
+Change = Mapped | Forked | Executed | Exited | Lost
+"""What happened at a `time`: CLOCK_MONOTONIC, ns."""
+
+
+class Sideband:
+    """A ring a CPU; `descriptors` become readable when there is something to `drain`."""
+
+    def __init__(self, cpus: Iterable[int]) -> None:
+        self.descriptors: list[int] = []
+        self._rings: list[object] = []
+        self._buffer = ffi.new("uint8_t[]", BUFFER_SIZE)
+        self._cleanup = ExitStack()
+        try:
+            for cpu in cpus:
+                self._open(cpu)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, cpu: int) -> None:
+        fd = lib.sideband_open(cpu)
+        if fd < 0:
+            raise NoPermissionError(
+                f"cannot watch processes on CPU {cpu}: {os.strerror(-fd)}", "run as root"
+            )
+        self._cleanup.callback(os.close, fd)
+        ring = ffi.new("struct sideband_ring *")
+        error = lib.sideband_map(fd, RING_PAGES, ring)
+        if error:
+            raise NoPermissionError(
+                f"cannot map a perf ring of {RING_PAGES} pages: {os.strerror(-error)}",
+                "raise kernel.perf_event_mlock_kb",
+            )
+        self._cleanup.callback(lib.sideband_unmap, ring)
+        self.descriptors.append(fd)
+        self._rings.append(ring)
+
+    def drain(self) -> list[Change]:
+        """Everything since the last call, a CPU after the other: not in the order of time."""
+        changes: list[Change] = []
+        copied = ffi.new("size_t *")
+        for ring in self._rings:
+            lib.sideband_drain(ring, self._buffer, BUFFER_SIZE, copied)
+            changes.extend(parse(bytes(ffi.buffer(self._buffer, copied[0]))))
+        return changes
+
+    def close(self) -> None:
+        """Close the events."""
+        self._cleanup.close()
+
+
+def parse(data: bytes) -> Iterator[Change]:
+    """The changes that perf records (back to back) tell of; others are passed over."""
+    at = 0
+    while at + _HEADER.size <= len(data):
+        kind, misc, size = _HEADER.unpack_from(data, at)
+        if size < _HEADER.size:
+            return
+        body, end = at + _HEADER.size, at + size - _TIME.size
+        if kind == _MMAP2_TYPE:
+            yield _mapped(data, body, end)
+        elif kind == _COMM_TYPE and misc & _MISC_COMM_EXEC:
+            yield Executed(_TIME.unpack_from(data, end)[0], _PAIR.unpack_from(data, body)[0])
+        elif kind in (_FORK_TYPE, _EXIT_TYPE):
+            pid, parent, tid, _ = _IDS.unpack_from(data, body)
+            if kind == _FORK_TYPE and pid != parent:
+                yield Forked(_TIME.unpack_from(data, end)[0], pid, parent)
+            elif kind == _EXIT_TYPE and pid == tid:
+                yield Exited(_TIME.unpack_from(data, end)[0], pid)
+        elif kind == _LOST_TYPE:
+            yield Lost(_TIME.unpack_from(data, end)[0], _LOST.unpack_from(data, body)[1])
+        at += size
+
+
+def _mapped(data: bytes, body: int, end: int) -> Mapped:
+    pid, _, start, size, offset, major, minor, inode, *_ = _MMAP2.unpack_from(data, body)
+    return Mapped(
+        time=_TIME.unpack_from(data, end)[0],
+        pid=pid,
+        start=start,
+        size=size,
+        offset=offset,
+        device=os.makedev(major, minor),
+        inode=inode,
+        path=data[body + _MMAP2.size : end],
+    )

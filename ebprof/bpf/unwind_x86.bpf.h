@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * x86-64: registers of the innermost frame, and what a signal leaves on the stack. Compiles for BPF
+ * and for user space.
+ */
+#ifndef EBPROF_UNWIND_X86_BPF_H
+#define EBPROF_UNWIND_X86_BPF_H
+
+#define USER_CS_64 0x33
+#define USER_CS_32 0x23
+
+/* By DWARF number (System V ABI, AMD64 supplement, figure 3.36). */
+struct leaf_registers {
+	uint64_t dwarf[16];
+};
+
+#define DWARF_RAX 0
+#define DWARF_RDX 1
+#define DWARF_RCX 2
+#define DWARF_RBX 3
+#define DWARF_RSI 4
+#define DWARF_RDI 5
+#define DWARF_RBP 6
+#define DWARF_RSP 7
+#define DWARF_R8 8
+
+/* Order of the registers in struct sigcontext (uapi asm/sigcontext.h), from r8 on. */
+enum { SIGNAL_REGISTERS_OFFSET = 40, SIGNAL_REGISTERS = 16 };
+
+#define COPY_REGISTERS(to, from, ax, dx, cx, bx, si, di, bp, sp) \
+	do { \
+		(to)[DWARF_RAX] = (from)->ax; \
+		(to)[DWARF_RDX] = (from)->dx; \
+		(to)[DWARF_RCX] = (from)->cx; \
+		(to)[DWARF_RBX] = (from)->bx; \
+		(to)[DWARF_RSI] = (from)->si; \
+		(to)[DWARF_RDI] = (from)->di; \
+		(to)[DWARF_RBP] = (from)->bp; \
+		(to)[DWARF_RSP] = (from)->sp; \
+		(to)[DWARF_R8] = (from)->r8; \
+		(to)[DWARF_R8 + 1] = (from)->r9; \
+		(to)[DWARF_R8 + 2] = (from)->r10; \
+		(to)[DWARF_R8 + 3] = (from)->r11; \
+		(to)[DWARF_R8 + 4] = (from)->r12; \
+		(to)[DWARF_R8 + 5] = (from)->r13; \
+		(to)[DWARF_R8 + 6] = (from)->r14; \
+		(to)[DWARF_R8 + 7] = (from)->r15; \
+	} while (0)
+
+struct sigcontext_registers {
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp;
+};
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Unwinds in user space what the BPF programs could not: the same code, the same tables, a copy of
+ * the stack. Registers and stack are what a process made of them; tables and processes are ours.
+ */
+#ifndef EBPROF_REPLAY_H
+#define EBPROF_REPLAY_H
+
+#include <stdint.h>
+
+#include "ebprof/bpf/abi.h"
+
+/* What BPF programs have in maps. */
+struct replay_tables {
+	struct unwind_rule *rules;	/* MAX_RULES */
+	uint32_t **shards;		/* shard_count, of SHARD_WORDS words each */
+	uint32_t shard_count;
+	uint8_t use_tables;
+	uint8_t use_frame_pointers;
+	uint64_t hash_seed;
+};
+
+/* frames: leaf first, as BPF programs report them; `hash` is their name. */
+struct replayed {
+	uint64_t hash;
+	uint32_t stop;
+	uint32_t count;
+	uint64_t frames[MAX_USER_FRAMES];
+};
+
+/* Unwind a record, which its stack_size bytes of stack follow. */
+void replay(const struct replay_tables *tables, const struct process_entry *process,
+	    const struct deferred_record *record, struct replayed *out);
+
+#endif

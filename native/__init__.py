@@ -1,0 +1,1 @@
+"""Build steps: compilers at work before the package exists."""

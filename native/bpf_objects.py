@@ -1,0 +1,53 @@
+"""Compiles *.bpf.c to CO-RE objects with $CLANG, else clang, else the ziglang wheel's clang."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+ARCHES = {"x86_64": "x86", "aarch64": "arm64"}
+
+
+def build(sources: Path, target: Path) -> None:
+    """Compile every `*.bpf.c` in `sources` to `*.bpf.o` in `target`."""
+    target.mkdir(parents=True, exist_ok=True)
+    compiler = _compiler()
+    for source in sorted(sources.glob("*.bpf.c")):
+        output = target / source.with_suffix(".o").name
+        command = [*compiler, *_flags(), "-c", str(source), "-o", str(output)]
+        print(" ".join(command))
+        try:
+            subprocess.run(command, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise SystemExit(f"cannot compile {source} for BPF: {error}") from None
+
+
+def _compiler() -> list[str]:
+    wanted = os.environ.get("CLANG")
+    if wanted:
+        return [*wanted.split(), "-target", "bpf"]
+    clang = shutil.which("clang")
+    if clang:
+        return [clang, "-target", "bpf"]
+    if find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc", "-target", "bpfel-freestanding"]
+    raise SystemExit("no compiler for BPF: install clang, set $CLANG, or pip install ziglang")
+
+
+def _flags() -> list[str]:
+    machine = platform.machine()
+    return [
+        "-O2",
+        "-g",
+        "-Wall",
+        "-Werror",
+        "-fno-asynchronous-unwind-tables",
+        f"-D__TARGET_ARCH_{ARCHES[machine]}",
+        "-I/usr/include",
+        f"-I/usr/include/{machine}-linux-gnu",
+    ]

@@ -1,0 +1,44 @@
+"""The ring buffer's bytes to records."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ebprof._native import lib
+from ebprof.abi import DEFERRED_RECORD, NOTICE_RECORD, STACK_RECORD
+from ebprof.bpf.records import split
+
+
+def stack(frames: int) -> bytes:
+    head = np.zeros(1, STACK_RECORD)
+    head["type"], head["user_frames"] = lib.RECORD_STACK, frames
+    return head.tobytes() + bytes(8 * frames)
+
+
+def notice(pid: int, address: int) -> bytes:
+    made = np.zeros(1, NOTICE_RECORD)
+    made["type"], made["pid"], made["address"] = lib.RECORD_NOTICE, pid, address
+    return made.tobytes()
+
+
+def deferred(pid: int, time: int, stack: bytes) -> bytes:
+    head = np.zeros(1, DEFERRED_RECORD)
+    head["head"]["type"], head["head"]["key"]["pid"] = lib.RECORD_DEFERRED, pid
+    head["time"], head["stack_size"] = time, len(stack)
+    return head.tobytes() + stack + bytes(-len(stack) % 8)
+
+
+def test_records_of_all_types_back_to_back() -> None:
+    parts = [
+        stack(3),
+        deferred(7, 99, b"12345"),
+        notice(8, 0x1234),
+        deferred(9, 100, b""),
+        stack(0),
+    ]
+    records = split(b"".join(parts))
+    assert records.stacks == [0, sum(map(len, parts[:4]))]
+    assert records.notices == [(8, 0x1234)]
+    assert [(one.pid, one.time) for one in records.deferred] == [(7, 99), (9, 100)]
+    assert bytes(records.deferred[0].record[-5:]) == b"12345"
+    assert len(records.deferred[1].record) == DEFERRED_RECORD.itemsize

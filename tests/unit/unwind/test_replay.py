@@ -1,0 +1,310 @@
+"""Stacks unwound in user space: made ones, a real one, and hostile ones."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ebprof._native import lib
+from ebprof.abi import DEFERRED_RECORD, MAPPING_ENTRY, PROCESS_ENTRY, UNWIND_RULE
+from ebprof.unwind.compile import FrameCounters, UnwindRows
+from ebprof.unwind.objects import ObjectStore
+from ebprof.unwind.processes import ProcessStore
+from ebprof.unwind.replay import Replayer, UnwoundStack
+from ebprof.unwind.tables import TableStore
+from tests import targets
+
+SEED = 0x1234_5678_9ABC_DEF0
+CODE, JIT = 0x40_0000, 0x7000_0000
+STACK = 0x7FFF_0000_0E00  # 512 bytes below the end of its page
+PAGE = 4096
+WHOLE_COPY = PAGE * (lib.STACK_PAGES - 1) + PAGE - STACK % PAGE
+RBX, RBP, RSP = 3, 6, 7
+COUNTERS = FrameCounters(0, 0, 0, 0, 0, 0, 0, 0, False)
+
+
+def rule(**fields: Any) -> NDArray[Any]:
+    """An UNWIND_RULE with a return address at CFA - 8 unless told otherwise."""
+    made = np.zeros(1, UNWIND_RULE)
+    made["ra_offset"] = -8
+    for name, value in fields.items():
+        made[name] = getattr(lib, value) if isinstance(value, str) else value
+    return made
+
+
+SP_16 = rule(cfa_kind="CFA_SP", cfa_offset=16)
+OUTERMOST = rule(cfa_kind="CFA_SP", cfa_offset=8, ra_kind="RA_UNDEFINED")
+FP_16 = rule(cfa_kind="CFA_FP", cfa_offset=16, fp_kind="FP_AT_CFA", fp_offset=-16)
+BY_RBX = rule(cfa_kind="CFA_REGISTER", cfa_register=RBX, cfa_offset=8)
+SIGNAL = rule(
+    cfa_kind="CFA_DEREF_SP",
+    cfa_offset=160,
+    fp_kind="FP_AT_SP",
+    fp_offset=120,
+    ra_kind="RA_AT_SP",
+    ra_offset=168,
+    is_signal=1,
+)
+
+
+class Code:
+    """An object of 256 bytes of code a rule, mapped at CODE, and JIT code at JIT."""
+
+    def __init__(self, *rules: NDArray[Any]) -> None:
+        store = TableStore(
+            lambda: np.zeros(lib.SHARD_WORDS, np.uint32), np.zeros(lib.MAX_RULES, UNWIND_RULE)
+        )
+        dictionary = np.concatenate([rule(ra_offset=0), rule(cfa_kind="CFA_UNSUPPORTED"), *rules])
+        offsets = np.arange(len(rules) + 1, dtype=np.uint32) * 256
+        numbers = np.array([*range(2, len(rules) + 2), 0], np.uint16)
+        table = store.add(UnwindRows(0, offsets, numbers, dictionary, COUNTERS))
+        assert table
+        (segment,) = table.segments
+        rows = np.zeros(2, MAPPING_ENTRY)
+        rows[0] = (
+            CODE,
+            CODE + 256 * len(rules),
+            CODE,
+            -CODE % 2**64,
+            segment.place.at,
+            segment.place.shard,
+            segment.shift,
+            lib.MAPPING_TABLE,
+        )
+        rows[1] = (JIT, JIT + PAGE, 0, 0, 0, 0, 0, lib.MAPPING_NO_TABLE)
+        place = store.memory.allocate(2 * lib.MAPPING_WORDS)
+        assert place
+        store.memory.words(place)[:] = rows.view(np.uint32)
+        self.process = np.zeros(1, PROCESS_ENTRY)
+        self.process[0] = (place.at, 2, place.shard, 0)
+        self._replayer = Replayer(store.memory, store.rules.rules, hash_seed=SEED)
+
+    def unwind(
+        self,
+        pc: int,
+        words: Iterable[int],
+        *,
+        process: NDArray[Any] | None = None,
+        readable: int | None = None,
+        **registers: int,
+    ) -> UnwoundStack:
+        """Unwind from pc, with this on the stack."""
+        stack = np.array([*words], np.uint64).tobytes()
+        named = {RSP: STACK, **by_number(registers)}
+        return self._replayer.replay(
+            self.process if process is None else process, record(pc, stack, named, readable)
+        )
+
+
+def by_number(registers: dict[str, int]) -> dict[int, int]:
+    """Registers by DWARF number."""
+    return {{"rbx": RBX, "rbp": RBP, "rsp": RSP}[name]: value for name, value in registers.items()}
+
+
+def record(
+    pc: int, stack: bytes, registers: dict[int, int], readable: int | None = None
+) -> memoryview:
+    """A deferred record as the BPF programs send it: the stack goes on to the end of a page.
+
+    readable: all of its pages unless told otherwise.
+    """
+    stack += bytes(-(registers[RSP] + len(stack)) % PAGE)
+    if readable is None:
+        readable = (1 << (registers[RSP] % PAGE + len(stack)) // PAGE) - 1
+    head = np.zeros(1, DEFERRED_RECORD)
+    head["head"]["type"] = lib.RECORD_DEFERRED
+    head["pc"], head["stack_size"], head["readable"] = pc, len(stack), readable
+    for number, value in registers.items():
+        head["registers"][0, number] = value
+    return memoryview(head.tobytes() + stack)
+
+
+def hash_of(frames: Iterable[int]) -> int:
+    """The name of a stack, computed as abi.h's users do."""
+    name = SEED
+    for frame in frames:
+        name = (name ^ frame) * 0x9E3779B97F4A7C15 % 2**64
+        name ^= name >> 29
+    return name
+
+
+def at(function: int, offset: int = 0x10) -> int:
+    """An address in the code that the n-th rule covers."""
+    return CODE + 256 * function + offset
+
+
+def check(stack: UnwoundStack, frames: list[int], stop: str) -> None:
+    assert stack.frames.tolist() == frames
+    assert stack.stop == getattr(lib, f"STOP_{stop}")
+    assert stack.name == hash_of(frames)
+
+
+def test_to_the_outermost_frame() -> None:
+    code = Code(SP_16, OUTERMOST)
+    done = code.unwind(at(0), [1, at(0, 0x21), 2, at(1, 0x31)])
+    check(done, [0x10, 0x20, 0x130], "COMPLETE")
+
+
+def test_the_frame_pointer_is_restored() -> None:
+    code = Code(FP_16, SP_16, OUTERMOST)
+    words = [1, 2, STACK + 48, at(0, 9), 3, 4, 5, at(2, 9)]
+    done = code.unwind(at(0), words, rbp=STACK + 16)
+    check(done, [0x10, 8, 0x208], "COMPLETE")
+
+
+def test_code_without_a_table_goes_by_frame_pointers() -> None:
+    code = Code(OUTERMOST)
+    done = code.unwind(JIT + 5, [0, STACK + 32, 0, 0, 7, at(0, 1)], rbp=STACK + 32)
+    check(done, [JIT + 5, 0], "COMPLETE")
+
+
+def test_a_leaf_has_all_registers_and_a_caller_has_not() -> None:
+    code = Code(BY_RBX, OUTERMOST)
+    check(code.unwind(at(0), [1, at(1, 1)], rbx=STACK + 8), [0x10, 0x100], "COMPLETE")
+    check(code.unwind(at(0), [1, at(0, 1)], rbx=STACK + 8), [0x10, 0], "NO_REGISTER")
+
+
+def test_below_a_signal_all_registers_are_known_again() -> None:
+    code = Code(SIGNAL, BY_RBX, OUTERMOST)
+    words = np.zeros(40, np.uint64)
+    words[20], words[21] = STACK + 240, at(1)  # sp and pc that were interrupted
+    words[16] = STACK + 248  # rbx
+    words[31] = at(2, 1)
+    check(code.unwind(at(0), words), [0x10, 0x110, 0x200], "COMPLETE")
+
+
+def test_an_unknown_process_keeps_its_leaf() -> None:
+    done = Code(SP_16).unwind(at(0), [1, 2], process=np.zeros(1, PROCESS_ENTRY))
+    check(done, [at(0)], "NO_PROCESS")
+
+
+def test_an_unknown_address_ends_the_stack() -> None:
+    check(Code(SP_16).unwind(at(0), [1, 0x1234]), [0x10, 0x1233], "NO_MAPPING")
+
+
+def test_the_end_of_the_stack_is_a_fault() -> None:
+    deep = rule(cfa_kind="CFA_SP", cfa_offset=1024)
+    check(Code(deep).unwind(at(0), [1]), [0x10], "READ_FAULT")
+
+
+def test_a_copy_that_is_full_is_said_to_be_short() -> None:
+    calls = [1, at(0, 1)] * (WHOLE_COPY // 16)
+    done = Code(SP_16).unwind(at(0), calls)
+    assert done.stop == lib.STOP_TRUNCATED
+    assert len(done.frames) == lib.MAX_USER_FRAMES
+    deep = rule(cfa_kind="CFA_SP", cfa_offset=1024)
+    calls = [at(0, 1)] * (WHOLE_COPY // 8)
+    done = Code(deep).unwind(at(0), calls)
+    check(done, [0x10, *[0] * (WHOLE_COPY // 1024)], "SHORT_COPY")
+
+
+def test_a_missing_page_is_a_fault() -> None:
+    code = Code(rule(cfa_kind="CFA_SP", cfa_offset=1024), OUTERMOST)
+    words = [at(1, 1)] * 256
+    check(code.unwind(at(0), words), [0x10, 0x100], "COMPLETE")
+    check(code.unwind(at(0), words, readable=1), [0x10], "READ_FAULT")
+
+
+def test_a_record_of_the_wrong_size_is_refused() -> None:
+    code = Code(SP_16)
+    data = record(at(0), b"", {RSP: STACK})
+    with pytest.raises(ValueError, match="512 of them stack"):
+        code._replayer.replay(code.process, data[:-8])
+
+
+anything = st.integers(0, 2**64 - 1)
+near = st.integers(-64, 2 * PAGE).map(lambda offset: STACK + offset)
+address = st.one_of(st.integers(CODE - 8, CODE + 1100), st.integers(JIT, JIT + 64), near, anything)
+any_rule = st.builds(
+    rule,
+    cfa_kind=st.integers(0, 9),
+    cfa_offset=st.sampled_from([8, 16, 24, 4096, -8, 2**31 - 1, -(2**31)]),
+    cfa_addend=st.integers(-32, 32),
+    cfa_register=st.integers(0, 255),
+    fp_kind=st.integers(0, 7),
+    fp_offset=st.sampled_from([-16, -24, 0, 8]),
+    fp_register=st.integers(0, 255),
+    ra_kind=st.integers(0, 4),
+    ra_offset=st.sampled_from([-8, 0, 8, 168]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(any_rule, min_size=1, max_size=4), st.data())
+def test_hostile_registers_and_stacks(rules: list[NDArray[Any]], data: st.DataObject) -> None:
+    words = data.draw(st.lists(address, max_size=200))
+    registers = {name: data.draw(address) for name in ("rsp", "rbp", "rbx")}
+    readable = data.draw(st.one_of(st.none(), st.integers(0, 2**32 - 1)))
+    code = Code(*rules)
+    done = code.unwind(data.draw(address), words, readable=readable, **registers)
+    assert 1 <= len(done.frames) <= lib.MAX_USER_FRAMES
+    assert 0 <= done.stop < lib.STOP_COUNT
+    assert done.name == hash_of(done.frames.tolist())
+
+
+class NoMap:
+    """Where BPF programs would be told of processes."""
+
+    def update(self, key: int, value: NDArray[Any]) -> None: ...
+
+    def delete(self, key: int) -> None: ...
+
+    def find(self, key: int, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What tests/programs/snapshot.c wrote. callers: return addresses that backtrace(3) found."""
+
+    pc: int
+    registers: NDArray[np.uint64]
+    callers: list[int]
+    stack: bytes
+
+
+def read_snapshot(process: subprocess.Popen[bytes]) -> Snapshot:
+    assert process.stdout
+
+    def read(count: int) -> NDArray[np.uint64]:
+        return np.frombuffer(process.stdout.read(8 * count), np.uint64)  # type: ignore[union-attr]
+
+    head = read(17)
+    callers = read(int(read(1)[0])).tolist()
+    return Snapshot(int(head[0]), head[1:], callers, read(int(read(1)[0])).tobytes())
+
+
+@pytest.mark.parametrize("depth", [0, 10, 300])
+def test_a_real_stack(depth: int) -> None:
+    tables = TableStore(
+        lambda: np.zeros(lib.SHARD_WORDS, np.uint32), np.zeros(lib.MAX_RULES, UNWIND_RULE)
+    )
+    processes = ProcessStore(NoMap(), tables.memory, ObjectStore(tables))
+    command = [str(targets.build("snapshot")), str(depth)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        snapshot = read_snapshot(process)
+        processes.load(process.pid)
+    entry = processes.entry(process.pid)
+    data = record(snapshot.pc, snapshot.stack, dict(enumerate(snapshot.registers.tolist())))
+    done = Replayer(tables.memory, tables.rules.rules, hash_seed=SEED).replay(entry, data)
+
+    words = tables.memory.shard(int(entry["shard"][0]))[int(entry["at"][0]) :]
+    rows = words[: int(entry["count"][0]) * lib.MAPPING_WORDS].view(MAPPING_ENTRY)
+    expected = [in_object(rows, caller - 1) for caller in snapshot.callers[1:]]
+    assert done.stop == lib.STOP_COMPLETE
+    assert done.frames.tolist()[1:] == expected
+    assert len(expected) > depth
+
+
+def in_object(rows: NDArray[Any], pc: int) -> int:
+    """An address as frames have it."""
+    (row,) = rows[(rows["start"] <= pc) & (pc < rows["end"])]
+    return int((int(row["frame_delta"]) + pc) % 2**64)
