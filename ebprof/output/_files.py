@@ -67,11 +67,14 @@ def check_writable(path: str | None) -> None:
     if path is None or path == "-" or _descriptor(path) is not None:
         return
     target = Path(path)
-    if target.is_dir():
-        raise BadFileError(f"cannot write {path}: it is a directory")
-    if not target.parent.is_dir():
-        raise BadFileError(f"cannot write {path}: there is no directory {target.parent}")
-    in_place = _is_written_in_place(path) and target.exists()
+    try:
+        if target.is_dir():
+            raise BadFileError(f"cannot write {path}: it is a directory")
+        if not target.parent.is_dir():
+            raise BadFileError(f"cannot write {path}: there is no directory {target.parent}")
+        in_place = _is_written_in_place(path) and target.exists()
+    except OSError as error:
+        raise BadFileError(f"cannot write {path}: {_reason(error)}") from None
     needed = path if in_place else str(target.parent)
     if not os.access(needed, os.W_OK, effective_ids=True):
         raise BadFileError(f"cannot write {path}: {needed} is not writable")
