@@ -1,0 +1,97 @@
+"""Starts the command to profile and holds it at its exec until sampling is set up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+
+from ebprof._native import lib
+from ebprof.errors import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, CommandError
+
+SIGNAL_EXIT = 128
+END_SECONDS = 2.0
+"""How long a command that is asked to end is waited for."""
+
+
+class HeldCommand:
+    """A child that has executed the command and not run an instruction of it yet.
+
+    cpu_seconds: what it and its children took, once it has ended.
+    Raises CommandError with a shell's exit code (127, 126) when it cannot be executed.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._exit_code: int | None = None
+        self._is_held = True
+        self.cpu_seconds = 0.0
+        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        self.pid = os.fork()
+        if self.pid == 0:
+            _execute(command, write_end)
+        os.close(write_end)
+        with os.fdopen(read_end, "rb") as errors:
+            failure = errors.read()
+        if failure:
+            os.waitpid(self.pid, 0)
+            raise _refusal(command[0], int(failure))
+        os.waitpid(self.pid, 0)  # stopped at exec
+
+    def release(self) -> None:
+        """Let it run."""
+        lib.trace_release(self.pid)
+        self._is_held = False
+
+    def poll(self) -> bool:
+        """Whether it has ended."""
+        if self._exit_code is None:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self._exit_code = _shell_code(status)
+                self.cpu_seconds = usage.ru_utime + usage.ru_stime
+        return self._exit_code is not None
+
+    @property
+    def exit_code(self) -> int:
+        """Its exit code, as a shell gives it; 0 while it still runs."""
+        self.poll()
+        return self._exit_code or 0
+
+    def end(self) -> None:
+        """The run is over: ask it to end (SIGTERM), or kill it if it was never let go."""
+        if self.poll():
+            return
+        os.kill(self.pid, signal.SIGKILL if self._is_held else signal.SIGTERM)
+        deadline = time.monotonic() + END_SECONDS
+        while not self.poll() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def _execute(command: Sequence[str], errors: int) -> None:
+    """The child's side: never returns."""
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        lib.trace_me()
+        os.execvp(command[0], list(command))
+    except OSError as error:
+        os.write(errors, str(error.errno).encode())
+    finally:
+        os._exit(EXIT_NOT_FOUND)
+
+
+def _refusal(name: str, code: int) -> CommandError:
+    reason = os.strerror(code)
+    if code == 2:
+        return CommandError(f"cannot run {name}: no such command", "check its name and $PATH")
+    return CommandError(
+        f"cannot run {name}: {reason}",
+        "check that it is a program and may be executed",
+        exit_code=EXIT_NOT_EXECUTABLE,
+    )
+
+
+def _shell_code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else SIGNAL_EXIT - code

@@ -1,0 +1,386 @@
+"""The run itself: set up, sample until it is over, join what was seen into a profile."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import inf
+
+from ebprof.abi import COMPLETE
+from ebprof.bpf import events
+from ebprof.bpf.cpu import CpuOptions, CpuSession
+from ebprof.bpf.events import Event, Scope
+from ebprof.bpf.records import DeferredSample
+from ebprof.bpf.sideband import Sideband
+from ebprof.model import Profile
+from ebprof.procfs import process
+from ebprof.recording.deferred import DeferredSamples
+from ebprof.recording.interrupt import Interrupt
+from ebprof.recording.launch import HeldCommand
+from ebprof.recording.resolve import Resolver
+from ebprof.recording.stacks import StackStore
+from ebprof.recording.statistics import (
+    BpfStatistics,
+    SampleStatistics,
+    StackStatistics,
+    Statistics,
+    ToolStatistics,
+    UnwindStatistics,
+    seconds_since_start,
+)
+from ebprof.recording.target import (
+    Target,
+    check_cpus,
+    online_cpus,
+    open_cgroup,
+    processes_of,
+    scopes,
+)
+from ebprof.recording.timeline import Timeline
+from ebprof.recording.tracker import Tracker
+from ebprof.symbolize.symbolizer import Symbolizer
+from ebprof.unwind.objects import ObjectStore
+from ebprof.unwind.processes import ProcessStore
+from ebprof.unwind.replay import Replayer
+from ebprof.unwind.tables import TableStore
+
+TICK_S = 0.05
+PROGRESS_S = 0.25
+BATCH_S = 0.01
+"""What happens within it after the first news is handled together with it."""
+SETTLE_NS = 2_000_000
+"""Far longer than it takes from the time of a record to its place in a ring."""
+PRELOAD_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOptions:
+    """How to sample. duration_s: None until interrupted; call_graph: auto, dwarf or fp."""
+
+    event: str = "cpu"
+    frequency: int = 99
+    duration_s: float | None = None
+    user: bool = True
+    kernel: bool = True
+    idle: bool = False
+    call_graph: str = "auto"
+    inline: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a recording stands."""
+
+    elapsed_s: float
+    duration_s: float | None
+    samples: int
+    complete_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a run brought; the command's figures are 0 without one.
+
+    sampling_end: time.monotonic().
+    """
+
+    profile: Profile
+    statistics: Statistics
+    sampling_end: float
+    exit_code: int
+    command_cpu_seconds: float
+    warnings: tuple[str, ...]
+
+
+class Recorder:
+    """Records one run; every resource is given back by `close`.
+
+    Raises NoTargetError, NoPermissionError, UnsupportedError or CommandError before sampling.
+    """
+
+    def __init__(self, target: Target, options: RecordOptions) -> None:
+        self._target = target
+        self._options = options
+        self._cleanup = ExitStack()
+        try:
+            self._set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self) -> None:
+        target, options = self._target, self._options
+        _allow_many_files()
+        self._event: Event = events.choose_event(options.event)
+        events.check_frequency(options.frequency)
+        check_cpus(target.cpus)
+        pids = processes_of(target)
+        self._session = self._cleanup.enter_context(CpuSession(self._bpf_options(pids)))
+        self._command = self._hold_command()
+        self._timeline = Timeline(self._session.reader, self._open_sideband())
+        tables = TableStore(self._session.shards.new_shard, self._session.rules)
+        self._objects = ObjectStore(
+            tables, use_tables=options.call_graph != "fp", pause=self._timeline.relieve
+        )
+        self._cleanup.callback(self._objects.close)
+        self._processes = ProcessStore(self._session.processes, tables.memory, self._objects)
+        followed = [self._command.pid] if self._command else pids
+        everyone = target.is_system_wide and not self._command
+        self._tracker = Tracker(self._processes, everyone=everyone, members=followed)
+        self._load(followed)
+        self._symbolizer = Symbolizer(inline=options.inline)
+        self._cleanup.callback(self._symbolizer.close)
+        self._resolver = Resolver(self._objects, self._symbolizer)
+        self._store = StackStore()
+        self._deferred = DeferredSamples(
+            self._replayer(tables), self._processes, self._tracker, self._store
+        )
+        self._pending_keys = 0
+
+    def _bpf_options(self, pids: list[int]) -> CpuOptions:
+        target, options = self._target, self._options
+        return CpuOptions(
+            pids=frozenset(pids),
+            comm=target.comm,
+            user=options.user,
+            kernel=options.kernel,
+            idle=options.idle,
+            tables=options.call_graph != "fp",
+            frame_pointers=options.call_graph != "dwarf",
+            follow=target.is_system_wide,
+            namespace=process.own_pid_namespace(),
+        )
+
+    def _replayer(self, tables: TableStore) -> Replayer:
+        return Replayer(
+            tables.memory,
+            self._session.rules,
+            hash_seed=self._session.hash_seed,
+            use_tables=self._options.call_graph != "fp",
+            use_frame_pointers=self._options.call_graph != "dwarf",
+        )
+
+    def _hold_command(self) -> HeldCommand | None:
+        if not self._target.command:
+            return None
+        command = HeldCommand(self._target.command)
+        self._cleanup.callback(command.end)
+        return command
+
+    def _open_sideband(self) -> Sideband | None:
+        if not self._target.is_system_wide:
+            return None
+        sideband = Sideband(online_cpus())
+        self._cleanup.callback(sideband.close)
+        return sideband
+
+    def _load(self, followed: list[int]) -> None:
+        """Tables of what is sampled from the start; of a whole system, as many as time allows."""
+        for pid in followed:
+            self._processes.load(pid)
+        if not followed:
+            self._tracker.load_all(process.all_processes(), PRELOAD_S)
+
+    def run(self, progress: Callable[[Progress], None]) -> Recording:
+        """Sample until the duration is over, the target is gone or a signal comes."""
+        with Interrupt() as interrupt:
+            began = time.time_ns()
+            self._start()
+            ready = seconds_since_start()
+            start = time.monotonic()
+            try:
+                self._record(interrupt, start, progress)
+            finally:
+                self._session.stop()
+            end = time.monotonic()
+            return self._result(began, start, end, ready)
+
+    def _start(self) -> None:
+        with ExitStack() as opened:
+            self._session.start(
+                self._event,
+                self._options.frequency,
+                self._scopes(opened),
+                idle=self._options.idle,
+            )
+        if self._command:
+            self._command.release()
+
+    def _scopes(self, opened: ExitStack) -> list[Scope]:
+        target = self._target
+        if target.cgroup:
+            cgroup = open_cgroup(target.cgroup)
+            opened.callback(os.close, cgroup)
+            return [Scope(cpu=cpu, cgroup=cgroup) for cpu in target.cpus or online_cpus()]
+        return scopes(target, self._command.pid if self._command else None)
+
+    def _record(
+        self, interrupt: Interrupt, start: float, progress: Callable[[Progress], None]
+    ) -> None:
+        duration = self._options.duration_s
+        deadline = None if duration is None else start + duration
+        shown = start
+        with select.epoll() as poll, ExitStack() as opened:
+            for fd in (interrupt.fd, *self._timeline.descriptors):
+                poll.register(fd, select.EPOLLIN)
+            alive = set(_exit_descriptors(self._followed(), opened))
+            for fd in alive:
+                poll.register(fd, select.EPOLLIN)
+            for ready in _wait(poll, deadline):
+                if interrupt.is_set:
+                    return
+                for fd in alive & ready:
+                    alive.discard(fd)
+                    poll.unregister(fd)
+                self._drain(time.monotonic_ns() - SETTLE_NS)
+                if self._is_over(bool(alive)):
+                    return
+                if time.monotonic() > shown + PROGRESS_S:
+                    shown = time.monotonic()
+                    progress(self._progress(start))
+                if ready:
+                    time.sleep(BATCH_S)
+
+    def _followed(self) -> list[int]:
+        if self._command:
+            return [self._command.pid]
+        return processes_of(self._target)
+
+    def _is_over(self, any_alive: bool) -> bool:
+        if self._command:
+            return self._command.poll()
+        return not any_alive and not self._target.is_system_wide
+
+    def _drain(self, until_ns: float = inf) -> None:
+        """Take in what the rings hold; changes and deferred samples up to a time only."""
+        self._timeline.collect()
+        new = [
+            self._deferred.count(event, is_current=not self._timeline.is_ending(event.pid))
+            for event in self._changes_followed(until_ns)
+        ]
+        self._tracker.refresh()
+        for records in self._timeline.take_records():
+            self._tracker.notice(records.notices)
+            new.extend(self._store.add(records))
+            self._pending_keys += len(records.stacks)
+        self._resolver.submit(new)
+        if self._pending_keys > self._session.capacity // 2:
+            self._count()
+
+    def _changes_followed(self, until_ns: float) -> Iterator[DeferredSample]:
+        """Deferred samples, each when the tracker stands where it was taken."""
+        for event in self._timeline.take_until(until_ns):
+            if isinstance(event, DeferredSample):
+                yield event
+            else:
+                self._tracker.follow(event)
+
+    def _count(self) -> None:
+        self._store.count(*self._session.take_counts())
+        self._pending_keys = 0
+
+    def _progress(self, start: float) -> Progress:
+        counters, stops = self._session.counters(), self._stops()
+        return Progress(
+            elapsed_s=time.monotonic() - start,
+            duration_s=self._options.duration_s,
+            samples=counters["samples"],
+            complete_share=stops[COMPLETE] / max(1, counters["user"]),
+        )
+
+    def _stops(self) -> dict[str, int]:
+        """Samples by stop reason, wherever they were unwound."""
+        deferred = self._deferred.stops()
+        return {name: n + deferred[name] for name, n in self._session.stops().items()}
+
+    def _result(self, began: int, start: float, end: float, ready: float) -> Recording:
+        self._drain()
+        self._count()
+        self._count()  # the other half
+        samples = self._resolver.finish(self._store)
+        options = self._options
+        profile = Profile(
+            samples=samples,
+            event=self._event.name,
+            unit="nanoseconds",
+            period=10**9 // options.frequency,
+            time_ns=began,
+            duration_ns=round((end - start) * 1e9),
+        )
+        return Recording(
+            profile=profile,
+            statistics=self._statistics(profile, end - start, ready),
+            sampling_end=end,
+            exit_code=self._command.exit_code if self._command else 0,
+            command_cpu_seconds=self._command.cpu_seconds if self._command else 0.0,
+            warnings=(*self._tracker.warnings, *self._symbolizer.warnings),
+        )
+
+    def _statistics(self, profile: Profile, duration: float, ready: float) -> Statistics:
+        counters = self._session.counters()
+        total = counters.pop("samples")
+        tables = [known.table for known in self._objects.all() if known.table]
+        return Statistics(
+            event=self._event.name,
+            frequency=self._options.frequency,
+            duration_seconds=duration,
+            samples=SampleStatistics(
+                total=total,
+                user=counters.pop("user"),
+                kernel_only=counters.pop("kernel_only"),
+                lost=total - profile.total,
+            ),
+            stacks=StackStatistics(
+                unique=self._store.unique,
+                stop={name: n for name, n in self._stops().items() if n},
+            ),
+            unwind=UnwindStatistics(
+                objects=len(self._objects.all()),
+                rows=sum(table.rows for table in tables),
+                table_bytes=sum(table.size for table in tables),
+                compile_seconds=self._objects.compile_seconds,
+            ),
+            bpf=BpfStatistics(*self._session.run_statistics()),
+            tool=ToolStatistics(ready, 0.0, 0.0, 0),
+            counters={name: n for name, n in counters.items() if n},
+        )
+
+    def close(self) -> None:
+        """Detach, unload, close."""
+        self._cleanup.close()
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _wait(poll: select.epoll, deadline: float | None) -> Iterator[set[int]]:
+    """Descriptors that became readable, a few times a second at least, until the deadline."""
+    while deadline is None or time.monotonic() < deadline:
+        left = TICK_S if deadline is None else min(TICK_S, deadline - time.monotonic())
+        yield {fd for fd, _ in poll.poll(max(0.0, left))}
+
+
+def _exit_descriptors(pids: list[int], opened: ExitStack) -> Iterator[int]:
+    """A descriptor a process, readable once it has exited (pidfd_open(2))."""
+    for pid in pids:
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError:
+            continue  # gone already, which the loop notices
+        opened.callback(os.close, fd)
+        yield fd
+
+
+def _allow_many_files() -> None:
+    """One descriptor an object file, and one a thread or CPU: take all that we may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

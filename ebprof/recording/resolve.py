@@ -1,0 +1,160 @@
+"""Stacks of numbers to samples with names; most of it done while recording goes on."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ebprof.abi import SAMPLE_KEY, STOP_REASONS
+from ebprof.model import Location, Sample
+from ebprof.recording.stacks import Frames, StackStore, object_address, object_number
+from ebprof.symbolize.symbolizer import Symbolizer
+from ebprof.unwind.objects import ObjectStore
+
+Stack = tuple[Location, ...]
+
+
+class Resolver:
+    """Looks frames up in a thread of its own as they come, then makes the samples."""
+
+    def __init__(self, objects: ObjectStore, symbolizer: Symbolizer) -> None:
+        self._objects = objects
+        self._symbolizer = symbolizer
+        self._queue: queue.SimpleQueue[list[tuple[int, Frames, Frames]] | None] = (
+            queue.SimpleQueue()
+        )
+        self._thread = threading.Thread(target=self._work, name="symbols", daemon=True)
+        self._thread.start()
+
+    def submit(self, stacks: list[tuple[int, Frames, Frames]]) -> None:
+        """Have (pid, user frames, kernel frames) looked up in the background."""
+        if stacks:
+            self._queue.put(stacks)
+
+    def finish(self, store: StackStore) -> tuple[Sample, ...]:
+        """All samples of a run, most frequent first."""
+        self._queue.put(None)
+        self._thread.join()
+        return _Assembly(self, store).samples()
+
+    def user_locations(self, frames: Frames) -> dict[int, Location]:
+        """Locations of frames in objects, by frame; those in none are left out."""
+        found: dict[int, Location] = {}
+        numbers = object_number(frames)
+        for number in np.unique(numbers).tolist():
+            known = self._objects.numbered(number)
+            if known is None:
+                continue
+            chosen = frames[numbers == number]
+            locations = self._symbolizer.object_locations(
+                known.file, object_address(chosen).tolist()
+            )
+            addresses = object_address(chosen).tolist()
+            found.update(
+                (frame, locations[address])
+                for frame, address in zip(chosen.tolist(), addresses, strict=True)
+            )
+        return found
+
+    def kernel_locations(self, addresses: Frames) -> dict[int, Location]:
+        """Locations of kernel addresses."""
+        return self._symbolizer.kernel_locations(addresses.tolist())
+
+    def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
+        """Locations of a process's addresses outside of any object."""
+        return self._symbolizer.jit_locations(pid, addresses)
+
+    def _work(self) -> None:
+        watched: set[int] = set()
+        while (stacks := self._queue.get()) is not None:
+            user = np.unique(np.concatenate([frames for _, frames, _ in stacks]))
+            self.user_locations(user)
+            self.kernel_locations(np.unique(np.concatenate([calls(k) for _, _, k in stacks])))
+            for pid, frames, _ in stacks:
+                if pid not in watched and not object_number(frames).all():
+                    watched.add(pid)
+                    self._symbolizer.watch_jit(pid)
+
+
+def calls(kernel: Frames) -> Frames:
+    """Kernel addresses with those of callers moved into the call instruction."""
+    moved = kernel.copy()
+    moved[1:] -= np.uint64(1)
+    return moved
+
+
+class _Assembly:
+    """The last step of a run: every stack named once, every key made a sample."""
+
+    def __init__(self, resolver: Resolver, store: StackStore) -> None:
+        self._resolver = resolver
+        self._store = store
+        self._by_frame = resolver.user_locations(_distinct(store.user.values()))
+        kernel = {name: calls(frames) for name, frames in store.kernel.items()}
+        by_address = resolver.kernel_locations(_distinct(kernel.values()))
+        self._kernel = {
+            name: tuple(by_address[address] for address in frames.tolist())
+            for name, frames in kernel.items()
+        }
+        self._user: dict[int, Stack] = {}
+        self._jit_user: dict[tuple[int, int], Stack] = {}
+        self._jit: dict[int, dict[int, Location]] = {}
+
+    def samples(self) -> tuple[Sample, ...]:
+        keys = np.frombuffer(b"".join(self._store.counts), SAMPLE_KEY)
+        self._learn_jit(keys)
+        columns = (
+            keys[name].tolist() for name in ("pid", "tid", "user_stack", "kernel_stack", "stop")
+        )
+        made = [
+            Sample(
+                pid=pid,
+                tid=tid,
+                comm=self._store.comms.get(key, ""),
+                locations=self._kernel.get(kernel, ()) + self._user_stack(pid, user),
+                stop=STOP_REASONS[stop].name,
+                count=count,
+            )
+            for (key, count), pid, tid, user, kernel, stop in zip(
+                self._store.counts.items(), *columns, strict=True
+            )
+        ]
+        made.sort(key=lambda sample: -sample.count)
+        return tuple(made)
+
+    def _learn_jit(self, keys: Any) -> None:
+        """Addresses outside of objects mean something in their own process only."""
+        addresses: dict[int, set[int]] = {}
+        outside = {name: self._outside(frames) for name, frames in self._store.user.items()}
+        for pid, name in zip(keys["pid"].tolist(), keys["user_stack"].tolist(), strict=True):
+            if outside.get(name):
+                addresses.setdefault(pid, set()).update(outside[name])
+        for pid, wanted in addresses.items():
+            self._jit[pid] = self._resolver.jit_locations(pid, wanted)
+
+    def _outside(self, frames: Frames) -> set[int]:
+        return {frame for frame in frames.tolist() if frame not in self._by_frame}
+
+    def _user_stack(self, pid: int, name: int) -> Stack:
+        known = self._user.get(name) or self._jit_user.get((pid, name))
+        if known is not None:
+            return known
+        frames = self._store.user.get(name)
+        if frames is None:
+            return ()
+        jit = self._jit.get(pid, {})
+        stack = tuple(self._by_frame.get(frame) or jit[frame] for frame in frames.tolist())
+        if self._outside(frames):
+            self._jit_user[pid, name] = stack
+        else:
+            self._user[name] = stack
+        return stack
+
+
+def _distinct(stacks: Iterable[Frames]) -> Frames:
+    gathered = list(stacks)
+    return np.unique(np.concatenate(gathered)) if gathered else np.empty(0, np.uint64)

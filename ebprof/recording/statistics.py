@@ -1,0 +1,138 @@
+"""What a run did and what it cost: the summary for people, `--stats` for programs."""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class SampleStatistics:
+    """Samples by kind. lost: taken, and missing from the profile."""
+
+    total: int
+    user: int
+    kernel_only: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class StackStatistics:
+    """Distinct stacks, and samples by stop reason."""
+
+    unique: int
+    stop: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class UnwindStatistics:
+    """Tables in the kernel; compile_seconds is what it took to make them."""
+
+    objects: int
+    rows: int
+    table_bytes: int
+    compile_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BpfStatistics:
+    """Runs of the BPF program and the time they took, by the kernel's own measure."""
+
+    run_count: int
+    run_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStatistics:
+    """ebprof's own cost. ready: process start to sampling on; finish: sampling's end to written."""
+
+    ready_seconds: float
+    finish_seconds: float
+    cpu_seconds: float
+    max_rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """One run, as `--stats` writes it."""
+
+    event: str
+    frequency: int
+    duration_seconds: float
+    samples: SampleStatistics
+    stacks: StackStatistics
+    unwind: UnwindStatistics
+    bpf: BpfStatistics
+    tool: ToolStatistics
+    counters: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def complete_share(self) -> float:
+        """Share of user stacks that reached the outermost frame; 1 when there are none."""
+        user = self.samples.user
+        return self.stacks.stop.get(COMPLETE, 0) / user if user else 1.0
+
+    def finished(self, finish_seconds: float, command_cpu_seconds: float) -> Statistics:
+        """With the tool's cost up to now: its own and its helpers', which have ended."""
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+        tool = replace(
+            self.tool,
+            finish_seconds=finish_seconds,
+            cpu_seconds=cpu - command_cpu_seconds,
+            max_rss_bytes=1024 * own.ru_maxrss,
+        )
+        return replace(self, tool=tool)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts, keys as the fields are named."""
+        return asdict(self)
+
+
+def seconds_since_start() -> float:
+    """Seconds since this process was started."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[19])  # starttime: field 22 of proc(5)
+    boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return boot - ticks / 100
+
+
+def summary(statistics: Statistics, target: str) -> list[str]:
+    """Lines for stderr: samples, complete stacks, stop reasons, lost, overhead."""
+    samples = statistics.samples
+    head = (
+        f"{samples.total:,} samples of {target} ({statistics.event} at "
+        f"{statistics.frequency} Hz, {statistics.duration_seconds:.1f} s)"
+    )
+    if not samples.total:
+        return [f"{head}, lost 0: nothing of it ran on a CPU meanwhile", _overhead(statistics)]
+    lines = [
+        f"{head}, {statistics.stacks.unique:,} distinct stacks, "
+        f"{100 * statistics.complete_share:.1f} % of user stacks complete, "
+        f"lost {samples.lost:,}"
+    ]
+    helps = {reason.name: reason.help for reason in STOP_REASONS}
+    helps |= {counter.name: counter.help for counter in COUNTERS}
+    for name, count in sorted(statistics.stacks.stop.items(), key=lambda item: -item[1]):
+        if name != COMPLETE:
+            lines.append(f"  {name} {count:,}: {helps[name]}")
+    for name, count in statistics.counters.items():
+        lines.append(f"  {name} {count:,}: {helps[name]}")
+    lines.append(_overhead(statistics))
+    return lines
+
+
+def _overhead(statistics: Statistics) -> str:
+    bpf, tool = statistics.bpf, statistics.tool
+    duration = max(statistics.duration_seconds, 1e-9)
+    each = f", {1e6 * bpf.run_seconds / bpf.run_count:.1f} us a sample" if bpf.run_count else ""
+    return (
+        f"overhead: {100 * bpf.run_seconds / duration:.3f} % of a core in the kernel{each}; "
+        f"ebprof itself {tool.cpu_seconds:.2f} s CPU, {tool.max_rss_bytes / 1e6:.0f} MB"
+    )

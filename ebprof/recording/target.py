@@ -1,0 +1,162 @@
+"""Whom to sample, as perf events see it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebprof.bpf.events import Scope
+from ebprof.errors import NoTargetError, UsageError
+from ebprof.procfs import process
+
+ONLINE_CPUS = Path("/sys/devices/system/cpu/online")
+_CPU_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+MOUNTS = Path("/proc/self/mounts")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was asked for; nothing at all means every process on every CPU.
+
+    cpus: only there; empty: everywhere. cgroup: a path, absolute or below the cgroup root.
+    command: to be started and sampled with all that it starts.
+    """
+
+    pids: tuple[int, ...] = ()
+    tids: tuple[int, ...] = ()
+    cpus: tuple[int, ...] = ()
+    comm: str = ""
+    cgroup: str = ""
+    command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        given = [
+            name
+            for name, value in (
+                ("-p", self.pids),
+                ("-t", self.tids),
+                ("-G", self.cgroup),
+                ("-- COMMAND", self.command),
+            )
+            if value
+        ]
+        if len(given) > 1:
+            raise UsageError(f"{given[0]} and {given[1]} exclude each other", "choose one")
+
+    @property
+    def is_system_wide(self) -> bool:
+        """True when processes that come into being during the run belong to it."""
+        return not (self.pids or self.tids)
+
+    def describe(self) -> str:
+        """For people: `PID 12`, `all processes`, ..."""
+        if self.pids:
+            return "PID " + ",".join(map(str, self.pids))
+        if self.tids:
+            return "TID " + ",".join(map(str, self.tids))
+        if self.command:
+            return self.command[0]
+        if self.cgroup:
+            return f"cgroup {self.cgroup}"
+        return f"processes named {self.comm}" if self.comm else "all processes"
+
+
+def processes_of(target: Target) -> list[int]:
+    """The processes that are sampled from the start; raises NoTargetError for one that is gone."""
+    if target.pids:
+        for pid in target.pids:
+            _check_process(pid)
+        return list(target.pids)
+    if target.tids:
+        return sorted({_process_of_thread(tid) for tid in target.tids})
+    return []
+
+
+def scopes(target: Target, command_pid: int | None) -> list[Scope]:
+    """What to open events on. Threads that come into being meanwhile are inherited."""
+    cpus = check_cpus(target.cpus)
+    if command_pid is not None:
+        return [Scope(pid=command_pid, cpu=cpu, inherit=True) for cpu in cpus or (-1,)]
+    if target.pids:
+        return [
+            Scope(pid=tid, cpu=cpu, inherit=True, inherit_thread=True)
+            for pid in target.pids
+            for tid in process.threads(pid)
+            for cpu in cpus or (-1,)
+        ]
+    if target.tids:
+        return [Scope(pid=tid, cpu=cpu) for tid in target.tids for cpu in cpus or (-1,)]
+    return [Scope(cpu=cpu) for cpu in cpus or online_cpus()]
+
+
+def check_cpus(cpus: Iterable[int]) -> tuple[int, ...]:
+    """The CPUs, if all are online; raises NoTargetError otherwise."""
+    online = set(online_cpus())
+    for cpu in cpus:
+        if cpu not in online:
+            raise NoTargetError(
+                f"CPU {cpu} is not online", f"online CPUs: {ONLINE_CPUS.read_text().strip()}"
+            )
+    return tuple(cpus)
+
+
+def online_cpus() -> list[int]:
+    """Numbers of the CPUs that are online."""
+    return parse_cpus(ONLINE_CPUS.read_text())
+
+
+def parse_cpus(text: str) -> list[int]:
+    """`0-3,8` as numbers; raises UsageError, which names the form."""
+    cpus: list[int] = []
+    for part in text.strip().split(","):
+        match = _CPU_RANGE.fullmatch(part)
+        if not match or int(match[2] or match[1]) < int(match[1]):
+            raise UsageError(f"cannot read CPU list {text.strip()!r}", "write it like 0-3,8")
+        first = int(match[1])
+        cpus.extend(range(first, int(match[2] or first) + 1))
+    return cpus
+
+
+def open_cgroup(name: str) -> int:
+    """A descriptor of a cgroup's directory; raises NoTargetError."""
+    roots = cgroup_roots()
+    for path in (Path(name), *(root / name.lstrip("/") for root in roots)):
+        if any(path.is_relative_to(root) for root in roots) and (path / "cgroup.procs").exists():
+            return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    places = " or ".join(map(str, roots)) or "a mounted cgroup2 file system"
+    raise NoTargetError(f"no cgroup {name!r}", f"give its path, absolute or below {places}")
+
+
+def cgroup_roots() -> list[Path]:
+    """Where hierarchies are mounted that perf events know: cgroup2, or v1's perf_event."""
+    mounts = (line.split() for line in MOUNTS.read_text().splitlines())
+    return [
+        Path(where)
+        for _, where, kind, options, *_ in mounts
+        if kind == "cgroup2" or (kind == "cgroup" and "perf_event" in options.split(","))
+    ]
+
+
+def _check_process(pid: int) -> None:
+    if not process.exists(pid):
+        raise NoTargetError(
+            f"cannot attach to PID {pid}: no such process", "`ps -e` lists those that run"
+        )
+    if process.is_kernel_thread(pid):
+        return
+    leader = _process_of_thread(pid)
+    if leader != pid:
+        raise NoTargetError(f"{pid} is a thread of PID {leader}", f"use -t {pid} or -p {leader}")
+
+
+def _process_of_thread(tid: int) -> int:
+    try:
+        status = Path(f"/proc/{tid}/status").read_text(errors="replace")
+    except OSError:
+        raise NoTargetError(
+            f"cannot attach to TID {tid}: no such thread", "`ps -eL` lists those that run"
+        ) from None
+    return int(next(line for line in status.splitlines() if line.startswith("Tgid:")).split()[1])

@@ -1,0 +1,75 @@
+"""What the BPF programs and perf's side band tell, brought into the order of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+
+from ebprof.bpf.records import DeferredSample, RecordReader, Records
+from ebprof.bpf.sideband import Change, Executed, Exited, Sideband
+
+Event = Change | DeferredSample
+
+MAX_HELD = 64 << 20
+"""Bytes; with the rings full, samples in new code are counted with a stop reason instead."""
+
+
+class Timeline:
+    """Empties the rings, and hands out changes of processes and deferred samples by time.
+
+    A sample is unwound by what the process had mapped at its time: after the changes before it,
+    and before those that follow. sideband: None when nothing changes that is not sampled.
+    """
+
+    def __init__(self, reader: RecordReader, sideband: Sideband | None) -> None:
+        self._reader = reader
+        self._sideband = sideband
+        self._records: list[Records] = []
+        self._events: list[Event] = []
+        self._ends: Counter[int] = Counter()
+
+    @property
+    def descriptors(self) -> list[int]:
+        """Readable when there is something to collect."""
+        return [self._reader.fd, *(self._sideband.descriptors if self._sideband else [])]
+
+    def collect(self) -> None:
+        """Empty the rings; the samples' first, as changes are what they depend on."""
+        records = self._reader.drain()
+        self._records.append(records)
+        self._add(records.deferred)
+        if self._sideband:
+            self._add(self._sideband.drain())
+
+    def relieve(self) -> None:
+        """Empty the rings in the midst of other work, but gather no more than MAX_HELD."""
+        if sum(len(records.data) for records in self._records) < MAX_HELD:
+            self.collect()
+
+    def take_records(self) -> list[Records]:
+        """What else came since the last call: stacks and notices."""
+        taken, self._records = self._records, []
+        return taken
+
+    def take_until(self, time_ns: float) -> Iterator[Event]:
+        """Events up to a time; those after it stay, as earlier ones may still come."""
+        self._events.sort(key=attrgetter("time"))
+        due = [event for event in self._events if event.time <= time_ns]
+        del self._events[: len(due)]
+        for event in due:
+            if isinstance(event, Executed | Exited):
+                self._ends[event.pid] -= 1
+                if not self._ends[event.pid]:
+                    del self._ends[event.pid]
+            yield event
+
+    def is_ending(self, pid: int) -> bool:
+        """Whether it is known that the process exits or executes another program after this."""
+        return pid in self._ends
+
+    def _add(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._events.append(event)
+            if isinstance(event, Executed | Exited):
+                self._ends[event.pid] += 1

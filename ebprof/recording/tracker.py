@@ -1,0 +1,178 @@
+"""Keeps what BPF programs know of processes true while processes come, change and go."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Lost, Mapped
+from ebprof.errors import NoPermissionError, NoTargetError
+from ebprof.procfs import process
+from ebprof.procfs.maps import MapsEntry
+from ebprof.unwind.processes import ProcessStore
+
+FIRST_DELAY_S = 0.05
+LONGEST_DELAY_S = 5.0
+MAX_NEW_MAPPINGS = 1024
+MAX_NEW_PROCESSES = 4096
+
+
+@dataclass(slots=True)
+class _Reload:
+    """When a process may be read again because of an unknown address in it."""
+
+    at: float
+    delay: float
+
+
+class Tracker:
+    """Follows processes by what perf's side band says, and reads them where that is not enough.
+
+    Of a process that executed a program while we watched, the side band told all: it is made known
+    from that when a sample needs it, even if it is gone by then. Others are read from /proc.
+
+    everyone: every process belongs to the run; otherwise those of `members`, and what they fork.
+    """
+
+    def __init__(self, processes: ProcessStore, *, everyone: bool, members: Iterable[int]) -> None:
+        self._processes = processes
+        self._everyone = everyone
+        self._members = set(members)
+        self._reloads: dict[int, _Reload] = {}
+        self._new: dict[int, list[Mapped]] = {}
+        self._outdated: set[int] = set()
+        self._refused: dict[int, str] = {}
+        self.lost = 0
+
+    def load(self, pid: int) -> None:
+        """Read a process now; one that is gone, or that may not be looked at, is left out."""
+        if pid in self._refused:
+            return
+        try:
+            self._processes.load(pid)
+        except NoTargetError:
+            return
+        except NoPermissionError as error:
+            self._refused[pid] = error.message
+
+    def load_all(self, pids: Iterable[int], limit_s: float) -> None:
+        """Read as many of these processes as the time allows; kernel threads have nothing."""
+        limit = time.monotonic() + limit_s
+        for pid in pids:
+            if time.monotonic() > limit:
+                return
+            with suppress(NoTargetError):
+                if not process.is_kernel_thread(pid):
+                    self.load(pid)
+
+    def follow(self, change: Change) -> None:
+        """Take in what the side band reported, in the order of time."""
+        if isinstance(change, Lost):
+            self.lost += change.count
+            self._new.clear()
+            self._outdated.update(self._processes.pids())
+        elif self._belongs(change):
+            self._apply(change)
+
+    def prepare(self, pid: int, *, is_current: bool) -> None:
+        """Make the mappings that the side band reported of a process known.
+
+        is_current: it has not exited or executed another program since.
+        """
+        new = self._new.get(pid)
+        if not new:
+            return
+        del self._new[pid]
+        if is_current and len(new) + self._processes.size(pid) > MAX_NEW_MAPPINGS:
+            self.load(pid)  # it unmaps as well, of which nobody tells
+        else:
+            self._processes.extend(pid, [_entry(one) for one in new], is_current=is_current)
+
+    def refresh(self) -> None:
+        """Bring the processes that BPF programs know up to date."""
+        for pid in self._outdated:
+            self.load(pid)
+        self._outdated.clear()
+        for pid in [pid for pid in self._new if pid in self._processes]:
+            self.prepare(pid, is_current=True)
+
+    def notice(self, notices: Iterable[tuple[int, int]]) -> None:
+        """Read processes in which samples met unknown addresses; ever later if that is no help."""
+        now = time.monotonic()
+        for pid in dict.fromkeys(pid for pid, _ in notices):
+            reload = self._reloads.setdefault(pid, _Reload(now, FIRST_DELAY_S))
+            if now >= reload.at:
+                self.load(pid)
+                self._reloads[pid] = _Reload(
+                    time.monotonic() + reload.delay, min(2 * reload.delay, LONGEST_DELAY_S)
+                )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What kept processes from being known."""
+        return tuple(self._refused.values())
+
+    def _belongs(self, change: Change) -> bool:
+        if self._everyone or isinstance(change, Lost):
+            return True
+        if isinstance(change, Forked) and change.parent in self._members:
+            self._members.add(change.pid)
+        return change.pid in self._members
+
+    def _apply(self, change: Mapped | Forked | Executed | Exited) -> None:
+        pid = change.pid
+        if isinstance(change, Mapped):
+            self._map(change)
+        elif isinstance(change, Forked):
+            self._processes.forked(pid, change.parent)
+            if change.parent in self._new:
+                self._remember(pid, list(self._new[change.parent]))
+        elif isinstance(change, Executed):
+            self._processes.executed(pid)
+            self._reloads.pop(pid, None)
+            self._remember(pid, [])
+        else:
+            self._processes.exited(pid)
+            self._forget(pid)
+
+    def _map(self, mapped: Mapped) -> None:
+        pid = mapped.pid
+        if pid not in self._new:
+            if pid not in self._processes:
+                return  # there before we watched, or not remembered: to be read when it is sampled
+            self._remember(pid, [])
+        self._new[pid].append(mapped)
+        if len(self._new[pid]) > MAX_NEW_MAPPINGS:
+            del self._new[pid]
+            if pid in self._processes:
+                self._outdated.add(pid)
+
+    def _remember(self, pid: int, mapped: list[Mapped]) -> None:
+        self._new.pop(pid, None)
+        self._new[pid] = mapped
+        if len(self._new) > MAX_NEW_PROCESSES:
+            del self._new[next(iter(self._new))]
+
+    def _forget(self, pid: int) -> None:
+        self._new.pop(pid, None)
+        self._outdated.discard(pid)
+        self._members.discard(pid)
+        self._reloads.pop(pid, None)
+        self._refused.pop(pid, None)
+
+
+def _entry(mapped: Mapped) -> MapsEntry:
+    path = mapped.path.rstrip(b"\0")
+    return MapsEntry(
+        start=mapped.start,
+        end=mapped.start + mapped.size,
+        offset=mapped.offset,
+        device=mapped.device,
+        inode=mapped.inode,
+        path=os.fsdecode(path.removesuffix(b" (deleted)")),
+        executable=True,
+        deleted=path.endswith(b" (deleted)"),
+    )

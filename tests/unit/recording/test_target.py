@@ -1,0 +1,86 @@
+"""What the options of a target mean."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from ebprof.errors import NoTargetError, UsageError
+from ebprof.recording.target import Target, check_cpus, parse_cpus, processes_of, scopes
+
+NO_SUCH_PID = 2**22 + 1
+"""Above the kernel's largest PID."""
+
+
+@pytest.mark.parametrize(
+    ("text", "cpus"), [("0", [0]), ("0-3", [0, 1, 2, 3]), ("0,2-3,7", [0, 2, 3, 7]), (" 1\n", [1])]
+)
+def test_cpu_lists(text: str, cpus: list[int]) -> None:
+    assert parse_cpus(text) == cpus
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1-", "-1", "1,,2", "0-99999999999", "1;2", "3-1", "0,3-1"]
+)
+def test_bad_cpu_lists_name_the_form(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_cpus(text)
+    assert "0-3,8" in caught.value.hint
+
+
+def test_a_cpu_that_is_not_there() -> None:
+    with pytest.raises(NoTargetError, match="CPU 65000 is not online"):
+        check_cpus([65000])
+
+
+def test_targets_exclude_each_other() -> None:
+    with pytest.raises(UsageError, match="-p and -t"):
+        Target(pids=(1,), tids=(1,))
+
+
+def test_a_process_that_is_gone() -> None:
+    with pytest.raises(NoTargetError, match=str(NO_SUCH_PID)):
+        processes_of(Target(pids=(NO_SUCH_PID,)))
+
+
+def test_a_thread_that_is_gone() -> None:
+    with pytest.raises(NoTargetError, match=str(NO_SUCH_PID)):
+        processes_of(Target(tids=(NO_SUCH_PID,)))
+
+
+def test_a_thread_is_found_in_its_process_and_is_no_process() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        tid = thread.native_id
+        assert tid is not None
+        assert processes_of(Target(tids=(tid,))) == [os.getpid()]
+        with pytest.raises(NoTargetError, match=f"thread of PID {os.getpid()}"):
+            processes_of(Target(pids=(tid,)))
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_process_is_watched_by_its_threads_and_theirs() -> None:
+    found = scopes(Target(pids=(os.getpid(),)), None)
+    assert os.getpid() in {scope.pid for scope in found}
+    assert all(scope.inherit and scope.inherit_thread and scope.cpu == -1 for scope in found)
+
+
+def test_a_thread_is_watched_alone() -> None:
+    (scope,) = scopes(Target(tids=(os.getpid(),)), None)
+    assert (scope.pid, scope.inherit) == (os.getpid(), False)
+
+
+def test_a_command_is_watched_with_its_children() -> None:
+    (scope,) = scopes(Target(command=("true",)), 77)
+    assert (scope.pid, scope.inherit, scope.inherit_thread) == (77, True, False)
+
+
+def test_the_whole_system_is_watched_by_cpu() -> None:
+    assert {scope.cpu for scope in scopes(Target(), None)} == set(os.sched_getaffinity(0))
+    assert {scope.pid for scope in scopes(Target(), None)} == {-1}

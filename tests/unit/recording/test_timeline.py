@@ -1,0 +1,96 @@
+"""Rings that are read one after the other come out in the order of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from ebprof.bpf.records import DeferredSample, Records
+from ebprof.bpf.sideband import Change, Executed, Exited, Forked
+from ebprof.recording import timeline
+from ebprof.recording.timeline import Timeline
+
+
+@dataclass(slots=True)
+class Reader:
+    """Hands out what it is given, once."""
+
+    records: list[Records] = field(default_factory=list)
+    fd: int = 5
+
+    def drain(self) -> Records:
+        return self.records.pop(0) if self.records else Records(b"", [], [], [])
+
+
+@dataclass(slots=True)
+class Sideband:
+    """Hands out what it is given, once."""
+
+    changes: list[Change] = field(default_factory=list)
+    descriptors: tuple[int, ...] = (6, 7)
+
+    def drain(self) -> list[Change]:
+        taken, self.changes = self.changes, []
+        return taken
+
+
+def sample(time: int, pid: int = 1) -> DeferredSample:
+    return DeferredSample(time, pid, None, memoryview(b""))
+
+
+def deferred(*samples: DeferredSample, data: bytes = b"") -> Records:
+    return Records(data, [], list(samples), [])
+
+
+def test_events_come_by_time_whatever_their_ring() -> None:
+    changes: list[Change] = [Exited(40, 2), Forked(10, 2, 1), Executed(20, 2)]
+    line = Timeline(Reader([deferred(sample(30, 2))]), Sideband(changes))  # type: ignore[arg-type]
+    line.collect()
+    assert [event.time for event in line.take_until(100)] == [10, 20, 30, 40]
+    assert list(line.take_until(100)) == []
+
+
+def test_late_events_wait_for_earlier_ones() -> None:
+    sideband = Sideband([Exited(50, 2)])
+    line = Timeline(Reader([deferred(sample(10, 2))]), sideband)  # type: ignore[arg-type]
+    line.collect()
+    assert [event.time for event in line.take_until(40)] == [10]
+    sideband.changes = [Forked(45, 3, 2)]
+    line.collect()
+    assert [event.time for event in line.take_until(60)] == [45, 50]
+
+
+def test_a_process_is_ending_until_its_last_end() -> None:
+    changes: list[Change] = [Executed(20, 2), Exited(40, 2)]
+    reader = Reader([deferred(sample(10, 2), sample(30, 2), sample(30, 3))])
+    line = Timeline(reader, Sideband(changes))  # type: ignore[arg-type]
+    line.collect()
+    seen = [
+        (event.time, line.is_ending(event.pid))
+        for event in line.take_until(100)
+        if isinstance(event, DeferredSample)
+    ]
+    assert seen == [(10, True), (30, True), (30, False)]
+    assert not line.is_ending(2)
+
+
+def test_other_records_are_handed_out_once() -> None:
+    records = deferred(data=b"abc")
+    line = Timeline(Reader([records]), None)  # type: ignore[arg-type]
+    line.collect()
+    assert line.take_records() == [records]
+    assert line.take_records() == []
+    assert line.descriptors == [5]
+
+
+def test_what_gathers_in_the_midst_of_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "MAX_HELD", 10)
+    reader = Reader([deferred(data=b"x" * 8) for _ in range(5)])
+    line = Timeline(reader, None)  # type: ignore[arg-type]
+    for _ in range(5):
+        line.relieve()
+    assert len(reader.records) == 3
+    line.take_records()
+    line.relieve()
+    assert len(reader.records) == 2

@@ -1,0 +1,244 @@
+"""What is known of processes that come, change and are gone before they are looked at."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ebprof._native import lib
+from ebprof.abi import MAPPING_ENTRY, UNWIND_RULE
+from ebprof.bpf.sideband import Executed, Exited, Forked, Lost, Mapped
+from ebprof.elf import ElfImage
+from ebprof.recording import tracker as tracker_module
+from ebprof.recording.tracker import Tracker
+from ebprof.unwind.objects import ObjectStore
+from ebprof.unwind.processes import ProcessStore
+from ebprof.unwind.tables import TableStore
+
+GONE = 1 << 22  # no process has this number
+PARENT = GONE + 1
+BASE = 0x7F00_0000_0000
+
+
+class FakeMap(dict[int, NDArray[Any]]):
+    """The BPF map of processes."""
+
+    def update(self, key: int, value: NDArray[Any]) -> None:  # type: ignore[override]
+        self[key] = value.copy()
+
+    def delete(self, key: int) -> None:
+        self.pop(key, None)
+
+    def find(self, key: int, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+        return self.get(key)
+
+
+class World:
+    """A tracker over real stores, without the kernel."""
+
+    def __init__(self, *, everyone: bool = True, members: tuple[int, ...] = ()) -> None:
+        self.tables = TableStore(
+            lambda: np.zeros(lib.SHARD_WORDS, np.uint32), np.zeros(lib.MAX_RULES, UNWIND_RULE)
+        )
+        self.map = FakeMap()
+        self.objects = ObjectStore(self.tables)
+        self.processes = ProcessStore(self.map, self.tables.memory, self.objects)
+        self.tracker = Tracker(self.processes, everyone=everyone, members=members)
+
+    def follow(self, *changes: Any) -> None:
+        for change in changes:
+            self.tracker.follow(change)
+
+    def ranges(self, pid: int) -> list[tuple[int, int]]:
+        """Where a process has mappings, as BPF programs would see it."""
+        return [(int(row["start"]), int(row["end"])) for row in self.rows(pid)]
+
+    def rows(self, pid: int) -> NDArray[Any]:
+        entry = self.processes.entry(pid)[0]
+        if not entry["count"]:
+            return np.zeros(0, MAPPING_ENTRY)
+        words = self.tables.memory.shard(int(entry["shard"]))[int(entry["at"]) :]
+        return words[: int(entry["count"]) * lib.MAPPING_WORDS].view(MAPPING_ENTRY)
+
+
+def anonymous(pid: int, start: int, size: int = 0x1000) -> Mapped:
+    """JIT memory."""
+    return Mapped(0, pid, start, size, 0, 0, 0, b"//anon\0\0")
+
+
+def library() -> Path:
+    """A shared object that this process has mapped."""
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    return Path(next(line.split()[-1] for line in maps if "libc.so" in line))
+
+
+def of_file(path: Path, pid: int = GONE, inode: int | None = None) -> Mapped:
+    """The executable mapping of an object file."""
+    info = path.stat()
+    with path.open("rb", buffering=0) as file:
+        code = next(part for part in ElfImage(file).segments if part.executable)
+    size = -(-code.memory_size // 4096) * 4096
+    number = info.st_ino if inode is None else inode
+    name = os.fsencode(path) + b"\0\0"
+    return Mapped(0, pid, BASE, size, code.offset // 4096 * 4096, info.st_dev, number, name)
+
+
+def test_a_process_that_is_gone_is_known_from_what_was_reported() -> None:
+    world = World()
+    world.follow(Executed(1, GONE), of_file(library()))
+    world.tracker.prepare(GONE, is_current=False)
+    assert lib.MAPPING_TABLE in world.rows(GONE)["kind"]
+    assert world.objects.all()[0].file.path == str(library())
+    assert GONE not in world.map
+
+
+def test_a_file_that_is_another_by_now_is_not_opened() -> None:
+    world = World()
+    world.follow(Executed(1, GONE), of_file(library(), inode=1))
+    world.tracker.prepare(GONE, is_current=False)
+    assert world.rows(GONE)["kind"].tolist() == [lib.MAPPING_NO_TABLE]
+    assert world.objects.all() == []
+
+
+def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    info = fifo.stat()
+    name = os.fsencode(fifo) + b"\0"
+    world = World()
+    mapped = Mapped(0, GONE, BASE, 0x1000, 0, info.st_dev, info.st_ino, name)
+    world.follow(Executed(1, GONE), mapped)
+    world.tracker.prepare(GONE, is_current=False)
+    assert world.objects.all() == []
+
+
+def test_a_child_begins_with_what_its_parent_has() -> None:
+    world = World()
+    world.follow(Executed(1, PARENT), anonymous(PARENT, 0x1000), Forked(2, GONE, PARENT))
+    world.follow(anonymous(GONE, 0x8000))
+    for pid in (GONE, PARENT):
+        world.tracker.prepare(pid, is_current=False)
+    assert world.ranges(GONE) == [(0x1000, 0x2000), (0x8000, 0x9000)]
+    assert world.ranges(PARENT) == [(0x1000, 0x2000)]
+
+
+def test_a_child_of_a_known_process_shares_its_list() -> None:
+    world = World()
+    world.follow(Executed(1, PARENT), anonymous(PARENT, 0x1000))
+    world.tracker.prepare(PARENT, is_current=True)
+    world.map[GONE] = world.map[PARENT].copy()  # what the BPF side does at a fork
+    world.follow(Forked(2, GONE, PARENT))
+    assert world.map[GONE] == world.map[PARENT]
+    assert world.ranges(GONE) == [(0x1000, 0x2000)]
+    world.follow(Exited(3, GONE))
+    assert GONE not in world.map and world.ranges(GONE) == []
+    assert world.ranges(PARENT) == [(0x1000, 0x2000)]
+
+
+def test_a_child_gets_its_parents_list_of_the_time() -> None:
+    world = World()
+    world.follow(Executed(1, PARENT), anonymous(PARENT, 0x1000))
+    world.tracker.prepare(PARENT, is_current=True)
+    world.map[GONE] = world.map[PARENT].copy()
+    world.follow(anonymous(PARENT, 0x8000))
+    world.tracker.refresh()  # the list that the child was given is about to go
+    world.follow(Forked(2, GONE, PARENT))
+    assert world.map[GONE] == world.map[PARENT]
+
+
+def test_exec_forgets_what_was() -> None:
+    world = World()
+    world.follow(Executed(1, GONE), anonymous(GONE, 0x1000))
+    world.tracker.prepare(GONE, is_current=True)
+    assert GONE in world.map
+    world.follow(Executed(2, GONE))
+    assert GONE not in world.map
+    world.follow(anonymous(GONE, 0x5000))
+    world.tracker.prepare(GONE, is_current=True)
+    assert world.ranges(GONE) == [(0x5000, 0x6000)]
+
+
+def test_new_mappings_replace_what_they_cover() -> None:
+    world = World()
+    world.follow(Executed(1, GONE), anonymous(GONE, 0x1000, 0x5000), anonymous(GONE, 0x8000))
+    world.tracker.prepare(GONE, is_current=True)
+    world.follow(anonymous(GONE, 0x2000), anonymous(GONE, 0x5000, 0x4000))
+    world.tracker.refresh()
+    assert world.ranges(GONE) == [
+        (0x1000, 0x2000),
+        (0x2000, 0x3000),
+        (0x3000, 0x5000),
+        (0x5000, 0x9000),
+    ]
+
+
+def test_a_process_that_was_there_before_is_read_when_it_is_needed() -> None:
+    world = World()
+    world.follow(anonymous(os.getpid(), 0x1000))
+    assert world.ranges(os.getpid()) == []
+    world.tracker.load(os.getpid())
+    assert len(world.ranges(os.getpid())) > 3
+
+
+def test_others_are_left_out() -> None:
+    world = World(everyone=False, members=(PARENT,))
+    world.follow(Executed(1, GONE), anonymous(GONE, 0x1000))
+    world.tracker.prepare(GONE, is_current=True)
+    assert world.ranges(GONE) == []
+    world.follow(Forked(2, GONE, PARENT), Executed(3, GONE), anonymous(GONE, 0x1000))
+    world.tracker.prepare(GONE, is_current=True)
+    assert world.ranges(GONE) == [(0x1000, 0x2000)]
+
+
+def test_after_a_loss_reports_are_not_relied_on() -> None:
+    world = World()
+    world.follow(Executed(1, GONE), anonymous(GONE, 0x1000), Lost(2, 7))
+    world.tracker.prepare(GONE, is_current=True)
+    assert world.ranges(GONE) == []
+    assert world.tracker.lost == 7
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracker_module, "MAX_NEW_PROCESSES", 3)
+    monkeypatch.setattr(tracker_module, "MAX_NEW_MAPPINGS", 4)
+    world = World()
+    for pid in range(GONE, GONE + 5):
+        world.follow(Executed(1, pid), anonymous(pid, 0x1000))
+    for number in range(5):
+        world.follow(anonymous(GONE + 4, 0x10000 * (number + 1)))
+    for pid in range(GONE, GONE + 5):
+        world.tracker.prepare(pid, is_current=False)
+    known = [pid - GONE for pid in range(GONE, GONE + 5) if pid in world.processes]
+    assert known == [2, 3]
+
+
+def test_settled_until_the_list_changes() -> None:
+    world = World()
+    world.follow(Executed(1, GONE), anonymous(GONE, 0x1000))
+    world.tracker.prepare(GONE, is_current=True)
+    world.processes.settle(GONE)
+    assert world.map[GONE]["settled"][0] == 1
+    world.follow(anonymous(GONE, 0x8000))
+    world.tracker.refresh()
+    assert world.map[GONE]["settled"][0] == 0
+
+
+def test_reading_the_same_again_settles_nothing_anew() -> None:
+    world = World()
+    world.tracker.load(os.getpid())
+    world.processes.settle(os.getpid())
+    world.tracker.load(os.getpid())
+    assert world.map[os.getpid()]["settled"][0] == 1
+
+
+def test_a_process_that_cannot_be_known_is_settled_too() -> None:
+    world = World()
+    world.processes.settle(GONE)
+    assert (world.map[GONE]["count"][0], world.map[GONE]["settled"][0]) == (0, 1)
+    world.follow(Exited(1, GONE))
+    assert GONE not in world.map
