@@ -1,0 +1,5 @@
+"""`python -m ebprof`."""
+
+from ebprof.cli import main
+
+main()

@@ -1,0 +1,104 @@
+"""The `ebprof` command: finds the commands, and turns errors into lines and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ebprof import __version__, commands, plugins
+from ebprof.commands import _streams
+from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, EbprofError
+
+EXIT_INTERRUPTED = 130
+
+
+class CommandGroup(click.Group):
+    """A group whose commands are modules; one is imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of ours and of plug-ins'."""
+        return plugins.names(commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The `command` of the module of that name."""
+        try:
+            module = plugins.load(commands, cmd_name)
+        except ImportError as error:
+            raise EbprofError(f"cannot start {cmd_name}: {error}", "reinstall ebprof") from None
+        found = getattr(module, "command", None)
+        return found if isinstance(found, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader of its output that goes away is no error (to click it is)."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _streams.discard_stdout()
+            return 0
+        return code
+
+
+@click.group(
+    cls=CommandGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 no such target, 4 no permission, "
+    "5 not supported by this kernel, 6 bad file, 130 interrupted before sampling; "
+    "with -- COMMAND that command's own.",
+)
+@click.version_option(__version__, prog_name="ebprof")
+@click.pass_context
+def ebprof(ctx: click.Context) -> None:
+    """CPU profiler and traffic tool for one machine, built on eBPF.
+
+    \b
+    ebprof profile -p 1234 -d 10                  hottest functions of a process
+    ebprof profile -p 1234 | flamegraph.pl > x.svg
+    ebprof flame -p 1234 -o flame.html            a flame graph to click in
+    ebprof doctor                                 what works on this machine
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(EXIT_USAGE)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line; ends the process with a documented exit code."""
+    _streams.open_closed()
+    try:
+        code = ebprof.main(args=arguments, prog_name="ebprof", standalone_mode=False)
+    except EbprofError as error:
+        code = _report(error.message, error.hint, error.exit_code)
+    except click.ClickException as error:
+        code = _report(_first_lower(error.format_message()), _see_help(error), EXIT_USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        code = EXIT_INTERRUPTED
+    except OSError as error:
+        code = _report_system_error(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(message: str, hint: str, code: int) -> int:
+    print(f"ebprof: {message}" + (f": {hint}" if hint else ""), file=sys.stderr)
+    return code
+
+
+def _report_system_error(error: OSError) -> int:
+    """What no room made an EbprofError of."""
+    reason = (error.strerror or str(error)).lower()
+    if error.filename is None:
+        return _report(reason, "", EXIT_FAILURE)
+    return _report(f"cannot use {error.filename}: {reason}", "", EXIT_BAD_FILE)
+
+
+def _first_lower(text: str) -> str:
+    return (text[:1].lower() + text[1:]).removesuffix(".")
+
+
+def _see_help(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see `{context.command_path if context else 'ebprof'} --help`"

@@ -1,0 +1,1 @@
+"""One verb a module; each has a click command named `command`."""

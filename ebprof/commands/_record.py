@@ -1,0 +1,138 @@
+"""What `profile` and `flame` do alike: record, show progress, write, sum up."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, ModuleType
+
+from ebprof.commands import _streams
+from ebprof.errors import BadFileError, UsageError
+from ebprof.output import check_writable, write_file
+from ebprof.recording.interrupt import SIGNALS
+from ebprof.recording.recorder import Progress, Recorder, Recording, RecordOptions
+from ebprof.recording.statistics import Statistics, summary
+from ebprof.recording.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the result goes. path: None for stdout; stats: a file for the run's figures."""
+
+    output: ModuleType
+    path: str | None
+    stats: str | None
+    quiet: bool
+    verbose: bool
+
+
+def record(target: Target, options: RecordOptions, destination: Destination) -> int:
+    """Record, write the profile, print the summary; returns the exit code."""
+    _check(destination)
+    line = ProgressLine(target, shown=sys.stderr.isatty() and not destination.quiet)
+    with Recorder(target, options) as recorder, _one_signal_tolerated():
+        recording = recorder.run(line.show)
+        line.clear()
+        _write(recording, destination)
+        finish = time.monotonic() - recording.sampling_end
+    statistics = recording.statistics.finished(finish, recording.command_cpu_seconds)
+    if destination.stats:
+        _write_statistics(statistics, destination.stats)
+    if not destination.quiet:
+        _sum_up(statistics, target, recording.warnings, destination)
+    return recording.exit_code
+
+
+class ProgressLine:
+    """One line on the terminal, written over and over, while recording."""
+
+    def __init__(self, target: Target, *, shown: bool) -> None:
+        self._what = target.describe()
+        self._shown = shown
+
+    def show(self, progress: Progress) -> None:
+        """Draw how the recording stands."""
+        if not self._shown:
+            return
+        if progress.duration_s is None:
+            time = f"{progress.elapsed_s:.0f} s, Ctrl-C ends it"
+        else:
+            time = f"{max(0.0, progress.duration_s - progress.elapsed_s):.0f} s left"
+        text = f"{progress.samples:,} samples, {100 * progress.complete_share:.1f} % complete"
+        print(f"\r\x1b[2Kprofiling {self._what}: {time}, {text}", end="", file=sys.stderr)
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            print("\r\x1b[2K", end="", file=sys.stderr)
+
+
+def _check(destination: Destination) -> None:
+    """What can be known to fail fails before the recording."""
+    if destination.stats == "-":
+        raise UsageError("--stats needs a file", "write it like --stats stats.json")
+    if destination.stats and destination.stats == destination.path:
+        raise UsageError("--stats and -o name the same file", "choose two")
+    check_writable(destination.path)
+    check_writable(destination.stats)
+
+
+@contextmanager
+def _one_signal_tolerated() -> Iterator[None]:
+    """The result is not lost to a second Ctrl-C; where writing hangs, a third ends ebprof."""
+    before = {number: signal.signal(number, _tolerate) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tolerate(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.default_int_handler)
+
+
+def _write(recording: Recording, destination: Destination) -> None:
+    try:
+        write_file(recording.profile, destination.output, destination.path)
+    except BrokenPipeError:
+        _streams.discard_stdout()
+
+
+def _write_statistics(statistics: Statistics, path: str) -> None:
+    try:
+        Path(path).write_text(json.dumps(statistics.to_json(), indent=2) + "\n")
+    except OSError as error:
+        raise BadFileError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _sum_up(
+    statistics: Statistics, target: Target, warnings: tuple[str, ...], destination: Destination
+) -> None:
+    lines = summary(statistics, target.describe())
+    if destination.verbose:
+        lines.extend(_details(statistics))
+    lines.extend(f"warning: {warning}" for warning in warnings)
+    if destination.path:
+        lines.append(f"wrote {destination.path}")
+    for line in lines:
+        print(f"ebprof: {line}", file=sys.stderr)
+
+
+def _details(statistics: Statistics) -> Iterator[str]:
+    unwind, tool = statistics.unwind, statistics.tool
+    yield (
+        f"unwind tables: {unwind.objects:,} objects, {unwind.rows:,} rows, "
+        f"{unwind.table_bytes / 1e6:.1f} MB, compiled in {unwind.compile_seconds:.2f} s"
+    )
+    yield (
+        f"times: sampling began {tool.ready_seconds:.2f} s after the start, "
+        f"the result was written {tool.finish_seconds:.2f} s after its end"
+    )

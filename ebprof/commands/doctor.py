@@ -1,0 +1,88 @@
+"""`ebprof doctor`: what works on this machine, and what to do about the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ebprof import features
+from ebprof.errors import EXIT_FAILURE
+from ebprof.features import Feature
+
+_STYLES = {
+    features.OK: "green",
+    features.LIMITED: "yellow",
+    features.MISSING: "red",
+    features.UNKNOWN: "magenta",
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A list of objects, see docs/doctor.md.")
+def command(as_json: bool) -> int:
+    """Show which features of this machine ebprof can use.
+
+    Everything is tried, nothing is left behind. Exit code 1 when CPU profiles cannot work.
+
+    \b
+    ebprof doctor                       a row a feature, and help with what is missing
+    ebprof doctor --json | jq '.[] | select(.state != "ok")'
+    sudo ebprof doctor                  without root much cannot be probed
+    """
+    found = features.probe_all()
+    if as_json:
+        print(json.dumps([asdict(feature) for feature in found], indent=2))
+    elif sys.stdout.isatty():
+        Console().print(_table(found))
+        print(_verdict(found))
+    else:
+        print("\n".join([*_plain(found), _verdict(found)]))
+    return 0 if features.can_profile(found) else EXIT_FAILURE
+
+
+def _table(found: Iterable[Feature]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("FEATURE", no_wrap=True)
+    table.add_column("STATE", no_wrap=True)
+    table.add_column("DETAIL", overflow="fold")
+    for feature in found:
+        state = Text(feature.state, style=_STYLES[feature.state])
+        detail = Text("\n".join([feature.detail, *_help(feature)]))
+        table.add_row(Text(_label(feature)), state, detail)
+    return table
+
+
+def _plain(found: list[Feature]) -> Iterable[str]:
+    """Aligned lines; help with what is missing stands below it, in the column of details."""
+    width = max(len(_label(feature)) for feature in found)
+    states = max(len(state) for state in features.STATES)
+    for feature in found:
+        yield f"{_label(feature):{width}}  {feature.state:{states}}  {feature.detail}"
+        for line in _help(feature):
+            yield " " * (width + states + 4) + line
+
+
+def _label(feature: Feature) -> str:
+    return f"{feature.name} *" if feature.required else feature.name
+
+
+def _help(feature: Feature) -> list[str]:
+    if feature.state in (features.OK, features.UNKNOWN):
+        return []
+    return [f"lost: {feature.lost}", f"get it: {feature.remedy}"]
+
+
+def _verdict(found: list[Feature]) -> str:
+    lacking = [
+        feature.name for feature in found if feature.required and feature.state == features.MISSING
+    ]
+    if lacking:
+        return f"CPU profiles do not work here: {', '.join(lacking)} missing (* is required)"
+    return "CPU profiles work here (* is required for them)"

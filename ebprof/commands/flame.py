@@ -1,0 +1,57 @@
+"""`ebprof flame`: a flame graph, of a new recording or of a saved profile."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+
+from ebprof.commands._options import RecordingCommand, recording_options
+from ebprof.commands._record import Destination, record
+from ebprof.errors import UsageError
+from ebprof.output import check_writable, choose, read_profile, write_file
+from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.target import Target
+
+DEFAULT_PATH = "flame.html"
+
+
+@click.command(cls=RecordingCommand)
+@click.argument("saved", required=False, metavar="[FILE]")
+@recording_options
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    default=DEFAULT_PATH,
+    show_default=True,
+    help="x.html to click in, x.svg to embed.",
+)
+def command(
+    target: Target, options: RecordOptions, saved: str | None, path: str, **rest: Any
+) -> int:
+    """Draw a flame graph of what runs, or of a saved profile (FILE).
+
+    \b
+    ebprof flame -p 1234 -d 10                 writes flame.html
+    ebprof flame -o x.svg -- ./server          a command, as SVG
+    ebprof flame -o x.html cpu.pb.gz           a profile saved earlier (pprof or folded)
+    """
+    output = choose(None if Path(path).suffix else "flamegraph", path, False)
+    if saved is None:
+        return record(target, options, Destination(output, path, **rest))
+    if target != Target():
+        raise UsageError("a saved profile and a target exclude each other", "choose one")
+    _draw(saved, output, path)
+    if not rest["quiet"]:
+        print(f"ebprof: wrote {path}", file=sys.stderr)
+    return 0
+
+
+def _draw(saved: str, output: ModuleType, path: str) -> None:
+    check_writable(path)
+    write_file(read_profile(saved), output, path)

@@ -1,0 +1,45 @@
+"""`ebprof profile`: where CPU time goes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ebprof.commands._options import RecordingCommand, recording_options
+from ebprof.commands._record import Destination, record
+from ebprof.errors import UsageError
+from ebprof.output import choose
+from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.target import Target
+
+
+@click.command(cls=RecordingCommand)
+@recording_options
+@click.option("-f", "--format", "format_name", metavar="FORMAT", help="See docs/formats.md.")
+@click.option("--folded", is_flag=True, help="The same as -f folded.")
+@click.option("-o", "--output", "path", metavar="FILE", help="Write there instead of to stdout.")
+def command(
+    target: Target,
+    options: RecordOptions,
+    format_name: str | None,
+    folded: bool,
+    path: str | None,
+    **rest: Any,
+) -> int:
+    """Sample CPU stacks and show where time goes.
+
+    On a terminal the hottest functions, into a pipe folded stacks.
+
+    \b
+    ebprof profile -d 10                           the whole machine, 10 seconds
+    ebprof profile -p 1234                         a process, until Ctrl-C
+    ebprof profile -p 1234 -d 10 | flamegraph.pl > out.svg
+    ebprof profile -o cpu.pb.gz -- make -j4        a command and its children, as pprof
+    ebprof profile --comm nginx -U -F 999 -d 30s   threads of a name, user stacks
+    """
+    if folded and format_name not in (None, "folded"):
+        raise UsageError(f"--folded and -f {format_name} exclude each other", "choose one")
+    output = choose("folded" if folded else format_name, path, sys.stdout.isatty())
+    return record(target, options, Destination(output, path, **rest))

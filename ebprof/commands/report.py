@@ -1,0 +1,26 @@
+"""`ebprof report`: a saved profile in another format."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ebprof.output import check_writable, choose, read_profile, write_file
+
+
+@click.command()
+@click.argument("file")
+@click.option("-f", "--format", "format_name", metavar="FORMAT", help="See docs/formats.md.")
+@click.option("-o", "--output", "path", metavar="FILE", help="Write there instead of to stdout.")
+def command(file: str, format_name: str | None, path: str | None) -> None:
+    """Turn a saved profile (pprof or folded) into any format.
+
+    \b
+    ebprof report cpu.pb.gz                    the table of hottest functions
+    ebprof report cpu.pb.gz -o flame.html
+    ebprof report stacks.folded -f pprof -o cpu.pb.gz
+    """
+    output = choose(format_name, path, sys.stdout.isatty())
+    check_writable(path)
+    write_file(read_profile(file), output, path)

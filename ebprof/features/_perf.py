@@ -1,0 +1,106 @@
+"""perf events: what can be sampled, how often, and for whom."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ebprof.bpf import events
+from ebprof.bpf.events import CPU_CLOCK, CYCLES, Event, Scope
+from ebprof.bpf.sideband import Sideband
+from ebprof.errors import NoPermissionError
+from ebprof.features._feature import Finding, Probe, limited, ok, read_number, unknown
+from ebprof.recording.target import online_cpus
+
+SYSCTL = Path("/proc/sys/kernel")
+USUAL_FREQUENCY = 99
+USUAL_DEPTH = 127
+
+
+def _open(event: Event) -> None:
+    """Open it on a CPU, as a profile of all processes does."""
+    scope = Scope(cpu=online_cpus()[0])
+    os.close(events.open_event(event, USUAL_FREQUENCY, scope))
+
+
+def _cpu_clock() -> Finding:
+    _open(CPU_CLOCK)
+    return ok("opens for all processes of a CPU")
+
+
+def _cycles() -> Finding:
+    try:
+        _open(CYCLES)
+    except NoPermissionError as error:
+        return unknown(error.message)
+    return ok("the machine counts them")
+
+
+def _process_events() -> Finding:
+    Sideband(online_cpus()[:1]).close()
+    return ok("mmap, exec, fork and exit are reported")
+
+
+def _paranoid() -> Finding:
+    level = read_number(SYSCTL / "perf_event_paranoid")
+    if level is None:
+        return unknown("kernel.perf_event_paranoid cannot be read")
+    return ok(f"kernel.perf_event_paranoid={level}, which does not bind root and CAP_PERFMON")
+
+
+def _sample_rate() -> Finding:
+    rate = read_number(SYSCTL / "perf_event_max_sample_rate")
+    if rate is None:
+        return unknown("kernel.perf_event_max_sample_rate cannot be read")
+    detail = f"at most {rate} samples a second"
+    return ok(detail) if rate >= USUAL_FREQUENCY else limited(detail)
+
+
+def _kernel_depth() -> Finding:
+    depth = read_number(SYSCTL / "perf_event_max_stack")
+    if depth is None:
+        return unknown("kernel.perf_event_max_stack cannot be read")
+    detail = f"kernel stacks of at most {min(depth, USUAL_DEPTH)} frames"
+    return ok(detail) if depth >= USUAL_DEPTH else limited(detail)
+
+
+PROBES = (
+    Probe(
+        "cpu_clock",
+        _cpu_clock,
+        lost="CPU profiles on machines that do not count cycles",
+        remedy="run as root, or with CAP_PERFMON",
+        required=True,
+    ),
+    Probe(
+        "cycles",
+        _cycles,
+        lost="-e cycles; samples are taken by the clock instead (cpu-clock)",
+        remedy="a machine, or a virtual one, with a performance counter unit",
+    ),
+    Probe(
+        "process_events",
+        _process_events,
+        lost="profiles of all processes, cgroups and commands: new processes are seen by it",
+        remedy="run as root, or with CAP_PERFMON; raise kernel.perf_event_mlock_kb",
+        required=True,
+    ),
+    Probe(
+        "perf_event_paranoid",
+        _paranoid,
+        lost="nothing for root: it binds users without CAP_PERFMON",
+        remedy="sysctl kernel.perf_event_paranoid=-1",
+    ),
+    Probe(
+        "perf_event_max_sample_rate",
+        _sample_rate,
+        lost=f"the default of {USUAL_FREQUENCY} Hz: a higher -F is refused",
+        remedy="sysctl kernel.perf_event_max_sample_rate=100000",
+    ),
+    Probe(
+        "perf_event_max_stack",
+        _kernel_depth,
+        lost="the outer frames of deeper kernel stacks",
+        remedy=f"sysctl kernel.perf_event_max_stack={USUAL_DEPTH}",
+    ),
+)

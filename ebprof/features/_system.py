@@ -1,0 +1,234 @@
+"""The machine, our rights on it, and the files that ebprof reads and writes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from ebprof.bpf import probe
+from ebprof.features._feature import Finding, Probe, limited, missing, ok, read_text
+from ebprof.procfs import process
+from ebprof.symbolize import default_cache
+
+MACHINES = ("x86_64",)
+# linux/capability.h
+CAPABILITIES = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+# include/linux/proc_ns.h, PROC_USER_INIT_INO: the first user namespace's inode never changes.
+INITIAL_USER_NAMESPACE = "user:[4026531837]"
+STATUS = Path("/proc/self/status")
+BTF = Path("/sys/kernel/btf/vmlinux")
+LOCKDOWN = Path("/sys/kernel/security/lockdown")
+TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
+KALLSYMS = Path("/proc/kallsyms")
+KALLSYMS_HEAD = 1 << 16
+ADDRESS_DIGITS = 16
+ENOUGH_FILES = 4096
+INTEGRITY = "integrity: BPF may not write user memory, which ebprof never does"
+CONFIDENTIALITY = (
+    "confidentiality: BPF may not read arbitrary kernel memory, no kprobes, no tracefs; "
+    "CPU profiles need none of these"
+)
+
+
+def _kernel() -> Finding:
+    system = os.uname()
+    detail = f"{system.sysname} {system.release} on {system.machine}"
+    if system.sysname == "Linux" and system.machine in MACHINES:
+        return ok(detail)
+    return missing(f"{detail}: stacks can be unwound on {', '.join(MACHINES)} only")
+
+
+def _privileges() -> Finding:
+    """Effective capabilities (capabilities(7)), which count in the first user namespace only."""
+    held = _effective_capabilities()
+    who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
+    has = f"{who} with {', '.join(held) or 'none of ' + ', '.join(CAPABILITIES)}"
+    if not ("CAP_SYS_ADMIN" in held or {"CAP_BPF", "CAP_PERFMON"} <= set(held)):
+        return missing(has)
+    if _user_namespace() != INITIAL_USER_NAMESPACE:
+        return missing(f"{has}, but in a user namespace, where they do not count")
+    if set(held) != set(CAPABILITIES):
+        return limited(f"{has}, without {', '.join(sorted(set(CAPABILITIES) - set(held)))}")
+    return ok(has)
+
+
+def _effective_capabilities() -> list[str]:
+    lines = read_text(STATUS).splitlines()
+    mask = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    return [name for name, bit in CAPABILITIES.items() if mask >> bit & 1]
+
+
+def _user_namespace() -> str:
+    return str(Path("/proc/self/ns/user").readlink())
+
+
+def _pid_namespace() -> Finding:
+    if process.own_pid_namespace_is_initial():
+        return ok("the host's")
+    return limited("one of its own: processes outside of it are neither seen nor sampled")
+
+
+def _lockdown() -> Finding:
+    """What each mode forbids: enum lockdown_reason in include/linux/security.h."""
+    _, bracket, rest = read_text(LOCKDOWN).partition("[")
+    mode = rest.partition("]")[0] if bracket else "none"
+    if mode == "confidentiality":
+        return limited(CONFIDENTIALITY)
+    return ok(INTEGRITY if mode == "integrity" else mode)
+
+
+def _btf() -> Finding:
+    if not BTF.exists():
+        return missing(f"no {BTF}")
+    return ok(f"{BTF}, {BTF.stat().st_size >> 10} KiB")
+
+
+def _libbpf() -> Finding:
+    return ok(f"version {probe.libbpf_version()}")
+
+
+def _tracefs() -> Finding:
+    for path in TRACEFS:
+        if os.access(path / "events", os.R_OK):
+            return ok(str(path))
+    return missing(f"not mounted at {TRACEFS[0]}, or not readable")
+
+
+def _kernel_symbols() -> Finding:
+    restrict = read_text(Path("/proc/sys/kernel/kptr_restrict"))
+    try:
+        with KALLSYMS.open("rb") as file:
+            lines = file.read(KALLSYMS_HEAD).splitlines()
+    except OSError as error:
+        return missing(f"cannot read {KALLSYMS}: {error.strerror}")
+    if not any(line[:ADDRESS_DIGITS].strip(b"0") for line in lines if _is_symbol(line)):
+        return missing(f"no address in {KALLSYMS}, kernel.kptr_restrict={restrict}")
+    return ok(f"{KALLSYMS}, kernel.kptr_restrict={restrict}")
+
+
+def _is_symbol(line: bytes) -> bool:
+    """`ffffffff81000000 T name`, and not the last line, which was cut."""
+    return line[ADDRESS_DIGITS : ADDRESS_DIGITS + 1] == b" "
+
+
+def _open_files() -> Finding:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    detail = f"up to {'any number' if limit == resource.RLIM_INFINITY else limit}"
+    enough = limit == resource.RLIM_INFINITY or limit >= ENOUGH_FILES
+    return ok(detail) if enough else limited(detail)
+
+
+def _cache() -> Finding:
+    path = default_cache()
+    if path is None:
+        return missing(f"user {os.geteuid()} has no home directory")
+    if not path.is_dir():
+        parent = next(one for one in path.parents if one.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            return missing(f"{path} cannot be made: {parent} is not writable")
+        return ok(f"{path}, will be made")
+    if not os.access(path, os.W_OK | os.X_OK):
+        return missing(f"{path} is not writable")
+    sizes = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(path)]
+    return ok(f"{path}, {len(sizes)} files, {sum(sizes) >> 20} MiB")
+
+
+def _clang() -> Finding:
+    if wanted := os.environ.get("CLANG"):
+        found = shutil.which(wanted.split()[0])
+        return ok(f"$CLANG: {wanted}") if found else missing(f"$CLANG is {wanted}: not found")
+    if clang := shutil.which("clang"):
+        return ok(clang)
+    if find_spec("ziglang"):
+        return ok("of the Python package ziglang")
+    return missing("no $CLANG, no clang in $PATH, no Python package ziglang")
+
+
+def _debuginfod() -> Finding:
+    servers = os.environ.get("DEBUGINFOD_URLS", "").split()
+    return ok(" ".join(servers)) if servers else missing("$DEBUGINFOD_URLS is not set")
+
+
+PROBES = (
+    Probe(
+        "kernel",
+        _kernel,
+        lost="CPU profiles",
+        remedy=f"a Linux machine of type {', '.join(MACHINES)}",
+        required=True,
+    ),
+    Probe(
+        "privileges",
+        _privileges,
+        lost="CPU profiles; without CAP_SYS_PTRACE user stacks of other users' processes",
+        remedy="run with sudo; in a container, --privileged without a user namespace",
+        required=True,
+    ),
+    Probe(
+        "pid_namespace",
+        _pid_namespace,
+        lost="processes of the host; children are found a moment later than there",
+        remedy="run on the host, or share its PID namespace (docker run --pid=host)",
+    ),
+    Probe(
+        "lockdown",
+        _lockdown,
+        lost="hooks on kernel functions (fentry, kprobe); CPU profiles do without",
+        remedy="boot with lockdown=integrity or none, if you need them",
+    ),
+    Probe(
+        "btf",
+        _btf,
+        lost="CPU profiles: BPF programs are fitted to the kernel's types by it",
+        remedy="a kernel with CONFIG_DEBUG_INFO_BTF=y",
+        required=True,
+    ),
+    Probe(
+        "libbpf",
+        _libbpf,
+        lost="CPU profiles: BPF programs are loaded by it",
+        remedy="reinstall ebprof, or install libbpf 1.1 or newer",
+        required=True,
+    ),
+)
+FILE_PROBES = (
+    Probe(
+        "kernel_symbols",
+        _kernel_symbols,
+        lost="names of kernel functions",
+        remedy="run as root, or sysctl kernel.kptr_restrict=0 kernel.perf_event_paranoid=1",
+    ),
+    Probe(
+        "tracefs",
+        _tracefs,
+        lost="formats of kernel tracepoints; CPU profiles do not use them",
+        remedy="as root: mount -t tracefs tracefs /sys/kernel/tracing",
+    ),
+    Probe(
+        "cache",
+        _cache,
+        lost="speed: debug information is read again in every run",
+        remedy="set $XDG_CACHE_HOME to a directory of yours",
+    ),
+    Probe(
+        "open_files",
+        _open_files,
+        lost="large targets: one file is open for each thread, CPU and mapped object",
+        remedy=f"ulimit -Hn {ENOUGH_FILES} or more",
+    ),
+    Probe(
+        "debuginfod",
+        _debuginfod,
+        lost="debug information from servers",
+        remedy="set $DEBUGINFOD_URLS, for Debian to https://debuginfod.debian.net",
+    ),
+    Probe(
+        "clang",
+        _clang,
+        lost="builds from source; an installed ebprof does not need it",
+        remedy="install clang, or pip install ziglang",
+    ),
+)

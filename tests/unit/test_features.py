@@ -1,0 +1,192 @@
+"""Features as data: each probe answers on any machine, as root and as nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ebprof import features
+from ebprof.errors import EXIT_FAILURE, NoPermissionError, UnsupportedError
+from ebprof.features import LIMITED, MISSING, OK, STATES, UNKNOWN, Feature, Probe, _system
+from ebprof.features._feature import Finding, read_number, read_text
+from tests import nobody
+
+ALL_CAPABILITIES = "000001ffffffffff"
+
+
+def feature(state: str, *, required: bool = False) -> Feature:
+    return Feature("name", state, "detail", "lost", "remedy", required)
+
+
+def looking(error: Exception) -> Probe:
+    def look() -> Finding:
+        raise error
+
+    return Probe("name", look, "lost", "remedy", required=True)
+
+
+def status(path: Path, effective: str) -> str:
+    path.write_text(f"Name:\tx\nCapPrm:\t{ALL_CAPABILITIES}\nCapEff:\t{effective}\n")
+    return str(path)
+
+
+def test_names_are_distinct_identifiers() -> None:
+    names = [probe.name for probe in features.PROBES]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and name.islower() for name in names)
+
+
+def test_every_probe_says_what_is_lost_and_what_to_do() -> None:
+    for probe in features.PROBES:
+        assert probe.lost and "\n" not in probe.lost, probe.name
+        assert probe.remedy and "\n" not in probe.remedy, probe.name
+
+
+def test_every_feature_can_be_looked_for() -> None:
+    found = features.probe_all()
+    assert [one.name for one in found] == [probe.name for probe in features.PROBES]
+    for one in found:
+        assert one.state in STATES
+        assert one.detail and "\n" not in one.detail, one.name
+
+
+def test_one_feature_by_name() -> None:
+    assert features.probe("kernel").detail.startswith(f"Linux {os.uname().release} on ")
+    with pytest.raises(KeyError):
+        features.probe("nonesuch")
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (UnsupportedError("the kernel refused it (Invalid argument):\nlog\nlog"), "Invalid arg"),
+        (NoPermissionError("needs root"), "needs root"),
+        (PermissionError(13, "Permission denied", "/proc/x"), "/proc/x"),
+    ],
+)
+def test_what_cannot_be_had_is_missing_with_one_line_of_reason(
+    error: Exception, detail: str
+) -> None:
+    found = looking(error).run()
+    assert (found.state, found.required) == (MISSING, True)
+    assert detail in found.detail and "\n" not in found.detail
+
+
+def test_only_required_features_that_are_missing_forbid_a_profile() -> None:
+    fine = [feature(MISSING), feature(LIMITED, required=True), feature(UNKNOWN, required=True)]
+    assert features.can_profile(fine)
+    assert not features.can_profile([*fine, feature(MISSING, required=True)])
+
+
+def test_files_that_are_not_there_or_hold_no_number(tmp_path: Path) -> None:
+    file = tmp_path / "sysctl"
+    assert (read_text(file), read_number(file)) == ("", None)
+    for text, number in (("-1\n", -1), ("127\n", 127), ("none\n", None), ("", None)):
+        file.write_text(text)
+        assert read_number(file) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("[none] integrity confidentiality\n", OK),
+        ("none [integrity] confidentiality\n", OK),
+        ("none integrity [confidentiality]\n", LIMITED),
+        ("", OK),
+    ],
+)
+def test_lockdown(text: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "lockdown"
+    file.write_text(text)
+    monkeypatch.setattr(_system, "LOCKDOWN", file)
+    assert features.probe("lockdown").state == state
+
+
+@pytest.mark.parametrize(
+    ("effective", "state"),
+    [
+        (ALL_CAPABILITIES, OK),
+        ("0000000000200000", LIMITED),  # CAP_SYS_ADMIN alone
+        ("000000c000000000", LIMITED),  # CAP_BPF and CAP_PERFMON
+        ("0000008000000000", MISSING),  # CAP_BPF alone
+        ("0000000000000000", MISSING),
+    ],
+)
+def test_capabilities_are_read_from_the_effective_set(
+    effective: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "status"
+    status(file, effective)
+    monkeypatch.setattr(_system, "STATUS", file)
+    monkeypatch.setattr(_system, "_user_namespace", lambda: _system.INITIAL_USER_NAMESPACE)
+    assert features.probe("privileges").state == state
+
+
+def test_capabilities_do_not_count_in_a_user_namespace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "status"
+    status(file, ALL_CAPABILITIES)
+    monkeypatch.setattr(_system, "STATUS", file)
+    monkeypatch.setattr(_system, "_user_namespace", lambda: "user:[4026532000]")
+    found = features.probe("privileges")
+    assert found.state == MISSING
+    assert "user namespace" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("ffffffff81000000 T _text\nffffffff81000010 t f\nffff", OK),
+        ("0000000000000000 A first\nffffffff81000010 t f\nffff", OK),
+        ("0000000000000000 T _text\n0000000000000000 t f\n0000", MISSING),
+        ("", MISSING),
+        ("garbage\nmore\n", MISSING),
+    ],
+)
+def test_kernel_symbols_without_addresses_are_none(
+    text: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kallsyms"
+    file.write_text(text)
+    monkeypatch.setattr(_system, "KALLSYMS", file)
+    assert features.probe("kernel_symbols").state == state
+
+
+def test_debuginfod_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUGINFOD_URLS", "https://a.example https://b.example")
+    assert features.probe("debuginfod").detail == "https://a.example https://b.example"
+    monkeypatch.setenv("DEBUGINFOD_URLS", " ")
+    assert features.probe("debuginfod").state == MISSING
+
+
+def test_a_compiler_that_was_asked_for_and_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLANG", "/nonexistent/clang -v")
+    assert features.probe("clang").state == MISSING
+
+
+def test_the_cache_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert features.probe("cache").detail.endswith("will be made")
+    made = tmp_path / "ebprof" / "symcache"
+    made.mkdir(parents=True)
+    (made / "x").write_bytes(bytes(3 << 20))
+    assert features.probe("cache").detail.endswith("1 files, 3 MiB")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert features.probe("cache").state == MISSING
+
+
+@pytest.mark.skipif(bool(nobody.missing()), reason=nobody.missing())
+def test_as_nobody_everything_is_answered_and_nothing_can_be_loaded() -> None:
+    done = nobody.run("doctor", "--json")
+    assert (done.returncode, done.stderr) == (EXIT_FAILURE, "")
+    found = {values["name"]: Feature(**values) for values in json.loads(done.stdout)}
+    assert list(found) == [probe.name for probe in features.PROBES]
+    assert found["privileges"].state == MISSING
+    assert found["perf_event_program"].state == MISSING
+    assert found["fentry"].state == UNKNOWN
+    assert found["kernel"].state == OK

@@ -1,0 +1,173 @@
+"""Rules of the house that no linter knows: pages and examples, sizes, which way imports go."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import get_type_hints
+
+import click
+import pytest
+
+from ebprof import commands, plugins
+from ebprof.abi import COUNTERS, STOP_REASONS
+from ebprof.recording.statistics import Statistics
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "ebprof"
+DOCS = ROOT / "docs"
+EXAMPLE = r"^(?:.* )?ebprof {} .*\w"
+MAX_LINES = 500
+COMMANDS = plugins.module_names(commands)
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# A module whose name starts with a key may not import one that starts with any of the values.
+FORBIDDEN = {
+    "ebprof.output": ("ebprof.bpf", "ebprof.recording", "ebprof.symbolize", "ebprof.unwind"),
+    "ebprof.symbolize": ("ebprof.bpf", "ebprof.recording", "ebprof.output", "ebprof.unwind"),
+    "ebprof.bpf": (
+        "ebprof.elf",
+        "ebprof.procfs",
+        "ebprof.recording",
+        "ebprof.symbolize",
+        "ebprof.unwind",
+        "ebprof.output",
+    ),
+    "ebprof.unwind": ("ebprof.recording", "ebprof.symbolize", "ebprof.output"),
+    "ebprof.procfs": ("ebprof.bpf", "ebprof.recording", "ebprof.unwind", "ebprof.output"),
+    "ebprof.recording": ("ebprof.output", "ebprof.features"),
+    "ebprof.model": ("ebprof",),
+    "ebprof.errors": ("ebprof",),
+}
+MAY_IMPORT_COMMANDS = ("ebprof.cli", "ebprof.commands", "ebprof.plugins")
+
+
+def command(name: str) -> click.Command:
+    found = plugins.load(commands, name)
+    assert found is not None
+    assert isinstance(found.command, click.Command)
+    return found.command
+
+
+def options(name: str) -> list[click.Option]:
+    return [one for one in command(name).params if isinstance(one, click.Option)]
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text()
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of all modules, and of what is taken out of them, that a module imports."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package.pop()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def is_below(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def table_column(text: str, heading: str) -> dict[str, str]:
+    """Second column by first, of the table below a heading; the first stands in backquotes."""
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return dict(re.findall(r"^\| `([\w.]+)` \| (.*?) \|", section, re.MULTILINE))
+
+
+def field_names(dataclass: type) -> Iterator[str]:
+    """Fields as JSON has them, nested ones with dots."""
+    types = get_type_hints(dataclass)
+    for field in fields(dataclass):
+        if is_dataclass(types[field.name]):
+            yield from (f"{field.name}.{inner}" for inner in field_names(types[field.name]))
+        else:
+            yield field.name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_examples(name: str) -> None:
+    text = inspect.cleandoc(command(name).help or "")
+    assert len(re.findall(EXAMPLE.format(name), text, re.MULTILINE)) >= 2
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help(name: str) -> None:
+    assert [one.name for one in options(name) if not one.help] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_page_with_examples_and_exit_codes(name: str) -> None:
+    text = page(name)
+    assert text.startswith(f"# ebprof {name}\n")
+    assert len(re.findall(EXAMPLE.format(name), text, re.MULTILINE)) >= 2
+    assert "\n## Exit codes\n" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_on_the_page_or_on_the_one_it_refers_to(name: str) -> None:
+    text = page(name) + (page("profile") if "(profile.md)" in page(name) else "")
+    for option in options(name):
+        long = max(option.opts, key=len)
+        assert f"`{long}" in text, long
+
+
+def test_the_page_explains_every_stop_reason_as_the_program_does() -> None:
+    explained = table_column(page("profile"), "Stop reasons")
+    assert explained == {reason.name: reason.help for reason in STOP_REASONS}
+
+
+def test_the_page_explains_every_counter_as_the_program_does() -> None:
+    explained = table_column(page("profile"), "Counters")
+    assert explained == {counter.name: counter.help for counter in COUNTERS}
+
+
+def test_the_page_explains_every_field_of_the_statistics() -> None:
+    assert set(table_column(page("profile"), "Statistics")) == set(field_names(Statistics))
+
+
+def test_the_page_tells_what_is_lost_from_what_is_only_counted() -> None:
+    section = page("profile").split("\n## Counters\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| .*? \| (yes|no) \|", section, re.MULTILINE)
+    assert {name for name, loss in rows if loss == "yes"} == {
+        counter.name for counter in COUNTERS if counter.is_loss
+    }
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_no_module_is_too_long(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_go_one_way(path: Path) -> None:
+    name = module_name(path)
+    forbidden = [
+        package
+        for start, packages in FORBIDDEN.items()
+        for package in packages
+        if is_below(name, start)
+    ]
+    if not any(is_below(name, allowed) for allowed in MAY_IMPORT_COMMANDS):
+        forbidden.append("ebprof.commands")
+    found = [one for one in imports(path) if any(is_below(one, package) for package in forbidden)]
+    assert found == []
+
+
+def test_the_import_rule_sees_every_way_to_import(tmp_path: Path) -> None:
+    module = PACKAGE / "symbolize" / "cache.py"
+    assert {"os", "pathlib.Path", "ebprof.elf.memory_file"} <= set(imports(module))
