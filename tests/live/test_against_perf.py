@@ -1,0 +1,63 @@
+"""Frame for frame what `perf record --call-graph dwarf` says of the same process."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from tests import perf, targets
+from tests.live.profiled import SECONDS, Stack, profile
+
+pytestmark = pytest.mark.skipif(not perf.available(), reason="no perf here")
+
+PROGRAMS: list[tuple[str, list[object]]] = [
+    ("split", []),
+    ("recursion", [31]),
+    ("threads", []),
+    ("features", ["recursion"]),
+    ("features", ["lambdas"]),
+    ("features", ["qsort"]),
+    ("features", ["sort"]),
+    ("features", ["realigned"]),
+    ("rustwork", []),
+    ("plt", []),
+    ("demo", []),
+]
+COMMON = 0.01  # stacks with a smaller share may be missing from one of the two
+
+
+@pytest.mark.parametrize(("name", "args"), PROGRAMS)
+def test_common_stacks_are_the_same(name: str, args: list[object]) -> None:
+    with targets.running(name, *args) as target:
+        ours = profile("-p", target.pid, "-U").stacks
+        theirs = perf.profile(target.pid, SECONDS)
+    our_shares = shares(ours)
+    their_shares = shares(Counter({tuple(s.split(";")): n for s, n in theirs.items()}))
+    assert common(our_shares) <= set(their_shares)
+    assert common(their_shares) <= set(our_shares)
+
+
+def shares(stacks: Counter[Stack]) -> dict[Stack, float]:
+    """Shares of the samples, by stacks whose frames are written alike for both tools."""
+    alike: Counter[Stack] = Counter()
+    for stack, count in stacks.items():
+        user = [plain(frame) for frame in stack[1:] if not frame.endswith("_[k]")]
+        alike[(stack[0], *user)] += count
+    return {stack: count / alike.total() for stack, count in alike.items()}
+
+
+def common(found: dict[Stack, float]) -> set[Stack]:
+    """The stacks that both must have seen."""
+    return {stack for stack, share in found.items() if share >= COMMON}
+
+
+def plain(frame: str) -> str:
+    """A function's name up to its template arguments: what follows, demanglers write variously."""
+    name = re.sub(r"^\[(.*)\]\+0x[0-9a-f]+$", r"[\1]", frame.replace("(anonymous namespace)::", ""))
+    name = re.split(r"[<(@]|\[abi:|::h[0-9a-f]{16}$", name)[0] or name
+    name = name.rpartition(" ")[2]  # without a template's return type
+    if name.startswith("__libc_start_main"):
+        return "__libc_start_main"
+    return name.removeprefix("__GI_").lstrip("_").replace("memcpy", "memmove")  # libc's aliases

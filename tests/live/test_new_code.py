@@ -1,0 +1,136 @@
+"""Samples in code that came a moment ago: short-lived processes, new libraries, large programs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import targets
+from tests.live.profiled import FREQUENCY, Profiled, profile, profile_command
+
+SHORT_LIVED_SHARE = 0.95
+LOOP = """
+i=0; while [ $i -lt {turns} ]; do
+    ls -lR {directory} >/dev/null; seq 1 30000 >/dev/null; seq 1 5000 | sort -r >/dev/null
+    i=$((i+1))
+done
+"""
+PROGRAMS = ("sh", "ls", "seq", "sort")
+SOURCE = """
+#include <map>
+#include <regex>
+#include <string>
+bool work(const std::string &text) {
+    std::map<std::string, int> seen;
+    return std::regex_match(text, std::regex("a+b")) && ++seen[text] > 0;
+}
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A directory that takes `ls -l` a few milliseconds."""
+    files = tmp_path / "files"
+    files.mkdir()
+    for number in range(500):
+        (files / f"file{number}").touch()
+    return files
+
+
+def check_accounts(done: Profiled) -> None:
+    """Every sample is in the profile, and has one stop reason."""
+    samples = done.stats["samples"]
+    assert samples["lost"] == 0
+    assert samples["total"] == done.total == sum(done.stops.values())
+
+
+@contextmanager
+def looping(directory: Path) -> Iterator[None]:
+    """The loop, running since before anybody looked."""
+    command = ["sh", "-c", LOOP.format(turns=100000, directory=directory)]
+    with subprocess.Popen(command) as shell:
+        try:
+            yield
+        finally:
+            shell.kill()
+
+
+def test_a_loop_of_short_lived_processes(directory: Path) -> None:
+    done = profile_command("sh", "-c", LOOP.format(turns=60, directory=directory))
+    check_accounts(done)
+    assert done.stats["counters"]["deferred"] > 100
+    assert done.complete_share >= SHORT_LIVED_SHARE, done.stops
+    assert done.count(lambda stack: "[anon]" in "".join(stack)) == 0
+    assert min(done.count_comm(name) for name in ("ls", "seq", "sort")) > 10
+
+
+@pytest.mark.parametrize("name", ["ls", "seq", "sort"])
+def test_short_lived_processes_of_the_whole_machine(name: str, directory: Path) -> None:
+    with looping(directory):
+        done = profile("-a", "--comm", name, seconds=3)
+    check_accounts(done)
+    assert done.total > 50
+    assert done.complete_share >= SHORT_LIVED_SHARE, done.stops
+
+
+def test_processes_in_another_root(tmp_path: Path, directory: Path) -> None:
+    root = make_root(tmp_path / "root")
+    shutil.copytree(directory, root / "files")
+    script = "i=0; while [ $i -lt 100 ]; do /bin/ls -l /files; i=$((i+1)); done >/listed"
+    done = profile_command("chroot", root, "/bin/sh", "-c", script)
+    check_accounts(done)
+    assert done.count_comm("ls") > 50
+    assert done.complete_share >= SHORT_LIVED_SHARE, done.stops
+    assert done.count(lambda stack: "[anon]" in "".join(stack)) == 0
+
+
+def make_root(root: Path) -> Path:
+    """A root directory with sh and ls in it, and nothing else."""
+    programs = [str(shutil.which(name)) for name in ("sh", "ls")]
+    listed = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
+    words = (word for word in listed.split() if word.startswith("/") and not word.endswith(":"))
+    for file in {*words}:
+        copy = root / file.lstrip("/")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    (root / "bin").mkdir(exist_ok=True)
+    for program in programs:
+        shutil.copy(program, root / "bin")
+    return root
+
+
+@pytest.mark.skipif(shutil.which("clang-19") is None, reason="no clang-19 here")
+def test_a_large_program_from_its_start(tmp_path: Path) -> None:
+    source = tmp_path / "source.cpp"
+    source.write_text(SOURCE)
+    done = profile_command("clang-19", "-O1", "-c", source, "-o", tmp_path / "source.o")
+    check_accounts(done)
+    assert done.stats["counters"]["deferred"] > 10
+    assert done.complete_share >= 0.995, done.stops
+
+
+@pytest.mark.parametrize("target", ["process", "machine"])
+@pytest.mark.parametrize("again", [[], ["reopen"]])
+def test_a_plugin_is_known_from_its_first_sample(target: str, again: list[str]) -> None:
+    with targets.running("dlopen", targets.build("plugin"), 700, *again) as running:
+        options = ["-p", running.pid] if target == "process" else ["-a", "--comm", "dlopen"]
+        done = profile(*options, seconds=2)
+    check_accounts(done)
+    inside = done.count_of("plugin_leaf")
+    assert inside > 0.3 * FREQUENCY
+    assert done.count_calls("main", "use_plugin", "plugin_work", "plugin_leaf") == inside
+    assert done.complete_share >= 0.999, done.stops
+
+
+def test_an_address_that_stays_unknown_costs_little() -> None:
+    with targets.running("bogus") as target:
+        done = profile("-p", target.pid, seconds=3)
+    check_accounts(done)
+    assert done.stops["no_mapping"] >= 0.99 * done.total
+    assert done.count_of("work") >= 0.99 * done.total
+    assert done.stats["counters"]["deferred"] < 20
