@@ -1,0 +1,58 @@
+# `make help` lists what there is. Everything is set up on the way: system packages by apt or dnf,
+# a virtual environment in .venv, the package in it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EBPROF := $(BIN)/ebprof
+SOURCES := pyproject.toml setup.py $(wildcard native/* ebprof/*/*.[ch])
+DEMO_SECONDS ?= 10
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: run
+run: $(VENV)/.installed build/demo ## Profile a demo program: hottest functions, and flame.html
+	$(EBPROF) profile -o build/demo.pb.gz -- build/demo $(DEMO_SECONDS)
+	$(EBPROF) report build/demo.pb.gz -f table
+	$(EBPROF) flame build/demo.pb.gz -o flame.html
+
+.PHONY: test
+test: $(VENV)/.installed-test ## Run all tests, unit and live (root)
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(VENV)/.installed-test ## Run ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: bench
+bench: $(VENV)/.installed-test ## Measure against perf and others; prints ratios
+	$(BIN)/python -m bench
+
+.PHONY: fuzz
+fuzz: ## Fuzz the .eh_frame compiler for FUZZ_SECONDS (60)
+	$(MAKE) -C tests/fuzz run
+
+.PHONY: clean
+clean: ## Remove what was built, and the virtual environment
+	rm -rf $(VENV) build ebprof/_native*.so ebprof/bpf/*.bpf.o *.egg-info
+
+build/demo: tests/programs/demo.cpp tests/programs/program.h
+	mkdir -p build
+	g++ -std=c++17 -O2 -g -fomit-frame-pointer -pthread $< -o $@
+
+$(VENV)/bin/python:
+	PYTHON=$(PYTHON) scripts/system-packages build
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	PYTHON=$(PYTHON) scripts/system-packages test
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	touch $@
