@@ -55,9 +55,9 @@ def test_statistics_add_up() -> None:
 
 
 def test_a_target_that_ends_early_ends_the_profile() -> None:
-    with targets.started([targets.build("split"), 1]) as target:
+    with targets.started([targets.build("split"), 4]) as target:
         done = profile("-p", target.pid, seconds=30)
-    assert done.stats["duration_seconds"] < 5
+    assert done.stats["duration_seconds"] < 10
     assert done.total > 300
 
 

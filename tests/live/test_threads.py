@@ -29,7 +29,7 @@ def test_one_thread_alone() -> None:
 
 def test_threads_chosen_by_name() -> None:
     with targets.running("threads"):
-        done = profile("--comm", "light", seconds=4)
+        done = profile("--comm", "light", seconds=6)
     assert done.total >= 100
     assert done.count_comm("light") == done.total
 
