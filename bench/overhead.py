@@ -20,7 +20,7 @@ FREQUENCY = 99
 LOAD = ("demo", "redis", "clang-19")
 SHORT_SECONDS = 2.0
 CORE_SHARE_BAR = 0.01
-RSS_BAR = 150e6
+RSS_BAR = 120e6
 
 Result = TypeVar("Result")
 

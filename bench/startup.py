@@ -17,11 +17,11 @@ from bench.workloads import WORKLOADS, program
 from tests import perf
 
 STACKS = 10_000
-STACKS_FREQUENCY = 9973
-STACKS_SECONDS = 4
+STACKS_FREQUENCY = 4999
+STACKS_SECONDS = 3
 READY_BAR = 0.5
 READY_CLANG_BAR = 1.0
-FINISH_BAR = 1.0
+FINISH_BAR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
