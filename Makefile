@@ -55,4 +55,5 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 $(VENV)/.installed-test: $(VENV)/.installed
 	PYTHON=$(PYTHON) scripts/system-packages test
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	cd tests/browser && npm ci --silent --no-fund --no-audit
 	touch $@

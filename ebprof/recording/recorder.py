@@ -49,8 +49,9 @@ from ebprof.unwind.processes import ProcessStore
 from ebprof.unwind.replay import Replayer
 from ebprof.unwind.tables import TableStore
 
-TICK_S = 0.05
-PROGRESS_S = 0.25
+TICK_S = 0.25
+PENDING_S = 0.05
+"""How long to wait at most while something that was reported waits for its time."""
 BATCH_S = 0.01
 """What happens within it after the first news is handled together with it."""
 SETTLE_NS = 2_000_000
@@ -231,7 +232,7 @@ class Recorder:
             alive = set(_exit_descriptors(self._followed(), opened))
             for fd in alive:
                 poll.register(fd, select.EPOLLIN)
-            for ready in _wait(poll, deadline):
+            for ready in self._wait(poll, deadline):
                 if interrupt.is_set:
                     return
                 for fd in alive & ready:
@@ -240,11 +241,19 @@ class Recorder:
                 self._drain(time.monotonic_ns() - SETTLE_NS)
                 if self._is_over(bool(alive)):
                     return
-                if time.monotonic() > shown + PROGRESS_S:
+                if time.monotonic() > shown + TICK_S:
                     shown = time.monotonic()
                     progress(self._progress(start))
                 if ready:
                     time.sleep(BATCH_S)
+
+    def _wait(self, poll: select.epoll, deadline: float | None) -> Iterator[set[int]]:
+        """Descriptors that became readable, a few times a second at least, until the deadline."""
+        while deadline is None or time.monotonic() < deadline:
+            left = TICK_S if self._timeline.is_empty else PENDING_S
+            if deadline is not None:
+                left = min(left, deadline - time.monotonic())
+            yield {fd for fd, _ in poll.poll(max(0.0, left))}
 
     def _followed(self) -> list[int]:
         if self._command:
@@ -359,13 +368,6 @@ class Recorder:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _wait(poll: select.epoll, deadline: float | None) -> Iterator[set[int]]:
-    """Descriptors that became readable, a few times a second at least, until the deadline."""
-    while deadline is None or time.monotonic() < deadline:
-        left = TICK_S if deadline is None else min(TICK_S, deadline - time.monotonic())
-        yield {fd for fd, _ in poll.poll(max(0.0, left))}
 
 
 def _exit_descriptors(pids: list[int], opened: ExitStack) -> Iterator[int]:

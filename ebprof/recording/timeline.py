@@ -34,6 +34,11 @@ class Timeline:
         """Readable when there is something to collect."""
         return [self._reader.fd, *(self._sideband.descriptors if self._sideband else [])]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no event waits for its time."""
+        return not self._events
+
     def collect(self) -> None:
         """Empty the rings; the samples' first, as changes are what they depend on."""
         records = self._reader.drain()

@@ -43,6 +43,7 @@ class Tracker:
         self._members = set(members)
         self._reloads: dict[int, _Reload] = {}
         self._new: dict[int, list[Mapped]] = {}
+        self._changed: set[int] = set()
         self._outdated: set[int] = set()
         self._refused: dict[int, str] = {}
         self.lost = 0
@@ -96,8 +97,10 @@ class Tracker:
         for pid in self._outdated:
             self.load(pid)
         self._outdated.clear()
-        for pid in [pid for pid in self._new if pid in self._processes]:
-            self.prepare(pid, is_current=True)
+        for pid in self._changed:
+            if pid in self._processes:
+                self.prepare(pid, is_current=True)
+        self._changed.clear()
 
     def notice(self, notices: Iterable[tuple[int, int]]) -> None:
         """Read processes in which samples met unknown addresses; ever later if that is no help."""
@@ -124,6 +127,7 @@ class Tracker:
 
     def _apply(self, change: Mapped | Forked | Executed | Exited) -> None:
         pid = change.pid
+        self._changed.add(pid)
         if isinstance(change, Mapped):
             self._map(change)
         elif isinstance(change, Forked):
@@ -158,6 +162,7 @@ class Tracker:
 
     def _forget(self, pid: int) -> None:
         self._new.pop(pid, None)
+        self._changed.discard(pid)
         self._outdated.discard(pid)
         self._members.discard(pid)
         self._reloads.pop(pid, None)
