@@ -50,6 +50,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	$(BIN)/python -m compileall -q ebprof
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
