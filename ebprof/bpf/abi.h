@@ -148,7 +148,8 @@ enum stop_reason { STOP_REASONS(STOP_ENUM) STOP_COUNT };
 	X(RING_FULL, "ring_full", 1, "the ring buffer was full: ebprof was not scheduled in time") \
 	X(NO_SCRATCH, "no_scratch", 1, "no working memory on this CPU: please report") \
 	X(KERNEL_STACK, "kernel_stack_failed", 0, "kernel stacks that the kernel did not give") \
-	X(NOTICE_DROPPED, "notices_dropped", 0, "unknown addresses not reported: the ring was full")
+	X(NOTICE_DROPPED, "notices_dropped", 0, "unknown addresses not reported: the ring was full") \
+	X(NOT_FOLLOWED, "not_followed", 0, "processes left out: too many came of the command")
 
 #define COUNTER_ENUM(name, text, lost, help) COUNTER_##name,
 enum counter { COUNTERS(COUNTER_ENUM) COUNTER_COUNT };

@@ -7,7 +7,7 @@
 #include "maps.bpf.h"
 
 enum {
-	MAX_PIDS = 1024,
+	MAX_PIDS = 1 << 18,
 	RING_SIZE = 8 << 20,
 	WAKE_AT = RING_SIZE / 4,
 	DEFER_BELOW = RING_SIZE / 4 * 3,	/* the rest is for what would be lost without it */
@@ -58,6 +58,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_PIDS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, uint32_t);
 	__type(value, uint8_t);
 } wanted_pids SEC(".maps");
@@ -362,6 +363,17 @@ int on_event(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
+/* What a wanted process creates is wanted too. Numbers are used again: another's child is not. */
+static __always_inline void follow(uint32_t parent, uint32_t child)
+{
+	uint8_t *wanted = bpf_map_lookup_elem(&wanted_pids, &parent);
+
+	if (!wanted)
+		bpf_map_delete_elem(&wanted_pids, &child);
+	else if (bpf_map_update_elem(&wanted_pids, &child, wanted, BPF_ANY))
+		counter_add(NOT_FOLLOWED);
+}
+
 /* A child starts with its parent's address space: its samples unwind from the first one on. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
@@ -371,6 +383,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 
 	if (from == to)
 		return 0;
+	if (filter_pids)
+		follow(from, to);
 	process = bpf_map_lookup_elem(&processes, &from);
 	if (process)
 		bpf_map_update_elem(&processes, &to, process, BPF_ANY);

@@ -31,7 +31,7 @@ class CpuOptions:
     """What the BPF program keeps of what it sees.
 
     pids: only these processes; empty: all. comm: only threads of this name; empty: all.
-    follow: processes that sampled ones create are sampled too.
+    follow: also what these processes create (not where `namespace` is given).
     namespace: (device, inode) of the PID namespace that pids are numbered in; None: the initial.
     """
 
@@ -79,7 +79,6 @@ class CpuSession:
         if options.namespace:
             device, inode = options.namespace
             made.set_constants(pid_namespace_device=device, pid_namespace_inode=inode)
-        made.set_max_entries("wanted_pids", max(1, len(options.pids)))
         made.set_max_entries("deferrals", lib.libbpf_num_possible_cpus())
         follow = options.follow and not options.namespace
         if not follow:

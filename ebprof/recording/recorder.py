@@ -121,8 +121,11 @@ class Recorder:
         events.check_frequency(options.frequency)
         check_cpus(target.cpus)
         pids = processes_of(target)
-        self._session = self._cleanup.enter_context(CpuSession(self._bpf_options(pids)))
         self._command = self._hold_command()
+        followed = [self._command.pid] if self._command else pids
+        self._namespace = process.own_pid_namespace()
+        self._inherit_from = self._command.pid if self._command and self._namespace else None
+        self._session = self._cleanup.enter_context(CpuSession(self._bpf_options(followed)))
         self._timeline = Timeline(self._session.reader, self._open_sideband())
         tables = TableStore(self._session.shards.new_shard, self._session.rules)
         self._objects = ObjectStore(
@@ -130,7 +133,6 @@ class Recorder:
         )
         self._cleanup.callback(self._objects.close)
         self._processes = ProcessStore(self._session.processes, tables.memory, self._objects)
-        followed = [self._command.pid] if self._command else pids
         everyone = target.is_system_wide and not self._command
         self._tracker = Tracker(self._processes, everyone=everyone, members=followed)
         self._load(followed)
@@ -146,7 +148,7 @@ class Recorder:
     def _bpf_options(self, pids: list[int]) -> CpuOptions:
         target, options = self._target, self._options
         return CpuOptions(
-            pids=frozenset(pids),
+            pids=frozenset() if self._inherit_from else frozenset(pids),
             comm=target.comm,
             user=options.user,
             kernel=options.kernel,
@@ -154,7 +156,7 @@ class Recorder:
             tables=options.call_graph != "fp",
             frame_pointers=options.call_graph != "dwarf",
             follow=target.is_system_wide,
-            namespace=process.own_pid_namespace(),
+            namespace=self._namespace,
         )
 
     def _replayer(self, tables: TableStore) -> Replayer:
@@ -218,7 +220,7 @@ class Recorder:
             cgroup = open_cgroup(target.cgroup)
             opened.callback(os.close, cgroup)
             return [Scope(cpu=cpu, cgroup=cgroup) for cpu in target.cpus or online_cpus()]
-        return scopes(target, self._command.pid if self._command else None)
+        return scopes(target, self._inherit_from)
 
     def _record(
         self, interrupt: Interrupt, start: float, progress: Callable[[Progress], None]

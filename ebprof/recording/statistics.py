@@ -10,6 +10,9 @@ from typing import Any
 
 from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS
 
+NOT_SAMPLES = "filtered"
+"""The counter of what never was a sample: in `--stats`, but no news for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class SampleStatistics:
@@ -123,7 +126,8 @@ def summary(statistics: Statistics, target: str) -> list[str]:
         if name != COMPLETE:
             lines.append(f"  {name} {count:,}: {helps[name]}")
     for name, count in statistics.counters.items():
-        lines.append(f"  {name} {count:,}: {helps[name]}")
+        if name != NOT_SAMPLES:
+            lines.append(f"  {name} {count:,}: {helps[name]}")
     lines.append(_overhead(statistics))
     return lines
 

@@ -75,11 +75,16 @@ def processes_of(target: Target) -> list[int]:
     return []
 
 
-def scopes(target: Target, command_pid: int | None) -> list[Scope]:
-    """What to open events on. Threads that come into being meanwhile are inherited."""
+def scopes(target: Target, inherit_from: int | None = None) -> list[Scope]:
+    """What to open events on. Threads that come into being meanwhile are inherited.
+
+    inherit_from: a process whose descendants are sampled through inherited events. Each then has
+    a clock of its own, which starts with a whole period: those that live shorter are never
+    sampled, so that it is done only where BPF programs cannot follow them.
+    """
     cpus = check_cpus(target.cpus)
-    if command_pid is not None:
-        return [Scope(pid=command_pid, cpu=cpu, inherit=True) for cpu in cpus or (-1,)]
+    if inherit_from is not None:
+        return [Scope(pid=inherit_from, cpu=cpu, inherit=True) for cpu in cpus or (-1,)]
     if target.pids:
         return [
             Scope(pid=tid, cpu=cpu, inherit=True, inherit_thread=True)

@@ -134,3 +134,11 @@ def test_an_address_that_stays_unknown_costs_little() -> None:
     assert done.stops["no_mapping"] >= 0.99 * done.total
     assert done.count_of("work") >= 0.99 * done.total
     assert done.stats["counters"]["deferred"] < 20
+
+
+def test_processes_shorter_than_a_period_are_sampled() -> None:
+    loop = "for i in $(seq 300); do ls /usr/lib >/dev/null; done"
+    done = profile_command("sh", "-c", loop, options=("-F", 99))
+    expected = 99 * done.stats["duration_seconds"]
+    assert done.total >= 0.5 * expected
+    assert done.count_comm("ls") >= 0.3 * done.total

@@ -66,21 +66,25 @@ def test_a_thread_is_found_in_its_process_and_is_no_process() -> None:
 
 
 def test_a_process_is_watched_by_its_threads_and_theirs() -> None:
-    found = scopes(Target(pids=(os.getpid(),)), None)
+    found = scopes(Target(pids=(os.getpid(),)))
     assert os.getpid() in {scope.pid for scope in found}
     assert all(scope.inherit and scope.inherit_thread and scope.cpu == -1 for scope in found)
 
 
 def test_a_thread_is_watched_alone() -> None:
-    (scope,) = scopes(Target(tids=(os.getpid(),)), None)
+    (scope,) = scopes(Target(tids=(os.getpid(),)))
     assert (scope.pid, scope.inherit) == (os.getpid(), False)
 
 
-def test_a_command_is_watched_with_its_children() -> None:
-    (scope,) = scopes(Target(command=("true",)), 77)
+def test_a_command_is_watched_by_cpu_as_its_children_may_be_shorter_than_a_period() -> None:
+    assert {scope.pid for scope in scopes(Target(command=("true",)))} == {-1}
+
+
+def test_where_nobody_can_follow_them_its_children_inherit() -> None:
+    (scope,) = scopes(Target(command=("true",)), inherit_from=77)
     assert (scope.pid, scope.inherit, scope.inherit_thread) == (77, True, False)
 
 
 def test_the_whole_system_is_watched_by_cpu() -> None:
-    assert {scope.cpu for scope in scopes(Target(), None)} == set(os.sched_getaffinity(0))
-    assert {scope.pid for scope in scopes(Target(), None)} == {-1}
+    assert {scope.cpu for scope in scopes(Target())} == set(os.sched_getaffinity(0))
+    assert {scope.pid for scope in scopes(Target())} == {-1}
