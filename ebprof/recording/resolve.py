@@ -70,14 +70,27 @@ class Resolver:
 
     def _work(self) -> None:
         watched: set[int] = set()
+        user, kernel = _News(), _News()
         while (stacks := self._queue.get()) is not None:
-            user = np.unique(np.concatenate([frames for _, frames, _ in stacks]))
-            self.user_locations(user)
-            self.kernel_locations(np.unique(np.concatenate([calls(k) for _, _, k in stacks])))
+            self.user_locations(user.of(frames for _, frames, _ in stacks))
+            self.kernel_locations(kernel.of(calls(frames) for _, _, frames in stacks))
             for pid, frames, _ in stacks:
                 if pid not in watched and not object_number(frames).all():
                     watched.add(pid)
                     self._symbolizer.watch_jit(pid)
+
+
+class _News:
+    """Tells frames that were not there before: of a new stack, most were."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def of(self, stacks: Iterable[Frames]) -> Frames:
+        """The frames of these stacks that no earlier call had."""
+        new = set(_distinct(stacks).tolist()) - self._seen
+        self._seen |= new
+        return np.fromiter(new, np.uint64, len(new))
 
 
 def calls(kernel: Frames) -> Frames:
