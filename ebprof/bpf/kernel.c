@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -129,6 +130,15 @@ int variable_find(struct bpf_object *object, const char *section, const char *na
 		return 0;
 	}
 	return -ENOENT;
+}
+
+/* ---- memory ---- */
+
+void memory_give_back(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_ARENA_MAX, 1);
 }
 
 /* ---- perf events ---- */

@@ -28,6 +28,13 @@ size_t log_take(char *text, size_t size);
 int variable_find(struct bpf_object *object, const char *section, const char *name,
 		  uint32_t *offset, uint32_t *size);
 
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/* Have freed memory go back to the kernel. Left to itself, the C library raises the size from which
+ * on it does so with every large block that is freed, up to 32 MiB.
+ */
+void memory_give_back(void);
+
 /* ---- perf events --------------------------------------------------------------------------- */
 
 struct event_request {

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import inf
 
+from ebprof._native import lib
 from ebprof.abi import COMPLETE
 from ebprof.bpf import events
 from ebprof.bpf.cpu import CpuOptions, CpuSession
@@ -116,6 +117,7 @@ class Recorder:
 
     def _set_up(self) -> None:
         target, options = self._target, self._options
+        lib.memory_give_back()
         _allow_many_files()
         self._event: Event = events.choose_event(options.event)
         events.check_frequency(options.frequency)

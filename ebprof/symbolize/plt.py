@@ -34,24 +34,36 @@ class StubTable:
 
     def find(self, address: int) -> tuple[Call, ...]:
         """The function that the stub at an address jumps to, as `name@plt`."""
-        for section, code in self._stubs:
-            if section.address <= address < section.address + len(code):
-                place = (address - section.address) // _STUB * _STUB
-                entry = _got_entry(code[place : place + _STUB], section.address + place)
-                name = self._name(entry) if entry is not None else ""
+        for section in self._sections:
+            if section.address <= address < section.address + section.size:
+                stub = address - (address - section.address) % _STUB
+                name = self._names.get(stub, "")
                 return (Call(f"{name}@plt"),) if name else ()
         return ()
 
     @cached_property
-    def _stubs(self) -> tuple[tuple[Section, bytes], ...]:
+    def _sections(self) -> tuple[Section, ...]:
         if self.image.machine != EM_X86_64:
             return ()
-        found = ((name, _section_or_none(self.image, name)) for name in _SECTIONS)
-        return tuple(
-            (section, self._contents(name)) for name, section in found if section is not None
-        )
+        found = (_section_or_none(self.image, name) for name in _SECTIONS)
+        return tuple(section for section in found if section is not None)
 
     @cached_property
+    def _names(self) -> dict[int, str]:
+        """Names by address of the stub: all at once, as the tables they come from are large."""
+        symbols, strings = self._contents(".dynsym"), self._contents(".dynstr")
+        symbol_of_entry = self._symbol_of_entry()
+        found: dict[int, str] = {}
+        for section in self._sections:
+            code = self._contents(section.name)
+            for place in range(0, len(code), _STUB):
+                stub = section.address + place
+                entry = _got_entry(code[place : place + _STUB], stub)
+                number = 0 if entry is None else symbol_of_entry.get(entry, 0)
+                if number:
+                    found[stub] = _name(symbols, strings, number)
+        return found
+
     def _symbol_of_entry(self) -> dict[int, int]:
         """Number of the dynamic symbol by address of its GOT entry."""
         found: dict[int, int] = {}
@@ -62,27 +74,20 @@ class StubTable:
             found.update(zip(rows["offset"].tolist(), rows["symbol"].tolist(), strict=True))
         return found
 
-    @cached_property
-    def _symbols(self) -> bytes:
-        return self._contents(".dynsym")
-
-    @cached_property
-    def _strings(self) -> bytes:
-        return self._contents(".dynstr")
-
-    def _name(self, entry: int) -> str:
-        place = self._symbol_of_entry.get(entry, 0) * _SYMBOL_SIZE
-        if not place or place + _SYMBOL_SIZE > len(self._symbols):
-            return ""
-        (offset,) = struct.unpack_from("<I", self._symbols, place)
-        end = self._strings.find(b"\0", offset, offset + MAX_NAME)
-        return printable(self._strings[offset:end]) if end > 0 else ""
-
     def _contents(self, name: str) -> bytes:
         try:
             return self.image.section_data(name) or b""
         except BadFileError:
             return b""
+
+
+def _name(symbols: bytes, strings: bytes, number: int) -> str:
+    place = number * _SYMBOL_SIZE
+    if place + _SYMBOL_SIZE > len(symbols):
+        return ""
+    (offset,) = struct.unpack_from("<I", symbols, place)
+    end = strings.find(b"\0", offset, offset + MAX_NAME)
+    return printable(strings[offset:end]) if end > 0 else ""
 
 
 def _section_or_none(image: ElfImage, name: str) -> Section | None:
