@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from operator import attrgetter
 
 from ebprof.bpf.records import DeferredSample, RecordReader, Records
@@ -13,6 +14,9 @@ Event = Change | DeferredSample
 
 MAX_HELD = 64 << 20
 """Bytes; with the rings full, samples in new code are counted with a stop reason instead."""
+
+LEAVING_NS = 10_000_000
+"""A task is still sampled on its way out, after its exit was reported."""
 
 
 class Timeline:
@@ -75,6 +79,8 @@ class Timeline:
 
     def _add(self, events: Iterable[Event]) -> None:
         for event in events:
+            if isinstance(event, Exited):
+                event = replace(event, time=event.time + LEAVING_NS)
             self._events.append(event)
             if isinstance(event, Executed | Exited):
                 self._ends[event.pid] += 1

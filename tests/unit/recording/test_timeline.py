@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 import pytest
 
 from ebprof.bpf.records import DeferredSample, Records
 from ebprof.bpf.sideband import Change, Executed, Exited, Forked
 from ebprof.recording import timeline
-from ebprof.recording.timeline import Timeline
+from ebprof.recording.timeline import LEAVING_NS, Timeline
 
 
 @dataclass(slots=True)
@@ -47,12 +48,12 @@ def test_events_come_by_time_whatever_their_ring() -> None:
     changes: list[Change] = [Exited(40, 2), Forked(10, 2, 1), Executed(20, 2)]
     line = Timeline(Reader([deferred(sample(30, 2))]), Sideband(changes))  # type: ignore[arg-type]
     line.collect()
-    assert [event.time for event in line.take_until(100)] == [10, 20, 30, 40]
-    assert list(line.take_until(100)) == []
+    assert [event.time for event in line.take_until(inf)] == [10, 20, 30, 40 + LEAVING_NS]
+    assert list(line.take_until(inf)) == []
 
 
 def test_late_events_wait_for_earlier_ones() -> None:
-    sideband = Sideband([Exited(50, 2)])
+    sideband = Sideband([Executed(50, 2)])
     line = Timeline(Reader([deferred(sample(10, 2))]), sideband)  # type: ignore[arg-type]
     line.collect()
     assert [event.time for event in line.take_until(40)] == [10]
@@ -68,11 +69,19 @@ def test_a_process_is_ending_until_its_last_end() -> None:
     line.collect()
     seen = [
         (event.time, line.is_ending(event.pid))
-        for event in line.take_until(100)
+        for event in line.take_until(inf)
         if isinstance(event, DeferredSample)
     ]
     assert seen == [(10, True), (30, True), (30, False)]
     assert not line.is_ending(2)
+
+
+def test_a_process_is_there_while_it_leaves() -> None:
+    reader = Reader([deferred(sample(41, 2), sample(42 + LEAVING_NS, 2))])
+    line = Timeline(reader, Sideband([Exited(40, 2)]))  # type: ignore[arg-type]
+    line.collect()
+    kinds = [type(event) for event in line.take_until(inf)]
+    assert kinds == [DeferredSample, Exited, DeferredSample]
 
 
 def test_other_records_are_handed_out_once() -> None:
