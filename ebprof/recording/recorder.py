@@ -187,7 +187,8 @@ class Recorder:
     def _load(self, followed: list[int]) -> None:
         """Tables of what is sampled from the start; of a whole system, as many as time allows."""
         for pid in followed:
-            self._processes.load(pid)
+            if not process.is_kernel_thread(pid):
+                self._processes.load(pid)
         if not followed:
             self._tracker.load_all(process.all_processes(), PRELOAD_S)
 

@@ -1,0 +1,73 @@
+"""Whom to sample: CPUs, cgroups, kernel threads; and by what to unwind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ebprof.recording.target import cgroup_roots
+from tests import targets
+from tests.live.profiled import profile
+
+KTHREADD = 2
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A cgroup of the hierarchy that perf events know."""
+    roots = cgroup_roots()
+    if not roots:
+        pytest.skip("no cgroup hierarchy that perf events know is mounted")
+    made = roots[0] / f"ebprof-test-{os.getpid()}"
+    made.mkdir()
+    yield made
+    for pid in (made / "cgroup.procs").read_text().split():
+        (roots[0] / "cgroup.procs").write_text(pid)
+    made.rmdir()
+
+
+def test_only_what_is_in_a_cgroup(cgroup: Path) -> None:
+    with targets.running("split") as inside, targets.running("recursion"):
+        (cgroup / "cgroup.procs").write_text(str(inside.pid))
+        done = profile("-G", cgroup.name)
+        (cgroup.parent / "cgroup.procs").write_text(str(inside.pid))
+    assert done.total > 200
+    assert done.count_comm("split") == done.total
+    assert done.complete_share >= 0.995
+
+
+def test_only_on_one_cpu() -> None:
+    first, last = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+    if first == last:
+        pytest.skip("one CPU only")
+    with targets.running("split") as here, targets.running("recursion") as there:
+        os.sched_setaffinity(here.pid, {first})
+        os.sched_setaffinity(there.pid, {last})
+        done = profile("-a", "-C", first)
+    assert done.count_comm("split") > 200
+    assert done.count_comm("recursion") == 0
+
+
+def test_a_kernel_thread_has_no_user_stack() -> None:
+    done = profile("-p", KTHREADD, seconds=1)
+    assert done.stats["samples"]["user"] == 0
+    assert done.stats["samples"]["lost"] == 0
+
+
+def test_frame_pointers_alone_lose_the_callers_of_code_without_them() -> None:
+    with targets.running("recursion") as target:
+        tables = profile("-p", target.pid, "--call-graph", "dwarf")
+        pointers = profile("-p", target.pid, "--call-graph", "fp")
+    assert tables.complete_share >= 0.995
+    assert tables.count_of("main") >= 0.995 * tables.total
+    assert pointers.count_of("leaf") > 0 or pointers.count_of("spin") > 0
+    assert pointers.count_of("main") < 0.5 * pointers.total
+
+
+def test_frame_pointers_alone_are_enough_for_code_that_keeps_them() -> None:
+    with targets.running("recursion", variant="fp") as target:
+        done = profile("-p", target.pid, "--call-graph", "fp")
+    assert done.count_of("main") >= 0.99 * done.total
