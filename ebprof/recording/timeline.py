@@ -15,8 +15,8 @@ Event = Change | DeferredSample
 MAX_HELD = 64 << 20
 """Bytes; with the rings full, samples in new code are counted with a stop reason instead."""
 
-LEAVING_NS = 10_000_000
-"""A task is still sampled on its way out, after its exit was reported."""
+LEAVING_NS = 100_000_000
+"""A task is still sampled on its way out, on which it may have to wait for a CPU."""
 
 
 class Timeline:

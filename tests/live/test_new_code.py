@@ -49,6 +49,15 @@ def check_accounts(done: Profiled) -> None:
     assert samples["total"] == done.total == sum(done.stops.values())
 
 
+def check_objects_known(done: Profiled) -> None:
+    """Hardly a sample has an address of which not even the object is known.
+
+    What remains is taken while a process leaves, after all that is known of it was dropped.
+    """
+    nameless = {stack: n for stack, n in done.stacks.items() if "[anon]" in "".join(stack)}
+    assert sum(nameless.values()) <= 0.01 * done.total, nameless
+
+
 @contextmanager
 def looping(directory: Path) -> Iterator[None]:
     """The loop, running since before anybody looked."""
@@ -65,7 +74,7 @@ def test_a_loop_of_short_lived_processes(directory: Path) -> None:
     check_accounts(done)
     assert done.stats["counters"]["deferred"] > 100
     assert done.complete_share >= SHORT_LIVED_SHARE, done.stops
-    assert done.count(lambda stack: "[anon]" in "".join(stack)) == 0
+    check_objects_known(done)
     assert min(done.count_comm(name) for name in ("ls", "seq", "sort")) > 10
 
 
@@ -86,7 +95,7 @@ def test_processes_in_another_root(tmp_path: Path, directory: Path) -> None:
     check_accounts(done)
     assert done.count_comm("ls") > 50
     assert done.complete_share >= SHORT_LIVED_SHARE, done.stops
-    assert done.count(lambda stack: "[anon]" in "".join(stack)) == 0
+    check_objects_known(done)
 
 
 def make_root(root: Path) -> Path:
