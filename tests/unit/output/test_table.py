@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 from ebprof.model import Frame, Location, Profile, Sample
 from ebprof.output import table
@@ -29,9 +31,15 @@ def on_terminal(one: Profile, columns: int) -> str:
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with os.fdopen(inner, "wb", buffering=0) as file:
         table.write(one, file)
-        text = os.read(outer, 1 << 16).decode()
-    os.close(outer)
-    return text
+    with os.fdopen(outer, "rb", buffering=0) as file:
+        return b"".join(until_hang_up(file)).decode()
+
+
+def until_hang_up(terminal: BinaryIO) -> Iterator[bytes]:
+    """What a terminal still holds; it comes in pieces, and ends with an error (EIO)."""
+    with contextlib.suppress(OSError):
+        while piece := terminal.read(1 << 16):
+            yield piece
 
 
 def test_golden(check_golden: Callable[[str, bytes], None]) -> None:
