@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 KERNEL_PATH = "[kernel.kallsyms]"
@@ -102,10 +101,3 @@ class Profile:
     def total(self) -> int:
         """Number of samples taken."""
         return sum(sample.count for sample in self.samples)
-
-
-def frames_of(sample: Sample) -> Iterable[tuple[Frame, Location]]:
-    """All frames of a sample with their locations, leaf first, inlined calls expanded."""
-    for location in sample.locations:
-        for frame in location.frames:
-            yield frame, location
