@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -79,6 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = EXIT_INTERRUPTED
     except OSError as error:
         code = _report_system_error(error)
+    for number in (signal.SIGINT, signal.SIGTERM):  # all is said and done: the code stays
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(code if isinstance(code, int) else 0)
 
 

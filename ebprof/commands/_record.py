@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -36,7 +35,8 @@ def record(target: Target, options: RecordOptions, destination: Destination) -> 
     """Record, write the profile, print the summary; returns the exit code."""
     _check(destination)
     line = ProgressLine(target, shown=sys.stderr.isatty() and not destination.quiet)
-    with Recorder(target, options) as recorder, _one_signal_tolerated():
+    with Recorder(target, options) as recorder:
+        _tolerate_one_signal()
         recording = recorder.run(line.show)
         line.clear()
         _write(recording, destination)
@@ -84,15 +84,10 @@ def _check(destination: Destination) -> None:
     check_writable(destination.stats)
 
 
-@contextmanager
-def _one_signal_tolerated() -> Iterator[None]:
-    """The result is not lost to a second Ctrl-C; where writing hangs, a third ends ebprof."""
-    before = {number: signal.signal(number, _tolerate) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _tolerate_one_signal() -> None:
+    """From sampling on a second Ctrl-C loses nothing; where writing hangs, a third ends ebprof."""
+    for number in SIGNALS:
+        signal.signal(number, _tolerate)
 
 
 def _tolerate(number: int, frame: FrameType | None) -> None:
