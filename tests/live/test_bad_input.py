@@ -96,7 +96,7 @@ def with_garbage(program: Path, section: str, directory: Path) -> Path:
         (["--", "no-such-command-anywhere"], EXIT_NOT_FOUND),
         (["--", "/etc/passwd"], EXIT_NOT_EXECUTABLE),
         (["--", "/etc"], EXIT_NOT_EXECUTABLE),
-        (["-d", "1", "-o", "/dev/full"], EXIT_BAD_FILE),
+        (["-d", "1", "-I", "-o", "/dev/full"], EXIT_BAD_FILE),
     ],
 )
 def test_one_line_and_a_code(words: list[object], code: int) -> None:
