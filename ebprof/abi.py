@@ -22,8 +22,16 @@ class StopReason:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectError:
+    """Why a connect failed."""
+
+    name: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
-    """What the BPF side counts besides stacks; a loss makes a run incomplete."""
+    """What the BPF side counts besides stacks and flows; a loss makes a run incomplete."""
 
     name: str
     help: str
@@ -67,6 +75,18 @@ COUNTERS = tuple(
     Counter(_text(lib.counter_name(i)), _text(lib.counter_help(i)), bool(lib.counter_is_loss(i)))
     for i in range(lib.COUNTER_COUNT)
 )
+TRAFFIC_COUNTERS = tuple(
+    Counter(
+        _text(lib.traffic_counter_name(i)),
+        _text(lib.traffic_counter_help(i)),
+        bool(lib.traffic_counter_is_loss(i)),
+    )
+    for i in range(lib.TRAFFIC_COUNTER_COUNT)
+)
+CONNECT_ERRORS = tuple(
+    ConnectError(_text(lib.connect_error_name(i)), _text(lib.connect_error_help(i)))
+    for i in range(lib.CONNECT_ERROR_COUNT)
+)
 COMPLETE = STOP_REASONS[lib.STOP_COMPLETE].name
 
 SAMPLE_KEY = dtype_of("struct sample_key")
@@ -76,3 +96,8 @@ DEFERRED_RECORD = dtype_of("struct deferred_record")
 MAPPING_ENTRY = dtype_of("struct mapping_entry")
 PROCESS_ENTRY = dtype_of("struct process_entry")
 UNWIND_RULE = dtype_of("struct unwind_rule")
+
+PROCESS_ID = dtype_of("struct process_id")
+OWNER = dtype_of("struct owner")
+FLOW_KEY = dtype_of("struct flow_key")
+FLOW_COUNTS = dtype_of("struct flow_counts")

@@ -30,10 +30,10 @@ def build(sources: Path, target: Path) -> None:
 def _compiler() -> list[str]:
     wanted = os.environ.get("CLANG")
     if wanted:
-        return [*wanted.split(), "-target", "bpf"]
+        return [*wanted.split(), "-target", "bpf", "-mcpu=v3"]
     clang = shutil.which("clang")
     if clang:
-        return [clang, "-target", "bpf"]
+        return [clang, "-target", "bpf", "-mcpu=v3"]
     if find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "cc", "-target", "bpfel-freestanding"]
     raise SystemExit("no compiler for BPF: install clang, set $CLANG, or pip install ziglang")

@@ -14,13 +14,16 @@ from cffi import FFI
 
 HEADERS = [
     "ebprof/bpf/abi.h",
+    "ebprof/bpf/traffic_abi.h",
     "ebprof/bpf/kernel.h",
+    "ebprof/bpf/names.h",
     "ebprof/unwind/eh_frame.h",
     "ebprof/unwind/replay.h",
     "ebprof/unwind/table.h",
 ]
 SOURCES = [
     "ebprof/bpf/kernel.c",
+    "ebprof/bpf/names.c",
     "ebprof/unwind/eh_frame.c",
     "ebprof/unwind/expression.c",
     "ebprof/unwind/replay.c",

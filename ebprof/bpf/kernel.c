@@ -1,7 +1,5 @@
 #include "kernel.h"
 
-#include "abi.h"
-
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <malloc.h>
@@ -18,49 +16,6 @@
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
-
-/* ---- names ---- */
-
-#define STOP_NAME(symbol, name, help) name,
-#define STOP_HELP(symbol, name, help) help,
-#define COUNTER_NAME(symbol, name, lost, help) name,
-#define COUNTER_HELP(symbol, name, lost, help) help,
-#define COUNTER_LOST(symbol, name, lost, help) lost,
-
-const char *stop_name(uint32_t reason)
-{
-	static const char *const names[] = { STOP_REASONS(STOP_NAME) };
-
-	return reason < STOP_COUNT ? names[reason] : NULL;
-}
-
-const char *stop_help(uint32_t reason)
-{
-	static const char *const helps[] = { STOP_REASONS(STOP_HELP) };
-
-	return reason < STOP_COUNT ? helps[reason] : NULL;
-}
-
-const char *counter_name(uint32_t counter)
-{
-	static const char *const names[] = { COUNTERS(COUNTER_NAME) };
-
-	return counter < COUNTER_COUNT ? names[counter] : NULL;
-}
-
-const char *counter_help(uint32_t counter)
-{
-	static const char *const helps[] = { COUNTERS(COUNTER_HELP) };
-
-	return counter < COUNTER_COUNT ? helps[counter] : NULL;
-}
-
-int counter_is_loss(uint32_t counter)
-{
-	static const int losses[] = { COUNTERS(COUNTER_LOST) };
-
-	return counter < COUNTER_COUNT && losses[counter];
-}
 
 /* ---- libbpf's log ---- */
 

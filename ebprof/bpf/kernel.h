@@ -8,15 +8,6 @@
 struct bpf_object;
 struct ring_buffer;
 
-/* ---- names of what abi.h numbers; NULL past the end ----------------------------------------- */
-
-const char *stop_name(uint32_t reason);
-const char *stop_help(uint32_t reason);
-const char *counter_name(uint32_t counter);
-const char *counter_help(uint32_t counter);
-/* Whether what it counts is missing from the result. */
-int counter_is_loss(uint32_t counter);
-
 /* ---- libbpf's log: kept instead of printed ------------------------------------------------ */
 
 /* From now on libbpf's messages go to a buffer that keeps the newest ones. */

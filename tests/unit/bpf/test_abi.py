@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from ebprof._native import ffi, lib
-from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS, dtype_of
+from ebprof.abi import (
+    COMPLETE,
+    CONNECT_ERRORS,
+    COUNTERS,
+    STOP_REASONS,
+    TRAFFIC_COUNTERS,
+    dtype_of,
+)
 
 STRUCTS = [
     "struct unwind_rule",
@@ -17,6 +24,10 @@ STRUCTS = [
     "struct notice_record",
     "struct deferred_record",
     "struct table_segment",
+    "struct process_id",
+    "struct flow_key",
+    "struct flow_counts",
+    "struct owner",
 ]
 
 
@@ -36,7 +47,7 @@ def test_signs_are_kept() -> None:
 
 
 def test_every_stop_reason_and_counter_has_one_name_and_help() -> None:
-    for texts in (STOP_REASONS, COUNTERS):
+    for texts in (STOP_REASONS, COUNTERS, TRAFFIC_COUNTERS, CONNECT_ERRORS):
         assert len({text.name for text in texts}) == len(texts)
         assert all(text.help for text in texts)
     assert STOP_REASONS[lib.STOP_COMPLETE].name == COMPLETE == "complete"

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * What the traffic programs and Python share. Included by BPF C; preprocessed and read by cffi.
+ */
+#ifndef EBPROF_TRAFFIC_ABI_H
+#define EBPROF_TRAFFIC_ABI_H
+
+enum {
+	MAX_FLOWS = 65536,	/* that change between two drains */
+	MAX_OWNERS = 16384,	/* processes at first sight between two drains */
+	MAX_LISTENERS = 16384,	/* least recently used ones go first */
+	FAMILY_IPV4 = 2,	/* AF_INET, AF_INET6: v4-mapped addresses are IPv4 */
+	FAMILY_IPV6 = 10,
+};
+
+enum flow_role {
+	ROLE_UNKNOWN = 0,
+	ROLE_CLIENT,		/* this side connected */
+	ROLE_SERVER,		/* this side listened */
+};
+
+/* Why a connect failed: name, line of help. The order is the number. */
+#define CONNECT_ERRORS(X) \
+	X(REFUSED, "refused", "nobody listens there, or a firewall says so (ECONNREFUSED)") \
+	X(TIMEOUT, "timeout", "no answer to any SYN (ETIMEDOUT)") \
+	X(UNREACHABLE, "unreachable", "no way there (EHOSTUNREACH, ENETUNREACH)") \
+	X(RESET, "reset", "the other side broke the handshake off (ECONNRESET)") \
+	X(CANCELLED, "cancelled", "closed, or its process ended, before an answer came") \
+	X(OTHER, "other", "any other error")
+
+#define CONNECT_ERROR_ENUM(name, text, help) CONNECT_##name,
+enum connect_error { CONNECT_ERRORS(CONNECT_ERROR_ENUM) CONNECT_ERROR_COUNT };
+
+/* A process: its number may be given again, its start may not. pid 0: not known. */
+struct process_id {
+	uint32_t pid;
+	uint32_t start;		/* clock ticks since boot as in /proc/PID/stat, the low 32 bits */
+};
+
+/* Who talks to whom. A client's own port and a server's peer's port are ephemeral: left out, 0. */
+struct flow_key {
+	struct process_id process;
+	uint8_t local_address[16];	/* network order; IPv4: the first 4 bytes */
+	uint8_t peer_address[16];
+	uint16_t local_port;		/* host order */
+	uint16_t peer_port;
+	uint8_t family;
+	uint8_t role;
+	uint16_t reserved;
+};
+
+/* What happened since the last drain. Calls are those that moved bytes. */
+struct flow_counts {
+	uint64_t tx_bytes;
+	uint64_t rx_bytes;
+	uint64_t tx_calls;
+	uint64_t rx_calls;
+	uint64_t opened;		/* connections established */
+	uint64_t closed;
+	uint64_t retransmits;		/* segments */
+	uint64_t rtt_sum;		/* of rtt_count smoothed round trip times, us */
+	uint64_t rtt_count;
+	uint64_t failed[CONNECT_ERROR_COUNT];
+};
+
+/* What a process was at its first sight. */
+struct owner {
+	uint64_t cgroup;		/* cgroup v2 ID: the inode of its directory */
+	char comm[16];
+};
+
+/* What is counted besides flows; `lost` ones make totals incomplete. */
+#define TRAFFIC_COUNTERS(X) \
+	X(OVERFLOWED, "overflowed", 0, "changes of flows that found the map full: in ~other") \
+	X(UNTRACKED, "untracked", 1, "calls on sockets for which there was no memory") \
+	X(OWNERS_FULL, "owners_full", 0, "processes whose name was not kept: too many at once") \
+	X(UNATTRIBUTED, "unattributed", 0, "changes of flows that belong to no known process") \
+	X(FOUND_LATE, "found_late", 0, "sockets first seen at a call: what came before is not counted")
+
+#define TRAFFIC_COUNTER_ENUM(name, text, lost, help) TRAFFIC_##name,
+enum traffic_counter { TRAFFIC_COUNTERS(TRAFFIC_COUNTER_ENUM) TRAFFIC_COUNTER_COUNT };
+
+#endif
