@@ -32,12 +32,28 @@ struct mm_struct {
 	unsigned long env_end;	/* 0 until exec has set up the new stack */
 } __attribute__((preserve_access_index));
 
+struct kernfs_node {
+	uint64_t id;
+} __attribute__((preserve_access_index));
+
+struct cgroup {
+	struct kernfs_node *kn;
+} __attribute__((preserve_access_index));
+
+struct css_set {
+	struct cgroup *dfl_cgrp;	/* in the v2 hierarchy */
+} __attribute__((preserve_access_index));
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
 	void *stack;
 	struct mm_struct *mm;
+	struct task_struct *group_leader;
+	uint64_t start_boottime;
+	struct css_set *cgroups;
+	char comm[16];
 } __attribute__((preserve_access_index));
 
 /* The kernel's own names of the saved registers (uapi has others for the same layout). */

@@ -95,6 +95,24 @@ class BpfObject:
         handle = self._program(program)
         self._keep(lib.bpf_program__attach_perf_event(handle, event), program)
 
+    def iterate(self, program: str, over: BpfMap | None = None) -> Iteration:
+        """An iterator program; `over`: the map whose elements it gets, where it is of that kind."""
+        options, keep = ffi.NULL, None
+        if over is not None:
+            keep = ffi.new("union bpf_iter_link_info *")
+            keep.map.map_fd = over.fd
+            options = ffi.new(
+                "struct bpf_iter_attach_opts *",
+                {
+                    "sz": ffi.sizeof("struct bpf_iter_attach_opts"),
+                    "link_info": keep,
+                    "link_info_len": ffi.sizeof("union bpf_iter_link_info"),
+                },
+            )
+        link = lib.bpf_program__attach_iter(self._program(program), options)
+        self._keep(link, program)
+        return Iteration(link, program)
+
     def run_statistics(self, program: str) -> tuple[int, float]:
         """Runs of a program and seconds spent, while `enable_statistics` is in force."""
         info = ffi.new("struct bpf_prog_info *")
@@ -144,6 +162,35 @@ class BpfObject:
         if lib.variable_find(self._object, section.encode(), name.encode(), offset, size):
             raise KeyError(f"no variable {name} in {section} of BPF object {self.name}")
         return offset[0], size[0]
+
+
+class Iteration:
+    """An attached iterator program, by its link; the object that it came from owns it."""
+
+    def __init__(self, link: Any, program: str) -> None:
+        self._link = link
+        self._program = program
+
+    def run(self) -> None:
+        """Have the program see each element once. Raises UnsupportedError when the kernel fails."""
+        fd = lib.bpf_iter_create(lib.bpf_link__fd(self._link))
+        if fd < 0:
+            raise UnsupportedError(
+                f"cannot start BPF iterator {self._program}: {os.strerror(-fd)}", DOCTOR
+            )
+        try:
+            while _read_on(fd):
+                pass
+        finally:
+            os.close(fd)
+
+
+def _read_on(fd: int) -> bool:
+    """False at the end; EAGAIN is a pause after a million elements."""
+    try:
+        return bool(os.read(fd, 4096))
+    except BlockingIOError:
+        return True
 
 
 def _read(name: str) -> bytes:

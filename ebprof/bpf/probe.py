@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from importlib.resources import as_file, files
+from pathlib import Path
 
 from ebprof._native import ffi, lib
 from ebprof.bpf import events
@@ -28,6 +29,7 @@ _BTF_TARGETS = {
     ),
     "on_fentry": ("function tcp_sendmsg", b"tcp_sendmsg", lib.BPF_TRACE_FENTRY),
 }
+KPROBE_DEVICE = Path("/sys/bus/event_source/devices/kprobe")
 HELPERS = {"bpf_loop": lib.BPF_FUNC_loop, "bpf_task_pt_regs": lib.BPF_FUNC_task_pt_regs}
 
 
@@ -46,6 +48,14 @@ def check_attach(program: str) -> None:
             loaded.attach_event(program, events.open_event(events.CPU_CLOCK, 1, scope))
         else:
             loaded.attach(program)
+
+
+def check_kprobe() -> None:
+    """As `check_attach`; where kernels have no kprobes libbpf's own error does not say so."""
+    if not KPROBE_DEVICE.exists():
+        check_load("on_kprobe")
+        raise UnsupportedError(f"kernel built without CONFIG_KPROBE_EVENTS: no {KPROBE_DEVICE}")
+    check_attach("on_kprobe")
 
 
 def check_helper(name: str) -> None:

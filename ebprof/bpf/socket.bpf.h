@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * Sockets: what the kernel says of them, and what the traffic programs remember of each.
+ */
+#ifndef EBPROF_SOCKET_BPF_H
+#define EBPROF_SOCKET_BPF_H
+
+#include <bpf/bpf_endian.h>
+
+#include "compat.bpf.h"
+#include "traffic_abi.h"
+
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+
+	MSG_PEEK = 2,
+
+	ENETUNREACH = 101,
+	ECONNRESET = 104,
+	ETIMEDOUT = 110,
+	ECONNREFUSED = 111,
+	EHOSTUNREACH = 113,
+};
+
+#define CO_RE __attribute__((preserve_access_index))
+
+struct ns_common {
+	unsigned int inum;
+} CO_RE;
+
+struct net {
+	struct ns_common ns;
+} CO_RE;
+
+typedef struct {
+	struct net *net;
+} CO_RE possible_net_t;
+
+struct in6_addr {
+	union {
+		uint32_t u6_addr32[4];
+	} in6_u;
+} CO_RE;
+
+struct sock_common {
+	uint32_t skc_daddr;
+	uint32_t skc_rcv_saddr;
+	uint16_t skc_dport;	/* network order; skc_num is the local port in host order */
+	uint16_t skc_num;
+	uint16_t skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	unsigned long skc_flags;
+} CO_RE;
+
+typedef struct {
+	int owned;		/* a process is in a call on the socket */
+} CO_RE socket_lock_t;
+
+struct sock {
+	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
+	uint16_t sk_type;
+	uint16_t sk_protocol;
+	int sk_err;
+} CO_RE;
+
+struct tcp_sock {
+	uint32_t write_seq;
+	uint32_t copied_seq;
+	uint32_t rcv_nxt;
+	uint32_t snd_una;
+	uint64_t bytes_acked;
+	uint64_t bytes_received;
+	uint32_t srtt_us;	/* in eighths */
+	uint32_t total_retrans;
+} CO_RE;
+
+struct socket {
+	struct sock *sk;
+} CO_RE;
+
+enum sock_flags { SOCK_DONE = 1 };
+
+/* One direction of a socket. */
+struct direction {
+	uint64_t owner;		/* struct process_id as one word; 0 until a process calls */
+	uint64_t calls;		/* not settled yet */
+	uint32_t settled;	/* sequence number: bytes before it are counted */
+	uint32_t called;	/* ... at the last call, where a hook cannot tell bytes from none */
+	uint32_t is_open;	/* bytes can still move */
+	uint32_t reserved;
+};
+
+/* What is remembered of a socket from its first sight to its end. */
+struct socket_state {
+	struct flow_key key;	/* without the process */
+	struct direction tx;
+	struct direction rx;
+	uint64_t listener;	/* who listened: the owner until another process calls */
+	uint32_t retransmits;	/* settled */
+	uint8_t is_connecting;
+	uint8_t is_connected;
+	uint8_t unclaimed_drains;	/* drains left for a process to call and get the connection */
+	uint8_t reserved;
+};
+
+#endif

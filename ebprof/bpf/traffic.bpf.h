@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+ *
+ * TCP traffic by process and peer. The truth about bytes is in the socket's own sequence numbers:
+ * write_seq is how far its processes have written, copied_seq how far they have read. A socket's
+ * state remembers up to where each was counted, and for whom; the difference is settled when
+ * another process takes over, at each drain and at the end. So a call costs a look-up and a
+ * counter, and bytes that move without a call that we see (splice, kernel TLS) are counted too.
+ *
+ * Included after socket_storage.bpf.h or socket_hash.bpf.h, by a program for each way to hook.
+ */
+#ifndef EBPROF_TRAFFIC_BPF_H
+#define EBPROF_TRAFFIC_BPF_H
+
+#ifndef SENDS_SEEN_AT_START
+#define SENDS_SEEN_AT_START false
+#endif
+
+enum {
+	NS_PER_TICK = 10000000,		/* of /proc/PID/stat: USER_HZ is 100 */
+	SETTLE_AFTER = 1 << 30,		/* bytes: long before 32 bits of sequence wrap around */
+	DRAINS_TO_CLAIM = 2,
+};
+
+struct inner_flows {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_FLOWS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct flow_key);
+	__type(value, struct flow_counts);
+};
+
+struct inner_flows flows_0 SEC(".maps");
+struct inner_flows flows_1 SEC(".maps");
+
+/* The one in use. User space replaces it by the other: the kernel then waits for the programs that
+ * still write to the old one, so that a drain of it misses nothing.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, uint32_t);
+	__array(values, struct inner_flows);
+} flows SEC(".maps") = {
+	.values = { &flows_0 },
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_OWNERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint64_t);
+	__type(value, struct owner);
+} owners SEC(".maps");
+
+struct listener {
+	uint32_t network;	/* namespace */
+	uint32_t port;
+};
+
+/* Who listens: tells servers from clients where the handshake was before our time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_LISTENERS);
+	__type(key, struct listener);
+	__type(value, uint64_t);
+} listeners SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TRAFFIC_COUNTER_COUNT);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} traffic_counters SEC(".maps");
+
+struct flow_counts other = {};	/* what found no room in `flows`, since the start */
+static const struct flow_counts no_counts = {};
+
+#define traffic_count(name) per_cpu_add(&traffic_counters, &(uint32_t){ TRAFFIC_##name })
+
+/* ---- processes ------------------------------------------------------------------------- */
+
+/* struct process_id as one word, which is read and written at once. */
+static __always_inline uint64_t process_of(struct task_struct *task)
+{
+	uint64_t start = task->group_leader->start_boottime / NS_PER_TICK;
+
+	return start << 32 | (uint32_t)task->tgid;
+}
+
+/* Keeps the name of a process that owns a socket: it may be gone when user space looks. */
+static __always_inline void introduce(struct task_struct *task, uint64_t process)
+{
+	struct task_struct *leader = task->group_leader;
+	struct owner owner = {};
+
+	if (bpf_map_lookup_elem(&owners, &process))
+		return;
+	owner.cgroup = task->cgroups->dfl_cgrp->kn->id;
+#pragma unroll
+	for (int i = 0; i < (int)sizeof(owner.comm); i++)
+		owner.comm[i] = leader->comm[i];
+	if (bpf_map_update_elem(&owners, &process, &owner, BPF_ANY))
+		traffic_count(OWNERS_FULL);
+}
+
+static __noinline uint64_t current_process(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	uint64_t process = process_of(task);
+
+	introduce(task, process);
+	return process;
+}
+
+/* ---- where a socket leads -------------------------------------------------------------- */
+
+static __always_inline void read_addresses(struct sock *sk, struct flow_key *key)
+{
+	uint32_t *local = (uint32_t *)key->local_address, *peer = (uint32_t *)key->peer_address;
+
+	key->family = kread(sk, __sk_common.skc_family);
+	if (key->family == FAMILY_IPV6) {
+#pragma unroll
+		for (int i = 0; i < 4; i++) {
+			local[i] = kread(sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
+			peer[i] = kread(sk, __sk_common.skc_v6_daddr.in6_u.u6_addr32[i]);
+		}
+		if (peer[0] || peer[1] || peer[2] != bpf_htonl(0xffff))
+			return;
+	}
+	key->family = FAMILY_IPV4;	/* or IPv4 mapped into IPv6 */
+	local[1] = local[2] = local[3] = peer[1] = peer[2] = peer[3] = 0;
+	local[0] = kread(sk, __sk_common.skc_rcv_saddr);
+	peer[0] = kread(sk, __sk_common.skc_daddr);
+}
+
+static __always_inline void describe(struct socket_state *state, struct sock *sk,
+				     enum flow_role role)
+{
+	read_addresses(sk, &state->key);
+	state->key.role = role;
+	if (role == ROLE_CLIENT)
+		state->key.peer_port = bpf_ntohs(kread(sk, __sk_common.skc_dport));
+	else
+		state->key.local_port = kread(sk, __sk_common.skc_num);
+}
+
+static __always_inline struct listener listener_of(struct sock *sk)
+{
+	struct net *net = kread(sk, __sk_common.skc_net.net);
+	struct listener listener = {
+		.network = kread(net, ns.inum),
+		.port = kread(sk, __sk_common.skc_num),
+	};
+
+	return listener;
+}
+
+/* ---- counting -------------------------------------------------------------------------- */
+
+/* The counts of a socket's flow since the last drain; `other` where there is no room. */
+static __noinline struct flow_counts *counts_of(struct socket_state *state, uint64_t process)
+{
+	struct flow_key key = state->key;
+	uint32_t zero = 0;
+	void *current = bpf_map_lookup_elem(&flows, &zero);
+	struct flow_counts *counts = NULL;
+
+	if (!process)
+		process = state->listener;
+	if (!process)
+		traffic_count(UNATTRIBUTED);
+	__builtin_memcpy(&key.process, &process, sizeof(key.process));
+	if (current) {
+		counts = bpf_map_lookup_elem(current, &key);
+		if (!counts) {
+			bpf_map_update_elem(current, &key, &no_counts, BPF_NOEXIST);
+			counts = bpf_map_lookup_elem(current, &key);
+		}
+	}
+	if (counts)
+		return counts;
+	traffic_count(OVERFLOWED);
+	return &other;
+}
+
+static __always_inline void add(uint64_t *to, int64_t amount)
+{
+	if (amount)
+		__sync_fetch_and_add(to, amount);
+}
+
+/* How far the processes have written. A FIN takes a number too: `tx.is_open` is cleared before it
+ * is queued, so whoever reads the number first and the flag then does not count it.
+ */
+static __always_inline uint32_t tx_position(struct tcp_sock *tp)
+{
+	return kread(tp, write_seq);
+}
+
+/* How far they have read, without the peer's FIN, which is passed like a byte. */
+static __always_inline uint32_t rx_position(struct sock *sk, struct tcp_sock *tp)
+{
+	uint32_t position = kread(tp, copied_seq);
+	uint64_t done = 1ull << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+
+	if (kread(sk, __sk_common.skc_flags) & done && position == kread(tp, rcv_nxt))
+		position--;
+	return position;
+}
+
+/* Bytes since the last time. Those who race share them out: who comes late with an older position
+ * puts the newer one back, or else gives back what another has counted twice for it.
+ */
+static __always_inline int64_t bytes_until(struct direction *direction, uint32_t position)
+{
+	uint32_t before;
+	int32_t bytes;
+
+	barrier();
+	if (!direction->is_open)
+		return 0;
+	before = __sync_lock_test_and_set(&direction->settled, position);
+	bytes = position - before;
+	if (bytes < 0 &&
+	    __sync_val_compare_and_swap(&direction->settled, position, before) == position)
+		return 0;
+	return bytes;
+}
+
+static __always_inline uint64_t take(uint64_t *from)
+{
+	return *from ? __sync_lock_test_and_set(from, 0) : 0;
+}
+
+static __noinline void settle_tx(struct socket_state *state, uint32_t position)
+{
+	int64_t bytes = bytes_until(&state->tx, position);
+	uint64_t calls = take(&state->tx.calls);
+	struct flow_counts *counts;
+
+	if (!bytes && !calls)
+		return;
+	counts = counts_of(state, state->tx.owner);
+	add(&counts->tx_bytes, bytes);
+	add(&counts->tx_calls, calls);
+}
+
+static __noinline void settle_rx(struct socket_state *state, uint32_t position)
+{
+	int64_t bytes = bytes_until(&state->rx, position);
+	uint64_t calls = take(&state->rx.calls);
+	struct flow_counts *counts;
+
+	if (!bytes && !calls)
+		return;
+	counts = counts_of(state, state->rx.owner);
+	add(&counts->rx_bytes, bytes);
+	add(&counts->rx_calls, calls);
+}
+
+static __always_inline bool is_unchanged(struct direction *direction, uint32_t position)
+{
+	return !direction->calls && (!direction->is_open || direction->settled == position);
+}
+
+/* False in a softirq, where the current process has nothing to do with the socket. */
+static __always_inline bool in_call(struct sock *sk)
+{
+	return kread(sk, sk_lock.owned);
+}
+
+/* For hooks that do not tell how many bytes a call has moved: up to where the last one went. */
+static __always_inline uint32_t last_call(struct direction *direction, uint32_t position)
+{
+	return __sync_lock_test_and_set(&direction->called, position);
+}
+
+static __always_inline void count_call(struct direction *direction)
+{
+	__sync_fetch_and_add(&direction->calls, 1);
+}
+
+/* Where sends are seen at their start, the last one counts when it is over. */
+static __always_inline void count_last_send(struct socket_state *state, uint32_t position)
+{
+	if (SENDS_SEEN_AT_START && state->tx.is_open &&
+	    last_call(&state->tx, position) != position)
+		count_call(&state->tx);
+}
+
+/* What is measured and not counted by calls. */
+static __always_inline void measure(struct socket_state *state, struct tcp_sock *tp)
+{
+	struct flow_counts *counts = counts_of(state, state->tx.owner);
+	uint32_t retransmits = kread(tp, total_retrans);
+
+	add(&counts->retransmits, (int32_t)(retransmits - state->retransmits));
+	state->retransmits = retransmits;
+	add(&counts->rtt_sum, kread(tp, srtt_us) >> 3);
+	add(&counts->rtt_count, 1);
+}
+
+/* Everything about a socket; most have not moved since the last time. */
+static __always_inline void settle_all(struct socket_state *state, struct sock *sk,
+				       struct tcp_sock *tp)
+{
+	uint32_t tx = tx_position(tp), rx = rx_position(sk, tp);
+
+	if (!in_call(sk))
+		count_last_send(state, tx);
+	if (is_unchanged(&state->tx, tx) && is_unchanged(&state->rx, rx) &&
+	    state->retransmits == kread(tp, total_retrans))
+		return;
+	settle_tx(state, tx);
+	settle_rx(state, rx);
+	measure(state, tp);
+}
+
+/* ---- the life of a socket -------------------------------------------------------------- */
+
+static __always_inline void open_directions(struct socket_state *state, uint32_t tx, uint32_t rx)
+{
+	state->tx.settled = state->tx.called = tx;
+	state->rx.settled = state->rx.called = rx;
+	state->rx.is_open = state->tx.is_open = true;
+	state->is_connected = true;
+}
+
+/* A connection that nobody has claimed by a call yet belongs to the first who does. */
+static __always_inline void count_opened(struct socket_state *state)
+{
+	add(&counts_of(state, state->tx.owner)->opened, 1);
+	state->unclaimed_drains = 0;
+}
+
+/* A socket whose handshake we did not see. Its role is a server's if somebody listens there.
+ * tx, rx: positions from which on to count.
+ */
+static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t tx, uint32_t rx,
+						    uint64_t owner)
+{
+	struct listener listener = listener_of(sk);
+	uint64_t *listens = bpf_map_lookup_elem(&listeners, &listener);
+	struct tcp_sock *tp = tcp_of(sk);
+	struct socket_state *state = new_socket(sk);
+	uint8_t tcp_state = kread(sk, __sk_common.skc_state);
+
+	if (!tp || !state) {
+		traffic_count(UNTRACKED);
+		return NULL;
+	}
+	describe(state, sk, listens ? ROLE_SERVER : ROLE_CLIENT);
+	open_directions(state, tx, rx);
+	state->tx.is_open = tcp_state == TCP_ESTABLISHED || tcp_state == TCP_CLOSE_WAIT;
+	state->tx.owner = state->rx.owner = owner;
+	state->retransmits = kread(tp, total_retrans);
+	return state;
+}
+
+static __always_inline bool is_connected(struct sock *sk)
+{
+	uint8_t state = kread(sk, __sk_common.skc_state);
+
+	return state != TCP_CLOSE && state != TCP_LISTEN && state != TCP_SYN_SENT;
+}
+
+/* Another process calls: what moved up to `position` was still its predecessor's. */
+static __noinline void take_over(struct socket_state *state, bool is_tx, uint32_t position)
+{
+	uint64_t process = current_process();
+
+	if (!state->tx.owner) {
+		state->rx.owner = state->tx.owner = process;
+		if (state->unclaimed_drains)
+			count_opened(state);
+	} else if (is_tx) {
+		settle_tx(state, position);
+		state->tx.owner = process;
+	} else {
+		settle_rx(state, position);
+		state->rx.owner = process;
+	}
+}
+
+static __always_inline bool is_owner(struct direction *direction)
+{
+	return (uint32_t)direction->owner == bpf_get_current_pid_tgid() >> 32;
+}
+
+/* The process has written. position: up to where; before: where its call began. */
+static __always_inline void wrote(struct socket_state *state, uint32_t position, uint32_t before)
+{
+	if (!is_owner(&state->tx))
+		take_over(state, true, before);
+	else if (position - state->tx.settled > SETTLE_AFTER)
+		settle_tx(state, position);
+}
+
+static __always_inline void took(struct socket_state *state, uint32_t position, uint32_t before)
+{
+	if (!is_owner(&state->rx))
+		take_over(state, false, before);
+	else if (position - state->rx.settled > SETTLE_AFTER)
+		settle_rx(state, position);
+}
+
+static __always_inline void on_listen(struct sock *sk)
+{
+	struct listener listener = listener_of(sk);
+	uint64_t process = current_process();
+
+	bpf_map_update_elem(&listeners, &listener, &process, BPF_ANY);
+}
+
+static __always_inline void on_connecting(struct sock *sk)
+{
+	struct socket_state *state;
+
+	drop_socket(sk);	/* of an earlier connection of this socket */
+	state = new_socket(sk);
+	if (!state) {
+		traffic_count(UNTRACKED);
+		return;
+	}
+	describe(state, sk, ROLE_CLIENT);
+	state->tx.owner = state->rx.owner = current_process();
+	state->is_connecting = true;
+}
+
+static __always_inline void on_connected(struct socket_state *state, struct sock *sk,
+					 struct tcp_sock *tp)
+{
+	/* Counted from the SYN on, which may have carried data (TCP Fast Open). */
+	uint32_t start = kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked) + 1;
+
+	read_addresses(sk, &state->key);	/* our own is known only now */
+	state->is_connecting = false;
+	open_directions(state, start, kread(tp, copied_seq));
+	count_opened(state);
+}
+
+static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp)
+{
+	struct socket_state *state = new_socket(sk);
+	struct listener listener = listener_of(sk);
+	uint64_t *listens = bpf_map_lookup_elem(&listeners, &listener);
+
+	if (!state) {
+		traffic_count(UNTRACKED);
+		return;
+	}
+	describe(state, sk, ROLE_SERVER);
+	open_directions(state, tx_position(tp), kread(tp, copied_seq));
+	state->listener = listens ? *listens : 0;
+	state->unclaimed_drains = DRAINS_TO_CLAIM;
+}
+
+static __always_inline void on_failed(struct socket_state *state, struct sock *sk)
+{
+	int error = kread(sk, sk_err);
+	struct flow_counts *counts = counts_of(state, state->tx.owner);
+	uint32_t reason = CONNECT_OTHER;
+
+	if (error == ECONNREFUSED)
+		reason = CONNECT_REFUSED;
+	else if (error == ETIMEDOUT)
+		reason = CONNECT_TIMEOUT;
+	else if (error == EHOSTUNREACH || error == ENETUNREACH)
+		reason = CONNECT_UNREACHABLE;
+	else if (error == ECONNRESET)
+		reason = CONNECT_RESET;
+	else if (!error)
+		reason = CONNECT_CANCELLED;
+	add(&counts->failed[reason], 1);
+	state->is_connecting = false;
+}
+
+/* No more bytes can be written; the FIN, if there is to be one, comes after this. */
+static __always_inline void on_tx_closed(struct socket_state *state, struct tcp_sock *tp)
+{
+	uint32_t position = tx_position(tp);
+
+	count_last_send(state, position);
+	settle_tx(state, position);
+	state->tx.is_open = false;
+}
+
+/* The connection is over; what lies in the receive queue can still be read. */
+static __always_inline void on_closed(struct socket_state *state, struct sock *sk,
+				      struct tcp_sock *tp)
+{
+	if (state->unclaimed_drains)
+		count_opened(state);
+	settle_rx(state, rx_position(sk, tp));
+	measure(state, tp);
+	add(&counts_of(state, state->tx.owner)->closed, 1);
+	state->is_connected = false;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
+{
+	struct tcp_sock *tp = tcp_of(sk);
+	struct socket_state *state;
+
+	if (!tp)
+		return 0;
+	if (new == TCP_LISTEN)
+		on_listen(sk);
+	else if (new == TCP_SYN_SENT)
+		on_connecting(sk);
+	state = find_socket(sk);
+	if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV && !state)
+		on_accepted(sk, tp);
+	if (!state)
+		return 0;
+	if (new == TCP_ESTABLISHED && state->is_connecting)
+		on_connected(state, sk, tp);
+	if (state->tx.is_open && new != TCP_ESTABLISHED && new != TCP_CLOSE_WAIT)
+		on_tx_closed(state, tp);
+	if (new == TCP_CLOSE && state->is_connecting)
+		on_failed(state, sk);
+	if (new == TCP_CLOSE && state->is_connected)
+		on_closed(state, sk, tp);
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy, struct sock *sk)
+{
+	struct socket_state *state = find_socket(sk);
+	struct tcp_sock *tp = tcp_of(sk);
+
+	if (!state || !tp)
+		return 0;
+	if (kread(tp, bytes_received))	/* 0: disconnected, and what was not read is dropped */
+		settle_rx(state, rx_position(sk, tp));
+	drop_socket(sk);
+	return 0;
+}
+
+/* ---- drains and the start -------------------------------------------------------------- */
+
+SEC(EACH_SOCKET)
+int on_drain(EACH_SOCKET_CONTEXT *ctx)
+{
+	struct sock *sk = socket_of_iteration(ctx);
+	struct socket_state *state;
+	struct tcp_sock *tp;
+
+	if (!sk)
+		return 0;
+	state = find_socket(sk);
+	tp = tcp_of(sk);
+	if (!state || !tp || !state->is_connected)
+		return 0;
+	if (state->unclaimed_drains && --state->unclaimed_drains == 0)
+		count_opened(state);
+	settle_all(state, sk, tp);
+	return 0;
+}
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	uint32_t fd;
+	struct file *file;
+};
+
+static __always_inline struct sock *socket_of_file(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct socket *socket;
+
+	if (!file)
+		return NULL;
+	socket = bpf_sock_from_file(file);
+	return socket ? socket->sk : NULL;
+}
+
+/* First all who listen: roles of the others follow from them. */
+SEC("iter/task_file")
+int on_seed_listeners(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = socket_of_file(ctx);
+	struct task_struct *task = ctx->task;
+	struct listener listener;
+	uint64_t process;
+
+	if (!task || !sk || !tcp_of(sk) || kread(sk, __sk_common.skc_state) != TCP_LISTEN)
+		return 0;
+	process = process_of(task);
+	introduce(task, process);
+	listener = listener_of(sk);
+	bpf_map_update_elem(&listeners, &listener, &process, BPF_ANY);
+	return 0;
+}
+
+SEC("iter/task_file")
+int on_seed_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct sock *sk = socket_of_file(ctx);
+	struct task_struct *task = ctx->task;
+	struct tcp_sock *tp;
+	uint64_t process;
+
+	if (!task || !sk)
+		return 0;
+	tp = tcp_of(sk);
+	if (!tp || !is_connected(sk))
+		return 0;
+	process = process_of(task);
+	introduce(task, process);
+	if (!find_socket(sk))
+		found_socket(sk, tx_position(tp), rx_position(sk, tp), process);
+	return 0;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+#endif

@@ -1,0 +1,144 @@
+"""The traffic programs: traffic_*.bpf.c loaded, attached, seeded, and drained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof._native import lib
+from ebprof.abi import FLOW_COUNTS, FLOW_KEY, OWNER, PROCESS_ID, TRAFFIC_COUNTERS
+from ebprof.bpf.maps import BpfMap
+from ebprof.bpf.object import BpfObject
+from ebprof.bpf.statistics import TimedShare
+
+_LIFE = ("on_set_state", "on_destroy")
+_ITERATORS = ("on_seed_listeners", "on_seed_sockets", "on_drain")
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficPrograms:
+    """What a traffic object has besides the programs that all of them have.
+
+    calls: programs at sends and receives. optional: program -> kernel function that it hooks, for
+    functions that not every kernel has.
+    """
+
+    object_name: str
+    calls: tuple[str, ...]
+    optional: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowBatch:
+    """What happened since the last drain.
+
+    keys: FLOW_KEY[n], each once; counts: FLOW_COUNTS[n]; other: FLOW_COUNTS[1], flows that found
+    no room; processes: PROCESS_ID[m] and owners: OWNER[m], processes at their first sight (a
+    process may come again).
+    """
+
+    keys: NDArray[Any]
+    counts: NDArray[Any]
+    other: NDArray[Any]
+    processes: NDArray[Any]
+    owners: NDArray[Any]
+
+
+class TrafficSession:
+    """Loaded programs; counting starts with `start`.
+
+    Raises UnsupportedError when the kernel refuses them, NoPermissionError without the right to.
+    """
+
+    def __init__(self, programs: TrafficPrograms) -> None:
+        self._object = BpfObject(programs.object_name)
+        self._calls = programs.calls
+        self._timed = TimedShare()
+        try:
+            self._load(programs.optional)
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self, optional: Iterable[tuple[str, str]]) -> None:
+        made = self._object
+        for program, function in optional:
+            if _has_function(function):
+                self._calls += (program,)
+            else:
+                made.skip_program(program)
+        made.load()
+        self._halves = (made.map("flows_0"), made.map("flows_1"))
+        self._active = 0
+        self._flows: BpfMap = made.map("flows")
+        self._owners: BpfMap = made.map("owners")
+        section = made.variables(".bss")
+        at = made.variable_offset(".bss", "other")
+        self._other = section[at : at + FLOW_COUNTS.itemsize].view(FLOW_COUNTS)
+        self._other_before = np.zeros(1, FLOW_COUNTS)
+        self._drain = made.iterate("on_drain", made.map("sockets"))
+
+    def start(self) -> None:
+        """Attach, and find the sockets that exist already: who listens first, for the roles."""
+        made = self._object
+        self._timed.next_interval()
+        for program in _LIFE:
+            made.attach(program)
+        for program in ("on_seed_listeners", "on_seed_sockets"):
+            made.iterate(program).run()
+        for program in self._calls:
+            made.attach(program)
+
+    def drain(self) -> FlowBatch:
+        """Settle all sockets, and take what was counted since the last call."""
+        self._timed.next_interval()
+        self._drain.run()
+        keys, counts = self._take_flows()
+        processes, owners = self._owners.read(PROCESS_ID, OWNER, delete=True)
+        return FlowBatch(keys, counts, self._take_other(), processes, owners)
+
+    def counters(self) -> dict[str, int]:
+        """Counters of traffic_abi.h by name, since the start."""
+        values = self._object.map("traffic_counters").per_cpu_sum(len(TRAFFIC_COUNTERS))
+        return {c.name: int(v) for c, v in zip(TRAFFIC_COUNTERS, values, strict=True)}
+
+    def overhead(self) -> tuple[int, float]:
+        """Runs of all programs and seconds spent in them, scaled up from what was timed."""
+        programs = (*_LIFE, *_ITERATORS, *self._calls)
+        runs, seconds = zip(*map(self._object.run_statistics, programs), strict=True)
+        scale = self._timed.scale()
+        return round(sum(runs) * scale), sum(seconds) * scale
+
+    def close(self) -> None:
+        """Detach and unload everything."""
+        self._timed.close()
+        self._object.close()
+
+    def __enter__(self) -> TrafficSession:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _take_flows(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Put the other half in place: once that is done nobody writes to the first any more."""
+        full = self._halves[self._active]
+        self._active = 1 - self._active
+        self._flows.update(0, self._halves[self._active].fd)
+        return full.read(FLOW_KEY, FLOW_COUNTS, delete=True)
+
+    def _take_other(self) -> NDArray[Any]:
+        now = self._other.copy()
+        change = np.zeros(1, FLOW_COUNTS)
+        for name in FLOW_COUNTS.names or ():
+            change[name] = now[name] - self._other_before[name]
+        self._other_before = now
+        return change
+
+
+def _has_function(name: str) -> bool:
+    return bool(lib.libbpf_find_vmlinux_btf_id(name.encode(), lib.BPF_TRACE_FENTRY) > 0)

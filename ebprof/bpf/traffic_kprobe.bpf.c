@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * TCP traffic by kprobes, for kernels without BPF trampolines. All are at the start of a function,
+ * as probes of returns cost ten times as much and can be missed: what a send has written is seen
+ * at the next one, or at a drain.
+ */
+#include "socket_hash.bpf.h"
+
+#define SENDS_SEEN_AT_START true
+#include "traffic.bpf.h"
+
+static __noinline struct socket_state *found_late(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_of(sk);
+
+	if (!tp || !is_connected(sk))
+		return NULL;
+	traffic_count(FOUND_LATE);
+	return found_socket(sk, tx_position(tp), rx_position(sk, tp), current_process());
+}
+
+static __always_inline int on_sending(struct sock *sk)
+{
+	struct socket_state *state = find_socket(sk);
+	struct tcp_sock *tp = tcp_of(sk);
+	uint32_t position;
+
+	if (!state)
+		state = found_late(sk);
+	if (!state || !tp)
+		return 0;
+	position = tx_position(tp);
+	count_last_send(state, position);
+	wrote(state, position, position);
+	return 0;
+}
+
+SEC("kprobe/tcp_sendmsg")
+int BPF_KPROBE(on_send, struct sock *sk)
+{
+	return on_sending(sk);
+}
+
+/* Where sendfile and splice do not go through tcp_sendmsg: before Linux 6.5. */
+SEC("kprobe/tcp_sendpage")
+int BPF_KPROBE(on_send_page, struct sock *sk)
+{
+	return on_sending(sk);
+}
+
+SEC("kprobe/tcp_cleanup_rbuf")
+int BPF_KPROBE(on_receive, struct sock *sk)
+{
+	struct socket_state *state = find_socket(sk);
+	struct tcp_sock *tp = tcp_of(sk);
+	uint32_t position, before;
+
+	if (!state)
+		state = found_late(sk);
+	if (!state || !tp || !in_call(sk))
+		return 0;
+	position = rx_position(sk, tp);
+	before = last_call(&state->rx, position);
+	took(state, position, before);
+	if (before != position)
+		count_call(&state->rx);
+	return 0;
+}
