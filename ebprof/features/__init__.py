@@ -4,10 +4,16 @@ A feature is plain data, made by a `Probe`; adding one is adding a line to a `PR
 of the modules here. `ebprof doctor` prints them all, tests skip by their names.
 """
 
-from ebprof.features import _bpf, _perf, _system
+from ebprof.features import _bpf, _perf, _system, _traffic
 from ebprof.features._feature import LIMITED, MISSING, OK, STATES, UNKNOWN, Feature, Probe
 
-PROBES: tuple[Probe, ...] = (*_system.PROBES, *_bpf.PROBES, *_perf.PROBES, *_system.FILE_PROBES)
+PROBES: tuple[Probe, ...] = (
+    *_system.PROBES,
+    *_bpf.PROBES,
+    *_perf.PROBES,
+    *_traffic.PROBES,
+    *_system.FILE_PROBES,
+)
 """In the order of the report: what must be there comes first."""
 
 _BY_NAME = {probe.name: probe for probe in PROBES}

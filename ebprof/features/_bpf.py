@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 from ebprof.bpf import probe
 from ebprof.bpf.cpu import CpuOptions, CpuSession
 from ebprof.errors import EbprofError
 from ebprof.features._feature import Finding, Probe, missing, ok, unknown
 from ebprof.procfs import process
-
-KPROBE_DEVICE = Path("/sys/bus/event_source/devices/kprobe")
 
 
 def _perf_event_program() -> Finding:
@@ -30,7 +27,7 @@ def _why_nothing_loads() -> str:
     return ""
 
 
-def _loading(check: Callable[[], None], detail: str) -> Callable[[], Finding]:
+def loading(check: Callable[[], None], detail: str) -> Callable[[], Finding]:
     """A probe that needs the right to load programs, and says so where that is missing."""
 
     def look() -> Finding:
@@ -42,15 +39,23 @@ def _loading(check: Callable[[], None], detail: str) -> Callable[[], Finding]:
     return look
 
 
+def _attaching(program: str, detail: str) -> Callable[[], Finding]:
+    return loading(lambda: probe.check_attach(program), detail)
+
+
+def _helper(name: str, use: str, since: str) -> Probe:
+    """The probe of a function of the kernel's that the sampler calls."""
+    return Probe(
+        name,
+        loading(lambda: probe.check_helper(name), "can be called"),
+        lost=f"CPU profiles: {use}",
+        remedy=f"Linux {since} or newer",
+        required=True,
+    )
+
+
 def _cpu_program() -> None:
     CpuSession(CpuOptions(namespace=process.own_pid_namespace())).close()
-
-
-def _kprobe() -> None:
-    if not KPROBE_DEVICE.exists():
-        probe.check_load("on_kprobe")
-        raise EbprofError(f"kernel built without CONFIG_KPROBE_EVENTS: no {KPROBE_DEVICE}")
-    probe.check_attach("on_kprobe")
 
 
 PROBES = (
@@ -63,61 +68,43 @@ PROBES = (
     ),
     Probe(
         "tp_btf",
-        _loading(lambda: probe.check_attach("on_exec"), "tracepoint sched_process_exec attaches"),
+        _attaching("on_exec", "tracepoint sched_process_exec attaches"),
         lost="CPU profiles: fork and exec of processes are followed by it",
         remedy="a kernel with CONFIG_DEBUG_INFO_BTF=y",
         required=True,
     ),
     Probe(
         "ring_buffer",
-        _loading(probe.check_ring_buffer, "maps of this type can be made"),
+        loading(probe.check_ring_buffer, "maps of this type can be made"),
         lost="CPU profiles: stacks reach ebprof through it",
         remedy="Linux 5.8 or newer",
         required=True,
     ),
-    Probe(
-        "bpf_loop",
-        _loading(lambda: probe.check_helper("bpf_loop"), "can be called"),
-        lost="CPU profiles: the unwinder walks up to 512 frames by it",
-        remedy="Linux 5.17 or newer",
-        required=True,
-    ),
-    Probe(
-        "bpf_task_pt_regs",
-        _loading(lambda: probe.check_helper("bpf_task_pt_regs"), "can be called"),
-        lost="CPU profiles: user stacks of samples in the kernel start from it",
-        remedy="Linux 5.15 or newer",
-        required=True,
-    ),
+    _helper("bpf_loop", "the unwinder walks up to 512 frames by it", since="5.17"),
+    _helper("bpf_task_pt_regs", "user stacks of samples in the kernel start from it", since="5.15"),
     Probe(
         "cpu_program",
-        _loading(_cpu_program, "passes this kernel's verifier"),
+        loading(_cpu_program, "passes this kernel's verifier"),
         lost="CPU profiles",
         remedy="if all above is ok, report what `ebprof profile -d 1` says",
         required=True,
     ),
     Probe(
         "fentry",
-        _loading(lambda: probe.check_attach("on_fentry"), "attaches to tcp_sendmsg"),
-        lost="the cheapest hooks on kernel functions; CPU profiles do not use them",
+        _attaching("on_fentry", "attaches to tcp_sendmsg"),
+        lost="the best way to see TCP traffic; CPU profiles do not need it",
         remedy="a kernel with CONFIG_FUNCTION_TRACER=y that is not locked down",
     ),
     Probe(
         "kprobe",
-        _loading(_kprobe, "attaches to tcp_sendmsg"),
-        lost="hooks on kernel functions where fentry is missing; CPU profiles do not use them",
+        loading(probe.check_kprobe, "attaches to tcp_sendmsg"),
+        lost="the second way to see TCP traffic; CPU profiles do not need it",
         remedy="a kernel with CONFIG_KPROBE_EVENTS=y that is not locked down",
     ),
     Probe(
         "uprobe",
-        _loading(lambda: probe.check_attach("on_uprobe"), "attaches to a file"),
+        _attaching("on_uprobe", "attaches to a file"),
         lost="hooks on functions of programs; CPU profiles do not use them",
         remedy="a kernel with CONFIG_UPROBE_EVENTS=y",
-    ),
-    Probe(
-        "sock_send_length",
-        _loading(lambda: probe.check_attach("on_sock_send_length"), "this tracepoint attaches"),
-        lost="TCP traffic on kernels without fentry and kprobes",
-        remedy="Linux 6.3 or newer",
     ),
 )
