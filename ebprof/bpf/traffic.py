@@ -85,7 +85,7 @@ class TrafficSession:
     def start(self) -> None:
         """Attach, and find the sockets that exist already: who listens first, for the roles."""
         made = self._object
-        self._timed.next_interval()
+        self._timed.tick()
         for program in _LIFE:
             made.attach(program)
         for program in ("on_seed_listeners", "on_seed_sockets"):
@@ -95,7 +95,7 @@ class TrafficSession:
 
     def drain(self) -> FlowBatch:
         """Settle all sockets, and take what was counted since the last call."""
-        self._timed.next_interval()
+        self._timed.tick()
         self._drain.run()
         keys, counts = self._take_flows()
         processes, owners = self._owners.read(PROCESS_ID, OWNER, delete=True)

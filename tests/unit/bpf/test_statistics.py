@@ -39,32 +39,35 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
     yield made
 
 
-def test_one_interval_of_sixteen_is_timed(kernel: Kernel) -> None:
+def test_a_second_of_sixteen_is_timed(kernel: Kernel) -> None:
     share = statistics.TimedShare()
-    timed = []
-    for _ in range(3 * statistics.PERIOD):
-        share.next_interval()
-        timed.append(kernel.is_on())
-        kernel.now += 1
+    timed = 0
+    for _ in range(10 * round(3 * statistics.PERIOD_S)):
+        share.tick()
+        timed += kernel.is_on()
+        kernel.now += 0.1
     share.close()
-    assert timed == ([True] + [False] * (statistics.PERIOD - 1)) * 3
-    assert share.scale() == pytest.approx(statistics.PERIOD)
+    assert timed == pytest.approx(10 * 3 * statistics.TIMED_S, abs=3)
+    assert share.scale() == pytest.approx(statistics.PERIOD_S / statistics.TIMED_S, rel=0.1)
     assert not kernel.is_on()
 
 
-def test_the_scale_is_of_time_and_not_of_intervals(kernel: Kernel) -> None:
+def test_a_tick_that_comes_at_once_does_not_end_the_timing(kernel: Kernel) -> None:
     share = statistics.TimedShare()
-    for length in (0.5, 2.0, 2.5):
-        share.next_interval()
-        kernel.now += length
-    share.next_interval()
-    assert share.scale() == pytest.approx(5.0 / 0.5)
+    for wait in (0.001, 0.999):
+        share.tick()
+        kernel.now += wait
+        assert kernel.is_on()
+    share.tick()
+    assert not kernel.is_on()
+    kernel.now += 1
+    assert share.scale() == pytest.approx(2.0)
 
 
 def test_while_timed_it_speaks_of_the_time_so_far(kernel: Kernel) -> None:
     share = statistics.TimedShare()
-    share.next_interval()
-    kernel.now += 3
+    share.tick()
+    kernel.now += 0.5
     assert share.scale() == pytest.approx(1.0)
     share.close()
 
@@ -76,7 +79,7 @@ def test_nothing_timed_says_nothing() -> None:
 def test_a_kernel_that_cannot_is_no_error(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics.lib, "bpf_enable_stats", lambda kind: -22)
     share = statistics.TimedShare()
-    share.next_interval()
+    share.tick()
     kernel.now += 1
-    share.next_interval()
+    share.tick()
     assert share.scale() == 0.0
