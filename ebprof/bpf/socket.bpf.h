@@ -100,7 +100,7 @@ struct direction {
 	uint32_t settled;	/* sequence number: bytes before it are counted */
 	uint32_t called;	/* ... at the last call, where a hook cannot tell bytes from none */
 	uint32_t is_open;	/* bytes can still move */
-	uint32_t reserved;
+	uint32_t called_drain;	/* the drain before the owner's last call */
 };
 
 /* What is remembered of a socket from its first sight to its end. */

@@ -19,6 +19,7 @@ enum {
 	NS_PER_TICK = 10000000,		/* of /proc/PID/stat: USER_HZ is 100 */
 	SETTLE_AFTER = 1 << 30,		/* bytes: long before 32 bits of sequence wrap around */
 	DRAINS_TO_CLAIM = 2,
+	DRAINS_TO_TAKE_OVER = 1,
 };
 
 struct inner_flows {
@@ -73,6 +74,7 @@ struct {
 } traffic_counters SEC(".maps");
 
 struct flow_counts other = {};	/* what found no room in `flows`, since the start */
+uint32_t drains = 0;		/* so far: user space counts them, the programs' slow clock */
 static const struct flow_counts no_counts = {};
 
 #define traffic_count(name) per_cpu_add(&traffic_counters, &(uint32_t){ TRAFFIC_##name })
@@ -210,9 +212,12 @@ static __always_inline uint32_t rx_position(struct sock *sk, struct tcp_sock *tp
 }
 
 /* Bytes since the last time. Those who race share them out: who comes late with an older position
- * puts the newer one back, or else gives back what another has counted twice for it.
+ * puts the newer one back, or else gives back what another has counted twice for it. So does who
+ * finds that others have counted what they moved before it was their turn; at the end that is
+ * given back.
  */
-static __always_inline int64_t bytes_until(struct direction *direction, uint32_t position)
+static __always_inline int64_t bytes_until(struct direction *direction, uint32_t position,
+					   bool is_final)
 {
 	uint32_t before;
 	int32_t bytes;
@@ -222,7 +227,7 @@ static __always_inline int64_t bytes_until(struct direction *direction, uint32_t
 		return 0;
 	before = __sync_lock_test_and_set(&direction->settled, position);
 	bytes = position - before;
-	if (bytes < 0 &&
+	if (bytes < 0 && !is_final &&
 	    __sync_val_compare_and_swap(&direction->settled, position, before) == position)
 		return 0;
 	return bytes;
@@ -233,30 +238,30 @@ static __always_inline uint64_t take(uint64_t *from)
 	return *from ? __sync_lock_test_and_set(from, 0) : 0;
 }
 
-static __noinline void settle_tx(struct socket_state *state, uint32_t position)
+static __always_inline struct direction *side(struct socket_state *state, bool is_tx)
 {
-	int64_t bytes = bytes_until(&state->tx, position);
-	uint64_t calls = take(&state->tx.calls);
-	struct flow_counts *counts;
-
-	if (!bytes && !calls)
-		return;
-	counts = counts_of(state, state->tx.owner);
-	add(&counts->tx_bytes, bytes);
-	add(&counts->tx_calls, calls);
+	return is_tx ? &state->tx : &state->rx;
 }
 
-static __noinline void settle_rx(struct socket_state *state, uint32_t position)
+static __noinline void count_moved(struct socket_state *state, uint64_t process, bool is_tx,
+				   int64_t bytes, uint64_t calls)
 {
-	int64_t bytes = bytes_until(&state->rx, position);
-	uint64_t calls = take(&state->rx.calls);
-	struct flow_counts *counts;
+	struct flow_counts *counts = counts_of(state, process);
 
-	if (!bytes && !calls)
-		return;
-	counts = counts_of(state, state->rx.owner);
-	add(&counts->rx_bytes, bytes);
-	add(&counts->rx_calls, calls);
+	add(is_tx ? &counts->tx_bytes : &counts->rx_bytes, bytes);
+	add(is_tx ? &counts->tx_calls : &counts->rx_calls, calls);
+}
+
+/* Brings what has moved up to a position to the owner's flow. */
+static __noinline void settle(struct socket_state *state, bool is_tx, uint32_t position,
+			      bool is_final)
+{
+	struct direction *direction = side(state, is_tx);
+	int64_t bytes = bytes_until(direction, position, is_final);
+	uint64_t calls = take(&direction->calls);
+
+	if (bytes || calls)
+		count_moved(state, direction->owner, is_tx, bytes, calls);
 }
 
 static __always_inline bool is_unchanged(struct direction *direction, uint32_t position)
@@ -312,8 +317,8 @@ static __always_inline void settle_all(struct socket_state *state, struct sock *
 	if (is_unchanged(&state->tx, tx) && is_unchanged(&state->rx, rx) &&
 	    state->retransmits == kread(tp, total_retrans))
 		return;
-	settle_tx(state, tx);
-	settle_rx(state, rx);
+	settle(state, true, tx, false);
+	settle(state, false, rx, false);
 	measure(state, tp);
 }
 
@@ -352,7 +357,8 @@ static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t tx
 	}
 	describe(state, sk, listens ? ROLE_SERVER : ROLE_CLIENT);
 	open_directions(state, tx, rx);
-	state->tx.is_open = tcp_state == TCP_ESTABLISHED || tcp_state == TCP_CLOSE_WAIT;
+	state->tx.is_open = tcp_state == TCP_ESTABLISHED || tcp_state == TCP_SYN_RECV ||
+			    tcp_state == TCP_CLOSE_WAIT;
 	state->tx.owner = state->rx.owner = owner;
 	state->retransmits = kread(tp, total_retrans);
 	return state;
@@ -365,22 +371,41 @@ static __always_inline bool is_connected(struct sock *sk)
 	return state != TCP_CLOSE && state != TCP_LISTEN && state != TCP_SYN_SENT;
 }
 
-/* Another process calls: what moved up to `position` was still its predecessor's. */
-static __noinline void take_over(struct socket_state *state, bool is_tx, uint32_t position)
+/* Another process becomes the owner: what moved up to `position` was its predecessor's. */
+static __always_inline void hand_over(struct socket_state *state, bool is_tx, uint32_t position,
+				      uint64_t process)
 {
+	struct direction *direction = side(state, is_tx);
+
+	if (state->tx.owner) {
+		settle(state, is_tx, position, false);
+		direction->owner = process;
+		return;
+	}
+	state->rx.owner = state->tx.owner = process;
+	if (state->unclaimed_drains)
+		count_opened(state);
+}
+
+/* A process that is not the owner has moved bytes. It becomes the owner when that has not called
+ * for a while. Until then its bytes are counted at once and passed over by the owner, whose call
+ * may be going on: this is right in whatever order the two move bytes.
+ */
+static __noinline bool becomes_owner(struct socket_state *state, bool is_tx, uint32_t position,
+				     uint32_t bytes)
+{
+	struct direction *direction = side(state, is_tx);
 	uint64_t process = current_process();
 
-	if (!state->tx.owner) {
-		state->rx.owner = state->tx.owner = process;
-		if (state->unclaimed_drains)
-			count_opened(state);
-	} else if (is_tx) {
-		settle_tx(state, position);
-		state->tx.owner = process;
-	} else {
-		settle_rx(state, position);
-		state->rx.owner = process;
+	if (!state->tx.owner || drains - direction->called_drain > DRAINS_TO_TAKE_OVER) {
+		hand_over(state, is_tx, position - bytes, process);
+		return true;
 	}
+	if (bytes && direction->is_open) {
+		count_moved(state, process, is_tx, bytes, 1);
+		__sync_fetch_and_add(&direction->settled, bytes);
+	}
+	return false;
 }
 
 static __always_inline bool is_owner(struct direction *direction)
@@ -388,21 +413,19 @@ static __always_inline bool is_owner(struct direction *direction)
 	return (uint32_t)direction->owner == bpf_get_current_pid_tgid() >> 32;
 }
 
-/* The process has written. position: up to where; before: where its call began. */
-static __always_inline void wrote(struct socket_state *state, uint32_t position, uint32_t before)
+/* A call has ended in which the process moved `bytes`; `position` is after them. */
+static __always_inline void on_moved(struct socket_state *state, bool is_tx, uint32_t position,
+				     uint32_t bytes)
 {
-	if (!is_owner(&state->tx))
-		take_over(state, true, before);
-	else if (position - state->tx.settled > SETTLE_AFTER)
-		settle_tx(state, position);
-}
+	struct direction *direction = side(state, is_tx);
 
-static __always_inline void took(struct socket_state *state, uint32_t position, uint32_t before)
-{
-	if (!is_owner(&state->rx))
-		take_over(state, false, before);
-	else if (position - state->rx.settled > SETTLE_AFTER)
-		settle_rx(state, position);
+	if (!is_owner(direction) && !becomes_owner(state, is_tx, position, bytes))
+		return;
+	direction->called_drain = drains;
+	if (bytes)
+		count_call(direction);
+	if ((int32_t)(position - direction->settled) > SETTLE_AFTER)
+		settle(state, is_tx, position, false);
 }
 
 static __always_inline void on_listen(struct sock *sk)
@@ -451,9 +474,48 @@ static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp)
 		return;
 	}
 	describe(state, sk, ROLE_SERVER);
-	open_directions(state, tx_position(tp), kread(tp, copied_seq));
+	/* From the start, as data may have come with the SYN and been read already. */
+	open_directions(state, kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked),
+			kread(tp, rcv_nxt) - (uint32_t)kread(tp, bytes_received));
 	state->listener = listens ? *listens : 0;
 	state->unclaimed_drains = DRAINS_TO_CLAIM;
+}
+
+/* A socket that is first seen at a call, in which so many bytes were moved: no file descriptor led
+ * to it at the start, or it talks before its handshake is over (TCP Fast Open).
+ */
+static __noinline struct socket_state *found_late(struct sock *sk, uint32_t sent,
+						  uint32_t received)
+{
+	struct tcp_sock *tp = tcp_of(sk);
+
+	if (!tp || !is_connected(sk))
+		return NULL;
+	if (kread(sk, __sk_common.skc_state) == TCP_SYN_RECV) {
+		on_accepted(sk, tp);
+		return find_socket(sk);
+	}
+	traffic_count(FOUND_LATE);
+	return found_socket(sk, tx_position(tp) - sent, rx_position(sk, tp) - received,
+			    current_process());
+}
+
+/* At tcp_cleanup_rbuf. What it is told does not say what is new: a peek is told too, and each wait
+ * of one receive tells the sum. As the socket is locked, its position does.
+ */
+static __always_inline int on_received(struct sock *sk)
+{
+	struct socket_state *state = find_socket(sk);
+	struct tcp_sock *tp = tcp_of(sk);
+	uint32_t position;
+
+	if (!state)
+		state = found_late(sk, 0, 0);
+	if (!state || !tp || !in_call(sk))
+		return 0;
+	position = rx_position(sk, tp);
+	on_moved(state, false, position, position - last_call(&state->rx, position));
+	return 0;
 }
 
 static __always_inline void on_failed(struct socket_state *state, struct sock *sk)
@@ -482,7 +544,7 @@ static __always_inline void on_tx_closed(struct socket_state *state, struct tcp_
 	uint32_t position = tx_position(tp);
 
 	count_last_send(state, position);
-	settle_tx(state, position);
+	settle(state, true, position, true);
 	state->tx.is_open = false;
 }
 
@@ -492,7 +554,7 @@ static __always_inline void on_closed(struct socket_state *state, struct sock *s
 {
 	if (state->unclaimed_drains)
 		count_opened(state);
-	settle_rx(state, rx_position(sk, tp));
+	settle(state, false, rx_position(sk, tp), false);
 	measure(state, tp);
 	add(&counts_of(state, state->tx.owner)->closed, 1);
 	state->is_connected = false;
@@ -535,7 +597,7 @@ int BPF_PROG(on_destroy, struct sock *sk)
 	if (!state || !tp)
 		return 0;
 	if (kread(tp, bytes_received))	/* 0: disconnected, and what was not read is dropped */
-		settle_rx(state, rx_position(sk, tp));
+		settle(state, false, rx_position(sk, tp), true);
 	drop_socket(sk);
 	return 0;
 }

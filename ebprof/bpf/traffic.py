@@ -79,6 +79,8 @@ class TrafficSession:
         section = made.variables(".bss")
         at = made.variable_offset(".bss", "other")
         self._other = section[at : at + FLOW_COUNTS.itemsize].view(FLOW_COUNTS)
+        at = made.variable_offset(".bss", "drains")
+        self._drains = section[at : at + 4].view(np.uint32)
         self._other_before = np.zeros(1, FLOW_COUNTS)
         self._drain = made.iterate("on_drain", made.map("sockets"))
 
@@ -96,6 +98,7 @@ class TrafficSession:
     def drain(self) -> FlowBatch:
         """Settle all sockets, and take what was counted since the last call."""
         self._timed.tick()
+        self._drains += 1
         self._drain.run()
         keys, counts = self._take_flows()
         processes, owners = self._owners.read(PROCESS_ID, OWNER, delete=True)

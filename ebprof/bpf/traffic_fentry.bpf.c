@@ -7,31 +7,16 @@
 
 #include "traffic.bpf.h"
 
-/* A socket that no file descriptor led to at the start. */
-static __noinline struct socket_state *found_late(struct sock *sk, uint32_t sent)
-{
-	struct tcp_sock *tp = tcp_of(sk);
-
-	if (!tp || !is_connected(sk))
-		return NULL;
-	traffic_count(FOUND_LATE);
-	return found_socket(sk, tx_position(tp) - sent, rx_position(sk, tp), current_process());
-}
-
 static __always_inline int on_sent(struct sock *sk, int ret)
 {
+	uint32_t sent = ret > 0 ? ret : 0;
 	struct socket_state *state = find_socket(sk);
-	uint32_t sent = ret > 0 ? ret : 0, position;
 	struct tcp_sock *tp = tcp_of(sk);
 
 	if (!state)
-		state = found_late(sk, sent);
-	if (!state || !tp)
-		return 0;
-	position = tx_position(tp);
-	wrote(state, position, position - sent);
-	if (sent)
-		count_call(&state->tx);
+		state = found_late(sk, sent, 0);
+	if (state && tp)
+		on_moved(state, true, tx_position(tp), sent);
 	return 0;
 }
 
@@ -49,22 +34,8 @@ int BPF_PROG(on_send_page, struct sock *sk, void *page, int offset, uint64_t siz
 	return on_sent(sk, ret);
 }
 
-/* `copied` does not tell: a peek, and each wait of one receive, report what is not new. */
 SEC("fentry/tcp_cleanup_rbuf")
 int BPF_PROG(on_receive, struct sock *sk, int copied)
 {
-	struct socket_state *state = find_socket(sk);
-	struct tcp_sock *tp = tcp_of(sk);
-	uint32_t position, before;
-
-	if (!state)
-		state = found_late(sk, 0);
-	if (!state || !tp || !in_call(sk))
-		return 0;
-	position = rx_position(sk, tp);
-	before = last_call(&state->rx, position);
-	took(state, position, before);
-	if (before != position)
-		count_call(&state->rx);
-	return 0;
+	return on_received(sk);
 }

@@ -7,17 +7,8 @@
 #include "socket_hash.bpf.h"
 
 #define SENDS_SEEN_AT_START true
+
 #include "traffic.bpf.h"
-
-static __noinline struct socket_state *found_late(struct sock *sk)
-{
-	struct tcp_sock *tp = tcp_of(sk);
-
-	if (!tp || !is_connected(sk))
-		return NULL;
-	traffic_count(FOUND_LATE);
-	return found_socket(sk, tx_position(tp), rx_position(sk, tp), current_process());
-}
 
 static __always_inline int on_sending(struct sock *sk)
 {
@@ -26,12 +17,15 @@ static __always_inline int on_sending(struct sock *sk)
 	uint32_t position;
 
 	if (!state)
-		state = found_late(sk);
+		state = found_late(sk, 0, 0);
 	if (!state || !tp)
 		return 0;
 	position = tx_position(tp);
 	count_last_send(state, position);
-	wrote(state, position, position);
+	if (!is_owner(&state->tx))
+		hand_over(state, true, position, current_process());
+	else if ((int32_t)(position - state->tx.settled) > SETTLE_AFTER)
+		settle(state, true, position, false);
 	return 0;
 }
 
@@ -51,18 +45,5 @@ int BPF_KPROBE(on_send_page, struct sock *sk)
 SEC("kprobe/tcp_cleanup_rbuf")
 int BPF_KPROBE(on_receive, struct sock *sk)
 {
-	struct socket_state *state = find_socket(sk);
-	struct tcp_sock *tp = tcp_of(sk);
-	uint32_t position, before;
-
-	if (!state)
-		state = found_late(sk);
-	if (!state || !tp || !in_call(sk))
-		return 0;
-	position = rx_position(sk, tp);
-	before = last_call(&state->rx, position);
-	took(state, position, before);
-	if (before != position)
-		count_call(&state->rx);
-	return 0;
+	return on_received(sk);
 }

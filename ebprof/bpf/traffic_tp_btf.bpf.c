@@ -7,24 +7,11 @@
 
 #include "traffic.bpf.h"
 
-/* A socket that no file descriptor led to at the start. */
-static __noinline struct socket_state *found_late(struct sock *sk, uint32_t sent,
-						  uint32_t received)
-{
-	struct tcp_sock *tp = tcp_of(sk);
-
-	if (!tp || !is_connected(sk))
-		return NULL;
-	traffic_count(FOUND_LATE);
-	return found_socket(sk, tx_position(tp) - sent, rx_position(sk, tp) - received,
-			    current_process());
-}
-
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
 {
+	uint32_t sent = ret > 0 ? ret : 0;
 	struct socket_state *state = find_socket(sk);
-	uint32_t sent = ret > 0 ? ret : 0, position;
 	struct tcp_sock *tp;
 
 	if (!state)
@@ -32,20 +19,16 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
 	if (!state)
 		return 0;
 	tp = tcp_of(sk);
-	if (!tp)
-		return 0;
-	position = tx_position(tp);
-	wrote(state, position, position - sent);
-	if (sent)
-		count_call(&state->tx);
+	if (tp)
+		on_moved(state, true, tx_position(tp), sent);
 	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_receive, struct sock *sk, int ret, int flags)
 {
+	uint32_t received = ret > 0 && !(flags & MSG_PEEK) ? ret : 0;
 	struct socket_state *state = find_socket(sk);
-	uint32_t received = ret > 0 && !(flags & MSG_PEEK) ? ret : 0, position;
 	struct tcp_sock *tp;
 
 	if (!state)
@@ -53,11 +36,7 @@ int BPF_PROG(on_receive, struct sock *sk, int ret, int flags)
 	if (!state)
 		return 0;
 	tp = tcp_of(sk);
-	if (!tp)
-		return 0;
-	position = rx_position(sk, tp);
-	took(state, position, position - received);
-	if (received)
-		count_call(&state->rx);
+	if (tp)
+		on_moved(state, false, rx_position(sk, tp), received);
 	return 0;
 }
