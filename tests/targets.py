@@ -145,7 +145,7 @@ def _compiler(name: str) -> str:
 
 def _fingerprint(source: Path, command: list[str]) -> str:
     digest = hashlib.sha256(" ".join(command).encode())
-    for path in [source, PROGRAMS / "program.h"]:
+    for path in [source, *sorted(PROGRAMS.glob("*.h"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -1,0 +1,199 @@
+"""Usage: puppet.py CONTROL NAME
+
+Does with sockets what it is told over its control socket (a file descriptor), and ends with it. A
+request is a JSON list, [ACTION, ARGUMENTS...]; the answer is [RESULT, NAME OF ERROR]. Sockets have
+names. A file descriptor goes with the request (or the answer) of an action that moves one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from pathlib import Path
+
+MESSAGE_BYTES = 4096
+LIBC = ctypes.CDLL(None, use_errno=True)
+ANY_FAMILY = struct.pack("H14x", socket.AF_UNSPEC)
+LINGER_0 = struct.pack("ii", 1, 0)
+PIECE_BYTES = 1 << 16
+
+
+class Puppet:
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self.sockets: dict[str, socket.socket] = {}
+
+    def obey(self) -> None:
+        while True:
+            request, received, _, _ = socket.recv_fds(self.control, MESSAGE_BYTES, 1)
+            if not request:
+                os._exit(0)
+            action, *arguments = json.loads(request)
+            sent: list[int] = []
+            try:
+                answer = [getattr(self, f"do_{action}")(*arguments, *received), ""]
+                if action == "give":
+                    sent = [self.sockets[arguments[0]].fileno()]
+            except OSError as error:
+                answer = [None, errno.errorcode.get(error.errno or 0, str(error))]
+            socket.send_fds(self.control, [json.dumps(answer).encode()], sent)
+
+    def do_listen(self, name: str, address: str, port: int) -> int:
+        listener = _socket_for(address)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.sockets[name] = listener
+        listener.bind((address, port))
+        listener.listen()
+        return int(listener.getsockname()[1])
+
+    def do_accept(self, name: str, listener: str) -> None:
+        self.sockets[name], _ = self.sockets[listener].accept()
+
+    def do_connect(self, name: str, address: str, port: int) -> int:
+        self.sockets[name] = _socket_for(address)
+        self.sockets[name].setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
+        self.sockets[name].connect((address, port))
+        return int(self.sockets[name].getsockname()[1])
+
+    def do_connect_to_itself(self, name: str, address: str) -> int:
+        """One socket that is both ends of a connection."""
+        self.sockets[name] = _socket_for(address)
+        self.sockets[name].bind((address, 0))
+        port = int(self.sockets[name].getsockname()[1])
+        self.sockets[name].connect((address, port))
+        return port
+
+    def do_connect_again(self, name: str, address: str, port: int) -> None:
+        self.sockets[name].connect((address, port))
+
+    def do_disconnect(self, name: str) -> None:
+        """The connection is aborted, the socket can connect again."""
+        if LIBC.connect(self.sockets[name].fileno(), ANY_FAMILY, len(ANY_FAMILY)):
+            raise OSError(ctypes.get_errno(), "connect")
+
+    def do_begin_connect(self, name: str, address: str, port: int) -> None:
+        self.sockets[name] = _socket_for(address)
+        self.sockets[name].setblocking(False)
+        self.sockets[name].connect_ex((address, port))
+
+    def do_send(self, name: str, size: int) -> int:
+        return self.sockets[name].send(bytes(size))
+
+    def do_send_many(self, name: str, size: int, calls: int) -> int:
+        data = bytes(size)
+        return sum(self.sockets[name].send(data) for _ in range(calls))
+
+    def do_send_urgent(self, name: str, size: int) -> int:
+        """The last byte is urgent: it is received apart."""
+        return self.sockets[name].send(bytes(size), socket.MSG_OOB)
+
+    def do_receive_urgent(self, name: str) -> int:
+        return len(self.sockets[name].recv(1, socket.MSG_OOB))
+
+    def do_fill(self, name: str) -> int:
+        """Send until the kernel takes no more."""
+        total = 0
+        try:
+            while True:
+                total += self.sockets[name].send(bytes(PIECE_BYTES), socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return total
+
+    def do_receive(self, name: str, size: int) -> int:
+        """Receive so many bytes, or to the end."""
+        left = size
+        while left > 0:
+            received = len(self.sockets[name].recv(min(left, PIECE_BYTES)))
+            if received == 0:
+                break
+            left -= received
+        return size - left
+
+    def do_receive_call(self, name: str, size: int) -> int:
+        """One call."""
+        return len(self.sockets[name].recv(size))
+
+    def do_peek(self, name: str, size: int) -> int:
+        return len(self.sockets[name].recv(size, socket.MSG_PEEK | socket.MSG_WAITALL))
+
+    def do_shutdown(self, name: str) -> None:
+        self.sockets[name].shutdown(socket.SHUT_WR)
+
+    def do_wait_writable(self, name: str) -> None:
+        select.select([], [self.sockets[name]], [])
+
+    def do_reset(self, name: str) -> None:
+        """Close with a RST, and drop what the kernel has not sent."""
+        self.sockets[name].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
+        self.do_close(name)
+
+    def do_close(self, name: str) -> None:
+        self.sockets.pop(name).close()
+
+    def do_give(self, name: str) -> None:
+        assert name in self.sockets
+
+    def do_take(self, name: str, file: int) -> None:
+        self.sockets[name] = socket.socket(fileno=file)
+
+    def do_fork(self, control: int) -> int:
+        """Both processes answer, each over its own control socket."""
+        child = os.fork()
+        if child == 0:
+            self.control.close()
+            self.control = socket.socket(fileno=control)
+        else:
+            os.close(control)
+        return child
+
+    def do_serve(self, listener: str) -> None:
+        """From now on accept all, and take what comes."""
+        threading.Thread(target=self._serve, args=(self.sockets[listener],), daemon=True).start()
+
+    def do_flood(self, name: str, size: int, pause: float) -> None:
+        """From now on send, until the connection breaks."""
+        arguments = (self.sockets[name], bytes(size), pause)
+        threading.Thread(target=_flood, args=arguments, daemon=True).start()
+
+    def _serve(self, listener: socket.socket) -> None:
+        while True:
+            accepted, _ = listener.accept()
+            threading.Thread(target=_drain, args=(accepted,), daemon=True).start()
+
+
+def _drain(accepted: socket.socket) -> None:
+    while accepted.recv(PIECE_BYTES):
+        pass
+
+
+def _flood(connected: socket.socket, data: bytes, pause: float) -> None:
+    while True:
+        connected.sendall(data)
+        time.sleep(pause)
+
+
+def _socket_for(address: str) -> socket.socket:
+    if ":" not in address:
+        return socket.socket(socket.AF_INET)
+    created = socket.socket(socket.AF_INET6)
+    created.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    return created
+
+
+def main(arguments: list[str]) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    Path("/proc/self/comm").write_text(arguments[2])
+    Puppet(socket.socket(fileno=int(arguments[1]))).obey()
+
+
+if __name__ == "__main__":
+    main(sys.argv)
