@@ -1,0 +1,220 @@
+"""Flows put together by what they share, and put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof._native import lib
+from ebprof.abi import FLOW_COUNTS
+from ebprof.errors import UsageError
+from ebprof.traffic.identity import Processes
+from ebprof.traffic.table import FlowTable, count_columns
+
+Column = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Some rows of the table, with what they can be put together by. rows: int64[n]."""
+
+    table: FlowTable
+    processes: Processes
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def keys(self) -> Column:
+        """FLOW_KEY[n]."""
+        return self.table.keys[self.rows]
+
+    def process(self) -> Column:
+        """int32[n]."""
+        return self.table.process[self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Flows of one group stand together.
+
+    members: int64[n], rows of the table; starts: int64[groups], where each group begins in them.
+    """
+
+    members: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def members_of(self, chosen: NDArray[np.int64]) -> tuple[Column, Column]:
+        """The same two for some groups, in the order given."""
+        ends = np.append(self.starts[1:], len(self.members))
+        lengths = ends[chosen] - self.starts[chosen]
+        starts = np.cumsum(lengths) - lengths
+        shift = np.repeat(self.starts[chosen] - starts, lengths)
+        return self.members[shift + np.arange(len(shift))], starts
+
+
+def _address(name: str) -> Callable[[Flows], list[Column]]:
+    def columns(flows: Flows) -> list[Column]:
+        keys = flows.keys()
+        halves = np.ascontiguousarray(keys[name]).view(">u8")
+        return [keys["family"], halves[:, 0], halves[:, 1]]
+
+    return columns
+
+
+def _key(name: str) -> Callable[[Flows], list[Column]]:
+    return lambda flows: [flows.keys()[name]]
+
+
+def _local(flows: Flows) -> list[Column]:
+    return [*_address("local_address")(flows), flows.keys()["local_port"]]
+
+
+def service_ports(keys: Column) -> NDArray[np.uint16]:
+    """The server's; where it is not known who that is, the lower one that there is.
+
+    keys: FLOW_KEY[n].
+    """
+    local, peer = keys["local_port"], keys["peer_port"]
+    lower = np.where((local == 0) | ((peer != 0) & (peer < local)), peer, local)
+    role = keys["role"]
+    known = np.where(role == lib.ROLE_CLIENT, peer, local)
+    return np.where(role == lib.ROLE_UNKNOWN, lower, known)
+
+
+_PIVOTS: dict[str, Callable[[Flows], list[Column]]] = {
+    "process": lambda flows: [flows.process()],
+    "peer": _address("peer_address"),
+    "port": lambda flows: [service_ports(flows.keys())],
+    "role": _key("role"),
+    "flow": lambda flows: [flows.rows],
+    "container": lambda flows: [flows.processes.containers[flows.process()]],
+    "pid": lambda flows: [flows.processes.pids[flows.process()]],
+    "comm": lambda flows: [flows.processes.comms[flows.process()]],
+    "local": _local,
+    "family": _key("family"),
+    "cgroup": lambda flows: [flows.processes.cgroups[flows.process()]],
+}
+PIVOTS = tuple(_PIVOTS)
+"""What flows can be put together by; `flow` keeps each apart."""
+
+
+def parse_pivots(text: str) -> tuple[str, ...]:
+    """`peer,port` as names of PIVOTS, each once; raises UsageError, which lists them."""
+    names = tuple(dict.fromkeys(text.split(",")))
+    for name in names:
+        if name not in _PIVOTS:
+            raise UsageError(
+                f"cannot put flows together by {name!r}", f"choose from {', '.join(PIVOTS)}"
+            )
+    return names
+
+
+def group(flows: Flows, by: tuple[str, ...]) -> Groups:
+    """Put flows together that agree in all pivots (of PIVOTS, at least one)."""
+    if "flow" in by:
+        return Groups(flows.rows, np.arange(len(flows)))
+    columns = [column for name in by for column in _PIVOTS[name](flows)]
+    order = np.lexsort(columns)
+    differs = np.zeros(len(flows), np.bool_)
+    differs[:1] = True
+    for column in columns:
+        ordered = column[order]
+        differs[1:] |= ordered[1:] != ordered[:-1]
+    return Groups(flows.rows[order], np.flatnonzero(differs))
+
+
+def sums(values: Column, members: Column, starts: Column) -> Column:
+    """Of the rows of each group, as `Groups` has them."""
+    if len(starts) == len(members):
+        return values[members]
+    summed: Column = np.add.reduceat(values[members], starts, axis=0)
+    return summed
+
+
+def _count(*names: str) -> Callable[[NDArray[np.int64]], NDArray[np.int64]]:
+    """Sum of some of FLOW_COUNTS' fields, in rows of them."""
+    columns = [column for name in names for column in count_columns(name)]
+
+    def count(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        summed = counts[:, columns[0]]
+        for column in columns[1:]:
+            summed = summed + counts[:, column]
+        return summed
+
+    return count
+
+
+_COUNT_SORTS = {
+    "total": _count("tx_bytes", "rx_bytes"),
+    "tx": _count("tx_bytes"),
+    "rx": _count("rx_bytes"),
+    "calls": _count("tx_calls", "rx_calls"),
+    "connections": _count("opened"),
+    "failed": _count("failed"),
+    "retransmits": _count("retransmits"),
+}
+_rtt_sum, _rtt_count = _count("rtt_sum"), _count("rtt_count")
+_events = _count(*(set(FLOW_COUNTS.names or ()) - {"rtt_sum", "rtt_count"}))
+SORTS = (*_COUNT_SORTS, "rtt", "age", "name")
+"""Orders of rows: the most first, names by the alphabet."""
+
+
+def check_sort(name: str) -> str:
+    """The name, if it is one of SORTS; raises UsageError, which lists them."""
+    if name not in SORTS:
+        raise UsageError(f"cannot sort by {name!r}", f"choose from {', '.join(SORTS)}")
+    return name
+
+
+def happened(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows of counts count anything; that a round trip was measured is no event."""
+    return np.not_equal(_events(counts), 0)
+
+
+def order(flows: Flows, groups: Groups, sort: str) -> NDArray[np.int64]:
+    """Numbers of the groups in the order asked for (of SORTS), int64[groups].
+
+    Counts are compared in the window, then since the start.
+    """
+    table, members, starts = flows.table, groups.members, groups.starts
+    if not len(groups):
+        return np.zeros(0, np.int64)
+    if sort == "name":
+        return _by_name(flows, groups)
+    if sort == "age":
+        return np.argsort(np.minimum.reduceat(table.first_seen[members], starts), kind="stable")
+    if sort == "rtt":
+        recent, totals = sums(table.recent, members, starts), sums(table.totals, members, starts)
+        return np.argsort(-round_trips(recent, totals), kind="stable")
+    count = _COUNT_SORTS[sort]
+    recently, ever = (sums(count(one), members, starts) for one in (table.recent, table.totals))
+    return np.lexsort((-ever.astype(np.float64), -recently.astype(np.float64)))
+
+
+def round_trips(recent: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean round trip times in us, in the window, else of all, else -1; float64[n]."""
+    measured = _rtt_count(recent) > 0
+    sums = np.where(measured, _rtt_sum(recent), _rtt_sum(totals))
+    counts = np.where(measured, _rtt_count(recent), _rtt_count(totals))
+    return np.where(counts > 0, sums / np.maximum(counts, 1), -1.0)
+
+
+def _by_name(flows: Flows, groups: Groups) -> NDArray[np.int64]:
+    """By name, number, peer and port of each group's first flow."""
+    first = Flows(flows.table, flows.processes, groups.members[groups.starts])
+    process = first.process()
+    columns = [
+        flows.processes.name_ranks()[process],
+        flows.processes.pids[process],
+        *_PIVOTS["peer"](first),
+        service_ports(first.keys()),
+    ]
+    return np.lexsort(columns[::-1])

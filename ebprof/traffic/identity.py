@@ -1,0 +1,209 @@
+"""Who a process is: its name, cgroup and container at first sight, kept after it exits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof.errors import NoPermissionError, NoTargetError
+from ebprof.procfs import process
+from ebprof.procfs.text import printable
+from ebprof.traffic import cgroups
+from ebprof.traffic.cgroups import CgroupPaths, Placement
+from ebprof.traffic.index import UNKNOWN, KeyIndex, Pool, grown
+
+NO_COMM = "-"
+MAX_LOOKUPS = 1000
+"""In /proc, a tick: about 50 ms. Who is not looked up yet has a name, but no cgroup."""
+MAX_CGROUPS = 4096
+"""Whose placement is kept; a machine with more looks processes up one by one."""
+_START_BITS = 32
+
+
+class Processes:
+    """All processes that were seen, a row each; rows keep their numbers until `keep`."""
+
+    def __init__(self) -> None:
+        self._index = KeyIndex(words=1)
+        self._comms = Pool(NO_COMM)
+        self._placements = Pool(cgroups.UNKNOWN)
+        self._comm = np.zeros(self._index.capacity, np.int32)
+        self._placement = np.zeros(self._index.capacity, np.int32)
+        self._cgroup = np.zeros(self._index.capacity, np.uint64)
+        self._looked_up = 0
+        self._cgroup_paths = CgroupPaths()
+        self._by_cgroup: dict[int, Placement] = {}
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    @property
+    def pids(self) -> NDArray[np.uint32]:
+        """uint32[processes], by row."""
+        return (self._index.keys[:, 0] & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+
+    @property
+    def comms(self) -> NDArray[np.int32]:
+        """A number for each process's name, by row: equal where the names are."""
+        return self._comm[: len(self)]
+
+    @property
+    def cgroups(self) -> NDArray[np.int32]:
+        """The same for cgroup paths."""
+        return self._by_placement(lambda placement: placement.cgroup)
+
+    @property
+    def containers(self) -> NDArray[np.int32]:
+        """The same for containers; 0 for none."""
+        return self._by_placement(lambda placement: placement.container)
+
+    def comm_of(self, row: int) -> str:
+        """The name of a process, printable; `-` when nobody knows it."""
+        return self._comms.values[int(self._comm[row])]
+
+    def placement_of(self, row: int) -> Placement:
+        """The cgroup and container of a process."""
+        return self._placements.values[int(self._placement[row])]
+
+    def are_named(self, comm: str) -> NDArray[np.bool_]:
+        """Which processes have this name, by row."""
+        return self._select(self._comms, self._comm, lambda value: value == comm)
+
+    def are_below(self, path: str) -> NDArray[np.bool_]:
+        """Which processes are in this cgroup, or in one in it, by row."""
+        return self._select(self._placements, self._placement, lambda value: value.is_below(path))
+
+    def name_ranks(self) -> NDArray[np.int32]:
+        """Places of the processes' names in the order of the alphabet, by row."""
+        order = sorted(range(len(self._comms.values)), key=self._comms.values.__getitem__)
+        ranks = np.empty(len(order), np.int32)
+        ranks[order] = np.arange(len(order))
+        return ranks[self.comms]
+
+    def holds_text(self, text: str) -> NDArray[np.bool_]:
+        """Which processes have a text in their name or container, by row; text: in lower case."""
+        named = self._select(self._comms, self._comm, lambda value: text in value.lower())
+        return named | self._select(
+            self._placements, self._placement, lambda value: text in value.container.lower()
+        )
+
+    def identify(
+        self, processes: NDArray[Any], owners: NDArray[Any], wanted: NDArray[Any]
+    ) -> NDArray[np.int32]:
+        """Learn who processes are, and find the rows of those that are wanted.
+
+        processes: PROCESS_ID[m]; owners: OWNER[m], what the kernel says of them; wanted:
+        PROCESS_ID[n], for each of which there is a row in the answer, int32[n].
+        """
+        self._learn(_words(processes), owners)
+        rows = self._rows_of(_words(wanted))
+        self._look_up()
+        return rows
+
+    def keep(self, rows: NDArray[Any]) -> None:
+        """Forget all other processes; the kept ones (ascending) are numbered anew."""
+        count = len(rows)
+        for column in (self._comm, self._placement, self._cgroup):
+            column[:count] = column[rows]
+        self._index.keep(rows)
+        self._looked_up = int(np.searchsorted(rows, self._looked_up))
+        self._comm[:count] = self._comms.keep(self._comm[:count])
+        self._placement[:count] = self._placements.keep(self._placement[:count])
+
+    def _learn(self, words: NDArray[np.uint64], owners: NDArray[Any]) -> None:
+        rows = self._index.find(words)
+        unknown = np.flatnonzero(rows == UNKNOWN)
+        rows[unknown] = self._add(words[unknown], owners["cgroup"][unknown])
+        nameless = np.flatnonzero(self._comm[rows] == 0)
+        for row, name in zip(rows[nameless], owners["comm"][nameless].tolist(), strict=True):
+            self._comm[row] = self._comms.code(printable(name) or NO_COMM)
+
+    def _rows_of(self, words: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """Rows of processes, of which the kernel need not have told us."""
+        rows = self._index.find(words)
+        unknown = rows == UNKNOWN
+        if unknown.any():
+            new = np.unique(words[unknown, 0]).reshape(-1, 1)
+            self._add(new, np.zeros(len(new), np.uint64))
+            rows[unknown] = self._index.find(words[unknown])
+        return rows
+
+    def _add(self, words: NDArray[np.uint64], cgroup_ids: NDArray[np.uint64]) -> NDArray[np.int32]:
+        rows = self._index.add(words)
+        if len(self._comm) < self._index.capacity:
+            self._comm = grown(self._comm, self._index.capacity)
+            self._placement = grown(self._placement, self._index.capacity)
+            self._cgroup = grown(self._cgroup, self._index.capacity)
+        self._comm[rows] = 0
+        self._placement[rows] = 0
+        self._cgroup[rows] = cgroup_ids
+        return rows
+
+    def _look_up(self) -> None:
+        """Find the places of new processes, as many as a tick may take; the rest wait."""
+        self._cgroup_paths.begin_tick()
+        budget = MAX_LOOKUPS
+        while self._looked_up < len(self) and budget > 0:
+            row = self._looked_up
+            word, cgroup_id = int(self._index.keys[row, 0]), int(self._cgroup[row])
+            pid, start = word & 0xFFFFFFFF, word >> _START_BITS
+            placement = self._by_cgroup.get(cgroup_id)
+            if placement is None and pid:
+                placement = self._find_placement(pid, start, cgroup_id)
+                budget -= 1
+            if pid and not self._comm[row]:
+                self._comm[row] = self._comms.code(_comm(pid, start))
+                budget -= 1
+            self._placement[row] = self._placements.code(placement or cgroups.UNKNOWN)
+            self._looked_up += 1
+
+    def _find_placement(self, pid: int, start: int, cgroup_id: int) -> Placement:
+        text = _while_alive(pid, start, lambda: Path(f"/proc/{pid}/cgroup").read_bytes())
+        if text is None:
+            path = self._cgroup_paths.path_of(cgroup_id)
+            return cgroups.place(path) if path else cgroups.UNKNOWN
+        placement = cgroups.parse_placement(text)
+        # Where there is only v2, the ID says all, and the next process of it need not be asked.
+        if placement.is_v2_only and self._cgroup_paths.is_at(cgroup_id, placement.cgroup):
+            if len(self._by_cgroup) >= MAX_CGROUPS:
+                self._by_cgroup.clear()
+            self._by_cgroup[cgroup_id] = placement
+        return placement
+
+    def _by_placement(self, text_of: Callable[[Placement], str]) -> NDArray[np.int32]:
+        codes: dict[str, int] = {"": 0}
+        texts = map(text_of, self._placements.values)
+        of_placement = [codes.setdefault(text, len(codes)) for text in texts]
+        return np.array(of_placement, np.int32)[self._placement[: len(self)]]
+
+    def _select(
+        self, pool: Pool[Any], codes: NDArray[np.int32], holds: Callable[[Any], bool]
+    ) -> NDArray[np.bool_]:
+        return np.array([holds(value) for value in pool.values], np.bool_)[codes[: len(self)]]
+
+
+def _words(processes: NDArray[Any]) -> NDArray[np.uint64]:
+    """PROCESS_ID[n] as uint64[n, 1]: the number, and the start above it."""
+    start = processes["start"].astype(np.uint64) << np.uint64(_START_BITS)
+    words: NDArray[np.uint64] = start | processes["pid"]
+    return words.reshape(-1, 1)
+
+
+def _comm(pid: int, start: int) -> str:
+    return _while_alive(pid, start, lambda: process.comm(pid)) or NO_COMM
+
+
+def _while_alive(pid: int, start: int, read: Callable[[], Any]) -> Any:
+    """What read says, None when that is another process or none: what was read before the
+    start was seen to be right can only be of the process that started then."""
+    try:
+        with process.reading(pid):
+            found = read()
+        alive = process.start_time(pid) & 0xFFFFFFFF == start
+    except (NoTargetError, NoPermissionError):
+        return None
+    return found if alive else None

@@ -1,0 +1,205 @@
+"""The traffic of this machine as it goes on: drained from the kernel, named, ready to be shown."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof._native import lib
+from ebprof.abi import TRAFFIC_COUNTERS, Counter
+from ebprof.bpf.traffic import TrafficSession
+from ebprof.model import FlowReport, FlowRow
+from ebprof.traffic import backends
+from ebprof.traffic.filter import FlowFilter
+from ebprof.traffic.grouping import Flows, Groups, group, happened, order, round_trips, sums
+from ebprof.traffic.identity import Processes
+from ebprof.traffic.names import Names
+from ebprof.traffic.rows import FlowRows, to_counts
+from ebprof.traffic.search import TextSearch
+from ebprof.traffic.table import MAX_ROWS, FlowTable
+
+_EVICTED = Counter(
+    "evicted", "flows that were idle for longest and made room for new ones: in ~other", False
+)
+COUNTERS = (*TRAFFIC_COUNTERS, _EVICTED)
+"""What is counted besides flows, by the kernel side and here."""
+_MAX_PROCESSES = MAX_ROWS + MAX_ROWS // 4
+
+
+class Monitor:
+    """Counts from `with` on; the caller ticks it, at least once a second.
+
+    filter: flows that it rules out are not kept at all; what the kernel's tables had no room for
+    (`~other`) cannot be told apart and is in every report.
+    """
+
+    def __init__(
+        self, session: TrafficSession, backend: str, filter: FlowFilter, names: bool = False
+    ) -> None:
+        lib.memory_give_back()  # what a tick of many flows copies is not kept for the next one
+        self.backend = backend
+        self._session = session
+        self._filter = filter
+        self.names = names
+        self._resolver: Names | None = None
+        self._search = TextSearch()
+        self._processes = Processes()
+        self._window_ended = False
+        self._start = self._window_start = self._now = time.monotonic()
+        self._table = FlowTable(self._now)
+
+    @classmethod
+    def open(cls, backend: str | None, filter: FlowFilter, names: bool = False) -> Monitor:
+        """A monitor on the backend of this name, None: on the best that works here.
+
+        Raises NoTargetError for a process or cgroup that is to be watched and does not exist,
+        UsageError for an unknown backend, UnsupportedError when none works.
+        """
+        filter.check()
+        chosen, session = backends.open_session(backend)
+        return cls(session, chosen.name, filter, names)
+
+    def __enter__(self) -> Monitor:
+        try:
+            self._session.start()
+        except BaseException:
+            self._session.close()
+            raise
+        self._start = self._window_start = self._now = time.monotonic()
+        self._table = FlowTable(self._now)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._session.close()
+
+    def tick(self) -> None:
+        """Take what the kernel side counted since the last tick."""
+        batch = self._session.drain()
+        now = time.monotonic()
+        if self._window_ended:
+            self._window_ended = False
+            self._window_start = self._now
+            self._table.begin_window()
+        self._now = now
+        process = self._processes.identify(batch.processes, batch.owners, batch.keys["process"])
+        keys, counts = batch.keys, batch.counts
+        wanted = self._filter.matches(keys, process, self._processes)
+        if not wanted.all():
+            keys, counts, process = keys[wanted], counts[wanted], process[wanted]
+        self._table.add(keys, counts, process, now)
+        self._table.add_other(batch.other)
+        self._table.history.advance(now, len(self._table))
+        if len(self._processes) > _MAX_PROCESSES:
+            self._forget_processes()
+
+    def mark(self) -> None:
+        """Let the next tick begin a new window for recent counts; until then, this one stays."""
+        self._window_ended = True
+
+    def rows(
+        self,
+        by: tuple[str, ...],
+        sort: str = "total",
+        limit: int | None = None,
+        text: str = "",
+        *,
+        reverse: bool = False,
+        active: bool = False,
+    ) -> FlowReport:
+        """Flows that hold a text, put together by pivots (PIVOTS), in an order (SORTS).
+
+        limit: at most so many rows, `~other` not counted. reverse: the order turned round. active:
+        without rows on which nothing happened in the window; the report's totals have them all the
+        same. Rows are made as they are read, which must be before the next tick.
+        """
+        flows = self._select(text)
+        groups = group(flows, by)
+        chosen = order(flows, groups, sort)
+        if active:
+            has_news = happened(self._table.recent).astype(np.intp)
+            chosen = chosen[sums(has_news, groups.members, groups.starts)[chosen] > 0]
+        if reverse:
+            chosen = chosen[::-1]
+        return FlowReport(
+            rows=self._rows(flows, groups, chosen[:limit], active),
+            totals=self._total(flows),
+            hidden=len(chosen) - len(chosen[:limit]),
+            interval_s=self._now - self._window_start,
+            elapsed_s=self._now - self._start,
+        )
+
+    def counters(self) -> dict[str, int]:
+        """COUNTERS since the start, by name."""
+        return {**self._session.counters(), _EVICTED.name: self._table.evicted}
+
+    def overhead(self) -> tuple[int, float]:
+        """Runs of the programs in the kernel, and seconds spent in them."""
+        return self._session.overhead()
+
+    def _select(self, text: str) -> Flows:
+        if text:
+            rows = np.flatnonzero(self._search.matches(text, self._table, self._processes))
+        else:
+            rows = np.arange(len(self._table))
+        return Flows(self._table, self._processes, rows)
+
+    def _rows(
+        self, flows: Flows, groups: Groups, chosen: NDArray[np.int64], active: bool
+    ) -> FlowRows:
+        if self.names and self._resolver is None:
+            self._resolver = Names()
+        resolver = self._resolver if self.names else None
+        return FlowRows(flows, groups, chosen, self._now, resolver, self._other(active))
+
+    def _other(self, active: bool) -> FlowRow | None:
+        """What has no row of its own; None when there is nothing."""
+        table = self._table
+        if not (happened(table.other_recent[None]) if active else table.other_totals).any():
+            return None
+        history = table.history.other()
+        return self._sum(table.other_totals, table.other_recent, history, self._start)
+
+    def _total(self, flows: Flows) -> FlowRow:
+        table = self._table
+        first_seen = table.first_seen[flows.rows].min(initial=self._now)
+        return replace(
+            self._sum(
+                table.other_totals + _sum_rows(table.totals, flows.rows),
+                table.other_recent + _sum_rows(table.recent, flows.rows),
+                table.history.other() + table.history.sum(flows.rows),
+                self._start if table.other_totals.any() else float(first_seen),
+            ),
+            flows=len(flows),
+            is_other=False,
+        )
+
+    def _sum(
+        self,
+        totals: NDArray[np.int64],
+        recent: NDArray[np.int64],
+        history: NDArray[np.float64],
+        since: float,
+    ) -> FlowRow:
+        rtt = float(round_trips(recent[None], totals[None])[0])
+        return FlowRow(
+            totals=to_counts(totals.tolist()),
+            recent=to_counts(recent.tolist()),
+            rtt_us=rtt if rtt >= 0 else None,
+            age_s=self._now - since,
+            history=tuple(history.tolist()),
+            is_other=True,
+        )
+
+    def _forget_processes(self) -> None:
+        """All but those with flows; what the kernel said of the others is in /proc again."""
+        kept, numbers = np.unique(self._table.process, return_inverse=True)
+        self._processes.keep(kept)
+        self._table.process = numbers.astype(np.int32)
+
+
+def _sum_rows(counts: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    summed: NDArray[np.int64] = (counts if len(rows) == len(counts) else counts[rows]).sum(axis=0)
+    return summed
