@@ -188,23 +188,16 @@ class ElfImage:
             section = None
         return section or self._eh_frame_by_header()
 
-    def file_offset_to_address(self, offset: int) -> int | None:
-        """The virtual address (p_vaddr) of a file offset; None where nothing is mapped.
+    def code_address(self, offset: int) -> int | None:
+        """The virtual address (p_vaddr) of a file offset that is mapped executable; None if none.
 
-        Executable segments come first: neighbours share the page they meet in, and what is
-        sampled is code. The kernel maps whole pages, so a segment's last page counts.
+        Whole pages are mapped: what precedes a segment in its first page is mapped with it, and
+        has an address there, even where a data segment ends in the same page.
         """
-        segment = self.segment_of_offset(offset)
-        return None if segment is None else segment.address + (offset - segment.offset)
-
-    def segment_of_offset(self, offset: int) -> Segment | None:
-        """The segment a file offset is mapped by; see `file_offset_to_address`."""
-        for slack in (1, _PAGE):
-            for segment in self._executable_first:
-                start = segment.offset // slack * slack
-                limit = -(-(segment.offset + segment.file_size) // slack) * slack
-                if start <= offset < limit:
-                    return segment
+        for segment in self.segments:
+            start = segment.offset // _PAGE * _PAGE
+            if segment.executable and start <= offset < segment.offset + segment.file_size:
+                return segment.address + offset - segment.offset
         return None
 
     def segment_of_address(self, address: int) -> Segment | None:

@@ -60,12 +60,7 @@ def children(pid: int) -> list[int]:
 
 def comm(pid: int) -> str:
     """The command's name, at most 15 bytes, printable."""
-    return _read_comm(pid, f"/proc/{pid}/comm")
-
-
-def thread_comm(pid: int, tid: int) -> str:
-    """The name of one thread of a process, at most 15 bytes, printable."""
-    return _read_comm(pid, f"/proc/{pid}/task/{tid}/comm")
+    return printable(_read(pid, f"/proc/{pid}/comm").removesuffix(b"\n"))
 
 
 def start_time(pid: int) -> int:
@@ -118,10 +113,6 @@ def own_pid_namespace() -> tuple[int, int] | None:
 def _read(pid: int, path: str) -> bytes:
     with reading(pid):
         return Path(path).read_bytes()
-
-
-def _read_comm(pid: int, path: str) -> str:
-    return printable(_read(pid, path).removesuffix(b"\n"))
 
 
 def _stat_fields(pid: int) -> list[bytes]:

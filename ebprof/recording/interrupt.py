@@ -29,3 +29,13 @@ class Interrupt:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.is_set = True
         os.write(self._write_end, b"\0")
+
+
+def tolerate_one_signal() -> None:
+    """From here on a second Ctrl-C loses nothing; where writing hangs, a third ends ebprof."""
+    for number in SIGNALS:
+        signal.signal(number, _tolerate)
+
+
+def _tolerate(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.default_int_handler)

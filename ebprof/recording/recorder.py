@@ -8,7 +8,7 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import inf
 
 from ebprof._native import lib
@@ -32,6 +32,7 @@ from ebprof.recording.statistics import (
     Statistics,
     ToolStatistics,
     UnwindStatistics,
+    UserCounts,
     seconds_since_start,
 )
 from ebprof.recording.target import (
@@ -129,12 +130,12 @@ class Recorder:
         self._inherit_from = self._command.pid if self._command and self._namespace else None
         self._session = self._cleanup.enter_context(CpuSession(self._bpf_options(followed)))
         self._timeline = Timeline(self._session.reader, self._open_sideband())
-        tables = TableStore(self._session.shards.new_shard, self._session.rules)
+        self._tables = TableStore(self._session.shards.new_shard, self._session.rules)
         self._objects = ObjectStore(
-            tables, use_tables=options.call_graph != "fp", pause=self._timeline.relieve
+            self._tables, use_tables=options.call_graph != "fp", pause=self._timeline.relieve
         )
         self._cleanup.callback(self._objects.close)
-        self._processes = ProcessStore(self._session.processes, tables.memory, self._objects)
+        self._processes = ProcessStore(self._session.processes, self._tables.memory, self._objects)
         everyone = target.is_system_wide and not self._command
         self._tracker = Tracker(self._processes, everyone=everyone, members=followed)
         self._load(followed)
@@ -143,7 +144,7 @@ class Recorder:
         self._resolver = Resolver(self._objects, self._symbolizer)
         self._store = StackStore()
         self._deferred = DeferredSamples(
-            self._replayer(tables), self._processes, self._tracker, self._store
+            self._replayer(), self._processes, self._tracker, self._store
         )
         self._pending_keys = 0
 
@@ -161,9 +162,9 @@ class Recorder:
             namespace=self._namespace,
         )
 
-    def _replayer(self, tables: TableStore) -> Replayer:
+    def _replayer(self) -> Replayer:
         return Replayer(
-            tables.memory,
+            self._tables.memory,
             self._session.rules,
             hash_seed=self._session.hash_seed,
             use_tables=self._options.call_graph != "fp",
@@ -336,7 +337,7 @@ class Recorder:
         )
 
     def _statistics(self, profile: Profile, duration: float, ready: float) -> Statistics:
-        counters = self._session.counters()
+        counters = self._session.counters() | asdict(self._user_counts())
         total = counters.pop("samples")
         tables = [known.table for known in self._objects.all() if known.table]
         return Statistics(
@@ -362,6 +363,14 @@ class Recorder:
             bpf=BpfStatistics(*self._session.run_statistics()),
             tool=ToolStatistics(ready, 0.0, 0.0, 0),
             counters={name: n for name, n in counters.items() if n},
+        )
+
+    def _user_counts(self) -> UserCounts:
+        return UserCounts(
+            changes_lost=self._tracker.lost,
+            mappings_full=self._processes.overflowed,
+            rules_full=self._tables.rules.overflowed,
+            unreadable_files=self._objects.unreadable,
         )
 
     def close(self) -> None:

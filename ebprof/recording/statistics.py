@@ -4,14 +4,41 @@ from __future__ import annotations
 
 import resource
 import time
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS
+from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS, Counter
 
 NOT_SAMPLES = "filtered"
 """The counter of what never was a sample: in `--stats`, but no news for people."""
+
+
+def _said(text: str, *, is_loss: bool = False) -> dict[str, Any]:
+    return {"help": text, "is_loss": is_loss}
+
+
+@dataclass(frozen=True, slots=True)
+class UserCounts:
+    """What user space counts besides samples: each field is a counter, its metadata the rest."""
+
+    changes_lost: int = field(
+        metadata=_said("reports of new mappings and processes: perf's ring was full")
+    )
+    mappings_full: int = field(
+        metadata=_said("lists of a process's mappings that did not fit: it stays as it was known")
+    )
+    rules_full: int = field(
+        metadata=_said("unwind rules that did not fit: stacks stop there, unsupported_rule")
+    )
+    unreadable_files: int = field(
+        metadata=_said("files mapped as code but not usable: unreadable, no ELF file, or too many")
+    )
+
+
+USER_COUNTERS = tuple(Counter(one.name, **one.metadata) for one in fields(UserCounts))
+ALL_COUNTERS = (*COUNTERS, *USER_COUNTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +140,24 @@ def summary(statistics: Statistics, target: str) -> list[str]:
         f"{samples.total:,} samples of {target} ({statistics.event} at "
         f"{statistics.frequency} Hz, {statistics.duration_seconds:.1f} s)"
     )
-    if not samples.total:
-        return [f"{head}, lost 0: nothing of it ran on a CPU meanwhile", _overhead(statistics)]
-    lines = [
-        f"{head}, {statistics.stacks.unique:,} distinct stacks, "
-        f"{100 * statistics.complete_share:.1f} % of user stacks complete, "
-        f"lost {samples.lost:,}"
-    ]
+    if samples.total:
+        head += (
+            f", {statistics.stacks.unique:,} distinct stacks, "
+            f"{100 * statistics.complete_share:.1f} % of user stacks complete, "
+            f"lost {samples.lost:,}"
+        )
+    else:
+        head += ", lost 0: nothing of it ran on a CPU meanwhile"
+    return [head, *_counted(statistics), _overhead(statistics)]
+
+
+def _counted(statistics: Statistics) -> Iterator[str]:
     helps = {reason.name: reason.help for reason in STOP_REASONS}
-    helps |= {counter.name: counter.help for counter in COUNTERS}
-    for name, count in sorted(statistics.stacks.stop.items(), key=lambda item: -item[1]):
-        if name != COMPLETE:
-            lines.append(f"  {name} {count:,}: {helps[name]}")
-    for name, count in statistics.counters.items():
-        if name != NOT_SAMPLES:
-            lines.append(f"  {name} {count:,}: {helps[name]}")
-    lines.append(_overhead(statistics))
-    return lines
+    helps |= {counter.name: counter.help for counter in ALL_COUNTERS}
+    stops = sorted(statistics.stacks.stop.items(), key=lambda item: -item[1])
+    for name, count in (*stops, *statistics.counters.items()):
+        if name not in (COMPLETE, NOT_SAMPLES):
+            yield f"  {name} {count:,}: {helps[name]}"
 
 
 def _overhead(statistics: Statistics) -> str:

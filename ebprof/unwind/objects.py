@@ -9,10 +9,15 @@ from dataclasses import dataclass
 
 from ebprof._native import lib
 from ebprof.elf import ObjectFile
-from ebprof.errors import BadFileError
+from ebprof.errors import BadFileError, EbprofError, NoPermissionError
 from ebprof.procfs.maps import MapsEntry, open_named, open_object
-from ebprof.unwind.compile import UnwindError, compile_rows, frame_section
+from ebprof.unwind.compile import compile_rows, frame_section
 from ebprof.unwind.tables import Table, TableStore
+
+MAX_OBJECTS: int = lib.MAX_OBJECTS
+
+FileKey = tuple[int, int, int]
+"""Device, inode and, where these say nothing, size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +54,9 @@ class ObjectStore:
         self._tables = tables
         self._pause = pause
         self._use_tables = use_tables
-        self._by_file: dict[tuple[int, int, int], UnwindObject | None] = {}
+        self._by_file: dict[FileKey, UnwindObject | None] = {}
+        self._missed: set[FileKey] = set()
         self._numbered: list[UnwindObject] = []
-        self.unreadable: dict[str, str] = {}
         self.compile_seconds = 0.0
 
     def of(self, pid: int, entry: MapsEntry) -> UnwindObject | None:
@@ -63,8 +68,8 @@ class ObjectStore:
             return None
         key = _key(entry)
         if key not in self._by_file:
-            self._by_file[key] = self._open(pid, entry)
-        return self._by_file[key]
+            self._open(pid, entry)
+        return self._by_file.get(key)
 
     def by_name(self, others: Iterable[int], entry: MapsEntry) -> UnwindObject | None:
         """The object behind a mapping of a process that is gone; None when it is not found.
@@ -76,8 +81,8 @@ class ObjectStore:
             return self._by_file.get(key)
         for other in others:
             with suppress(BadFileError):
-                self._by_file[key] = self._add(entry, open_named(other, entry))
-                return self._by_file[key]
+                return self._add(key, open_named(other, entry))
+        self._missed.add(key)
         return None
 
     def numbered(self, number: int) -> UnwindObject | None:
@@ -88,27 +93,37 @@ class ObjectStore:
         """All objects, by number."""
         return list(self._numbered)
 
+    @property
+    def unreadable(self) -> int:
+        """Files that were asked for and that there is no object of."""
+        return sum(self._by_file.get(key) is None for key in self._missed)
+
     def close(self) -> None:
         """Close the files."""
         for known in self._numbered:
             known.file.close()
 
-    def _open(self, pid: int, entry: MapsEntry) -> UnwindObject | None:
+    def _open(self, pid: int, entry: MapsEntry) -> None:
+        key = _key(entry)
         try:
-            return self._add(entry, open_object(pid, entry))
-        except BadFileError as error:
-            self.unreadable[entry.path] = error.message
-            return None
+            self._add(key, open_object(pid, entry))
+        except BadFileError:
+            self._by_file[key] = None
+            self._missed.add(key)
+        except NoPermissionError:  # of this process: another's mapping of the file may do
+            self._missed.add(key)
 
-    def _add(self, entry: MapsEntry, file: ObjectFile) -> UnwindObject | None:
+    def _add(self, key: FileKey, file: ObjectFile) -> UnwindObject | None:
         number = len(self._numbered) + 1
-        if number > lib.MAX_OBJECTS:
+        if number > MAX_OBJECTS:
             file.close()
-            self.unreadable[entry.path] = f"more than {lib.MAX_OBJECTS} object files"
+            self._by_file[key] = None
+            self._missed.add(key)
             return None
         table, failure = self._compile(file) if self._use_tables else (None, "")
         made = UnwindObject(number, file, table, failure)
         self._numbered.append(made)
+        self._by_file[key] = made
         return made
 
     def _compile(self, file: ObjectFile) -> tuple[Table | None, str]:
@@ -119,13 +134,13 @@ class ObjectStore:
                 return None, ""
             table = self._tables.add(compile_rows(section))
             return table, "" if table else "no room for its unwind table"
-        except (BadFileError, UnwindError) as error:
+        except EbprofError as error:
             return None, error.message
         finally:
             self.compile_seconds += time.monotonic() - began
             self._pause()
 
 
-def _key(entry: MapsEntry) -> tuple[int, int, int]:
+def _key(entry: MapsEntry) -> FileKey:
     size = 0 if entry.inode else entry.end - entry.start  # the vDSO: one per architecture
     return entry.device, entry.inode, size

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import MAPPING_ENTRY, PROCESS_ENTRY
-from ebprof.elf import ObjectFile
-from ebprof.errors import EbprofError, NoTargetError
+from ebprof.errors import NoTargetError
 from ebprof.procfs.maps import MapsEntry, read_maps
 from ebprof.unwind.objects import ObjectStore, UnwindObject
 from ebprof.unwind.tables import Place, TableMemory
@@ -25,9 +24,7 @@ from ebprof.unwind.tables import Place, TableMemory
 GRACE_SECONDS = 0.5
 """How long a list that was replaced stays: far longer than any BPF program runs."""
 
-PAGE = 4096
 _MASK = 2**64 - 1
-
 
 Row = tuple[int, ...]
 """A MAPPING_ENTRY as plain numbers."""
@@ -84,7 +81,7 @@ class ProcessStore:
         maps = read_maps(pid)
         if not maps:
             raise NoTargetError(f"process {pid} has ended")
-        rows = [row for entry in maps for row in _pieces(entry, self._object(pid, entry))]
+        rows = [row for entry in maps for row in _pieces(entry, self._objects.of(pid, entry))]
         if rows != self._rows(pid):
             self._replace(pid, rows)
 
@@ -196,20 +193,12 @@ class ProcessStore:
         while self._retired and self._retired[0][0] < now:
             self._memory.free(self._retired.pop(0)[1])
 
-    def _object(self, pid: int, entry: MapsEntry) -> UnwindObject | None:
-        try:
-            return self._objects.of(pid, entry)
-        except NoTargetError:
-            raise
-        except EbprofError:
-            return None
-
     def _named_object(
         self, pid: int | None, parent: int | None, entry: MapsEntry
     ) -> UnwindObject | None:
         if pid is not None:
             with suppress(NoTargetError):
-                return self._object(pid, entry)
+                return self._objects.of(pid, entry)
         return self._objects.by_name([parent, os.getpid()] if parent else [os.getpid()], entry)
 
 
@@ -226,7 +215,7 @@ def _overlay(rows: list[Row], above: list[Row]) -> None:
 
 def _pieces(entry: MapsEntry, known: UnwindObject | None) -> Iterator[Row]:
     """A mapping as MAPPING_ENTRY rows: one for each segment of its table, and what is between."""
-    first = None if known is None else _object_address(entry, known.file)
+    first = None if known is None else known.file.image.code_address(entry.offset)
     if known is None or first is None:
         yield (entry.start, entry.end, 0, 0, 0, 0, 0, lib.MAPPING_NO_TABLE)
         return
@@ -247,12 +236,3 @@ def _pieces(entry: MapsEntry, known: UnwindObject | None) -> Iterator[Row]:
         at = end
     if at < entry.end:
         yield (at, entry.end, 0, delta, 0, 0, 0, kind)
-
-
-def _object_address(entry: MapsEntry, file: ObjectFile) -> int | None:
-    """The object's own address (p_vaddr) of the mapping's first byte; whole pages are mapped."""
-    for segment in file.image.segments:
-        start = segment.offset // PAGE * PAGE
-        if segment.executable and start <= entry.offset < segment.offset + segment.file_size:
-            return segment.address + entry.offset - segment.offset
-    return None

@@ -17,6 +17,8 @@ SECONDS = 2
 FREQUENCY = 997
 COMPLETE_SHARE = 0.995
 SIGMAS = 4
+SOME = 50
+"""Samples that show that something was sampled: other work may leave it a tenth of a CPU."""
 TIME_LIMIT = 60
 
 Stack = tuple[str, ...]
@@ -110,7 +112,7 @@ def assert_share(count: int, total: int, share: float, *, slack: float = 0.01) -
 
     slack: share of all samples that interrupts, page faults and thread switches may have.
     """
-    assert total >= 200, f"only {total} samples"
+    assert total >= 2 * SOME, f"only {total} samples"
     allowed = SIGMAS * sqrt(total * share * (1 - share)) + slack * total
     assert abs(count - share * total) <= allowed, f"{count} of {total}, expected {share:.0%}"
 

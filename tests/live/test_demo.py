@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests import targets
-from tests.live.profiled import Profiled, assert_complete, profile
+from tests.live.profiled import Profiled, assert_complete, assert_share, profile
 
 
 def test_hot_functions_have_their_measured_share() -> None:
@@ -14,7 +12,7 @@ def test_hot_functions_have_their_measured_share() -> None:
     assert_complete(done)
     workers = done.count_comm("worker")
     for function, share in targets.SHARES.items():
-        assert calls_of(done, function) / workers == pytest.approx(share, abs=0.08)
+        assert_share(calls_of(done, function), workers, share, slack=0.08)
     assert done.count_comm("compactor") > 0
     assert done.count_comm("listener") > 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import targets
-from tests.live.profiled import COMPLETE_SHARE, FREQUENCY, Profiled, profile, profile_command
+from tests.live.profiled import COMPLETE_SHARE, SOME, Profiled, profile, profile_command
 
 SHORT_LIVED_SHARE = 0.95
 LOOP = """
@@ -83,7 +84,7 @@ def test_short_lived_processes_of_the_whole_machine(name: str, directory: Path) 
     with looping(directory):
         done = profile("-a", "--comm", name, seconds=3)
     check_accounts(done)
-    assert done.total > 50
+    assert done.total > SOME
     assert done.complete_share >= SHORT_LIVED_SHARE, done.stops
 
 
@@ -93,7 +94,7 @@ def test_processes_in_another_root(tmp_path: Path, directory: Path) -> None:
     script = "i=0; while [ $i -lt 100 ]; do /bin/ls -l /files; i=$((i+1)); done >/listed"
     done = profile_command("chroot", root, "/bin/sh", "-c", script)
     check_accounts(done)
-    assert done.count_comm("ls") > 50
+    assert done.count_comm("ls") > SOME
     assert done.complete_share >= SHORT_LIVED_SHARE, done.stops
     check_objects_known(done)
 
@@ -131,7 +132,7 @@ def test_a_plugin_is_known_from_its_first_sample(target: str, again: list[str]) 
         done = profile(*options, seconds=2)
     check_accounts(done)
     inside = done.count_of("plugin_leaf")
-    assert inside > 0.3 * FREQUENCY
+    assert inside > SOME
     assert done.count_calls("main", "use_plugin", "plugin_work", "plugin_leaf") == inside
     assert done.complete_share >= COMPLETE_SHARE, done.stops
 
@@ -142,12 +143,19 @@ def test_an_address_that_stays_unknown_costs_little() -> None:
     check_accounts(done)
     assert done.stops["no_mapping"] >= 0.99 * done.total
     assert done.count_of("work") >= 0.99 * done.total
-    assert done.stats["counters"]["deferred"] < 20
+    assert done.stats["counters"]["deferred"] < 0.1 * done.total
 
 
 def test_processes_shorter_than_a_period_are_sampled() -> None:
     loop = "for i in $(seq 300); do ls /usr/lib >/dev/null; done"
+    before = cpu_seconds_of_children()
     done = profile_command("sh", "-c", loop, options=("-F", 99))
-    expected = 99 * done.stats["duration_seconds"]
-    assert done.total >= 0.5 * expected
+    used = cpu_seconds_of_children() - before - done.stats["tool"]["cpu_seconds"]
+    assert done.total >= 0.5 * 99 * used
     assert done.count_comm("ls") >= 0.3 * done.total
+
+
+def cpu_seconds_of_children() -> float:
+    """CPU time of all processes that were started and waited for, and of their own."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

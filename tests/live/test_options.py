@@ -8,7 +8,7 @@ import pytest
 
 from ebprof.errors import EXIT_NO_TARGET, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_USAGE
 from tests import targets
-from tests.live.profiled import fold, profile, run
+from tests.live.profiled import SECONDS, SOME, fold, profile, run
 
 NO_PID = 2**22  # the kernel's PID_MAX_LIMIT: never in use
 
@@ -38,7 +38,7 @@ def test_a_pipe_gets_folded_stacks_and_nothing_else() -> None:
     with targets.running("split") as target:
         done = run("profile", "-p", target.pid, "-d", 1, "-F", 997)
     assert done.returncode == 0, done.stderr
-    assert fold(done.stdout).total() > 500
+    assert fold(done.stdout).total() > SOME
 
 
 def test_statistics_add_up() -> None:
@@ -47,18 +47,11 @@ def test_statistics_add_up() -> None:
     samples, stacks = done.stats["samples"], done.stats["stacks"]
     assert samples["total"] == sum(stacks["stop"].values()) == done.total
     assert samples["lost"] == 0
-    assert done.stats["duration_seconds"] == pytest.approx(2, abs=0.2)
+    assert SECONDS <= done.stats["duration_seconds"] < 2 * SECONDS
     assert done.stats["frequency"] == 997
     assert done.stats["bpf"]["run_count"] >= samples["total"]
-    assert 0 < done.stats["bpf"]["run_seconds"] < 0.1
+    assert 0 < done.stats["bpf"]["run_seconds"] < 0.25 * SECONDS
     json.dumps(done.stats, allow_nan=False)
-
-
-def test_a_target_that_ends_early_ends_the_profile() -> None:
-    with targets.started([targets.build("split"), 4]) as target:
-        done = profile("-p", target.pid, seconds=30)
-    assert done.stats["duration_seconds"] < 10
-    assert done.total > 300
 
 
 def test_the_commands_exit_code_is_passed_on() -> None:

@@ -72,7 +72,7 @@ def test_opens_what_is_mapped() -> None:
     assert file.path == entry.path
     assert file.root == f"/proc/{os.getpid()}/root"
     assert os.fstat(file.fd).st_ino == entry.inode
-    address = file.image.file_offset_to_address(entry.offset)
+    address = file.image.code_address(entry.offset)
     assert address is not None
     segment = file.image.segment_of_address(address)
     assert segment is not None

@@ -18,7 +18,7 @@ from ebprof.recording import tracker as tracker_module
 from ebprof.recording.tracker import Tracker
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
-from ebprof.unwind.tables import TableStore
+from ebprof.unwind.tables import NewShard, TableStore
 
 GONE = 1 << 22  # no process has this number
 PARENT = GONE + 1
@@ -41,10 +41,14 @@ class FakeMap(dict[int, NDArray[Any]]):
 class World:
     """A tracker over real stores, without the kernel."""
 
-    def __init__(self, *, everyone: bool = True, members: tuple[int, ...] = ()) -> None:
-        self.tables = TableStore(
-            lambda: np.zeros(lib.SHARD_WORDS, np.uint32), np.zeros(lib.MAX_RULES, UNWIND_RULE)
-        )
+    def __init__(
+        self,
+        *,
+        everyone: bool = True,
+        members: tuple[int, ...] = (),
+        new_shard: NewShard = lambda: np.zeros(lib.SHARD_WORDS, np.uint32),
+    ) -> None:
+        self.tables = TableStore(new_shard, np.zeros(lib.MAX_RULES, UNWIND_RULE))
         self.map = FakeMap()
         self.objects = ObjectStore(self.tables)
         self.processes = ProcessStore(self.map, self.tables.memory, self.objects)
@@ -115,6 +119,14 @@ def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
     world.follow(Executed(1, GONE), mapped)
     world.tracker.prepare(GONE, is_current=False)
     assert world.objects.all() == []
+    assert world.objects.unreadable == 1
+
+
+def test_a_list_that_finds_no_room_is_counted() -> None:
+    world = World(new_shard=lambda: None)
+    world.tracker.load(os.getpid())
+    assert world.ranges(os.getpid()) == []
+    assert world.processes.overflowed == 1
 
 
 def test_a_child_begins_with_what_its_parent_has() -> None:

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,7 +75,6 @@ fn main() {
 """
 
 Compile = Callable[..., Path]
-Opened = Callable[..., AbstractContextManager[ObjectFile]]
 
 
 @pytest.fixture(scope="session")

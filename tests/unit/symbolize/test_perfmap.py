@@ -120,7 +120,7 @@ def test_hostile_lines_are_counted(target: subprocess.Popen[bytes]) -> None:
     perf_map.close()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=300))
 def test_garbage(data: bytes) -> None:
     perf_map = PerfMap(os.getpid())

@@ -22,7 +22,7 @@ def entry_at(address: int) -> MapsEntry:
 
 
 def object_address(file: ObjectFile, entry: MapsEntry, address: int) -> int:
-    found = file.image.file_offset_to_address(address - entry.start + entry.offset)
+    found = file.image.code_address(address - entry.start + entry.offset)
     assert found is not None
     return found
 

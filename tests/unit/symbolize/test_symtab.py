@@ -193,7 +193,8 @@ def look_up_everything(data: bytes) -> None:
 
 
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_survives_damaged_tables(compile_program: Compile, data: st.DataObject) -> None:

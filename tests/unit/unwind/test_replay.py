@@ -237,7 +237,7 @@ any_rule = st.builds(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(any_rule, min_size=1, max_size=4), st.data())
 def test_hostile_registers_and_stacks(rules: list[NDArray[Any]], data: st.DataObject) -> None:
     words = data.draw(st.lists(address, max_size=200))

@@ -85,7 +85,7 @@ def any_rows(draw: st.DrawFn) -> UnwindRows:
     return make_rows(offsets, [*rules[:-1], 0])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(any_rows())
 def test_every_row_is_found(rows: UnwindRows) -> None:
     table = Table(rows)

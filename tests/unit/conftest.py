@@ -1,0 +1,21 @@
+"""What no test of this directory may depend on: the machine's load, and tests before it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("ebprof", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ebprof")
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """`cli.main` ends by ignoring signals, as its process is about to end; this one is not."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -1,0 +1,60 @@
+"""What is counted is said, with its meaning, whether or not there are samples."""
+
+from __future__ import annotations
+
+import pytest
+
+from ebprof.recording.statistics import (
+    ALL_COUNTERS,
+    NOT_SAMPLES,
+    BpfStatistics,
+    SampleStatistics,
+    StackStatistics,
+    Statistics,
+    ToolStatistics,
+    UnwindStatistics,
+    summary,
+)
+
+NO_SAMPLES = SampleStatistics(0, 0, 0, 0)
+TEN_SAMPLES = SampleStatistics(total=10, user=10, kernel_only=0, lost=2)
+
+
+def statistics(
+    samples: SampleStatistics, stop: dict[str, int], counters: dict[str, int]
+) -> Statistics:
+    return Statistics(
+        event="cpu-clock",
+        frequency=99,
+        duration_seconds=1.0,
+        samples=samples,
+        stacks=StackStatistics(unique=len(stop), stop=stop),
+        unwind=UnwindStatistics(0, 0, 0, 0.0),
+        bpf=BpfStatistics(0, 0.0),
+        tool=ToolStatistics(0.0, 0.0, 0.0, 0),
+        counters=counters,
+    )
+
+
+def test_no_two_counters_have_one_name() -> None:
+    names = [counter.name for counter in ALL_COUNTERS]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("samples", [NO_SAMPLES, TEN_SAMPLES])
+def test_every_counter_is_said_with_its_meaning(samples: SampleStatistics) -> None:
+    told = [counter for counter in ALL_COUNTERS if counter.name != NOT_SAMPLES]
+    counts = {counter.name: 1000 + i for i, counter in enumerate(told)}
+    lines = summary(statistics(samples, {}, counts), "PID 1")
+    assert lines[1:-1] == [f"  {one.name} {counts[one.name]:,}: {one.help}" for one in told]
+
+
+def test_events_outside_the_target_are_no_news() -> None:
+    assert len(summary(statistics(TEN_SAMPLES, {"complete": 10}, {NOT_SAMPLES: 7}), "PID 1")) == 2
+
+
+def test_stop_reasons_come_first_and_the_most_frequent_before_all() -> None:
+    stop = {"complete": 6, "read_fault": 1, "no_row": 3}
+    lines = summary(statistics(TEN_SAMPLES, stop, {"rules_full": 5}), "PID 1")
+    assert "60.0 % of user stacks complete, lost 2" in lines[0]
+    assert [line.split()[0] for line in lines[1:-1]] == ["no_row", "read_fault", "rules_full"]
