@@ -31,7 +31,7 @@ class ConnectError:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """What the BPF side counts besides stacks and flows; a loss makes a run incomplete."""
+    """What is counted besides samples and flows; a loss makes a run incomplete."""
 
     name: str
     help: str
