@@ -15,6 +15,7 @@ from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.object import BpfObject
 from ebprof.bpf.statistics import TimedShare
 
+_HALVES = ("flows_0", "flows_1")
 _LIFE = ("on_set_state", "on_destroy")
 _ITERATORS = ("on_seed_listeners", "on_seed_sockets", "on_drain")
 
@@ -51,14 +52,17 @@ class FlowBatch:
 class TrafficSession:
     """Loaded programs; counting starts with `start`.
 
+    max_flows: how many may change between two drains; what is beyond goes to `other`.
     Raises UnsupportedError when the kernel refuses them, NoPermissionError without the right to.
     """
 
-    def __init__(self, programs: TrafficPrograms) -> None:
+    def __init__(self, programs: TrafficPrograms, max_flows: int = lib.MAX_FLOWS) -> None:
         self._object = BpfObject(programs.object_name)
         self._calls = programs.calls
         self._timed = TimedShare()
         try:
+            for half in _HALVES:
+                self._object.set_max_entries(half, max_flows)
             self._load(programs.optional)
         except BaseException:
             self.close()
@@ -72,7 +76,7 @@ class TrafficSession:
             else:
                 made.skip_program(program)
         made.load()
-        self._halves = (made.map("flows_0"), made.map("flows_1"))
+        self._halves = [made.map(half) for half in _HALVES]
         self._active = 0
         self._flows: BpfMap = made.map("flows")
         self._owners: BpfMap = made.map("owners")
