@@ -1,42 +1,19 @@
-"""Options that several commands share, and the types of their values."""
+"""Options that the commands which record share."""
 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
 from ebprof.recording.recorder import RecordOptions
 from ebprof.recording.target import Target, parse_cpus
 
-_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|)")
-_NUMBERS = re.compile(r"[1-9][0-9]*(?:,[1-9][0-9]*)*")
-
 Function = Callable[..., Any]
-
-
-def parse_duration(text: str) -> float:
-    """`10`, `10s`, `2m`, `500ms` as seconds; raises UsageError."""
-    match = _DURATION.fullmatch(text.strip())
-    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise UsageError(f"cannot read duration {text!r}", "write it like 10, 10s, 500ms or 2m")
-    return seconds
-
-
-def parse_numbers(texts: Iterable[str], what: str) -> tuple[int, ...]:
-    """`12,34` as distinct positive numbers; raises UsageError."""
-    numbers: dict[int, None] = {}
-    for text in texts:
-        if not _NUMBERS.fullmatch(text):
-            raise UsageError(f"cannot read {what} {text!r}", "write it like 1234 or 1234,5678")
-        numbers.update(dict.fromkeys(map(int, text.split(","))))
-    return tuple(numbers)
 
 
 class RecordingCommand(click.Command):
@@ -125,8 +102,8 @@ def _target(values: dict[str, Any]) -> Target:
         pids=parse_numbers(values.pop("pid"), "PID"),
         tids=parse_numbers(values.pop("tid"), "TID"),
         cpus=() if cpus is None else _parse_cpus(cpus),
-        comm=_given(values.pop("comm"), "--comm"),
-        cgroup=_given(values.pop("cgroup"), "-G"),
+        comm=given(values.pop("comm"), "--comm"),
+        cgroup=given(values.pop("cgroup"), "-G"),
         command=values.pop("command_line"),
     )
     if values.pop("everything") and not target.is_system_wide:
@@ -139,13 +116,6 @@ def _parse_cpus(text: str) -> tuple[int, ...]:
     if not cpus:
         raise UsageError(f"no CPU in {text!r}", "write it like 0-3,8")
     return cpus
-
-
-def _given(name: str | None, option: str) -> str:
-    """The option's value, empty when it was left out: an empty one would mean the same."""
-    if name == "":
-        raise UsageError(f"{option} is empty", "give a name, or leave it out")
-    return name or ""
 
 
 def _options(values: dict[str, Any]) -> RecordOptions:

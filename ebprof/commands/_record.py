@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 
 from ebprof.commands import _streams
 from ebprof.errors import BadFileError, UsageError
 from ebprof.output import check_writable, write_file
-from ebprof.recording.interrupt import SIGNALS
+from ebprof.recording.interrupt import tolerate_one_signal
 from ebprof.recording.recorder import Progress, Recorder, Recording, RecordOptions
 from ebprof.recording.statistics import Statistics, summary
 from ebprof.recording.target import Target
@@ -36,7 +35,7 @@ def record(target: Target, options: RecordOptions, destination: Destination) -> 
     _check(destination)
     line = ProgressLine(target, shown=sys.stderr.isatty() and not destination.quiet)
     with Recorder(target, options) as recorder:
-        _tolerate_one_signal()
+        tolerate_one_signal()
         recording = recorder.run(line.show)
         line.clear()
         _write(recording, destination)
@@ -82,16 +81,6 @@ def _check(destination: Destination) -> None:
         raise UsageError("--stats and -o name the same file", "choose two")
     check_writable(destination.path)
     check_writable(destination.stats)
-
-
-def _tolerate_one_signal() -> None:
-    """From sampling on a second Ctrl-C loses nothing; where writing hangs, a third ends ebprof."""
-    for number in SIGNALS:
-        signal.signal(number, _tolerate)
-
-
-def _tolerate(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.default_int_handler)
 
 
 def _write(recording: Recording, destination: Destination) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ebprof import cli, plugins
-from ebprof.commands._options import parse_duration, parse_numbers
+from ebprof.commands._values import parse_duration, parse_numbers
 from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_NO_TARGET, EXIT_USAGE, UsageError
 from ebprof.output import pprof
 from tests import builders
