@@ -1,0 +1,49 @@
+"""A pseudo-terminal, and what a terminal at its other end shows."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import struct
+import termios
+
+from tests.unit.screen.terminal import Terminal
+
+SECONDS = 10
+_MARK = "\x1b]mark\x07"
+
+
+class Pty:
+    """Both ends, closed when the context ends. inner: what a program would have as its terminal."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.outer, self.inner = os.openpty()
+        self.resize(columns, rows)
+        self.shown = Terminal(columns, rows)
+
+    def __enter__(self) -> Pty:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self.outer)
+        os.close(self.inner)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; what is shown keeps its own."""
+        fcntl.ioctl(self.inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def settle(self) -> str:
+        """Show and return all that was sent; the kernel passes it on when it gets to it."""
+        os.write(self.inner, _MARK.encode())
+        sent = ""
+        while not sent.endswith(_MARK):
+            assert select.select([self.outer], [], [], SECONDS)[0], sent
+            sent += os.read(self.outer, 1 << 16).decode()
+        sent = sent.removesuffix(_MARK)
+        self.shown.feed(sent)
+        return sent
+
+    def wait_for_input(self) -> None:
+        """Wait until what was written to the outer end can be read at the inner one."""
+        assert select.select([self.inner], [], [], SECONDS)[0]

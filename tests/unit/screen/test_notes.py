@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+import select
+import signal
+
+from ebprof.screen.notes import SignalNotes
+
+
+def is_readable(fd: int) -> bool:
+    return bool(select.select([fd], [], [], 0)[0])
+
+
+def test_signals_are_noted_until_they_are_taken() -> None:
+    with SignalNotes(signal.SIGUSR1, signal.SIGUSR2) as notes:
+        assert not is_readable(notes.fd) and notes.take() == set()
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        assert is_readable(notes.fd)
+        assert notes.take() == {signal.SIGUSR1}
+        assert not is_readable(notes.fd) and notes.take() == set()
+
+
+def test_a_flood_of_signals_does_no_harm() -> None:
+    with SignalNotes(signal.SIGUSR1) as notes:
+        for _ in range(70_000):
+            signal.raise_signal(signal.SIGUSR1)
+        assert notes.take() == {signal.SIGUSR1}
+
+
+def test_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    with SignalNotes(signal.SIGUSR1):
+        assert signal.getsignal(signal.SIGUSR1) != before
+    assert signal.getsignal(signal.SIGUSR1) == before
