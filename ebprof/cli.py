@@ -14,6 +14,7 @@ from ebprof.commands import _streams
 from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, EbprofError
 
 EXIT_INTERRUPTED = 130
+ALIASES = {"top-traffic": "traffic"}
 
 
 class CommandGroup(click.Group):
@@ -24,9 +25,9 @@ class CommandGroup(click.Group):
         return plugins.names(commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The `command` of the module of that name."""
+        """The `command` of the module of that name, or of the one that it is an alias of."""
         try:
-            module = plugins.load(commands, cmd_name)
+            module = plugins.load(commands, ALIASES.get(cmd_name, cmd_name))
         except ImportError as error:
             raise EbprofError(f"cannot start {cmd_name}: {error}", "reinstall ebprof") from None
         found = getattr(module, "command", None)
@@ -60,6 +61,7 @@ def ebprof(ctx: click.Context) -> None:
     ebprof profile -p 1234 -d 10                  hottest functions of a process
     ebprof profile -p 1234 | flamegraph.pl > x.svg
     ebprof flame -p 1234 -o flame.html            a flame graph to click in
+    ebprof traffic --to :6379 --by peer           who calls this service, live
     ebprof doctor                                 what works on this machine
     """
     if ctx.invoked_subcommand is None:

@@ -1,0 +1,129 @@
+"""The loop of `ebprof traffic`: counts every second, reports every interval, heeds signals."""
+
+from __future__ import annotations
+
+import select
+import signal
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from ebprof.recording.interrupt import tolerate_one_signal
+from ebprof.screen.notes import SignalNotes
+from ebprof.traffic.monitor import Monitor
+
+TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When to report and when to end. interval_s: None for one report, at the end.
+
+    count: reports; duration_s: of the run; None for no such end.
+    """
+
+    interval_s: float | None
+    count: int | None
+    duration_s: float | None
+
+
+class Report(Protocol):
+    """Where reports go to. watched: descriptors to poll, with events."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody wants more."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the last report is still on its way, so that the next has to wait."""
+
+    @property
+    def watched(self) -> list[tuple[int, int]]:
+        """Descriptors to poll, with events."""
+
+    def begin(self) -> None:
+        """Counting has begun."""
+
+    def react(self) -> None:
+        """One of the descriptors is ready."""
+
+    def show(self) -> None:
+        """Report the interval that has just ended."""
+
+    def finish(self) -> None:
+        """Leave nothing unwritten."""
+
+
+class Watch:
+    """One run: from the first count to the last report."""
+
+    def __init__(self, monitor: Monitor, report: Report, schedule: Schedule) -> None:
+        self._monitor = monitor
+        self._report = report
+        self._schedule = schedule
+        self._reports = 0
+        start = time.monotonic()
+        self._next_tick = start
+        self._next_report = start + (schedule.interval_s or float("inf"))
+        self._end = start + (schedule.duration_s or float("inf"))
+
+    def run(self) -> None:
+        """Until a signal, the schedule or the report's reader ends it."""
+        with SignalNotes(*_heeded()) as notes:
+            self._report.begin()
+            while not self._report.is_over and not self._is_done():
+                ready = self._wait(notes.fd)
+                if notes.fd in ready:
+                    break
+                if ready:
+                    self._report.react()
+                self._keep_time(time.monotonic())
+            self._report_rest()
+        tolerate_one_signal()
+        self._report.finish()
+
+    def _wait(self, notes_fd: int) -> set[int]:
+        """Descriptors that are ready, none when it is time to do something."""
+        poll = select.poll()
+        poll.register(notes_fd, select.POLLIN)
+        for fd, events in self._report.watched:
+            poll.register(fd, events)
+        due = min(self._next_tick, self._end)
+        if not self._report.is_waiting:
+            due = min(due, self._next_report)
+        return {fd for fd, _ in poll.poll(max(0.0, 1000 * (due - time.monotonic())))}
+
+    def _keep_time(self, now: float) -> None:
+        is_due = self._next_report <= now < self._end and not self._report.is_waiting
+        if now >= self._next_tick or is_due:
+            self._tick(now)
+        if is_due:
+            self._show()
+            self._next_report += self._schedule.interval_s or 0
+            if self._next_report <= now:  # what was missed is in this report
+                self._next_report = now + (self._schedule.interval_s or 0)
+
+    def _tick(self, now: float) -> None:
+        self._monitor.tick()
+        self._next_tick = now + TICK_S
+
+    def _show(self) -> None:
+        self._report.show()
+        self._monitor.mark()
+        self._reports += 1
+
+    def _is_done(self) -> bool:
+        return self._reports == self._schedule.count or time.monotonic() >= self._end
+
+    def _report_rest(self) -> None:
+        """What happened since the last report, unless that was the last that was asked for."""
+        if self._reports != self._schedule.count:
+            self._tick(time.monotonic())
+            self._show()
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals that end a run; not a hang-up that nohup ignores."""
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if is_ignored else [signal.SIGHUP])]

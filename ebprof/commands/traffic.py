@@ -1,0 +1,219 @@
+"""`ebprof traffic`: who talks to whom over TCP."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ebprof.commands._values import given, parse_duration, parse_numbers
+from ebprof.commands._watch import Schedule, Watch
+from ebprof.errors import BadFileError, UsageError
+from ebprof.output import check_writable
+from ebprof.recording.statistics import seconds_since_start
+from ebprof.screen.keyboard import Keyboard, terminal_fd
+from ebprof.screen.live import Screen
+from ebprof.screen.outlet import Outlet
+from ebprof.traffic.endpoint import Endpoint, parse_endpoint, parse_port
+from ebprof.traffic.filter import FlowFilter
+from ebprof.traffic.grouping import PIVOTS, SORTS, check_sort, parse_pivots
+from ebprof.traffic.monitor import Monitor
+from ebprof.traffic.reports import statistics
+from ebprof.traffic.reports.frame import View
+from ebprof.traffic.reports.json import JsonForm
+from ebprof.traffic.reports.live import LiveReport
+from ebprof.traffic.reports.stream import StreamReport
+from ebprof.traffic.reports.text import TextForm
+
+LEAST_INTERVAL_S = 0.1
+_PIVOTS, _SORTS = ", ".join(PIVOTS), ", ".join(SORTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How to show what is counted. rows: at most, None for all (or what there is room for)."""
+
+    is_live: bool
+    as_json: bool
+    by: tuple[str, ...]
+    sort: str
+    rows: int | None
+    schedule: Schedule
+    stats: str | None
+
+
+@click.command()
+@click.argument("interval", required=False)
+@click.argument("count", required=False)
+@click.option("--top", is_flag=True, help="A live table: the default on a terminal.")
+@click.option("-p", "--pid", multiple=True, metavar="PID[,PID]", help="Only these processes.")
+@click.option("--comm", metavar="NAME", help="Only processes of this name.")
+@click.option("-G", "--cgroup", metavar="CGROUP", help="Only this cgroup and those below it.")
+@click.option("--port", metavar="N", help="Only this port, at either end.")
+@click.option("--from", "source", metavar="ADDR[:PORT]", help="Only connections from there.")
+@click.option("--to", "destination", metavar="ADDR[:PORT]", help="Only connections to there.")
+@click.option(
+    "--by", metavar="KEY[,KEY]", default="flow", help=f"What a row is: {', '.join(PIVOTS)}."
+)
+@click.option("-4", "only_4", is_flag=True, help="Only IPv4.")
+@click.option("-6", "only_6", is_flag=True, help="Only IPv6.")
+@click.option(
+    "-s", "--sort", metavar="SORT", default="total", help=f"What comes first: {', '.join(SORTS)}."
+)
+@click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
+@click.option("-d", "--duration", metavar="TIME", help="10, 10s, 2m; without it until Ctrl-C.")
+@click.option("--names", is_flag=True, help="Names of peers, from reverse DNS.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line, see docs/traffic.md.")
+@click.option("--backend", metavar="B", help="Count with this backend, see docs/traffic.md.")
+@click.option("--stats", metavar="FILE", help="Write figures of the run to FILE as JSON.")
+def command(**values: Any) -> None:
+    """Show who talks to whom over TCP: bytes, calls, connections, by process and peer.
+
+    On a terminal a live table (h lists its keys), into a pipe text that is added to, every
+    INTERVAL (1 second), COUNT times. With -d and no INTERVAL one report at the end.
+    `ebprof top-traffic` is the same.
+
+    \b
+    ebprof traffic                               live: every flow of the machine
+    ebprof traffic --to :6379 --by peer          who calls this service?
+    ebprof traffic -p 1234 -d 10                 10 seconds of a process, one report
+    ebprof traffic --by process -s tx 5          the largest senders, every 5 seconds
+    ebprof traffic --json 1 60 > flows.jsonl     a minute for programs
+    """
+    wanted = _wanted(values)
+    flow_filter = _filter(values)
+    _check_stats(wanted.stats)
+    with Monitor.open(values["backend"], flow_filter, values["names"]) as monitor:
+        ready = seconds_since_start()
+        if wanted.is_live:
+            _run_live(monitor, wanted, _describe(values))
+        else:
+            _run_stream(monitor, wanted, flow_filter, ready)
+        if wanted.stats:
+            _write_stats(statistics.of_run(monitor, ready), wanted.stats)
+
+
+def _run_live(monitor: Monitor, wanted: Wanted, target: str) -> None:
+    with Screen(sys.stdout.fileno(), Keyboard(terminal_fd())) as screen:
+        view = View(wanted.by, wanted.sort)
+        report = LiveReport(screen, monitor, view, wanted.rows, target)
+        Watch(monitor, report, wanted.schedule).run()
+
+
+def _run_stream(
+    monitor: Monitor, wanted: Wanted, flow_filter: FlowFilter, ready_seconds: float
+) -> None:
+    _say(f"traffic by {monitor.backend}", *flow_filter.notes())
+    form = JsonForm() if wanted.as_json else TextForm(wanted.by)
+    outlet = Outlet(sys.stdout.fileno())
+    report = StreamReport(outlet, monitor, form, wanted.by, wanted.sort, wanted.rows)
+    Watch(monitor, report, wanted.schedule).run()
+    _say(*statistics.summary(statistics.of_run(monitor, ready_seconds), report.not_shown))
+
+
+def _say(*lines: str) -> None:
+    for one in lines:
+        print(f"ebprof: {one}", file=sys.stderr)
+
+
+def _wanted(values: dict[str, Any]) -> Wanted:
+    schedule = _schedule(values)
+    return Wanted(
+        is_live=_is_live(values, schedule),
+        as_json=values["as_json"],
+        by=parse_pivots(values["by"]),
+        sort=check_sort(values["sort"]),
+        rows=values["rows"],
+        schedule=schedule,
+        stats=values["stats"],
+    )
+
+
+def _schedule(values: dict[str, Any]) -> Schedule:
+    interval, duration = values["interval"], values["duration"]
+    duration_s = None if duration is None else parse_duration(duration)
+    interval_s = None if interval is None else _interval(interval)
+    if interval_s is None and (duration_s is None or values["top"]):
+        interval_s = 1.0
+    return Schedule(interval_s, _count(values["count"]), duration_s)
+
+
+def _interval(text: str) -> float:
+    interval_s = parse_duration(text, "INTERVAL")
+    if interval_s < LEAST_INTERVAL_S:
+        raise UsageError(f"INTERVAL {text} is too short", f"the least is {LEAST_INTERVAL_S} s")
+    return interval_s
+
+
+def _count(text: str | None) -> int | None:
+    if text is None:
+        return None
+    numbers = parse_numbers([text], "COUNT")
+    if len(numbers) != 1:
+        raise UsageError(f"cannot read COUNT {text!r}", "write it like 10")
+    return numbers[0]
+
+
+def _is_live(values: dict[str, Any], schedule: Schedule) -> bool:
+    if values["top"] and values["as_json"]:
+        raise UsageError("--top and --json exclude each other", "choose one")
+    is_terminal = sys.stdout.isatty() and os.environ.get("TERM") not in ("", "dumb", None)
+    if values["top"] and not is_terminal:
+        raise UsageError("--top needs a terminal", "leave it out to write text into a pipe")
+    if values["as_json"] or schedule.interval_s is None:
+        return False
+    return is_terminal
+
+
+def _filter(values: dict[str, Any]) -> FlowFilter:
+    if values["only_4"] and values["only_6"]:
+        raise UsageError("-4 and -6 exclude each other", "leave both out for both")
+    return FlowFilter(
+        pids=parse_numbers(values["pid"], "PID"),
+        comm=given(values["comm"], "--comm"),
+        cgroup=given(values["cgroup"], "-G"),
+        port=None if values["port"] is None else parse_port(values["port"]),
+        source=_endpoint(values["source"]),
+        destination=_endpoint(values["destination"]),
+        family=4 if values["only_4"] else 6 if values["only_6"] else None,
+    )
+
+
+def _endpoint(text: str | None) -> Endpoint | None:
+    return None if text is None else parse_endpoint(text)
+
+
+def _describe(values: dict[str, Any]) -> str:
+    """The filters of the command line as they were given, for the header."""
+    words = [
+        f"{option} {value}"
+        for option, value in (
+            ("-p", ",".join(values["pid"])),
+            ("--comm", values["comm"]),
+            ("-G", values["cgroup"]),
+            ("--port", values["port"]),
+            ("--from", values["source"]),
+            ("--to", values["destination"]),
+        )
+        if value
+    ]
+    words += [option for option, name in (("-4", "only_4"), ("-6", "only_6")) if values[name]]
+    return " ".join(words)
+
+
+def _check_stats(path: str | None) -> None:
+    if path == "-":
+        raise UsageError("--stats needs a file", "write it like --stats stats.json")
+    check_writable(path)
+
+
+def _write_stats(figures: statistics.TrafficStatistics, path: str) -> None:
+    try:
+        Path(path).write_text(json.dumps(figures.to_json(), indent=2) + "\n")
+    except OSError as error:
+        raise BadFileError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""Flows for people and programs: the live table, text, and JSON lines."""

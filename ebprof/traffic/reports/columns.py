@@ -1,0 +1,160 @@
+"""The columns of the live table: what each shows, and which matter most for a pivot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ebprof.model import FlowRow
+from ebprof.screen.layout import Column
+from ebprof.screen.text import BOLD, CYAN, DIM, PLAIN, RED, YELLOW
+from ebprof.traffic.reports import units
+
+CONTAINER_DIGITS = 12
+SPARK = "spark"
+IDENTITY = frozenset(
+    ("pid", "comm", "container", "role", "local", "peer", "port", "family", "cgroup")
+)
+NONE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowColumn:
+    """A column with its cells. cell: of a row and the seconds that `recent` spans.
+
+    sort: the sort order that the column shows, empty where there is none. optional: left out
+    while all its cells are empty.
+    """
+
+    column: Column
+    cell: Callable[[FlowRow, float], str]
+    sort: str = ""
+    style: str = PLAIN
+    optional: bool = False
+
+
+def columns_by(by: tuple[str, ...]) -> list[FlowColumn]:
+    """All columns, in order; those that rows are put together by come first and always stay."""
+    keys = [name for key in by for name in _KEY_COLUMNS[key]]
+    by_name = {one.column.name: one for one in (*_COLUMNS, *_PIVOT_ONLY)}
+    if "flow" in by:
+        return [_always(one) if one.column.name in keys else one for one in _COLUMNS]
+    first = [_always(by_name[name]) for name in dict.fromkeys(keys)]
+    return [*first, *(one for one in _COLUMNS if one.column.name not in keys)]
+
+
+def _always(one: FlowColumn) -> FlowColumn:
+    return replace(one, column=replace(one.column, rank=0), optional=False)
+
+
+def _pid(row: FlowRow, _: float) -> str:
+    if row.pid is None:
+        return units.ANY
+    return str(row.pid) if row.pid else NONE
+
+
+def _family(row: FlowRow, _: float) -> str:
+    return units.ANY if row.family is None else f"IPv{row.family}"
+
+
+def _shown(text: str | None) -> str:
+    return units.ANY if text is None else text
+
+
+def _rate(value: int, interval_s: float) -> str:
+    return units.amount(value / interval_s) if value and interval_s > 0 else NONE
+
+
+def _calls(row: FlowRow, interval_s: float) -> str:
+    calls = row.recent.tx_calls + row.recent.rx_calls
+    return units.count(calls / interval_s) if calls and interval_s > 0 else NONE
+
+
+def _connections(row: FlowRow, _: float) -> str:
+    opened, closed = row.totals.connections, row.totals.closed
+    return f"{units.count(opened)}/{units.count(closed)}" if opened or closed else NONE
+
+
+def _rtt(row: FlowRow, _: float) -> str:
+    return "" if row.rtt_us is None else units.microseconds(row.rtt_us)
+
+
+def _retransmits(row: FlowRow, _: float) -> str:
+    return units.count(row.totals.retransmits) if row.totals.retransmits else ""
+
+
+_COLUMNS = (
+    FlowColumn(Column("pid", "PID", 6, 7, 6, "right"), _pid),
+    FlowColumn(Column("comm", "COMM", 8, 15, 3), lambda row, _: _shown(row.comm), "name", BOLD),
+    FlowColumn(
+        Column("container", "CONTAINER", 12, 12, 10),
+        lambda row, _: (row.container or "")[:CONTAINER_DIGITS],
+        optional=True,
+    ),
+    FlowColumn(Column("role", "ROLE", 7, 7, 7), lambda row, _: _shown(row.role), style=CYAN),
+    FlowColumn(Column("local", "LOCAL", 12, 45, 12), lambda row, _: units.local(row)),
+    FlowColumn(Column("peer", "PEER", 15, 45, 4), lambda row, _: units.peer(row)),
+    FlowColumn(
+        Column("tx", "TX/s", 8, 8, 2, "right"),
+        lambda row, interval_s: _rate(row.recent.tx_bytes, interval_s),
+        "tx",
+    ),
+    FlowColumn(
+        Column("rx", "RX/s", 8, 8, 2, "right"),
+        lambda row, interval_s: _rate(row.recent.rx_bytes, interval_s),
+        "rx",
+    ),
+    FlowColumn(Column("calls", "CALLS/s", 8, 8, 9, "right"), _calls, "calls"),
+    FlowColumn(
+        Column("tx_total", "TX", 8, 8, 5, "right"),
+        lambda row, _: units.amount(row.totals.tx_bytes),
+    ),
+    FlowColumn(
+        Column("rx_total", "RX", 8, 8, 5, "right"),
+        lambda row, _: units.amount(row.totals.rx_bytes),
+    ),
+    FlowColumn(Column("conns", "OPEN/CLOSED", 12, 12, 11, "right"), _connections, "connections"),
+    FlowColumn(
+        Column("failed", "FAILED", 9, 24, 8),
+        lambda row, _: units.failures(row.totals),
+        "failed",
+        RED,
+        optional=True,
+    ),
+    FlowColumn(
+        Column("retrans", "RETRANS", 8, 8, 13, "right"),
+        _retransmits,
+        "retransmits",
+        YELLOW,
+        optional=True,
+    ),
+    FlowColumn(Column("rtt", "RTT", 6, 6, 14, "right"), _rtt, "rtt", optional=True),
+    FlowColumn(
+        Column("age", "AGE", 4, 4, 15, "right"),
+        lambda row, _: units.duration(row.age_s),
+        "age",
+        DIM,
+    ),
+    FlowColumn(Column(SPARK, "LAST MINUTE", 12, 60, 8), lambda row, _: "", "total", CYAN),
+)
+_PIVOT_ONLY = (
+    FlowColumn(
+        Column("port", "PORT", 6, 6, 0, "right"),
+        lambda row, _: units.ANY if row.port is None else str(row.port),
+    ),
+    FlowColumn(Column("family", "FAMILY", 6, 6, 0), _family),
+    FlowColumn(Column("cgroup", "CGROUP", 15, 60, 0), lambda row, _: _shown(row.cgroup)),
+)
+_KEY_COLUMNS = {
+    "process": ("pid", "comm"),
+    "flow": ("pid", "comm", "peer"),
+    "peer": ("peer",),
+    "local": ("local",),
+    "port": ("port",),
+    "role": ("role",),
+    "container": ("container",),
+    "pid": ("pid",),
+    "comm": ("comm",),
+    "family": ("family",),
+    "cgroup": ("cgroup",),
+}

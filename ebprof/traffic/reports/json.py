@@ -1,0 +1,54 @@
+"""One JSON object a line, one line a row; see docs/traffic.md."""
+
+from __future__ import annotations
+
+import json
+
+from ebprof.model import FlowCounts, FlowRow
+from ebprof.traffic.reports import units
+
+
+class JsonForm:
+    """Rows as JSON lines."""
+
+    head = ""
+
+    def line(self, row: FlowRow, counts: FlowCounts, time_s: float) -> str:
+        """A row with its line end. counts: of the interval that ended at time_s (Unix time)."""
+        return json.dumps(_values(row, counts, time_s)) + "\n"
+
+
+def _values(row: FlowRow, counts: FlowCounts, time_s: float) -> dict[str, object]:
+    values: dict[str, object] = {
+        "time": round(time_s, 3),
+        "pid": row.pid or None,
+        "comm": _comm(row),
+        "role": row.role,
+        "family": row.family,
+        "local_address": row.local_address,
+        "local_port": row.local_port,
+        "peer_address": row.peer_address,
+        "peer_port": row.peer_port,
+        "port": row.port,
+        "tx_bytes": counts.tx_bytes,
+        "rx_bytes": counts.rx_bytes,
+        "tx_calls": counts.tx_calls,
+        "rx_calls": counts.rx_calls,
+        "connections": counts.connections,
+        "closed": counts.closed,
+        "failed_connects": counts.failed_connects,
+        "connect_errors": dict(counts.connect_errors),
+        "retransmits": counts.retransmits,
+        "rtt_us": None if row.rtt_us is None else round(row.rtt_us, 1),
+        "cgroup": row.cgroup,
+        "container": row.container,
+    }
+    if row.peer_name:
+        values["peer_name"] = row.peer_name
+    return values
+
+
+def _comm(row: FlowRow) -> str | None:
+    if row.is_other:
+        return units.OTHER
+    return None if row.pid == 0 else row.comm
