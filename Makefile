@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 EBPROF := $(BIN)/ebprof
 SOURCES := pyproject.toml setup.py $(wildcard native/* ebprof/*/*.[ch])
 DEMO_SECONDS ?= 10
+VM_KERNELS ?= 6.1 6.12 7.2
+VM_TESTS ?= tests/live/traffic
 
 .PHONY: help
 help: ## Show this list
@@ -21,6 +23,11 @@ run: $(VENV)/.installed build/demo ## Profile a demo program: hottest functions,
 .PHONY: test
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root)
 	$(BIN)/python -m pytest
+
+.PHONY: vm
+vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md
+	scripts/system-packages vm
+	$(BIN)/python -m tests.vm $(VM_KERNELS:%=--kernel %) -- $(VM_TESTS)
 
 .PHONY: lint
 lint: $(VENV)/.installed-test ## Run ruff and mypy

@@ -2,8 +2,8 @@
  *
  * Truth: two flows a connection, both ends of which are in one process: from 127.0.0.1 to an address
  * of its own, 127.x.y.z. All stay open, and are used by turns: one byte is sent and received, which
- * is two calls. At most PER_PROCESS connections are in one process, that two of its descriptors each
- * stay below usual limits; all processes have the name of this program.
+ * is two calls. At most PER_PROCESS connections are in one process, for two descriptors each stay below
+ * usual limits; the others are in children of the same name.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -112,24 +112,20 @@ static void start(int pipe, uint32_t first, uint32_t count, double uses_per_seco
 
 int main(int argc, char **argv)
 {
-	uint32_t total = argc > 3 ? (uint32_t)atol(argv[2]) : 0;
-	double uses_per_second = argc > 3 ? atof(argv[3]) / 2 : 0;
+	uint32_t total = argc > 3 ? (uint32_t)atol(argv[2]) : 0, first = 0;
+	double each = argc > 3 ? atof(argv[3]) / 2 / total : 0;
 	int ends[2];
 	char byte;
 
 	if (!total || pipe(ends) != 0)
 		return 2;
 	allow_descriptors();
-	for (uint32_t first = 0; first < total; first += PER_PROCESS) {
-		uint32_t count = total - first < PER_PROCESS ? total - first : PER_PROCESS;
-
-		start(ends[1], first, count, uses_per_second * count / total);
-	}
-	close(ends[1]);
-	for (uint32_t first = 0; first < total; first += PER_PROCESS)
+	for (; total - first > PER_PROCESS; first += PER_PROCESS) {
+		start(ends[1], first, PER_PROCESS, each * PER_PROCESS);
 		if (read(ends[0], &byte, 1) != 1)
 			return 1;
+	}
+	open_connections(first, total - first);
 	ready(argc, argv);
-	for (;;)
-		pause();
+	use_all(total - first, each * (total - first));
 }

@@ -40,6 +40,8 @@ FORBIDDEN = {
     "ebprof.unwind": ("ebprof.recording", "ebprof.symbolize", "ebprof.output"),
     "ebprof.procfs": ("ebprof.bpf", "ebprof.recording", "ebprof.unwind", "ebprof.output"),
     "ebprof.recording": ("ebprof.output", "ebprof.features"),
+    "ebprof.traffic": ("ebprof.output", "ebprof.features", "ebprof.recording", "ebprof.symbolize"),
+    "ebprof.screen": ("ebprof.traffic", "ebprof.bpf", "ebprof.recording", "ebprof.output"),
     "ebprof.model": ("ebprof",),
     "ebprof.errors": ("ebprof",),
 }
