@@ -13,10 +13,10 @@ from types import ModuleType
 from ebprof.commands import _streams
 from ebprof.errors import BadFileError, UsageError
 from ebprof.output import check_writable, write_file
-from ebprof.recording.interrupt import tolerate_one_signal
 from ebprof.recording.recorder import Progress, Recorder, Recording, RecordOptions
 from ebprof.recording.statistics import Statistics, summary
 from ebprof.recording.target import Target
+from ebprof.signals import tolerate_one_signal
 
 
 @dataclass(frozen=True, slots=True)

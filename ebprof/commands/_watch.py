@@ -8,8 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
-from ebprof.recording.interrupt import tolerate_one_signal
-from ebprof.screen.notes import SignalNotes
+from ebprof.signals import ENDING, SignalNotes, tolerate_one_signal
 from ebprof.traffic.monitor import Monitor
 
 TICK_S = 1.0
@@ -126,4 +125,4 @@ class Watch:
 def _heeded() -> list[signal.Signals]:
     """The signals that end a run; not a hang-up that nohup ignores."""
     is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    return [signal.SIGINT, signal.SIGTERM, *([] if is_ignored else [signal.SIGHUP])]
+    return [*ENDING, *([] if is_ignored else [signal.SIGHUP])]

@@ -21,7 +21,6 @@ from ebprof.bpf.sideband import Sideband
 from ebprof.model import Profile
 from ebprof.procfs import process
 from ebprof.recording.deferred import DeferredSamples
-from ebprof.recording.interrupt import Interrupt
 from ebprof.recording.launch import HeldCommand
 from ebprof.recording.resolve import Resolver
 from ebprof.recording.stacks import StackStore
@@ -45,6 +44,7 @@ from ebprof.recording.target import (
 )
 from ebprof.recording.timeline import Timeline
 from ebprof.recording.tracker import Tracker
+from ebprof.signals import ENDING, SignalNotes
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
@@ -195,7 +195,7 @@ class Recorder:
 
     def run(self, progress: Callable[[Progress], None]) -> Recording:
         """Sample until the duration is over, the target is gone or a signal comes."""
-        with Interrupt() as interrupt:
+        with SignalNotes(*ENDING) as interrupt:
             began = time.time_ns()
             self._start()
             ready = seconds_since_start()
@@ -227,7 +227,7 @@ class Recorder:
         return scopes(target, self._inherit_from)
 
     def _record(
-        self, interrupt: Interrupt, start: float, progress: Callable[[Progress], None]
+        self, interrupt: SignalNotes, start: float, progress: Callable[[Progress], None]
     ) -> None:
         duration = self._options.duration_s
         deadline = None if duration is None else start + duration

@@ -9,8 +9,8 @@ import signal
 import sys
 from typing import NamedTuple
 
+from ..signals import SignalNotes
 from .keyboard import HANG_UP, Keyboard
-from .notes import SignalNotes
 from .outlet import Outlet
 from .paint import Frame, Painter
 

@@ -4,7 +4,7 @@ import os
 import select
 import signal
 
-from ebprof.screen.notes import SignalNotes
+from ebprof.signals import SignalNotes
 
 
 def is_readable(fd: int) -> bool:

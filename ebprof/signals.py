@@ -1,4 +1,4 @@
-"""Signals as something to wait for: they are noted, and a descriptor becomes readable."""
+"""Signals as something to wait for: they end a run, they do not lose its result."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import signal
 from types import FrameType
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
 
 class SignalNotes:
-    """While entered, the given signals do nothing but leave a note."""
+    """While entered, the given signals only leave a note, and `fd` becomes readable."""
 
     def __init__(self, *numbers: signal.Signals) -> None:
         self._numbers = numbers
@@ -26,6 +28,11 @@ class SignalNotes:
         os.close(self.fd)
         os.close(self._write_end)
 
+    @property
+    def is_set(self) -> bool:
+        """Whether a signal came since the last `take`."""
+        return bool(self._taken)
+
     def take(self) -> set[int]:
         """The signals that came since the last call."""
         with contextlib.suppress(BlockingIOError):
@@ -37,3 +44,13 @@ class SignalNotes:
         self._taken.add(number)
         with contextlib.suppress(BlockingIOError):  # a full pipe is readable: that is enough
             os.write(self._write_end, b"\0")
+
+
+def tolerate_one_signal() -> None:
+    """From here on a second Ctrl-C loses nothing; where writing hangs, a third ends ebprof."""
+    for number in ENDING:
+        signal.signal(number, _tolerate)
+
+
+def _tolerate(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.default_int_handler)
