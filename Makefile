@@ -26,7 +26,7 @@ test: $(VENV)/.installed-test ## Run all tests, unit and live (root)
 
 .PHONY: vm
 vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md
-	scripts/system-packages vm
+	PYTHON=$(PYTHON) scripts/system-packages vm
 	$(BIN)/python -m tests.vm $(VM_KERNELS:%=--kernel %) -- $(VM_TESTS)
 
 .PHONY: lint
