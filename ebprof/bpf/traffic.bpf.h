@@ -539,10 +539,13 @@ static __always_inline void on_failed(struct socket_state *state, struct sock *s
 }
 
 /* No more bytes can be written; the FIN, if there is to be one, comes after this. */
-static __always_inline void on_tx_closed(struct socket_state *state, struct tcp_sock *tp)
+static __always_inline void on_tx_closed(struct socket_state *state, struct sock *sk,
+					 struct tcp_sock *tp)
 {
 	uint32_t position = tx_position(tp);
 
+	if (!state->tx.owner && in_call(sk))	/* it was never called on: who closes it owns it */
+		hand_over(state, true, position, current_process());
 	count_last_send(state, position);
 	settle(state, true, position, true);
 	state->tx.is_open = false;
@@ -580,7 +583,7 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 	if (new == TCP_ESTABLISHED && state->is_connecting)
 		on_connected(state, sk, tp);
 	if (state->tx.is_open && new != TCP_ESTABLISHED && new != TCP_CLOSE_WAIT)
-		on_tx_closed(state, tp);
+		on_tx_closed(state, sk, tp);
 	if (new == TCP_CLOSE && state->is_connecting)
 		on_failed(state, sk);
 	if (new == TCP_CLOSE && state->is_connected)
@@ -664,6 +667,7 @@ int on_seed_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct sock *sk = socket_of_file(ctx);
 	struct task_struct *task = ctx->task;
+	struct socket_state *state;
 	struct tcp_sock *tp;
 	uint64_t process;
 
@@ -674,8 +678,11 @@ int on_seed_sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	process = process_of(task);
 	introduce(task, process);
-	if (!find_socket(sk))
+	state = find_socket(sk);
+	if (!state)
 		found_socket(sk, tx_position(tp), rx_position(sk, tp), process);
+	else if (!state->tx.owner)
+		hand_over(state, true, tx_position(tp), process);
 	return 0;
 }
 

@@ -24,7 +24,7 @@ _ITERATORS = ("on_seed_listeners", "on_seed_sockets", "on_drain")
 class TrafficPrograms:
     """What a traffic object has besides the programs that all of them have.
 
-    calls: programs at sends and receives. optional: program -> kernel function that it hooks, for
+    calls: programs at sends and receives, which may be none. optional: program -> kernel function that it hooks, for
     functions that not every kernel has.
     """
 
@@ -86,6 +86,7 @@ class TrafficSession:
         at = made.variable_offset(".bss", "drains")
         self._drains = section[at : at + 4].view(np.uint32)
         self._other_before = np.zeros(1, FLOW_COUNTS)
+        self._seed = made.iterate("on_seed_sockets")
         self._drain = made.iterate("on_drain", made.map("sockets"))
 
     def start(self) -> None:
@@ -94,8 +95,8 @@ class TrafficSession:
         self._timed.tick()
         for program in _LIFE:
             made.attach(program)
-        for program in ("on_seed_listeners", "on_seed_sockets"):
-            made.iterate(program).run()
+        made.iterate("on_seed_listeners").run()
+        self._seed.run()
         for program in self._calls:
             made.attach(program)
 
@@ -103,6 +104,8 @@ class TrafficSession:
         """Settle all sockets, and take what was counted since the last call."""
         self._timed.tick()
         self._drains += 1
+        if not self._calls:  # then no call tells whose the new sockets are
+            self._seed.run()
         self._drain.run()
         keys, counts = self._take_flows()
         processes, owners = self._owners.read(PROCESS_ID, OWNER, delete=True)

@@ -45,12 +45,17 @@ def opened(name: str | None = None) -> tuple[str, TrafficSession]:
 
 
 def test_the_best_comes_first() -> None:
-    assert [one.name for one in backends.all_backends()] == ["fentry", "kprobe", "tp_btf"]
+    assert [one.name for one in backends.all_backends()] == ["fentry", "kprobe", "tp_btf", "states"]
 
 
 @pytest.mark.parametrize(
     ("refused", "chosen"),
-    [((), "fentry"), (("fentry",), "kprobe"), (("fentry", "kprobe"), "tp_btf")],
+    [
+        ((), "fentry"),
+        (("fentry",), "kprobe"),
+        (("fentry", "kprobe"), "tp_btf"),
+        (("fentry", "kprobe", "tp_btf"), "states"),
+    ],
 )
 def test_the_best_that_works_is_chosen(
     monkeypatch: pytest.MonkeyPatch, refused: tuple[str, ...], chosen: str
@@ -73,10 +78,10 @@ def test_a_forced_one_that_does_not_work_is_not_replaced(monkeypatch: pytest.Mon
 
 
 def test_when_none_works_each_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel_that_refuses(monkeypatch, "fentry", "kprobe", "tp_btf")
+    kernel_that_refuses(monkeypatch, "fentry", "kprobe", "tp_btf", "states")
     with pytest.raises(UnsupportedError) as caught:
         opened()
-    for name in ("fentry", "kprobe", "tp_btf"):
+    for name in ("fentry", "kprobe", "tp_btf", "states"):
         assert f"{name}: no {name} here" in caught.value.message
 
 
@@ -93,4 +98,4 @@ def test_without_the_right_to_load_that_is_said(monkeypatch: pytest.MonkeyPatch)
 def test_an_unknown_name_lists_those_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError) as caught:
         opened("ebpf")
-    assert "fentry, kprobe, tp_btf" in caught.value.hint
+    assert "fentry, kprobe, tp_btf, states" in caught.value.hint

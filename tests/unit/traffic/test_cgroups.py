@@ -82,6 +82,14 @@ def test_removed_cgroup_and_what_is_no_line() -> None:
     assert parse_placement(b"3:cpu:/\n0::/\n").cgroup == "/"
 
 
+def test_a_name_does_not_begin_a_line() -> None:
+    """The kernel allows all but newlines in a cgroup's name."""
+    path = f"/a\r0::/docker-{ID}.scope"
+    found = parse_placement(f"0::{path}\n".encode())
+    assert found.paths == (path.replace("\r", "\ufffd"),)
+    assert not found.is_below(f"/docker-{ID}.scope")
+
+
 def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
     file = tmp_path / "mounts"
     file.write_text("".join(f"{line} rw 0 0\n" for line in lines))
