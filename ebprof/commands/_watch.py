@@ -74,6 +74,7 @@ class Watch:
             while not self._report.is_over and not self._is_done():
                 ready = self._wait(notes.fd)
                 if notes.fd in ready:
+                    notes.take()
                     break
                 if ready:
                     self._report.react()
