@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from bench import against_perf, compile_tables, overhead, stack_cost, startup
+from bench import (
+    against_perf,
+    compile_tables,
+    overhead,
+    stack_cost,
+    startup,
+    traffic_call_cost,
+    traffic_cpu,
+    traffic_throughput,
+)
 
-for benchmark in (stack_cost, compile_tables, startup, overhead, against_perf):
+PROFILE = (stack_cost, compile_tables, startup, overhead, against_perf)
+TRAFFIC = (traffic_call_cost, traffic_cpu, traffic_throughput)
+
+for benchmark in (*PROFILE, *TRAFFIC):
     print(f"\n{benchmark.__name__}")
     benchmark.main()
