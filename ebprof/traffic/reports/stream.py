@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from ebprof.model import FlowCounts, FlowRow
 from ebprof.screen.outlet import Outlet
 from ebprof.traffic.monitor import Monitor
+
+
+_LINES_AT_ONCE = 256  # of what may be 50,000: most are written before the next are made
 
 
 class Form(Protocol):
@@ -64,7 +68,9 @@ class StreamReport:
         report = self.monitor.rows(self.by, self.sort, self.most, active=True)
         now = time.time()
         self.not_shown = report.hidden
-        self._send("".join(self.form.line(row, row.recent, now) for row in report.rows))
+        lines = (self.form.line(row, row.recent, now) for row in report.rows)
+        while part := "".join(islice(lines, _LINES_AT_ONCE)):
+            self._send(part)
 
     def finish(self) -> None:
         """Write all, however long the reader takes."""
