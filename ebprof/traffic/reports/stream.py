@@ -12,7 +12,6 @@ from ebprof.model import FlowCounts, FlowRow
 from ebprof.screen.outlet import Outlet
 from ebprof.traffic.monitor import Monitor
 
-
 _LINES_AT_ONCE = 256  # of what may be 50,000: most are written before the next are made
 
 
