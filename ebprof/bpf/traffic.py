@@ -24,8 +24,8 @@ _ITERATORS = ("on_seed_listeners", "on_seed_sockets", "on_drain")
 class TrafficPrograms:
     """What a traffic object has besides the programs that all of them have.
 
-    calls: programs at sends and receives, which may be none. optional: program -> kernel function that it hooks, for
-    functions that not every kernel has.
+    calls: programs at sends and receives, which may be none. optional: program -> kernel function
+    that it hooks, for functions that not every kernel has.
     """
 
     object_name: str
