@@ -8,14 +8,20 @@ import signal
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
+_MOST_UNHEEDED = 2
 
 
 class SignalNotes:
-    """While entered, the given signals only leave a note, and `fd` becomes readable."""
+    """While entered, the given signals only leave a note, and `fd` becomes readable.
+
+    The third that is to end the run raises KeyboardInterrupt when nobody took the first two:
+    then something (a file that somebody else wrote, perhaps) keeps us from ending.
+    """
 
     def __init__(self, *numbers: signal.Signals) -> None:
         self._numbers = numbers
         self._taken: set[int] = set()
+        self._unheeded = 0
         self.fd, self._write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def __enter__(self) -> SignalNotes:
@@ -38,10 +44,14 @@ class SignalNotes:
         with contextlib.suppress(BlockingIOError):
             os.read(self.fd, 4096)
         taken, self._taken = self._taken, set()
+        self._unheeded = 0
         return taken
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._taken.add(number)
+        self._unheeded += number in ENDING
+        if self._unheeded > _MOST_UNHEEDED:
+            raise KeyboardInterrupt
         with contextlib.suppress(BlockingIOError):  # a full pipe is readable: that is enough
             os.write(self._write_end, b"\0")
 

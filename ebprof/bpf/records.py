@@ -84,8 +84,8 @@ def split(data: bytes) -> Records:
             deferred.append(sample)
             at += -(-len(sample.record) // _ALIGNMENT) * _ALIGNMENT
         else:
-            notice: Any = ffi.from_buffer("struct notice_record *", data[at:])
-            notices.append((notice.pid, notice.address))
+            notice = np.frombuffer(data, NOTICE_RECORD, 1, at)[0]
+            notices.append((int(notice["pid"]), int(notice["address"])))
             at += NOTICE_RECORD.itemsize
     return Records(data, stacks, deferred, notices)
 

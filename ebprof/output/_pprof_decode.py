@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -11,6 +11,13 @@ from ebprof.model import Frame, Location, Mapping, Profile, Sample
 from ebprof.output._profile_proto import ProfileMessage
 
 MAX_SAMPLES = 4_000_000
+MAX_FRAMES = 65_536
+"""Of one stack. A location has any number of lines, and a sample any number of times that one:
+a file of 100 bytes may tell of a stack of millions of frames."""
+MAX_NAME = 16 << 10
+"""Characters of a name that are read."""
+MAX_TEXT = 2 << 30
+"""Characters of all stacks together, if all were written out."""
 _SAMPLES = ("samples", "count")
 
 
@@ -28,17 +35,29 @@ def decode(data: bytes) -> Profile:
     return _Decoder(message).profile()
 
 
+class _Size(NamedTuple):
+    """Frames of a location, and the characters of their names."""
+
+    frames: int
+    text: int
+
+
 class _Decoder:
     """A message and what its numbers stand for."""
 
     def __init__(self, message: Any) -> None:
         self._message = message
         self._strings: list[str] = [
-            text.decode("utf-8", "replace") for text in message.string_table
+            text.decode("utf-8", "replace")[:MAX_NAME] for text in message.string_table
         ]
         self._mappings = {one.id: self._mapping(one) for one in message.mapping}
         self._functions = {one.id: self._function(one) for one in message.function}
         self._locations = {one.id: self._location(one) for one in message.location}
+        self._sizes = {
+            number: _Size(len(one.frames), sum(len(frame.function) for frame in one.frames))
+            for number, one in self._locations.items()
+        }
+        self._text = 0
         self._comm = self._mappings[message.mapping[0].id].name if message.mapping else ""
 
     def profile(self) -> Profile:
@@ -86,10 +105,20 @@ class _Decoder:
             locations = tuple([self._locations[number] for number in message.location_id])
         except KeyError as error:
             raise _dangling("location", error) from None
+        self._check_size(message.location_id)
         numbers, texts = self._labels(message)
         comm = texts.get("comm", "" if "pid" in numbers else self._comm)
         pid = numbers.get("pid", 0)
         return Sample(pid, numbers.get("tid", pid), comm, locations, texts.get("stop", ""), count)
+
+    def _check_size(self, location_ids: Any) -> None:
+        """Raises BadFileError when a stack, or all up to here, are more than anybody reads."""
+        sizes = [self._sizes[number] for number in location_ids]
+        if sum(size.frames for size in sizes) > MAX_FRAMES:
+            raise BadFileError(f"profile has a stack of more than {MAX_FRAMES:,} frames")
+        self._text += sum(size.text for size in sizes)
+        if self._text > MAX_TEXT:
+            raise BadFileError(f"profile has more than {MAX_TEXT >> 30} GiB of stacks")
 
     def _labels(self, message: Any) -> tuple[dict[str, int], dict[str, str]]:
         numbers: dict[str, int] = {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+
+import numpy as np
 
 from ..elf import ObjectFile, open_regular, reopen_regular
 from ..errors import BadFileError
@@ -17,8 +20,11 @@ VDSO = "[vdso]"
 
 _MAX_BYTES = 64 << 20
 _MAX_VDSO = 1 << 20
+_ADDRESSES_OF_32_BITS = 1 << 32
 _DELETED = b" (deleted)"
-_LINE = re.compile(rb"([0-9a-f]+)-([0-9a-f]+) ..(.). ([0-9a-f]+) ([0-9a-f]+:[0-9a-f]+ [0-9]+ *.*)")
+_HEX = rb"([0-9a-f]{1,16})"
+_FILE = rb"([0-9a-f]{1,8}:[0-9a-f]{1,8} [0-9]{1,20}(?: .*)?)"
+_LINE = re.compile(_HEX + rb"-" + _HEX + rb" ..(.). " + _HEX + rb" " + _FILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +47,22 @@ class MapsEntry:
 
     @property
     def has_object(self) -> bool:
-        """True when there is a file, or the vDSO, that `open_object` can try to open."""
-        return self.inode != 0 or self.path == VDSO
+        """True when there is a file, or the vDSO, that `open_object` can try to open.
+
+        Below 4 GiB lies the vDSO of 32-bit programs, which is another one.
+        """
+        return self.inode != 0 or (self.path == VDSO and self.start >= _ADDRESSES_OF_32_BITS)
+
+
+class NotOpenedError(BadFileError):
+    """The file behind a mapping cannot be had from this process; another may map it, too."""
 
 
 def read_maps(pid: int, *, executable_only: bool = True) -> list[MapsEntry]:
     """The mappings of a process by address; raises NoTargetError when it is gone."""
     with reading(pid), FileIO(f"/proc/{pid}/maps") as file:
         data = _read_bounded(file)
-    return _parse(data, executable_only)
+    return parse_maps(data, executable_only)
 
 
 def open_object(pid: int, entry: MapsEntry) -> ObjectFile:
@@ -57,36 +70,39 @@ def open_object(pid: int, entry: MapsEntry) -> ObjectFile:
 
     It is the mapped file itself, not what bears its name today: `map_files` leads to it when it
     was deleted or replaced and in any mount namespace; where the kernel does not let us follow
-    that, the name is looked up in the process's root and must have the same device and inode.
-    Raises BadFileError when there is no ELF file, NoTargetError when the process is gone.
+    that, the name is looked up in the process's root. Either way it must have the mapping's device
+    and inode: the process may map another file there at any moment, which would then count as
+    this one in all processes. The vDSO is our own, as theirs can be overwritten.
+    Raises BadFileError when it is no ELF file, NotOpenedError when it cannot be had from this
+    process, NoTargetError when the process is gone.
     """
     root = f"/proc/{pid}/root"
     path = printable(entry.path)
     if entry.path == VDSO:
-        return ObjectFile.from_memory(_read_vdso(pid, entry), path, root)
+        return ObjectFile.from_memory(_read_own_vdso(), path, root)
     try:
         file = _open_mapped(pid, entry)
-    except BadFileError as error:
-        raise BadFileError(f"{path}: {error.message}") from None
+    except NotOpenedError as error:
+        raise NotOpenedError(f"{path}: {error.message}") from None
     return ObjectFile.open(file, path, root)
 
 
 def open_named(pid: int, entry: MapsEntry) -> ObjectFile:
     """The object file that bears a mapping's name in the root of a process, which need not map it.
 
-    Raises BadFileError when there is none, or when it is not the file that was mapped.
+    Raises NotOpenedError when there is none, or when it is not the file that was mapped, and
+    BadFileError when it is no ELF file.
     """
     path = printable(entry.path)
     try:
         file = _open_named(pid, entry)
-    except OSError as error:
-        raise BadFileError(f"{path}: cannot open: {error.strerror}") from None
-    except BadFileError as error:
-        raise BadFileError(f"{path}: {error.message}") from None
+    except NotOpenedError as error:
+        raise NotOpenedError(f"{path}: {error.message}") from None
     return ObjectFile.open(file, path, f"/proc/{pid}/root")
 
 
 def _read_bounded(file: FileIO) -> bytes:
+    """Whole lines; of more than _MAX_BYTES, the first."""
     parts = []
     size = 0
     while size < _MAX_BYTES:
@@ -95,10 +111,11 @@ def _read_bounded(file: FileIO) -> bytes:
             break
         parts.append(part)
         size += len(part)
-    return b"".join(parts)
+    return b"".join(parts).rpartition(b"\n")[0]
 
 
-def _parse(data: bytes, executable_only: bool) -> list[MapsEntry]:
+def parse_maps(data: bytes, executable_only: bool) -> list[MapsEntry]:
+    """The mappings that the lines of `/proc/PID/maps` tell of; lines of another form tell none."""
     files: dict[bytes, tuple[int, int, str, bool]] = {}
     entries = []
     lines = data.split(b"\n")
@@ -139,31 +156,63 @@ def _parse_file(text: bytes) -> tuple[int, int, str, bool]:
 
 def _open_mapped(pid: int, entry: MapsEntry) -> FileIO:
     try:
-        return open_regular(f"/proc/{pid}/map_files/{entry.start:x}-{entry.end:x}")
+        file = open_regular(f"/proc/{pid}/map_files/{entry.start:x}-{entry.end:x}")
+    except BadFileError as error:
+        raise NotOpenedError(error.message) from None
     except OSError:
         with reading(pid):
             Path(f"/proc/{pid}/root").stat()  # a zombie has none
-    try:
         return _open_named(pid, entry)
-    except OSError as error:
-        raise BadFileError(f"cannot open: {error.strerror}") from None
+    return _checked(file, entry)
 
 
 def _open_named(pid: int, entry: MapsEntry) -> FileIO:
-    place = os.open(f"/proc/{pid}/root{entry.path}", os.O_PATH | os.O_CLOEXEC)
     try:
-        info = os.fstat(place)
-        if (info.st_dev, info.st_ino) != (entry.device, entry.inode):
-            raise BadFileError("was deleted or replaced since it was mapped")
-        return reopen_regular(place)
+        place = os.open(f"/proc/{pid}/root{entry.path}", os.O_PATH | os.O_CLOEXEC)
+    except OSError as error:
+        raise NotOpenedError(f"cannot open: {error.strerror}") from None
+    try:
+        return _checked(reopen_regular(place), entry)
+    except OSError as error:
+        raise NotOpenedError(f"cannot open: {error.strerror}") from None
+    except BadFileError as error:
+        raise NotOpenedError(error.message) from None
     finally:
         os.close(place)
 
 
-def _read_vdso(pid: int, entry: MapsEntry) -> bytes:
-    size = min(entry.end - entry.start, _MAX_VDSO)
-    with reading(pid), FileIO(f"/proc/{pid}/mem") as memory:
-        data = os.pread(memory.fileno(), size, entry.start)
-    if not data:
-        raise BadFileError(f"cannot read the vDSO of PID {pid}")
-    return data
+def _checked(file: FileIO, entry: MapsEntry) -> FileIO:
+    """The file, if it is the one that was mapped; closed otherwise."""
+    wanted = entry.device, entry.inode
+    info = os.fstat(file.fileno())
+    if (info.st_dev, info.st_ino) == wanted or _mapped_identity(file) == wanted:
+        return file
+    file.close()
+    raise NotOpenedError("was deleted or replaced since it was mapped")
+
+
+def _mapped_identity(file: FileIO) -> tuple[int, int] | None:
+    """Device and inode as `maps` has them: on overlayfs and btrfs, they are not stat's.
+
+    The file is mapped for that, and not touched: its owner may truncate it.
+    """
+    try:
+        memory = mmap.mmap(file.fileno(), 1, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
+    except (OSError, ValueError):  # ValueError: it is empty
+        return None
+    view = np.frombuffer(memory, np.uint8)
+    address = view.ctypes.data
+    del view
+    with memory:
+        entries = read_maps(os.getpid(), executable_only=False)
+    return next(((one.device, one.inode) for one in entries if one.start == address), None)
+
+
+def _read_own_vdso() -> bytes:
+    own = os.getpid()
+    for entry in read_maps(own):
+        if entry.path == VDSO:
+            size = min(entry.end - entry.start, _MAX_VDSO)
+            with reading(own), FileIO("/proc/self/mem") as memory:
+                return os.pread(memory.fileno(), size, entry.start)
+    raise NotOpenedError(f"{VDSO}: this process has none")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import NoPermissionError, NoTargetError
-from .text import printable
+from .text import lines, printable
 
 _PF_KTHREAD = 0x00200000
 # include/linux/proc_ns.h, PROC_PID_INIT_INO: the inode of the first PID namespace never changes.
@@ -75,7 +75,7 @@ def is_kernel_thread(pid: int) -> bool:
 
 def cgroup(pid: int) -> str:
     """The path of the process in the cgroup v2 hierarchy, empty where there is none."""
-    for line in _read(pid, f"/proc/{pid}/cgroup").splitlines():
+    for line in lines(_read(pid, f"/proc/{pid}/cgroup")):
         if line.startswith(b"0::"):
             return printable(line[3:])
     return ""
@@ -83,18 +83,19 @@ def cgroup(pid: int) -> str:
 
 def namespace_pid(pid: int) -> int:
     """The number the process has in its own, innermost PID namespace."""
-    for line in _read(pid, f"/proc/{pid}/status").splitlines():
-        if line.startswith(b"NSpid:"):
-            return int(line.split()[-1])
-    return pid
+    numbers = _status_numbers(pid, b"NSpid:")
+    return numbers[-1] if numbers else pid
 
 
 def user_ids(pid: int) -> set[int]:
     """The real, effective, saved and file system user of a process."""
-    for line in _read(pid, f"/proc/{pid}/status").splitlines():
-        if line.startswith(b"Uid:"):
-            return {int(user) for user in line.split()[1:]}
-    return set()
+    return set(_status_numbers(pid, b"Uid:"))
+
+
+def leader(tid: int) -> int:
+    """The process that a thread belongs to: itself for the first one."""
+    (number,) = _status_numbers(tid, b"Tgid:")
+    return number
 
 
 def own_pid_namespace_is_initial() -> bool:
@@ -113,6 +114,14 @@ def own_pid_namespace() -> tuple[int, int] | None:
 def _read(pid: int, path: str) -> bytes:
     with reading(pid):
         return Path(path).read_bytes()
+
+
+def _status_numbers(pid: int, field: bytes) -> list[int]:
+    """What follows a name in /proc/PID/status; empty where this kernel does not have it."""
+    for line in lines(_read(pid, f"/proc/{pid}/status")):
+        if line.startswith(field):
+            return [int(number) for number in line.removeprefix(field).split()]
+    return []
 
 
 def _stat_fields(pid: int) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Names that others chose, made fit for a terminal and for UTF-8."""
+"""Text that others chose: made fit for a terminal and for UTF-8, cut into lines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ def printable(name: bytes | str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else REPLACEMENT for char in text)
+
+
+def lines(text: bytes) -> list[bytes]:
+    """Lines of a file in /proc, where only a newline ends one.
+
+    In names, the kernel escapes newlines; what else Python's `splitlines` takes for the end of a
+    line (a carriage return) it does not, and a process could add lines of its choice.
+    """
+    return text.split(b"\n")
 
 
 def _decode(name: bytes | str) -> str:

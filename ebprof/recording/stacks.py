@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.abi import SAMPLE_KEY, STACK_RECORD
 from ebprof.bpf.records import DeferredSample, Records
+from ebprof.procfs.text import printable
 from ebprof.unwind.replay import UnwoundStack
 
 Frames = NDArray[np.uint64]
@@ -51,7 +52,7 @@ class StackStore:
                 int(head["user_frames"]) + int(head["kernel_frames"]),
                 at + STACK_RECORD.itemsize,
             )
-            self.comms[key.tobytes()] = bytes(head["comm"]).decode(errors="replace")
+            self.comms[key.tobytes()] = printable(bytes(head["comm"]))
             user = _keep(self.user, int(key["user_stack"]), frames[: head["user_frames"]])
             kernel = _keep(self.kernel, int(key["kernel_stack"]), frames[head["user_frames"] :])
             if user is not None or kernel is not None:
@@ -71,7 +72,7 @@ class StackStore:
         key["user_stack"], key["stop"] = stack.name, stack.stop
         name = key.tobytes()
         kernel = sample.head["kernel"][: head["kernel_frames"]]
-        self.comms[name] = bytes(head["comm"]).decode(errors="replace")
+        self.comms[name] = printable(bytes(head["comm"]))
         self.counts[name] += 1
         _keep(self.user, stack.name, stack.frames)
         _keep(self.kernel, int(key["kernel_stack"]), kernel)

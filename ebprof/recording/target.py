@@ -11,10 +11,10 @@ from pathlib import Path
 from ebprof.bpf.events import Scope
 from ebprof.errors import NoTargetError, UsageError
 from ebprof.procfs import process
+from ebprof.procfs.mounts import read_mounts
 
 ONLINE_CPUS = Path("/sys/devices/system/cpu/online")
 _CPU_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
-MOUNTS = Path("/proc/self/mounts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +137,10 @@ def open_cgroup(name: str) -> int:
 
 def cgroup_roots() -> list[Path]:
     """Where hierarchies are mounted that perf events know: cgroup2, or v1's perf_event."""
-    mounts = (line.split() for line in MOUNTS.read_text().splitlines())
     return [
-        Path(where)
-        for _, where, kind, options, *_ in mounts
-        if kind == "cgroup2" or (kind == "cgroup" and "perf_event" in options.split(","))
+        Path(one.path)
+        for one in read_mounts()
+        if one.kind == "cgroup2" or (one.kind == "cgroup" and "perf_event" in one.options)
     ]
 
 
@@ -159,9 +158,8 @@ def _check_process(pid: int) -> None:
 
 def _process_of_thread(tid: int) -> int:
     try:
-        status = Path(f"/proc/{tid}/status").read_text(errors="replace")
-    except OSError:
+        return process.leader(tid)
+    except NoTargetError:
         raise NoTargetError(
             f"cannot attach to TID {tid}: no such thread", "`ps -eL` lists those that run"
         ) from None
-    return int(next(line for line in status.splitlines() if line.startswith("Tgid:")).split()[1])

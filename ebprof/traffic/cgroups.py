@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebprof.errors import NoTargetError
-from ebprof.procfs.text import printable
+from ebprof.procfs.mounts import MOUNTS, read_mounts
+from ebprof.procfs.text import lines, printable
 
-MOUNTS = Path("/proc/self/mounts")
 MAX_DIRECTORIES = 20_000
 _DELETED = " (deleted)"
-_OCTAL = re.compile(r"\\([0-7]{3})")
 _SYSTEMD_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
 
 # The part of a path that names a container: what runtimes call it, bare or as a systemd scope.
@@ -65,7 +64,7 @@ def parse_placement(text: bytes) -> Placement:
     """What /proc/PID/cgroup says (cgroups(7)); lines that have another form are skipped."""
     v1: list[str] = []
     v2 = ""
-    for line in text.splitlines():
+    for line in lines(text):
         number, _, rest = line.partition(b":")
         controllers, separator, path = rest.partition(b":")
         if not separator:
@@ -91,11 +90,10 @@ def container_of(paths: Iterable[str]) -> str:
 
 def mounts() -> list[Mount]:
     """Mounted cgroup hierarchies, v2 first."""
-    fields = (line.split() for line in MOUNTS.read_text(errors="replace").splitlines())
     found = [
-        Mount(_OCTAL.sub(lambda match: chr(int(match[1], 8)), where), kind == "cgroup2")
-        for _, where, kind, *_ in fields
-        if kind in ("cgroup", "cgroup2")
+        Mount(one.path, one.kind == "cgroup2")
+        for one in read_mounts(MOUNTS)
+        if one.kind in ("cgroup", "cgroup2")
     ]
     return sorted(found, key=lambda mount: not mount.is_v2)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,12 +96,6 @@ def _check_process(pid: int) -> None:
         raise NoTargetError(
             f"cannot watch PID {pid}: no such process", "`ps -e` lists those that run"
         )
-    leader = _leader(pid)
+    leader = process.leader(pid)
     if leader != pid:
         raise NoTargetError(f"{pid} is a thread of PID {leader}", f"use -p {leader}")
-
-
-def _leader(tid: int) -> int:
-    with process.reading(tid):
-        status = Path(f"/proc/{tid}/status").read_bytes()
-    return int(next(line for line in status.splitlines() if line.startswith(b"Tgid:")).split()[1])

@@ -4,6 +4,8 @@ import os
 import select
 import signal
 
+import pytest
+
 from ebprof.signals import SignalNotes
 
 
@@ -26,6 +28,22 @@ def test_a_flood_of_signals_does_no_harm() -> None:
         for _ in range(70_000):
             signal.raise_signal(signal.SIGUSR1)
         assert notes.take() == {signal.SIGUSR1}
+
+
+def test_the_third_that_nobody_heeds_ends_the_run() -> None:
+    with SignalNotes(signal.SIGINT, signal.SIGTERM) as notes:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.raise_signal(number)
+        assert notes.is_set
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ending_signals_that_are_taken_are_only_noted() -> None:
+    with SignalNotes(signal.SIGINT) as notes:
+        for _ in range(5):
+            signal.raise_signal(signal.SIGINT)
+            assert notes.take() == {signal.SIGINT}
 
 
 def test_handlers_are_put_back() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from ebprof._native import lib
@@ -26,6 +28,14 @@ def deferred(pid: int, time: int, stack: bytes) -> bytes:
     head["head"]["type"], head["head"]["key"]["pid"] = lib.RECORD_DEFERRED, pid
     head["time"], head["stack_size"] = time, len(stack)
     return head.tobytes() + stack + bytes(-len(stack) % 8)
+
+
+def test_a_full_ring_is_read_in_linear_time() -> None:
+    """8 MiB of notices are what a process can bring about that maps code all the time."""
+    began = time.process_time()
+    records = split(notice(8, 0x1234) * 500_000)
+    assert len(records.notices) == 500_000
+    assert time.process_time() - began < 30, "it takes a second or two"
 
 
 def test_records_of_all_types_back_to_back() -> None:

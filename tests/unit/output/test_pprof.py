@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ebprof.errors import BadFileError
 from ebprof.model import Frame, Location, Mapping, Profile, Sample
-from ebprof.output import pprof
+from ebprof.output import _pprof_decode, pprof
 from ebprof.output._profile_proto import ProfileMessage
 from ebprof.output._read import MAX_BYTES
 from tests.builders import DEMO, HOSTILE, example, location, profile, stack
@@ -104,6 +104,47 @@ def test_the_main_binary_is_the_first_mapping() -> None:
         "/lib/libc.so.6",
         "[kernel.kallsyms]",
     ]
+
+
+# ---- files that are small and say much --------------------------------------------------------
+
+
+def amplified(lines: int, locations: int, name: str = "f", samples: int = 1) -> bytes:
+    """Samples of a location many times, which has a line many times."""
+    message = ProfileMessage()
+    message.string_table.extend([b"", b"samples", b"count", name.encode()])
+    kind = message.sample_type.add()
+    kind.type, kind.unit = 1, 2
+    function = message.function.add()
+    function.id, function.name = 1, 3
+    location = message.location.add()
+    location.id = 1
+    for _ in range(lines):
+        location.line.add().function_id = 1
+    for _ in range(samples):
+        sample = message.sample.add()
+        sample.value.append(1)
+        sample.location_id.extend([1] * locations)
+    return bytes(message.SerializeToString())
+
+
+def test_a_stack_of_too_many_frames_is_refused() -> None:
+    (sample,) = read(amplified(256, 256)).samples
+    assert sum(len(one.frames) for one in sample.locations) == 65_536
+    with pytest.raises(BadFileError, match="more than 65,536 frames"):
+        read(amplified(256, 257))
+
+
+def test_more_text_than_anybody_reads_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pprof_decode, "MAX_TEXT", 10_000)
+    assert read(amplified(10, 10, "ten_chars_", 10)).total == 10
+    with pytest.raises(BadFileError, match="stacks"):
+        read(amplified(10, 10, "ten_chars_", 11))
+
+
+def test_long_names_are_cut() -> None:
+    (sample,) = read(amplified(1, 1, "x" * 100_000)).samples
+    assert sample.locations[0].frames[0].function == "x" * (16 << 10)
 
 
 # ---- files of other writers -----------------------------------------------------------------

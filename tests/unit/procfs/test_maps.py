@@ -8,13 +8,17 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
 import pytest
 
+from ebprof.elf import memory_file
 from ebprof.errors import BadFileError, NoTargetError
 from ebprof.procfs import maps
-from ebprof.procfs.maps import MapsEntry, open_object, read_maps
+from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object, read_maps
+from tests import targets
 
 SLEEP = Path(shutil.which("sleep") or "/bin/sleep").resolve()
 
@@ -78,6 +82,84 @@ def test_opens_what_is_mapped() -> None:
     assert segment is not None
     assert segment.executable
     file.close()
+
+
+def test_what_took_a_mappings_place_is_not_opened_for_it() -> None:
+    """The file at the address is not the one that `maps` told of a moment ago."""
+    code = {entry.inode: entry for entry in read_maps(os.getpid()) if entry.inode}
+    first, second = list(code.values())[:2]
+    stale = replace(first, device=second.device, inode=second.inode)
+    with pytest.raises(NotOpenedError, match="deleted or replaced"):
+        open_object(os.getpid(), stale)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_on_an_overlay_too_where_stat_has_other_numbers(tmp_path: Path) -> None:
+    with overlay(tmp_path) as place:
+        shutil.copy(SLEEP, place / "program")
+        with running(os.fsencode(place / "program")) as pid:
+            entry = entry_named(pid, "program")
+            for file in (open_object(pid, entry), open_named(pid, entry)):
+                assert file.image.build_id
+                file.close()
+            with pytest.raises(NotOpenedError):
+                open_object(pid, replace(entry, inode=entry.inode + 1))
+
+
+@contextmanager
+def overlay(directory: Path) -> Iterator[Path]:
+    """An overlay file system over a tmpfs."""
+    parts = {name: directory / "layers" / name for name in ("lower", "upper", "work")}
+    merged = directory.resolve() / "merged"
+    (directory / "layers").mkdir()
+    merged.mkdir()
+    mount("-t", "tmpfs", "none", directory / "layers")
+    try:
+        for part in parts.values():
+            part.mkdir()
+        options = ",".join(f"{name}dir={part}" for name, part in parts.items())
+        mount("-t", "overlay", "overlay", "-o", options, merged)
+        yield merged
+    finally:
+        subprocess.run(["umount", "-q", str(merged)])
+        subprocess.run(["umount", str(directory / "layers")], check=True)
+
+
+def mount(*words: object) -> None:
+    if subprocess.run(["mount", *map(str, words)], capture_output=True).returncode:
+        pytest.skip(f"cannot mount: {words}")
+
+
+def test_vdso_is_ours_whatever_a_process_made_of_its_own() -> None:
+    try:
+        targets.build("hostile")
+    except targets.MissingCompilerError as error:
+        pytest.skip(str(error))
+    own = open_object(os.getpid(), entry_named(os.getpid(), "[vdso]"))
+    with targets.running("hostile", "vdso") as target:
+        entry = entry_named(target.pid, "[vdso]")
+        with FileIO(f"/proc/{target.pid}/mem") as memory:
+            assert b"Z" * 64 in os.pread(memory.fileno(), 4096, entry.start)
+        file = open_object(target.pid, entry)
+    assert file.key == own.key
+    assert b"Z" * 64 not in os.pread(file.fd, 4096, 0)
+    for one in (own, file):
+        one.close()
+
+
+def test_vdso_of_32_bit_programs_is_another() -> None:
+    assert not MapsEntry(0xF7FC0000, 0xF7FC2000, 0, 0, 0, "[vdso]", True, False).has_object
+
+
+def test_of_endless_maps_only_whole_lines_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a line could give another file's inode."""
+    monkeypatch.setattr(maps, "_MAX_BYTES", 1)
+    line = b"7f0000000000-7f0000001000 r-xp 00000000 fe:00 123456 /usr/lib/x.so\n"
+    with memory_file(line * 20_000) as file:
+        file.seek(0)
+        data = maps._read_bounded(file)
+    assert len(data) < 20_000 * len(line)
+    assert {entry.inode for entry in maps.parse_maps(data, True)} == {123456}
 
 
 def test_vdso_is_copied_from_memory() -> None:

@@ -51,6 +51,30 @@ def test_hostile_name_is_cleaned_and_does_not_shift_fields() -> None:
         child.kill()
 
 
+@pytest.mark.parametrize("name", [b"\rUid:\t77 77", b"\rUid:\tx", b"\rNSpid:\tx", b"a\nTgid:\t1"])
+def test_a_name_that_looks_like_a_field_is_none(name: bytes) -> None:
+    code = f"open('/proc/self/comm','wb').write({name!r}); print(flush=True); input()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout and child.stdout.readline()
+        assert process.user_ids(child.pid) == {os.geteuid()}
+        assert process.leader(child.pid) == child.pid
+        assert process.namespace_pid(child.pid) > 0
+        child.kill()
+
+
+def test_leader_of_a_thread() -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert thread.native_id is not None and thread.native_id != own_pid()
+        assert process.leader(thread.native_id) == own_pid()
+    finally:
+        stop.set()
+        thread.join()
+
+
 def initial_namespace() -> bool:
     return process.exists(2) and process.comm(2) == "kthreadd"
 
@@ -92,6 +116,7 @@ def test_number_in_another_namespace() -> None:
         process.children,
         process.namespace_pid,
         process.user_ids,
+        process.leader,
     ],
 )
 def test_gone_process(ask: object) -> None:

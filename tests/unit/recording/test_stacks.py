@@ -30,6 +30,12 @@ def records(*parts: bytes) -> Records:
     return Records(b"".join(parts), starts.tolist(), [], [])
 
 
+def test_names_are_printable() -> None:
+    store = StackStore()
+    store.add(records(record([1], [], comm="a\x1b[2J\r\nb")))
+    assert list(store.comms.values()) == ["a\ufffd[2J\ufffd\ufffdb"]
+
+
 def test_frames_are_kept_by_their_stack() -> None:
     store = StackStore()
     new = store.add(records(record([1, 2, 3], [9, 8])))

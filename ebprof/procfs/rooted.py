@@ -1,0 +1,51 @@
+"""Opens files below a directory that others filled: no link in it leads out (openat2(2))."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from io import FileIO
+
+from ..elf import reopen_regular
+
+_OPENAT2 = 437  # on every architecture
+_NO_MAGIC_LINKS, _NO_LINKS, _IN_ROOT = 0x02, 0x04, 0x10
+_PATH_ONLY = os.O_PATH | os.O_CLOEXEC
+
+
+class _OpenHow(ctypes.Structure):
+    """struct open_how."""
+
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+def open_rooted(root: str, path: bytes, *, follow: bool = True) -> FileIO:
+    """Open a regular file as a process with this root would find it.
+
+    follow: links, which then stay within the root; otherwise a link anywhere in the path is an
+    error. Raises OSError, or BadFileError when it is not a regular file.
+    """
+    resolve = _IN_ROOT | _NO_MAGIC_LINKS | (0 if follow else _NO_LINKS)
+    how = _OpenHow(_PATH_ONLY, 0, resolve)
+    directory = os.open(root, _PATH_ONLY | os.O_DIRECTORY)
+    try:
+        place = _libc.syscall(
+            _OPENAT2, directory, path, ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
+        )
+    finally:
+        os.close(directory)
+    if place < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    try:
+        return reopen_regular(place)
+    finally:
+        os.close(place)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
