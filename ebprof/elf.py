@@ -121,6 +121,11 @@ class ElfImage:
             raise BadFileError("ELF file is closed")
         return self._source.fileno()
 
+    @property
+    def entry(self) -> int:
+        """The address where a program starts, 0 in most libraries."""
+        return int(self._header["e_entry"])
+
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """The PT_LOAD segments in the file's order."""
@@ -372,8 +377,11 @@ class ObjectFile:
 
 
 def memory_file(data: bytes) -> FileIO:
-    """An anonymous file with these contents."""
-    file = FileIO(os.memfd_create("ebprof"), "r+b")
+    """An anonymous file with these contents; raises BadFileError when there cannot be one more."""
+    try:
+        file = FileIO(os.memfd_create("ebprof"), "r+b")
+    except OSError as error:
+        raise BadFileError(f"cannot make a file in memory: {error.strerror}") from None
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]

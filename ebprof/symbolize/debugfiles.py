@@ -1,35 +1,109 @@
 """Separate debug files: by build ID and by `.gnu_debuglink` (GDB manual, "Separate Debug Files").
 
 They are looked for under the root of the process that maps the object, then under ours. A file
-counts only when its build ID, or the debug link's CRC, is the right one.
+counts only when its build ID, or the debug link's CRC, is the right one, and when it is the
+object's owner's or everybody may read it: the process could lead us to what it may not read itself.
+Beside the object no link is followed, elsewhere none that leads out of the root.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
-from ..elf import DebugLink, ElfImage, ObjectFile, open_regular
+from ..elf import DebugLink, ElfImage, ObjectFile
 from ..errors import BadFileError
+from ..procfs.rooted import open_rooted
+from .budget import Budget
 
 DEBUG_ROOT = "/usr/lib/debug"
 
-_MAX_CHECKED = 4 << 30
+_MAX_CHECKED = 1 << 30
 _BLOCK = 1 << 20
+_OWN_ROOT = "/"
 
 
-def find_debug_file(file: ObjectFile, debug_root: str = DEBUG_ROOT) -> FileIO | None:
-    """The debug file of an object, open; None when there is none."""
-    build_id = file.image.build_id
-    for root in dict.fromkeys((file.root, "")):
-        for path in _build_id_paths(root + debug_root, build_id):
-            found = _open_with_build_id(path, build_id)
+class DebugFiles:
+    """Finds debug files. checksums: bytes that may be read for them in a run."""
+
+    def __init__(self, checksums: Budget, debug_root: str = DEBUG_ROOT) -> None:
+        self._checksums = checksums
+        self._debug_root = os.fsencode(debug_root)
+
+    def find(self, file: ObjectFile) -> FileIO | None:
+        """The debug file of an object, open; None when there is none."""
+        search = _Search(file, self._checksums)
+        for path in self._build_id_paths(file.image.build_id):
+            found = search.open(path, follow=True)
             if found is not None:
                 return found
-    return _find_linked(file, debug_root)
+        link = _link_or_none(file.image)
+        if link is None or not file.path.startswith("/"):
+            return None
+        directory = os.fsencode(Path(file.path).parent)
+        for path, follow in self._linked_paths(directory, link.name):
+            found = search.open(path, follow=follow, link=link)
+            if found is not None:
+                return found
+        return None
+
+    def _build_id_paths(self, build_id: str) -> Iterator[bytes]:
+        if len(build_id) > 2:
+            name = f"/.build-id/{build_id[:2]}/{build_id[2:]}.debug"
+            yield self._debug_root + name.encode()
+
+    def _linked_paths(self, directory: bytes, name: bytes) -> Iterator[tuple[bytes, bool]]:
+        yield directory + b"/" + name, False
+        yield directory + b"/.debug/" + name, False
+        yield self._debug_root + directory + b"/" + name, True
+
+
+class _Search:
+    """The search for the debug file of one object."""
+
+    def __init__(self, file: ObjectFile, checksums: Budget) -> None:
+        self._roots = tuple(dict.fromkeys((file.root or _OWN_ROOT, _OWN_ROOT)))
+        self._build_id = file.image.build_id
+        self._owner = os.fstat(file.fd).st_uid
+        self._checksums = checksums
+
+    def open(self, path: bytes, *, follow: bool, link: DebugLink | None = None) -> FileIO | None:
+        """The right file of this name in either root; link: its CRC will do, too."""
+        for root in self._roots:
+            try:
+                file = open_rooted(root, path, follow=follow)
+            except (OSError, BadFileError):
+                continue
+            if self._may_be_given(file) and self._is_right(file, link):
+                return file
+            file.close()
+        return None
+
+    def _may_be_given(self, file: FileIO) -> bool:
+        info = os.fstat(file.fileno())
+        return info.st_uid == self._owner or bool(info.st_mode & stat.S_IROTH)
+
+    def _is_right(self, file: FileIO, link: DebugLink | None) -> bool:
+        build_id = _build_id_of(file)
+        if self._build_id and (build_id or link is None):
+            return build_id == self._build_id
+        return link is not None and self._crc(file) == link.crc
+
+    def _crc(self, file: FileIO) -> int:
+        """CRC-32 of a whole file; -1 for one that is too large to check."""
+        if os.fstat(file.fileno()).st_size > _MAX_CHECKED or not self._checksums.allows():
+            return -1
+        crc = size = 0
+        file.seek(0)
+        while size < _MAX_CHECKED and (block := file.read(_BLOCK)):
+            crc = zlib.crc32(block, crc)
+            size += len(block)
+        self._checksums.spend(size)
+        return crc
 
 
 def has_dwarf(image: ElfImage) -> bool:
@@ -40,24 +114,6 @@ def has_dwarf(image: ElfImage) -> bool:
         return False
 
 
-def _build_id_paths(debug_root: str, build_id: str) -> Iterator[str]:
-    if len(build_id) > 2:
-        yield f"{debug_root}/.build-id/{build_id[:2]}/{build_id[2:]}.debug"
-
-
-def _find_linked(file: ObjectFile, debug_root: str) -> FileIO | None:
-    link = _link_or_none(file.image)
-    if link is None or not file.path.startswith("/"):
-        return None
-    directory = os.fsencode(Path(file.path).parent)
-    for root in dict.fromkeys((file.root, "")):
-        for path in _linked_paths(os.fsencode(root), directory, os.fsencode(debug_root), link):
-            found = _open_linked(path, file.image.build_id, link)
-            if found is not None:
-                return found
-    return None
-
-
 def _link_or_none(image: ElfImage) -> DebugLink | None:
     try:
         link = image.debuglink
@@ -66,52 +122,8 @@ def _link_or_none(image: ElfImage) -> DebugLink | None:
     return link if link and b"/" not in link.name else None
 
 
-def _linked_paths(
-    root: bytes, directory: bytes, debug_root: bytes, link: DebugLink
-) -> Iterator[bytes]:
-    yield root + directory + b"/" + link.name
-    yield root + directory + b"/.debug/" + link.name
-    yield root + debug_root + directory + b"/" + link.name
-
-
-def _open_with_build_id(path: str, build_id: str) -> FileIO | None:
-    file = _open_or_none(path)
-    if file is not None and _build_id_of(file) != build_id:
-        file.close()
-        return None
-    return file
-
-
-def _open_linked(path: bytes, build_id: str, link: DebugLink) -> FileIO | None:
-    file = _open_or_none(path)
-    if file is None:
-        return None
-    if (build_id and _build_id_of(file) == build_id) or _crc(file) == link.crc:
-        return file
-    file.close()
-    return None
-
-
-def _open_or_none(path: str | bytes) -> FileIO | None:
-    try:
-        return open_regular(path)
-    except (OSError, BadFileError):
-        return None
-
-
 def _build_id_of(file: FileIO) -> str:
     try:
         return ElfImage(file).build_id
     except BadFileError:
         return ""
-
-
-def _crc(file: FileIO) -> int:
-    """CRC-32 of a whole file; -1 for one that is too large to check."""
-    if os.fstat(file.fileno()).st_size > _MAX_CHECKED:
-        return -1
-    crc = 0
-    file.seek(0)
-    while block := file.read(_BLOCK):
-        crc = zlib.crc32(block, crc)
-    return crc

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 from ..elf import ElfImage
 from ..errors import BadFileError
 from ..procfs.text import printable
+from .budget import Budget
 from .cache import SymCacheStore
 from .source import Call
 from .symtab import MAX_NAME
@@ -20,11 +22,12 @@ _TIMEOUT_S = 120
 
 
 class DwarfSource:
-    """What a SymCache says; base is the lowest p_vaddr of the object."""
+    """What a SymCache says; base is the lowest p_vaddr of the object. size: bytes."""
 
-    def __init__(self, symcache: Any, base: int) -> None:
-        self._symcache = symcache
+    def __init__(self, symcache: _SymCache, base: int) -> None:
+        self._symcache = symcache.data
         self._base = base
+        self.size = symcache.size
 
     def find(self, address: int) -> tuple[Call, ...]:
         """The inlined calls and the function at an address (p_vaddr); empty without DWARF there.
@@ -52,29 +55,51 @@ def _text(name: str) -> str:
 
 
 def open_dwarf(
-    image: ElfImage, object_image: ElfImage, store: SymCacheStore, worker: Worker
-) -> DwarfSource:
+    image: ElfImage,
+    object_image: ElfImage,
+    store: SymCacheStore,
+    worker: Worker,
+    seconds: Budget,
+) -> DwarfSource | None:
     """Load the SymCache of a file with DWARF, or have it made and keep it.
 
     image: the file with DWARF, the object's own or a separate one; object_image: what is mapped.
-    Raises BadFileError when symbolic cannot read the file, or takes too long or too much memory.
+    seconds: what may be spent on making them; None when nothing of it is left. Raises BadFileError
+    when symbolic cannot read the file, or takes too long or too much memory.
     """
     key = _key(image)
-    symcache = _load(store, key) or _make(image, store, key, worker)
+    symcache = _load(store, key)
+    if symcache is None and seconds.allows():
+        began = time.monotonic()
+        try:
+            symcache = _make(image, store, key, worker)
+        finally:
+            seconds.spend(time.monotonic() - began)
+    if symcache is None:
+        return None
     base = min((segment.address for segment in object_image.segments), default=0)
     return DwarfSource(symcache, base)
+
+
+class _SymCache(NamedTuple):
+    """An open SymCache and its size in bytes."""
+
+    data: Any
+    size: int
 
 
 def _key(image: ElfImage) -> str:
     from symbolic.symcache import SYMCACHE_LATEST_VERSION
 
     info = os.fstat(image.fd)
-    # Without the device: numbers of overlay and network file systems change at every mount.
-    parts = (info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    # Without the device: numbers of overlay and network file systems change at every mount. The
+    # file system's own ID: one in user space (FUSE) can give any number as all the others.
+    file_system = os.fstatvfs(image.fd).f_fsid
+    parts = (file_system, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
     return f"{SYMCACHE_LATEST_VERSION} {image.build_id} {parts}"
 
 
-def _load(store: SymCacheStore, key: str) -> Any:
+def _load(store: SymCacheStore, key: str) -> _SymCache | None:
     file = store.open(key)
     if file is None:
         return None
@@ -85,7 +110,7 @@ def _load(store: SymCacheStore, key: str) -> Any:
     return symcache
 
 
-def _make(image: ElfImage, store: SymCacheStore, key: str, worker: Worker) -> Any:
+def _make(image: ElfImage, store: SymCacheStore, key: str, worker: Worker) -> _SymCache:
     entry = store.create()
     try:
         worker.request(OP_SYMCACHE, b"", [image.fd, entry.file.fileno()], _TIMEOUT_S)
@@ -102,7 +127,7 @@ def _make(image: ElfImage, store: SymCacheStore, key: str, worker: Worker) -> An
     return symcache
 
 
-def _open(descriptor: int) -> Any:
+def _open(descriptor: int) -> _SymCache | None:
     """Map a SymCache; None when it is corrupt or of another version."""
     from symbolic import symcache as library
     from symbolic.exceptions import SymbolicError
@@ -112,4 +137,5 @@ def _open(descriptor: int) -> Any:
         symcache = opener.open(f"/proc/self/fd/{descriptor}")
     except (SymbolicError, OSError):
         return None
-    return symcache if symcache.is_latest_version else None
+    size = os.fstat(descriptor).st_size
+    return _SymCache(symcache, size) if symcache.is_latest_version else None

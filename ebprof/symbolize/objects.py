@@ -10,8 +10,9 @@ from io import FileIO
 from ..elf import ElfImage, ObjectFile, Segment
 from ..errors import BadFileError
 from ..model import Mapping
+from .budget import Budgets
 from .cache import SymCacheStore
-from .debugfiles import find_debug_file, has_dwarf
+from .debugfiles import DebugFiles, has_dwarf
 from .debuginfod import Debuginfod
 from .dwarf import DwarfSource, open_dwarf
 from .plt import StubTable
@@ -22,10 +23,14 @@ from .worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What objects share: where SymCaches are kept, who makes them, where to look for more."""
+    """What objects share: where SymCaches are kept, who makes them, where to look for more, and
+    what all this may cost.
+    """
 
     store: SymCacheStore
     worker: Worker
+    budgets: Budgets
+    debug_files: DebugFiles
     debuginfod: Debuginfod | None
     warn: Callable[[str], None]
 
@@ -43,8 +48,15 @@ class ObjectSymbols:
         self._mappings: dict[Segment | None, Mapping] = {}
         self._stubs = StubTable(self._image)
         with _DebugFile(file, tools) as debug:
-            self._symbols: SymbolTable = read_symbols(self._image, debug.image)
+            self._symbols: SymbolTable = read_symbols(
+                self._image, debug.image, tools.budgets.symbols
+            )
             self._dwarf: DwarfSource | None = debug.open_dwarf()
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes."""
+        return self._symbols.size + (self._dwarf.size if self._dwarf else 0)
 
     def refresh(self, file: ObjectFile) -> None:
         """Read on from a file that is open now: the one given before may have been closed."""
@@ -84,7 +96,7 @@ class _DebugFile:
 
     def __enter__(self) -> _DebugFile:
         if not has_dwarf(self._object.image):
-            self._separate = find_debug_file(self._object) or self._fetch()
+            self._separate = self._tools.debug_files.find(self._object) or self._fetch()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,11 +114,13 @@ class _DebugFile:
 
     def open_dwarf(self) -> DwarfSource | None:
         """The DWARF in either file, None when there is none or it cannot be read."""
-        image = self.image or self._object.image
+        image, tools = self.image or self._object.image, self._tools
         if not has_dwarf(image):
             return None
         try:
-            return open_dwarf(image, self._object.image, self._tools.store, self._tools.worker)
+            return open_dwarf(
+                image, self._object.image, tools.store, tools.worker, tools.budgets.dwarf_seconds
+            )
         except BadFileError as error:
             self._warn(error.message)
             return None

@@ -2,13 +2,15 @@
 
 The file is the profiled process's, so nothing about it is believed: `/tmp` is entered from the
 process's own root one name at a time, no link is followed (a link could lead to any file of the
-host, and its lines would be shown), only a regular file of the process's user or root is opened,
-and its size and lines are bounded.
+host, and its lines would be shown), only a regular file of the process's user is opened, or one of
+root's that everybody may read (anything can be mounted there, or linked to), and its size and lines
+are bounded.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from io import FileIO
 
@@ -18,6 +20,7 @@ from ..elf import reopen_regular
 from ..errors import BadFileError, EbprofError
 from ..procfs import process
 from ..procfs.text import printable
+from .budget import Budget
 from .ranges import RangeTable
 from .source import Call
 
@@ -26,6 +29,8 @@ MAX_ENTRIES = 1 << 20
 
 _BLOCK = 4 << 20
 _MAX_LINE = 16 << 10
+_ENTRY_SIZE = 200
+"""Bytes that an entry takes beside its name."""
 _ADDRESS_END = 1 << 64
 
 
@@ -42,11 +47,12 @@ class PerfMap:
     """The perf map of one process, read on as it grows.
 
     The file is held open once it is found, so that it can still be read when the process, and
-    with it the way to its root, is gone.
+    with it the way to its root, is gone. budget: bytes that the entries of all maps may take.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, budget: Budget | None = None) -> None:
         self.pid = pid
+        self._budget = budget
         self.path = f"/tmp/perf-{pid}.map"
         self.malformed = 0
         self._start_time = _start_time(pid)
@@ -102,7 +108,7 @@ class PerfMap:
             owner = _owner_of(self.pid)
         except EbprofError:
             # It is gone. A command that ran among our own files has left its map there.
-            owner = _Owner("/", self.pid, frozenset({0, os.geteuid()}))
+            owner = _Owner("/", self.pid, frozenset({os.geteuid()}))
         self.path = f"/tmp/perf-{owner.number}.map"
         try:
             return _open_map(owner)
@@ -123,13 +129,21 @@ class PerfMap:
 
     def _read_block(self, file: FileIO, end: int) -> bool:
         """Read whole lines before `end`; False when there are none."""
+        if end <= self._done or not self._is_affordable():
+            return False
         data = os.pread(file.fileno(), min(end - self._done, _BLOCK), self._done)
         lines, newline, rest = data.rpartition(b"\n")
         if not newline and len(rest) <= _MAX_LINE:
             return False
         self._done += len(lines) + 1 if newline else len(rest)
+        known = len(self._entries)
         self._add(lines)
+        if self._budget:
+            self._budget.spend(len(lines) + _ENTRY_SIZE * (len(self._entries) - known))
         return True
+
+    def _is_affordable(self) -> bool:
+        return self._budget is None or self._budget.allows()
 
     def _add(self, lines: bytes) -> None:
         for line in lines.split(b"\n"):
@@ -171,8 +185,8 @@ def _start_time(pid: int) -> int:
 
 
 def _owner_of(pid: int) -> _Owner:
-    users = process.user_ids(pid) | {0}
-    return _Owner(f"/proc/{pid}/root", process.namespace_pid(pid), frozenset(users))
+    users = frozenset(process.user_ids(pid))
+    return _Owner(f"/proc/{pid}/root", process.namespace_pid(pid), users)
 
 
 def _open_map(owner: _Owner) -> FileIO:
@@ -193,7 +207,9 @@ def _open_map(owner: _Owner) -> FileIO:
 
 
 def _open_owned(place: int, owner: _Owner) -> FileIO:
-    user = os.fstat(place).st_uid
-    if user not in owner.users:
-        raise BadFileError(f"it belongs to user {user}")
+    info = os.fstat(place)
+    is_roots = info.st_uid == 0 and info.st_mode & stat.S_IROTH
+    if info.st_uid not in owner.users and not is_roots:
+        whose = "root, and not everybody may read it" if info.st_uid == 0 else f"user {info.st_uid}"
+        raise BadFileError(f"it belongs to {whose}")
     return reopen_regular(place)

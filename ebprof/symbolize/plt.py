@@ -15,7 +15,9 @@ from .symtab import MAX_NAME
 
 _SECTIONS = (".plt", ".plt.sec", ".plt.got")
 _STUB = 16
-_MAX_STUBS = 1 << 20
+_MAX_STUBS = 1 << 18
+"""Of one object: Chromium has some 2,000."""
+_MAX_TABLE = 64 << 20
 _ENDBR64 = b"\xf3\x0f\x1e\xfa"
 _JUMP = b"\xff\x25"  # jmp *distance(%rip)
 _JUMP_SIZE = 6
@@ -56,7 +58,7 @@ class StubTable:
         found: dict[int, str] = {}
         for section in self._sections:
             code = self._contents(section.name)
-            for place in range(0, len(code), _STUB):
+            for place in range(0, min(len(code), _MAX_STUBS * _STUB), _STUB):
                 stub = section.address + place
                 entry = _got_entry(code[place : place + _STUB], stub)
                 number = 0 if entry is None else symbol_of_entry.get(entry, 0)
@@ -76,7 +78,7 @@ class StubTable:
 
     def _contents(self, name: str) -> bytes:
         try:
-            return self.image.section_data(name) or b""
+            return self.image.section_data(name, _MAX_TABLE) or b""
         except BadFileError:
             return b""
 

@@ -23,6 +23,11 @@ class RangeTable:
     def __len__(self) -> int:
         return len(self.starts)
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes."""
+        return self.starts.nbytes + self.ends.nbytes + self._reach.nbytes
+
     def covering(self, address: int) -> Iterator[int]:
         """Indices of the ranges that hold an address, the last to start first."""
         if not 0 <= address < 1 << 64:

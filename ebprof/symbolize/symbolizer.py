@@ -9,7 +9,9 @@ from pathlib import Path
 
 from ..elf import ObjectFile, ObjectKey
 from ..model import KERNEL_PATH, Frame, Location, Mapping
+from .budget import Budgets
 from .cache import DEFAULT_CACHE, SymCacheStore
+from .debugfiles import DebugFiles
 from .debuginfod import Debuginfod
 from .demangle import Demangler
 from .kernel import KernelSymbols
@@ -21,6 +23,8 @@ from .worker import Worker
 ANONYMOUS_PATH = "//anon"
 
 _KERNEL_RELOAD_S = 5.0
+_MOST_KEPT = 1 << 30
+"""Bytes of symbols, beyond which those of the objects used least recently are read again."""
 _KERNEL = Mapping(KERNEL_PATH)
 _ANONYMOUS = Mapping(ANONYMOUS_PATH)
 _HIDDEN_KERNEL = (
@@ -52,9 +56,17 @@ class Symbolizer:
         self._worker = Worker()
         self._demangler = Demangler(self._worker)
         self._store = SymCacheStore(cache)
-        server = Debuginfod(cache.parent / "debuginfod" if cache else None) if debuginfod else None
-        self._tools = Tools(self._store, self._worker, server, self._warn)
+        self._budgets = Budgets()
+        self._tools = Tools(
+            self._store,
+            self._worker,
+            self._budgets,
+            DebugFiles(self._budgets.checksums),
+            Debuginfod(cache.parent / "debuginfod" if cache else None) if debuginfod else None,
+            self._warn,
+        )
         self._objects: dict[ObjectKey, ObjectSymbols] = {}
+        self._kept = 0
         self._known: dict[ObjectKey | str, dict[int, Location]] = {}
         self._frames: dict[Call, Frame] = {}
         self._perf_maps: dict[int, PerfMap] = {}
@@ -72,6 +84,7 @@ class Symbolizer:
                 found.update(dict.fromkeys(self._tools.debuginfod.warnings))
             for perf_map in self._perf_maps.values():
                 found.update(dict.fromkeys(perf_map.warnings))
+            found.update(dict.fromkeys(self._budgets.warnings))
             return tuple(found)
 
     def object_locations(self, file: ObjectFile, addresses: Iterable[int]) -> dict[int, Location]:
@@ -155,9 +168,14 @@ class Symbolizer:
         return frame
 
     def _object(self, file: ObjectFile) -> ObjectSymbols:
-        symbols = self._objects.get(file.key)
+        """The symbols of an object; of all that were read, those used last are kept."""
+        symbols = self._objects.pop(file.key, None)
         if symbols is None:
-            symbols = self._objects[file.key] = ObjectSymbols(file, self._tools)
+            symbols = ObjectSymbols(file, self._tools)
+            self._kept += symbols.size
+        self._objects[file.key] = symbols
+        while self._kept > _MOST_KEPT and len(self._objects) > 1:
+            self._kept -= self._objects.pop(next(iter(self._objects))).size
         symbols.refresh(file)
         return symbols
 
@@ -181,7 +199,7 @@ class Symbolizer:
         if found is None or found.is_of_another_process():
             if found is not None:
                 found.close()
-            found = self._perf_maps[pid] = PerfMap(pid)
+            found = self._perf_maps[pid] = PerfMap(pid, self._budgets.perf_maps)
         return found
 
     def _warn(self, what: str) -> None:

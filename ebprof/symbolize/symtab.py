@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ..elf import ElfImage, Section, Segment, memory_file
 from ..errors import BadFileError
 from ..procfs.text import printable
+from .budget import Budget
 from .ranges import RangeTable
 from .source import Call
 
@@ -57,6 +58,12 @@ class SymbolTable:
     def __len__(self) -> int:
         return len(self._ranges)
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it takes."""
+        tables = sum(table.rows.nbytes + len(table.strings) for table in self._tables)
+        return self._symbols.nbytes + self._ranges.size + tables
+
     def find(self, address: int) -> tuple[Call, ...]:
         """The function that holds an address (p_vaddr), under its best name."""
         name = self.name_of(address) or self.name_of(address, sized=False)
@@ -85,12 +92,25 @@ class SymbolTable:
         return printable(strings[offset:end]) if end >= 0 else ""
 
 
-def read_symbols(image: ElfImage, debug: ElfImage | None = None) -> SymbolTable:
+def read_symbols(
+    image: ElfImage, debug: ElfImage | None = None, budget: Budget | None = None
+) -> SymbolTable:
     """The symbols of an object: `.symtab` here or in its debug file, else what was left.
 
     Stripped files have `.dynsym`, and on some distributions the names of local functions in
-    `.gnu_debugdata`. A table that cannot be read is left out.
+    `.gnu_debugdata`. A table that cannot be read is left out; all are when nothing of the budget
+    (bytes read) is left.
     """
+    if budget is None:
+        return _read_symbols(image, debug)
+    if not budget.allows():
+        return SymbolTable(image, [])
+    found = _read_symbols(image, debug)
+    budget.spend(found.size)
+    return found
+
+
+def _read_symbols(image: ElfImage, debug: ElfImage | None) -> SymbolTable:
     for source in (image, debug):
         table = _table_or_none(source, ".symtab") if source else None
         if table is not None:

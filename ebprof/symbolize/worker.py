@@ -79,7 +79,10 @@ class Worker:
         return self._socket
 
     def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise WorkerError(f"cannot start: {error}") from None
         number = theirs.fileno()
         # By its path and without `site`: importing our package and NumPy would take 0.2 s.
         command = [sys.executable, "-IS", __file__, str(number), *_import_path()]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ebprof.procfs import process
 from ebprof.symbolize import Symbolizer, perfmap
+from ebprof.symbolize.budget import Budget
 from ebprof.symbolize.perfmap import PerfMap
 
 OTHER_USER = 65534
@@ -20,10 +25,10 @@ OTHER_USER = 65534
 @pytest.fixture
 def target() -> Iterator[subprocess.Popen[bytes]]:
     """A process whose perf map the tests write."""
-    with subprocess.Popen(["sleep", "60"]) as process:
-        yield process
-        process.kill()
-    remove(map_path(process.pid))
+    with subprocess.Popen(["sleep", "60"]) as child:
+        yield child
+        child.kill()
+    remove(map_path(child.pid))
 
 
 def remove(path: Path) -> None:
@@ -211,6 +216,53 @@ def test_processs_own_tmp(tmp_path: Path, hostile: bool) -> None:
         os.waitpid(pid, 0)
         os.close(read)
         os.close(write)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root's files and another user's process")
+@pytest.mark.parametrize(("mode", "name"), [(0o600, ""), (0o644, "shared")])
+def test_of_roots_files_only_those_that_everybody_may_read(mode: int, name: str) -> None:
+    """Where a process can mount, it can put root's files in its map's place."""
+    command = ["setpriv", "--reuid=65534", "--clear-groups", "sleep", "60"]
+    with subprocess.Popen(command) as child:
+        try:
+            wait_for_user(child.pid, OTHER_USER)
+            write_map(child.pid, b"1000 10 shared\n")
+            map_path(child.pid).chmod(mode)
+            perf_map = read_map(child.pid)
+            assert name_at(perf_map, 0x1000) == name
+            assert bool(perf_map.warnings) == (not name)
+            perf_map.close()
+        finally:
+            child.kill()
+            remove(map_path(child.pid))
+
+
+def wait_for_user(pid: int, user: int) -> None:
+    deadline = time.monotonic() + 10
+    while process.user_ids(pid) != {user}:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_lease_does_not_hold_us_up(target: subprocess.Popen[bytes]) -> None:
+    """Opening a file that another process leases waits up to 45 s."""
+    write_map(target.pid, b"1000 10 leased\n")
+    with map_path(target.pid).open("r+b") as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
+        assert "was not read" in refusal(target.pid)
+
+
+def test_all_maps_together_are_bounded(target: subprocess.Popen[bytes]) -> None:
+    write_map(target.pid, b"1000 10 first\n")
+    budget = Budget(1, "too much")
+    first, second = PerfMap(target.pid, budget), PerfMap(target.pid, budget)
+    for perf_map in (first, second):
+        perf_map.refresh()
+    assert (name_at(first, 0x1000), name_at(second, 0x1000)) == ("first", "")
+    assert list(budget.warnings) == ["too much (1 left out)"]
+    first.close()
+    second.close()
 
 
 def test_missing_map_is_no_warning(target: subprocess.Popen[bytes]) -> None:
