@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ebprof._native import lib
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError
-from ebprof.procfs.maps import MapsEntry, open_named, open_object
-from ebprof.unwind.compile import compile_rows, frame_section
+from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object
+from ebprof.unwind.compile import FrameSection, compile_rows, frame_section
 from ebprof.unwind.tables import Table, TableStore
 
 MAX_OBJECTS: int = lib.MAX_OBJECTS
+MAX_UNWIND_BYTES = 2 << 30
+"""Of unwind information that is compiled in a run: its owners can have it take 20 s a GiB."""
+
+PAUSE_S = 0.02
+"""Within it, samples that wait for a table fill a tenth of the ring that they wait in."""
 
 FileKey = tuple[int, int, int]
 """Device, inode and, where these say nothing, size."""
@@ -38,10 +45,10 @@ class UnwindObject:
 class ObjectStore:
     """Every object file seen so far.
 
-    pause: called after each table, of which a large one takes a tenth of a second.
+    pause: called every PAUSE_S while a table is made, which takes a large one a tenth of a second.
 
     Files stay open, so that symbols can be read when the process is gone, and so that a device
-    and inode stand for the same file all along.
+    and inode stand for the same file all along: half of the files that we may have open.
     """
 
     def __init__(
@@ -57,6 +64,9 @@ class ObjectStore:
         self._by_file: dict[FileKey, UnwindObject | None] = {}
         self._missed: set[FileKey] = set()
         self._numbered: list[UnwindObject] = []
+        self._most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        self._unwind_bytes = 0
+        self._worker = ThreadPoolExecutor(1)
         self.compile_seconds = 0.0
 
     def of(self, pid: int, entry: MapsEntry) -> UnwindObject | None:
@@ -78,7 +88,7 @@ class ObjectStore:
         """
         key = _key(entry)
         if not entry.inode or key in self._by_file:
-            return self._by_file.get(key)
+            return self._by_file.get(key) if entry.has_object else None
         for other in others:
             with suppress(BadFileError):
                 return self._add(key, open_named(other, entry))
@@ -100,6 +110,7 @@ class ObjectStore:
 
     def close(self) -> None:
         """Close the files."""
+        self._worker.shutdown()
         for known in self._numbered:
             known.file.close()
 
@@ -107,15 +118,15 @@ class ObjectStore:
         key = _key(entry)
         try:
             self._add(key, open_object(pid, entry))
+        except (NoPermissionError, NotOpenedError):
+            self._missed.add(key)  # of this process: another's mapping of the file may do
         except BadFileError:
             self._by_file[key] = None
-            self._missed.add(key)
-        except NoPermissionError:  # of this process: another's mapping of the file may do
             self._missed.add(key)
 
     def _add(self, key: FileKey, file: ObjectFile) -> UnwindObject | None:
         number = len(self._numbered) + 1
-        if number > MAX_OBJECTS:
+        if number > min(MAX_OBJECTS, self._most_files):
             file.close()
             self._by_file[key] = None
             self._missed.add(key)
@@ -129,16 +140,25 @@ class ObjectStore:
     def _compile(self, file: ObjectFile) -> tuple[Table | None, str]:
         began = time.monotonic()
         try:
+            if self._unwind_bytes > MAX_UNWIND_BYTES:
+                return None, "all objects together have too much unwind information"
             section = frame_section(file.image)
             if section is None:
                 return None, ""
-            table = self._tables.add(compile_rows(section))
+            self._unwind_bytes += len(section.data)
+            table = self._make(section)
             return table, "" if table else "no room for its unwind table"
         except EbprofError as error:
             return None, error.message
         finally:
             self.compile_seconds += time.monotonic() - began
+
+    def _make(self, section: FrameSection) -> Table | None:
+        task = self._worker.submit(lambda: self._tables.add(compile_rows(section)))
+        while not task.done():
+            wait([task], PAUSE_S)
             self._pause()
+        return task.result()
 
 
 def _key(entry: MapsEntry) -> FileKey:

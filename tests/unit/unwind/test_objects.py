@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +102,47 @@ def test_files_beyond_the_last_number_are_counted(
     for _ in range(2):
         assert objects.of(os.getpid(), library()) is None
     assert objects.unreadable == 1
+
+
+def test_half_of_the_files_that_may_be_open_are_left_to_others() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    now = sum(1 for _ in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (now + 2, hard))
+    try:
+        made = store()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    entries = [entry for entry in read_maps(os.getpid()) if entry.inode]
+    found = [made.of(os.getpid(), entry) for entry in entries]
+    assert 0 < len(made.all()) < len({entry.inode for entry in entries})
+    assert made.unreadable == len({entry.inode for entry in entries}) - len(made.all())
+    assert None in found
+    made.close()
+
+
+def other_libraries() -> list[MapsEntry]:
+    """One mapping each of the other files that this process runs code of."""
+    by_inode = {entry.inode: entry for entry in read_maps(os.getpid()) if entry.inode}
+    del by_inode[library().inode]
+    return list(by_inode.values())
+
+
+def test_another_file_in_a_mappings_place_does_not_spoil_its_file(objects: ObjectStore) -> None:
+    """A process mapped another file there after its mappings were read."""
+    stale = replace(other_libraries()[0], device=library().device, inode=library().inode)
+    assert objects.of(os.getpid(), stale) is None
+    found = objects.of(os.getpid(), library())
+    assert found is not None and "libc.so" in found.file.path
+
+
+def test_unwind_information_without_end(
+    objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects_module, "MAX_UNWIND_BYTES", 1)
+    first, second = (objects.of(os.getpid(), entry) for entry in other_libraries()[:2])
+    assert first is not None and first.table is not None
+    assert second is not None and second.table is None
+    assert "too much unwind information" in second.failure
 
 
 def test_an_object_without_a_table_for_want_of_memory_says_so() -> None:
