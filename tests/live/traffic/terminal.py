@@ -46,8 +46,12 @@ class Terminal:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def screen(self) -> list[str]:
-        """The lines that are shown, without blanks at their ends."""
-        return [line.rstrip() for line in self._tmux("capture-pane", "-p").splitlines()]
+        """The lines that are shown, without blanks at their ends; not while they are painted."""
+        lines, before = self._shown(), None
+        while lines != before:
+            time.sleep(POLL_SECONDS)
+            lines, before = self._shown(), lines
+        return lines
 
     def scrollback(self) -> str:
         """All that is shown, and what has left the screen at its top."""
@@ -74,6 +78,9 @@ class Terminal:
     def close(self) -> None:
         """End the session and all that runs in it."""
         self._tmux("kill-server")
+
+    def _shown(self) -> list[str]:
+        return [line.rstrip() for line in self._tmux("capture-pane", "-p").splitlines()]
 
     def _tmux(self, *words: str) -> str:
         command = ["tmux", "-u", "-S", str(self._socket), *words]

@@ -128,8 +128,8 @@ def test_keys_choose_order_and_pivot(table: Terminal) -> None:
 
 def test_a_pivot_puts_rows_together(table: Terminal, flowing: Traffic) -> None:
     table.press("3")
-    lines = table.until_text("by port,")
-    assert lines[2].split()[0] == str(flowing.port)
+    port = str(flowing.port)
+    lines = table.until(lambda lines: "by port," in lines[0] and lines[2].split()[0] == port)
     assert lines[3].split()[0] == "total"
 
 
