@@ -28,7 +28,10 @@
 #error "hostile.c is written for x86-64"
 #endif
 
-enum { PAGE = 4096, PERIOD_US = 10000 };
+enum {
+	PAGE = 4096,
+	PERIOD_US = 50000,	/* on a busy machine, it gets to work in between all the same */
+};
 
 static void fail_if(int failed)
 {
@@ -137,9 +140,11 @@ static void trace_parent(void)
 	for (;;) {
 		usleep(PERIOD_US);
 		ptrace(PTRACE_INTERRUPT, parent, 0, 0);
-		if (waitpid(parent, &status, __WALL) != parent || !WIFSTOPPED(status))
-			_exit(0);
-		ptrace(PTRACE_CONT, parent, 0, 0);
+		do {	/* a signal may stop it first */
+			if (waitpid(parent, &status, __WALL) != parent || !WIFSTOPPED(status))
+				_exit(0);
+			ptrace(PTRACE_CONT, parent, 0, status >> 16 ? 0 : WSTOPSIG(status));
+		} while (status >> 16 != PTRACE_EVENT_STOP);
 	}
 }
 

@@ -1,0 +1,390 @@
+"""Processes that misbehave on purpose, beside one that does not: decisions/0011 line by line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ebprof.errors import EXIT_NO_TARGET
+from tests import targets
+from tests.live.profiled import SOME, TIME_LIMIT, Profiled, assert_share, fold, profile, run
+
+MOST_MEMORY = 512 << 20
+LONGEST_FINISH_S = 40
+LONGEST_RUN_S = 30
+WORK = ("main", "misbehave", "work")
+
+
+@contextmanager
+def beside(*arguments: object) -> Iterator[tuple[targets.Running, targets.Running]]:
+    """A hostile process, and one that is to be profiled well all the same."""
+    with targets.running("hostile", *arguments) as hostile, targets.running("split") as victim:
+        yield hostile, victim
+
+
+def check_victim(done: Profiled) -> None:
+    """The other process's samples are all there, complete and right; the tool stayed small."""
+    total = done.count_comm("split")
+    assert total > SOME
+    assert_share(done.count_in("split", "sixty"), total, 0.6, slack=0.05)
+    assert_share(done.count_calls("serve", "thirty"), total, 0.3, slack=0.05)
+    check_run(done)
+
+
+def check_run(done: Profiled) -> None:
+    """Nothing is lost but what a counter tells of, and the tool stayed within its limits."""
+    assert sum(done.stops.values()) == done.stats["samples"]["total"] == done.total
+    assert done.stats["tool"]["max_rss_bytes"] < MOST_MEMORY
+    assert done.stats["tool"]["finish_seconds"] < LONGEST_FINISH_S
+    assert "Traceback" not in done.stderr
+    assert all(line.isprintable() for line in done.stderr.splitlines())
+
+
+def test_mappings_that_change_all_the_time() -> None:
+    with beside("churn") as (hostile, victim):
+        done = profile("-p", f"{hostile.pid},{victim.pid}")
+    check_victim(done)
+    assert done.count_calls(*WORK) > SOME
+
+
+def test_mappings_that_change_all_the_time_on_a_whole_machine() -> None:
+    """Every change is reported to us: more than anybody can read. What is lost is counted."""
+    with beside("churn"):
+        done = profile("-a", seconds=3, frequency=299)
+    check_run(done)
+    parts = [done.count_calls("serve", name) for name in ("sixty", "thirty", "ten")]
+    assert_share(parts[0], sum(parts), 0.6, slack=0.05)
+    assert done.stats["counters"]["changes_lost"] > 0
+    assert done.stats["duration_seconds"] < LONGEST_RUN_S
+
+
+def test_more_mappings_than_there_is_room_for() -> None:
+    with beside("many", 30_000) as (hostile, victim):
+        done = profile("-p", f"{hostile.pid},{victim.pid}")
+    check_victim(done)
+    assert done.stats["counters"]["mappings_full"] > 0
+
+
+def test_stack_pointers_that_lead_nowhere() -> None:
+    with beside("stack") as (hostile, victim):
+        done = profile("-p", f"{hostile.pid},{victim.pid}", "-U")
+    check_victim(done)
+    harmed = sum(done.stops.get(name, 0) for name in ("read_fault", "no_mapping", "bad_stack"))
+    assert harmed > SOME
+    assert done.count_in("hostile", "work_anywhere") + done.count_in("hostile", "work_at") > SOME
+
+
+def test_a_process_that_a_child_of_its_own_traces() -> None:
+    with beside("traced") as (hostile, victim):
+        done = profile("-p", f"{hostile.pid},{victim.pid}")
+    check_victim(done)
+    assert done.count_calls(*WORK) > SOME
+
+
+def test_a_command_that_is_traced() -> None:
+    program = targets.build("hostile")
+    done = run("profile", "-q", "-f", "folded", "--", program, 2, "traced")
+    assert done.returncode == 0, done.stderr
+    assert "main;misbehave;work" in done.stdout
+
+
+def test_an_overwritten_vdso_harms_nobody_else() -> None:
+    with beside("vdso") as (hostile, victim):
+        done = profile("-p", f"{hostile.pid},{victim.pid}")
+    check_victim(done)
+    assert done.count_calls(*WORK) > SOME
+
+
+# A name that is a field of /proc/PID/status, one that begins a line, and what a terminal obeys.
+@pytest.mark.parametrize("name", [b"\rUid:\tx", b"a;b\n1 2\x1b[2J", b"\xff\xfe\r0::/x"])
+def test_names_of_processes(name: bytes, tmp_path: Path) -> None:
+    program = targets.build("hostile")
+    (tmp_path / "no.map").touch()
+    with ExitStack() as stack:
+        process = stack.enter_context(
+            subprocess.Popen([program, "0", "name", name], stdout=subprocess.PIPE)
+        )
+        stack.callback(process.kill)
+        assert process.stdout and process.stdout.readline() == b"ready\n"
+        done = profile("-p", process.pid)
+        thread = run("profile", "-t", process.pid, "-d", 0.2, "-q", "-f", "folded")
+    check_run(done)
+    assert thread.returncode == 0, thread.stderr
+    (comm,) = {one[0] for one in done.stacks}
+    assert comm.isprintable() and ";" not in comm
+    assert done.count_calls(*WORK) > SOME
+
+
+ODD_NAME = b"x;y\n3 4\x1b[2J\xff\xc2\x9b31m"
+
+
+def test_names_of_files_and_of_functions(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/" + ODD_NAME
+    renamed = subprocess.run(
+        [b"objcopy", b"--redefine-sym", b"sixty=" + ODD_NAME, targets.build("split"), path]
+    )
+    assert renamed.returncode == 0
+    with ExitStack() as stack:
+        process = stack.enter_context(subprocess.Popen([path, b"0"], stdout=subprocess.PIPE))
+        stack.callback(process.kill)
+        assert process.stdout and process.stdout.readline() == b"ready\n"
+        done = profile("-p", process.pid)
+        outputs = [
+            run("profile", "-p", process.pid, "-d", 0.5, "-q", "-f", name)
+            for name in ("table", "json", "speedscope", "svg")
+        ]
+    check_run(done)
+    names = {name for one in done.stacks for name in one}
+    assert all(name.isprintable() for name in names)
+    (odd,) = {name for one in done.stacks for name in one[1:] if name.startswith("x:y")}
+    assert_share(done.count_of(odd), done.total, 0.6, slack=0.05)
+    for output in outputs:
+        assert output.returncode == 0, output.stderr
+        assert not any(char in output.stdout for char in "\x1b\x9b\r\udcff")
+
+
+# ---- perf maps --------------------------------------------------------------------------------
+
+
+def plant_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def plant_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def plant_device(path: Path) -> None:
+    os.mknod(path, 0o20666, os.makedev(1, 5))  # /dev/zero
+
+
+def plant_link(path: Path) -> None:
+    path.symlink_to("/etc/shadow")
+
+
+def plant_link_to_a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def plant_anothers(path: Path) -> None:
+    path.write_bytes(b"0 ffffffffffff planted\n")
+    os.chown(path, 65534, 65534)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        plant_fifo,
+        plant_directory,
+        plant_device,
+        plant_link,
+        plant_link_to_a_device,
+        plant_anothers,
+    ],
+)
+def test_what_is_no_perf_map(plant: object) -> None:
+    assert callable(plant)
+    with targets.running("jit") as target:
+        path = Path(f"/tmp/perf-{target.pid}.map")
+        path.unlink()
+        try:
+            plant(path)
+            done = profile("-p", target.pid)
+        finally:
+            path.rmdir() if path.is_dir() else path.unlink()
+            path.touch()
+    check_run(done)
+    assert f"perf-{target.pid}.map" in done.stderr and "not read" in done.stderr
+    names = {name for one in done.stacks for name in one}
+    assert "planted" not in names and not any("root:" in name for name in names)
+    assert done.count(lambda stack: stack[-1].startswith("[anon]+0x")) > SOME
+
+
+def test_an_endless_perf_map() -> None:
+    """It grows all the time, by lines that are right, too long, and none."""
+    with targets.running("jit") as target:
+        path = Path(f"/tmp/perf-{target.pid}.map")
+        stop = threading.Event()
+        writer = threading.Thread(target=grow, args=(path, stop))
+        writer.start()
+        try:
+            done = profile("-p", target.pid)
+        finally:
+            stop.set()
+            writer.join()
+    check_run(done)
+    assert done.count_calls("main", "call_jitted", "jitted_entry", "jitted_leaf") > SOME
+
+
+def grow(path: Path, stop: threading.Event) -> None:
+    block = b"10 1 x\n" * 100_000 + b"y" * 100_000 + b"\n\xff\x1b\n"
+    with path.open("ab") as file:
+        for _ in range(256):
+            if stop.is_set():
+                return
+            file.write(block)
+
+
+# ---- processes that cannot be looked at as others -----------------------------------------------
+
+
+def test_a_stopped_process() -> None:
+    with beside("name", "stopped") as (hostile, victim):
+        os.kill(hostile.pid, signal.SIGSTOP)
+        done = profile("-p", f"{hostile.pid},{victim.pid}")
+        assert done.count_comm("stopped") <= 1
+        check_victim(done)
+
+
+def test_a_zombie() -> None:
+    with subprocess.Popen(["true"]) as process:
+        while "Z" not in Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2]:
+            time.sleep(0.01)
+        done = run("profile", "-p", process.pid, "-d", 1)
+    assert done.returncode == EXIT_NO_TARGET, done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_frozen_process(tmp_path: Path) -> None:
+    with beside("name", "frozen") as (hostile, victim), cgroup(tmp_path / "cgroups") as group:
+        (group / "cgroup.procs").write_text(str(hostile.pid))
+        (group / "cgroup.freeze").write_text("1")
+        try:
+            done = profile("-p", f"{hostile.pid},{victim.pid}")
+        finally:
+            (group / "cgroup.freeze").write_text("0")
+            (group.parent / "cgroup.procs").write_text(str(hostile.pid))
+    assert done.count_comm("frozen") <= 1
+    check_victim(done)
+
+
+@contextmanager
+def cgroup(directory: Path) -> Iterator[Path]:
+    """A cgroup (v2), in a hierarchy that is mounted for it."""
+    directory.mkdir()
+    mount = ["mount", "-t", "cgroup2", "none", str(directory)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("cannot mount cgroup2 here")
+    group = directory / f"ebprof-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        yield group
+    finally:
+        group.rmdir()
+        subprocess.run(["umount", str(directory)], check=True)
+
+
+def test_processes_that_are_gone_while_they_are_read() -> None:
+    loop = ["sh", "-c", "while :; do /bin/true & /bin/true & wait; done"]
+    with targets.running("split"), subprocess.Popen(loop, start_new_session=True) as process:
+        try:
+            done = profile("-a")
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert "Traceback" not in done.stderr
+    total = done.count_comm("split")
+    assert_share(done.count_in("split", "sixty"), total, 0.6, slack=0.05)
+
+
+# ---- files ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def stripped(directory: Path) -> Iterator[tuple[Path, Path]]:
+    """A program without symbols, and its debug file beside it."""
+    program, debug = directory / "split", directory / "split.debug"
+    source = targets.build("split")
+    subprocess.run(["objcopy", "--only-keep-debug", source, debug], check=True)
+    link = f"--add-gnu-debuglink={debug}"
+    subprocess.run(["objcopy", "--strip-all", link, source, program], check=True)
+    yield program, debug
+
+
+def test_a_debug_file_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
+    with stripped(tmp_path) as (program, debug), targets.started([program, 0]) as target:
+        whole = debug.read_bytes()
+        stop = threading.Event()
+        writer = threading.Thread(target=cut, args=(debug, whole, stop))
+        writer.start()
+        try:
+            runs = [profile("-p", target.pid, seconds=0.5) for _ in range(3)]
+        finally:
+            stop.set()
+            writer.join()
+    for done in runs:
+        check_run(done)
+        assert done.complete_share > 0.99
+
+
+def cut(path: Path, whole: bytes, stop: threading.Event) -> None:
+    with path.open("r+b", buffering=0) as file:
+        while not stop.is_set():
+            os.ftruncate(file.fileno(), 100)
+            os.pwrite(file.fileno(), whole, 0)
+
+
+def test_links_out_of_a_root(tmp_path: Path) -> None:
+    """A program in a root of its own, whose links lead to a debug file that is the host's."""
+    root = tmp_path / "root"
+    (root / "app").mkdir(parents=True)
+    with stripped(tmp_path) as (_, debug):
+        static = root / "app/split"
+        source = targets.build("split", "static")
+        secret = tmp_path / "secret.debug"
+        subprocess.run(["objcopy", "--only-keep-debug", source, secret], check=True)
+        link = f"--add-gnu-debuglink={secret}"
+        subprocess.run(["objcopy", "--strip-all", link, source, static], check=True)
+        debug.unlink()
+    (root / "app/secret.debug").symlink_to(secret)
+    (root / "tmp").symlink_to("/tmp")
+    command = ["chroot", str(root), "/app/split", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout and process.stdout.readline() == b"ready\n"
+            hidden = profile("-p", process.pid)
+            (root / "app/secret.debug").unlink()
+            shutil.copy(secret, root / "app/secret.debug")
+            given = profile("-p", process.pid)
+        finally:
+            process.kill()
+    check_run(hidden)
+    assert hidden.count_of("sixty") == 0 and hidden.total > SOME
+    assert hidden.complete_share > 0.99
+    assert_share(given.count_of("sixty"), given.total, 0.6, slack=0.05)
+
+
+def test_few_files_may_be_open(tmp_path: Path) -> None:
+    """A process maps more files than we may open; the profile is written all the same."""
+    code = (
+        "import mmap, pathlib, sys\n"
+        "source = pathlib.Path(sys.argv[1]).read_bytes()\n"
+        "kept = []\n"
+        "for n in range(100):\n"
+        "    path = pathlib.Path(sys.argv[2], f'{n}.so')\n"
+        "    path.write_bytes(source)\n"
+        "    with path.open('rb') as file:\n"
+        "        kept.append(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ | mmap.PROT_EXEC))\n"
+        "print('ready', flush=True)\n"
+        "while True: pass\n"
+    )
+    output = tmp_path / "out.folded"
+    command = [sys.executable, "-c", code, targets.build("plugin"), tmp_path]
+    with targets.started(command) as target:
+        options = ["-p", target.pid, "-d", 2, "-F", 997, "-o", output]
+        limited = ["prlimit", "--nofile=128:128", sys.executable, "-m", "ebprof", "profile"]
+        words = [str(word) for word in [*limited, *options]]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=TIME_LIMIT)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "unreadable_files" in done.stderr
+    assert fold(output.read_text()).total() > SOME
