@@ -17,17 +17,23 @@ HEADERS = [
     "ebprof/bpf/traffic_abi.h",
     "ebprof/bpf/kernel.h",
     "ebprof/bpf/names.h",
+    "ebprof/unwind/rows.h",
+    "ebprof/unwind/code.h",
     "ebprof/unwind/eh_frame.h",
+    "ebprof/unwind/pclntab.h",
     "ebprof/unwind/replay.h",
     "ebprof/unwind/table.h",
 ]
 SOURCES = [
     "ebprof/bpf/kernel.c",
     "ebprof/bpf/names.c",
+    "ebprof/unwind/code.c",
     "ebprof/unwind/eh_frame.c",
     "ebprof/unwind/expression.c",
+    "ebprof/unwind/pclntab.c",
     "ebprof/unwind/replay.c",
     "ebprof/unwind/table.c",
+    "ebprof/unwind/x86_code.c",
 ]
 LIBBPF = Path(__file__).with_name("libbpf.cdef")
 

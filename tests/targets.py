@@ -31,7 +31,17 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "lazy": (*NO_FRAME_POINTERS, "-Wl,-z,lazy"),
     "eager": (*NO_FRAME_POINTERS, "-Wl,-z,now"),
     "eager_no_plt": (*NO_FRAME_POINTERS, "-Wl,-z,now", "-fno-plt"),
+    "cpp20": (*NO_FRAME_POINTERS, "-std=c++20"),
+    "far_text": (*NO_FRAME_POINTERS, "-Wl,--section-start=.far_text=0x10000000"),
     "lazy_cet": (*NO_FRAME_POINTERS, "-Wl,-z,lazy", "-fcf-protection"),
+    "musl": NO_FRAME_POINTERS,
+    "musl_static": (*NO_FRAME_POINTERS, "-static"),
+}
+MUSL = "musl-gcc"
+MUSL_VARIANTS = ("musl", "musl_static")
+GO_VARIANTS: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "stripped": ("-ldflags=-s -w",),
 }
 RUST_VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),
@@ -39,8 +49,8 @@ RUST_VARIANTS: dict[str, tuple[str, ...]] = {
 }
 
 # Shared objects that a program is linked with.
-LIBRARIES = {"plt": ("pltlib",)}
-SHARED_OBJECTS = ("plugin", "pltlib")
+LIBRARIES = {"plt": ("pltlib",), "lazy": ("lazylib",)}
+SHARED_OBJECTS = ("plugin", "pltlib", "lazylib")
 
 # The demo's measured split: the share of the workers' samples with this function on the stack.
 SHARES = {
@@ -77,7 +87,7 @@ def build(name: str, variant: str = "default") -> Path:
     output = directory / (f"{name}.so" if name in SHARED_OBJECTS else name)
     if not output.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        _run([*command, "-o", str(output), *_link(libraries)])
+        _run([*command, "-o", str(output), str(source), *_link(libraries)])
     return output
 
 
@@ -119,14 +129,16 @@ def _source(name: str) -> Path:
 
 def _command(source: Path, variant: str) -> list[str]:
     if source.suffix == ".rs":
-        return [_compiler("rustc"), "-O", "-g", *RUST_VARIANTS[variant], str(source)]
+        return [_compiler("rustc"), "-O", "-g", *RUST_VARIANTS[variant]]
+    if source.suffix == ".go":
+        return [_compiler("go"), "build", *GO_VARIANTS[variant]]
     if source.suffix == ".cpp":
         start = [_compiler("g++"), "-std=c++17"]
     else:
-        start = [_compiler("gcc"), "-std=gnu11"]
+        start = [_compiler(MUSL if variant in MUSL_VARIANTS else "gcc"), "-std=gnu11"]
     shared = ["-shared", "-fPIC"] if source.stem in SHARED_OBJECTS else []
     flags = ["-O2", "-g", "-Wall", "-Wextra", "-pthread", *shared, *VARIANTS[variant]]
-    return [*start, *flags, str(source)]
+    return [*start, *flags]
 
 
 def _link(libraries: list[Path]) -> list[str]:
@@ -144,7 +156,7 @@ def _compiler(name: str) -> str:
 
 
 def _fingerprint(source: Path, command: list[str]) -> str:
-    digest = hashlib.sha256(" ".join(command).encode())
+    digest = hashlib.sha256(" ".join([*command, str(source)]).encode())
     for path in [source, *sorted(PROGRAMS.glob("*.h"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

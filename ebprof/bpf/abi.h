@@ -26,7 +26,7 @@ enum cfa_kind {
 	CFA_UNSUPPORTED,	/* a row covers it, with a rule that is not in this list */
 	CFA_SP,			/* sp + cfa_offset */
 	CFA_FP,			/* fp + cfa_offset */
-	CFA_REGISTER,		/* register cfa_register + cfa_offset: leaf frames only */
+	CFA_REGISTER,		/* register cfa_register + cfa_offset, where it is still known */
 	CFA_PLT,		/* sp + cfa_offset + ((pc & 15) >= cfa_addend ? 8 : 0) */
 	CFA_DEREF_SP,		/* *(sp + cfa_offset) + cfa_addend */
 	CFA_DEREF_FP,		/* *(fp + cfa_offset) + cfa_addend */
@@ -37,7 +37,7 @@ enum fp_kind {
 	FP_AT_CFA,		/* saved at CFA + fp_offset */
 	FP_AT_SP,		/* saved at sp + fp_offset (signal frames) */
 	FP_AT_FP,		/* saved at fp + fp_offset (realigned stacks) */
-	FP_REGISTER,		/* in register fp_register: leaf frames only */
+	FP_REGISTER,		/* in register fp_offset, where it is still known */
 	FP_UNKNOWN,		/* undefined, or a rule that is not in this list */
 };
 
@@ -45,7 +45,19 @@ enum ra_kind {
 	RA_AT_CFA = 0,		/* saved at CFA + ra_offset */
 	RA_UNDEFINED,		/* outermost frame */
 	RA_AT_SP,		/* saved at sp + ra_offset (signal frames) */
+	RA_REGISTER,		/* in register ra_offset, where it is still known */
+	RA_BY_CODE,		/* at CFA + ra_offset, if the code is what it looks like */
 	RA_UNSUPPORTED,
+};
+
+/* Where the caller's rbx is. Only objects with a CFA in rbx say it (the dynamic linker's lazy
+ * binding has one): elsewhere it would multiply the rules by three, and rbx is lost.
+ */
+enum bx_slot {
+	BX_UNKNOWN = 0,
+	BX_SAME = 1,		/* the caller's is the callee's */
+	MIN_BX_SLOT = 2,	/* saved at CFA - 8 * bx_slot */
+	MAX_BX_SLOT = 255,
 };
 
 /* How to get from a frame to its caller. All bytes zero: no row. Registers are DWARF numbers. */
@@ -57,8 +69,8 @@ struct unwind_rule {
 	uint8_t cfa_kind;
 	uint8_t cfa_register;
 	uint8_t fp_kind;
-	uint8_t fp_register;
 	uint8_t ra_kind;
+	uint8_t bx_slot;
 	uint8_t is_signal;	/* the caller was interrupted, it did not call */
 };
 

@@ -32,9 +32,9 @@ struct unwind {
 	struct process_entry process;
 	uint32_t count;
 	uint32_t stop;
+	uint16_t known;		/* which registers in `leaf` are this frame's: bits by DWARF number */
 	uint8_t fp_lost;
-	uint8_t at_leaf;	/* the registers in `leaf` are this frame's */
-	uint8_t by_fp;		/* the last step went by frame pointer: its address is a guess */
+	uint8_t is_guess;	/* where the last step led need not be code: no rule led there */
 	struct leaf_registers leaf;
 	uint64_t window_at;	/* address that `window` is a copy of */
 	uint64_t window_size;	/* bytes of it that are valid */
@@ -161,8 +161,8 @@ static __always_inline void reset(struct unwind *u, uint64_t hash_seed)
 	u->count = 0;
 	u->window_size = 0;
 	u->fp_lost = false;
-	u->at_leaf = true;
-	u->by_fp = false;
+	u->known = ALL_REGISTERS;
+	u->is_guess = false;
 }
 
 /* The two words at an address on the stack. Most come from a copied stretch of it: one call of
@@ -204,14 +204,43 @@ static __always_inline bool need_fp(struct unwind *u)
 	return true;
 }
 
+/* A register that only the innermost frame has for sure, but rbx: rules may follow it outwards. */
+static __always_inline bool is_known(struct unwind *u, uint32_t reg)
+{
+	return u->known >> (reg & 15) & 1;
+}
+
 static __always_inline bool return_to(struct unwind *u, uint64_t address, uint64_t cfa)
 {
 	if (address == 0)
 		return stop(u, STOP_COMPLETE);
 	u->pc = address - 1;
 	u->sp = cfa;
-	u->at_leaf = false;
 	return true;
+}
+
+/* What is right before a return address; NOT_READ where code cannot be read, as in a replay. A NOP is
+ * put before one that was made up, so that it lies within the function that it is to seem to be in.
+ */
+enum before { NOT_READ, OTHER, NOP, CALL };
+
+static __always_inline enum before before_return(struct unwind *u, uint64_t address)
+{
+	uint64_t code;
+
+	if (!read_user(u, &code, sizeof(code), address - sizeof(code)))
+		return NOT_READ;
+	if (ends_with_call(code))
+		return CALL;
+	return code >> 56 == NOP_BYTE ? NOP : OTHER;
+}
+
+/* Whether a return address, found on another stack than the callee's frame, is one. */
+static __always_inline bool is_return(struct unwind *u, uint64_t address)
+{
+	enum before before = before_return(u, address);
+
+	return before == CALL || before == NOP;
 }
 
 /* A step by frame pointer where there is no row: checked, and said when it fails. */
@@ -225,11 +254,12 @@ static __always_inline bool step_by_fp(struct unwind *u, enum stop_reason withou
 		return false;
 	if (u->fp == 0)			/* what the ABI asks of the outermost frame */
 		return stop(u, STOP_COMPLETE);
-	if (u->fp < u->sp || u->fp & 7)
+	if (u->fp & 7 || !read_pair(u, u->fp, saved))
 		return stop(u, without);
-	if (!read_pair(u, u->fp, saved))
+	if (u->fp < u->sp && !is_return(u, saved[1]))
 		return stop(u, without);
-	u->by_fp = true;
+	u->is_guess = true;
+	u->known = 0;
 	uint64_t cfa = u->fp + sizeof(saved);
 	u->fp = saved[0];
 	return return_to(u, saved[1], cfa);
@@ -244,7 +274,7 @@ static __always_inline uint64_t rare_cfa(struct unwind *u, struct unwind_rule *r
 	case CFA_PLT:
 		return u->sp + rule->cfa_offset + ((u->pc & 15) >= (uint16_t)rule->cfa_addend ? 8 : 0);
 	case CFA_REGISTER:
-		if (!u->at_leaf) {
+		if (!is_known(u, rule->cfa_register)) {
 			stop(u, STOP_NO_REGISTER);
 			return 0;
 		}
@@ -288,11 +318,11 @@ static __always_inline void restore_fp(struct unwind *u, struct unwind_rule *rul
 		u->fp_at = u->fp + rule->fp_offset;
 		break;
 	case FP_REGISTER:
-		if (!u->at_leaf) {
+		if (!is_known(u, rule->fp_offset)) {
 			u->fp_lost = true;
 			return;
 		}
-		u->fp = u->leaf.dwarf[rule->fp_register & 15];
+		u->fp = u->leaf.dwarf[rule->fp_offset & 15];
 		u->fp_at = 0;
 		break;
 	default:
@@ -300,6 +330,20 @@ static __always_inline void restore_fp(struct unwind *u, struct unwind_rule *rul
 		return;
 	}
 	u->fp_lost = false;
+}
+
+/* Which registers the caller's frame has. */
+static __always_inline void restore_known(struct unwind *u, struct unwind_rule *rule, uint64_t cfa)
+{
+	uint16_t bx = 1 << DWARF_RBX;
+
+	if (rule->bx_slot == BX_UNKNOWN)
+		u->known = 0;
+	else if (rule->bx_slot == BX_SAME)
+		u->known &= bx;
+	else
+		u->known = read_user(u, &u->leaf.dwarf[DWARF_RBX], sizeof(uint64_t),
+				     cfa - 8 * rule->bx_slot) ? bx : 0;
 }
 
 /* Back to the code that a signal interrupted: like a leaf, all its registers are known. */
@@ -312,14 +356,57 @@ static __always_inline bool return_from_signal(struct unwind *u, struct unwind_r
 	if (!read_user(u, &address, sizeof(address), u->sp + rule->ra_offset))
 		return stop(u, STOP_READ_FAULT);
 	/* sp points at the ucontext while the return trampoline is the current frame */
-	u->at_leaf = read_user(u, &saved, sizeof(saved), u->sp + SIGNAL_REGISTERS_OFFSET);
-	if (u->at_leaf)
+	u->known = 0;
+	if (read_user(u, &saved, sizeof(saved), u->sp + SIGNAL_REGISTERS_OFFSET)) {
 		COPY_REGISTERS(u->leaf.dwarf, &saved, ax, dx, cx, bx, si, di, bp, sp);
+		u->known = ALL_REGISTERS;
+	}
 	restore_fp(u, rule, cfa);
-	u->by_fp = false;
+	u->is_guess = false;
 	u->pc = address;
 	u->sp = cfa;
 	return true;
+}
+
+/* The return address is not on the stack, as in vfork, or where exceptions and longjmp land. */
+static __always_inline bool return_by_register(struct unwind *u, struct unwind_rule *rule,
+					       uint64_t cfa)
+{
+	uint64_t address = u->leaf.dwarf[rule->ra_offset & 15];
+
+	if (!is_known(u, rule->ra_offset))
+		return stop(u, STOP_NO_REGISTER);
+	restore_fp(u, rule, cfa);
+	restore_known(u, rule, cfa);
+	u->is_guess = false;
+	return return_to(u, address, cfa);
+}
+
+/* By a rule that nobody wrote down: what it leads to is checked like a frame pointer's. */
+static __always_inline bool return_by_code(struct unwind *u, struct unwind_rule *rule, uint64_t cfa)
+{
+	uint64_t address;
+
+	if (cfa <= u->sp)
+		return stop(u, STOP_BAD_FP);
+	if (!read_user(u, &address, sizeof(address), cfa + rule->ra_offset))
+		return stop(u, STOP_READ_FAULT);
+	restore_fp(u, rule, cfa);
+	u->known = 0;
+	u->is_guess = true;
+	return return_to(u, address, cfa);
+}
+
+/* By a rule for a return address that is not just relative to the CFA. */
+static __always_inline bool rare_return(struct unwind *u, struct unwind_rule *rule, uint64_t cfa)
+{
+	if (rule->ra_kind == RA_AT_SP && rule->is_signal)
+		return return_from_signal(u, rule, cfa);
+	if (rule->ra_kind == RA_REGISTER)
+		return return_by_register(u, rule, cfa);
+	if (rule->ra_kind == RA_BY_CODE)
+		return return_by_code(u, rule, cfa);
+	return stop(u, STOP_UNSUPPORTED);
 }
 
 static __always_inline bool step_by_rule(struct unwind *u, struct unwind_rule *rule)
@@ -338,12 +425,9 @@ static __always_inline bool step_by_rule(struct unwind *u, struct unwind_rule *r
 		if (!cfa)
 			return false;
 	}
-	if (rule->ra_kind != RA_AT_CFA) {
-		if (rule->ra_kind == RA_AT_SP && rule->is_signal)
-			return return_from_signal(u, rule, cfa);
-		return stop(u, STOP_UNSUPPORTED);
-	}
-	if (cfa <= u->sp)
+	if (rule->ra_kind != RA_AT_CFA)
+		return rare_return(u, rule, cfa);
+	if (cfa <= u->sp && rule->cfa_kind == CFA_SP)
 		return stop(u, STOP_BAD_STACK);
 	if (read_pair(u, cfa + rule->ra_offset - sizeof(saved[0]), saved)) {
 		if (rule->fp_kind == FP_AT_CFA &&
@@ -359,8 +443,34 @@ static __always_inline bool step_by_rule(struct unwind *u, struct unwind_rule *r
 			return stop(u, STOP_READ_FAULT);
 		restore_fp(u, rule, cfa);
 	}
-	u->by_fp = false;
+	/* calls on another stack exist, but so do registers that are not what a rule takes them for */
+	if (cfa <= u->sp && !is_return(u, saved[1]))
+		return stop(u, STOP_BAD_STACK);
+	restore_known(u, rule, cfa);
+	u->is_guess = false;
 	return return_to(u, saved[1], cfa);
+}
+
+/* Whether something returns to the start of a function, before which there is no call: to the frame
+ * that makecontext, say, puts under a new stack.
+ */
+static __always_inline bool is_made_up(struct unwind *u, struct shard *shard)
+{
+	enum before before;
+
+	if (u->known == ALL_REGISTERS || find_rule(u, shard)->cfa_kind == CFA_NONE)
+		return false;
+	before = before_return(u, u->pc);
+	return before == OTHER || before == NOP;
+}
+
+/* Between functions: in code without rows, or in the padding before one. */
+static __always_inline bool step_without_row(struct unwind *u, struct shard *shard)
+{
+	u->pc++;
+	if (is_made_up(u, shard))
+		return stop(u, STOP_COMPLETE);
+	return step_by_fp(u, STOP_NO_ROW);
 }
 
 /* Records the frame at hand and goes to its caller; false when the unwind is over.
@@ -372,7 +482,7 @@ static __always_inline bool step(struct unwind *u, struct shard **table)
 	bool known = u->pc >= u->map.start && u->pc < u->map.end;
 
 	if (!known && !find_mapping(u)) {
-		if (u->by_fp)	/* not an address after all */
+		if (u->is_guess)	/* not an address after all */
 			return stop(u, STOP_BAD_FP);
 		/* no address has these bits, but a corrupt stack may; they would name an object */
 		u->map.frame_delta = (u->pc & ADDRESS_MASK) - u->pc;
@@ -404,7 +514,7 @@ static __always_inline bool step(struct unwind *u, struct shard **table)
 	struct unwind_rule *rule = find_rule(u, shard);
 
 	if (rule->cfa_kind == CFA_NONE)
-		return step_by_fp(u, STOP_NO_ROW);
+		return step_without_row(u, shard);
 	if (rule->ra_kind == RA_UNDEFINED)
 		return stop(u, STOP_COMPLETE);
 	return step_by_rule(u, rule);

@@ -24,6 +24,8 @@ struct leaf_registers {
 #define DWARF_RSP 7
 #define DWARF_R8 8
 
+#define ALL_REGISTERS 0xffff	/* a bit each, by DWARF number */
+
 /* Order of the registers in struct sigcontext (uapi asm/sigcontext.h), from r8 on. */
 enum { SIGNAL_REGISTERS_OFFSET = 40, SIGNAL_REGISTERS = 16 };
 
@@ -46,6 +48,30 @@ enum { SIGNAL_REGISTERS_OFFSET = 40, SIGNAL_REGISTERS = 16 };
 		(to)[DWARF_R8 + 6] = (from)->r14; \
 		(to)[DWARF_R8 + 7] = (from)->r15; \
 	} while (0)
+
+#define NOP_BYTE 0x90
+
+/* The high bit of each byte that is zero. */
+static __always_inline uint64_t zero_bytes(uint64_t word)
+{
+	uint64_t low = 0x7f7f7f7f7f7f7f7full;
+
+	return ~(((word & low) + low) | word | low);
+}
+
+/* Whether the 8 bytes that end with the word's highest one may end with a call: E8 and 4 bytes, or FF
+ * and a ModRM byte with 2 in its middle (Intel SDM volume 2, CALL), which end 2, 3, 4, 6 or 7 bytes
+ * behind the FF. Without branches, which the verifier would follow one by one.
+ */
+static __always_inline bool ends_with_call(uint64_t code)
+{
+	uint64_t is_ff = zero_bytes(~code);
+	uint64_t is_call = zero_bytes((code & 0x3838383838383838ull) ^ 0x1010101010101010ull);
+	uint64_t indirect = is_ff & is_call >> 8 & 0x0080808000808000ull;
+	uint64_t direct = zero_bytes(code ^ 0xe8e8e8e8e8e8e8e8ull) & 0x80000000ull;
+
+	return (indirect | direct) != 0;
+}
 
 struct sigcontext_registers {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp;

@@ -82,13 +82,16 @@ class UnwindRows:
 def frame_section(image: ElfImage) -> FrameSection | None:
     """The unwind information of an object: `.eh_frame`, else `.debug_frame`, else None.
 
-    Raises BadFileError when the file contradicts itself or is of another architecture.
+    Go's `.debug_frame` is not used: it does not say where frame pointers are saved, nor that
+    some functions change stacks, and goes wrong there. Raises BadFileError when the file
+    contradicts itself or is of another architecture.
     """
     if not image.is_64 or image.machine != lib.EH_MACHINE:
         raise UnwindError(f"object of another architecture (ELF machine {image.machine})")
     section = image.eh_frame_section()
     is_debug_frame = section is None
-    section = section or _section(image, ".debug_frame")
+    if section is None and not go_table(image):
+        section = _section(image, ".debug_frame")
     code = [segment for segment in image.segments if segment.executable]
     if section is None or not code:
         return None
@@ -104,15 +107,22 @@ def frame_section(image: ElfImage) -> FrameSection | None:
     )
 
 
+def go_table(image: ElfImage) -> Section | None:
+    """What Go's runtime unwinds by; None where Go's toolchain made no part of the object."""
+    return _section(image, ".gopclntab")
+
+
 def compile_rows(section: FrameSection) -> UnwindRows:
     """Compile a section; raises UnwindError with the reason. No rows is not an error."""
     data = ffi.from_buffer("uint8_t[]", section.data)
+    scratch_size = lib.eh_frame_scratch_size(len(data))
     try:
-        rows = _Buffers(len(data))
+        rows = RowBuffers(lib.eh_frame_row_bound(len(data)))
+        scratch = np.empty(scratch_size, np.uint8)
     except MemoryError:
         raise UnwindError(f"no memory for unwind information of {len(data)} bytes") from None
     error = lib.eh_frame_compile(
-        _eh_section(section, data), rows.scratch, rows.scratch_size, rows.target
+        _eh_section(section, data), _pointer("uint8_t[]", scratch), scratch_size, rows.target
     )
     if error:
         raise UnwindError(f"cannot use its unwind information: {_REASONS[error]}")
@@ -155,17 +165,17 @@ def pack(
     )
 
 
-class _Buffers:
-    """What the compiler writes to: virtual memory for the worst case, touched as far as used."""
+class RowBuffers:
+    """What C writes rows to: virtual memory for the worst case, touched as far as used.
 
-    def __init__(self, section_size: int) -> None:
-        capacity = min(lib.eh_frame_row_bound(section_size), MAX_ROWS)
+    capacity: rows; target: `struct unwind_rows *`.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        capacity = min(capacity, MAX_ROWS)
         self.offsets = np.empty(capacity, np.uint32)
         self.rules = np.empty(capacity, np.uint16)
         self.dictionary = np.empty(lib.MAX_RULES, UNWIND_RULE)
-        self.scratch_size = lib.eh_frame_scratch_size(section_size)
-        self._scratch = np.empty(self.scratch_size, np.uint8)
-        self.scratch = _pointer("uint8_t[]", self._scratch)
         self.target = ffi.new("struct unwind_rows *")
         self.target.offsets = _pointer("uint32_t[]", self.offsets)
         self.target.rules = _pointer("uint16_t[]", self.rules)

@@ -12,6 +12,7 @@
 
 #include "ebprof/unwind/dwarf.h"
 #include "ebprof/unwind/expression.h"
+#include "ebprof/unwind/row_writer.h"
 
 enum {
 	MAX_AUGMENTATION = 16,		/* characters; zRSPLBG are 7 */
@@ -19,8 +20,6 @@ enum {
 	MAX_REMEMBERED = 64,		/* states; compilers nest 2 or 3 */
 	CACHED_CIES = 64,
 	MIN_FDE_SIZE = 10,		/* length, CIE pointer, two one-byte addresses */
-	DICTIONARY_SLOTS = 4 * MAX_RULES,
-	MAX_PROBES = 64,		/* a quarter full at most: real tables need fewer than 20 */
 	SORT_BITS = 11,
 	SORT_BUCKETS = 1 << SORT_BITS,
 	SORT_PASSES = 3,
@@ -85,12 +84,15 @@ struct frame_state {
 	uint64_t cfa_register;
 	int64_t cfa_offset;
 	bool cfa_is_expression;
+	bool has_sp;		/* the caller's stack pointer is in sp_register, not the CFA */
+	uint8_t sp_register;
 };
 
 struct cie {
 	uint32_t position;	/* in the section, plus 1; 0: none */
 	bool is_usable;
 	bool has_augmentation_data;
+	bool tracks_bx;
 	uint8_t encoding;	/* of FDE addresses */
 	uint64_t code_alignment;
 	int64_t data_alignment;
@@ -109,12 +111,6 @@ static inline bool fits_int32(int64_t value)
 {
 	return value == (int32_t)value;
 }
-
-static const struct unwind_rule unsupported_rule = {
-	.cfa_kind = CFA_UNSUPPORTED,
-	.fp_kind = FP_UNKNOWN,
-	.ra_kind = RA_UNSUPPORTED,
-};
 
 /* Before any instruction: the frame pointer is callee-saved, so what is not said is the same. */
 static const struct frame_state blank_state = {
@@ -138,7 +134,6 @@ static void set_fp(struct unwind_rule *rule, enum fp_kind kind, int64_t offset)
 
 	rule->fp_kind = (uint8_t)(fits ? kind : FP_UNKNOWN);
 	rule->fp_offset = fits ? (int16_t)offset : 0;
-	rule->fp_register = 0;
 }
 
 static void set_ra(struct unwind_rule *rule, enum ra_kind kind, int64_t offset)
@@ -147,6 +142,13 @@ static void set_ra(struct unwind_rule *rule, enum ra_kind kind, int64_t offset)
 
 	rule->ra_kind = (uint8_t)(fits ? kind : RA_UNSUPPORTED);
 	rule->ra_offset = fits ? (int16_t)offset : 0;
+}
+
+static void set_bx_at_cfa(struct unwind_rule *rule, int64_t offset)
+{
+	bool fits = offset % 8 == 0 && offset <= -8 * MIN_BX_SLOT && offset >= -8 * MAX_BX_SLOT;
+
+	rule->bx_slot = (uint8_t)(fits ? -offset / 8 : BX_UNKNOWN);
 }
 
 /* The CFA is state->cfa_register + state->cfa_offset. */
@@ -203,6 +205,8 @@ static void set_saved_at(struct frame_state *state, const struct cie *cie, uint6
 	else if (reg == REGISTER_FP)
 		set_fp(&state->rule, from_sp ? FP_AT_SP : FP_AT_FP,
 		       from_sp || from_fp ? location->offset : DOES_NOT_FIT);
+	else if (reg == REGISTER_BX)
+		state->rule.bx_slot = BX_UNKNOWN;
 }
 
 static inline void set_saved_at_cfa(struct frame_state *state, const struct cie *cie, uint64_t reg,
@@ -212,16 +216,32 @@ static inline void set_saved_at_cfa(struct frame_state *state, const struct cie 
 		set_ra(&state->rule, RA_AT_CFA, offset);
 	else if (reg == REGISTER_FP)
 		set_fp(&state->rule, FP_AT_CFA, offset);
+	else if (reg == REGISTER_BX && cie->tracks_bx)
+		set_bx_at_cfa(&state->rule, offset);
 }
 
-/* Rules without an offset: undefined, same value, and those that cannot be applied. */
-static void set_kind(struct frame_state *state, const struct cie *cie, uint64_t reg,
-		     enum fp_kind fp_kind, enum ra_kind ra_kind)
+/* Undefined, or by a rule that cannot be applied. */
+static void set_unknown(struct frame_state *state, const struct cie *cie, uint64_t reg,
+			enum ra_kind ra_kind)
 {
 	if (reg == cie->ra_register)
 		set_ra(&state->rule, ra_kind, 0);
 	else if (reg == REGISTER_FP)
-		set_fp(&state->rule, fp_kind, 0);
+		set_fp(&state->rule, FP_UNKNOWN, 0);
+	else if (reg == REGISTER_BX)
+		state->rule.bx_slot = BX_UNKNOWN;
+}
+
+static void set_same(struct frame_state *state, const struct cie *cie, uint64_t reg)
+{
+	if (reg == cie->ra_register)
+		set_ra(&state->rule, RA_UNSUPPORTED, 0);
+	else if (reg == REGISTER_FP)
+		set_fp(&state->rule, FP_SAME, 0);
+	else if (reg == REGISTER_BX && cie->tracks_bx)
+		state->rule.bx_slot = BX_SAME;
+	else if (reg == REGISTER_SP)
+		state->has_sp = false;
 }
 
 static void set_in_register(struct frame_state *state, const struct cie *cie, uint64_t reg,
@@ -229,13 +249,20 @@ static void set_in_register(struct frame_state *state, const struct cie *cie, ui
 {
 	bool is_general = source < GENERAL_REGISTERS;
 
-	if (reg == REGISTER_FP && source == REGISTER_FP) {
-		set_kind(state, cie, reg, FP_SAME, RA_UNSUPPORTED);
-		return;
+	if (reg == source) {
+		set_same(state, cie, reg);
+	} else if (!is_general) {
+		set_unknown(state, cie, reg, RA_UNSUPPORTED);
+	} else if (reg == cie->ra_register) {
+		set_ra(&state->rule, RA_REGISTER, (int64_t)source);
+	} else if (reg == REGISTER_FP) {
+		set_fp(&state->rule, FP_REGISTER, (int64_t)source);
+	} else if (reg == REGISTER_BX) {
+		state->rule.bx_slot = BX_UNKNOWN;
+	} else if (reg == REGISTER_SP) {
+		state->has_sp = true;
+		state->sp_register = (uint8_t)source;
 	}
-	set_kind(state, cie, reg, is_general ? FP_REGISTER : FP_UNKNOWN, RA_UNSUPPORTED);
-	if (state->rule.fp_kind == FP_REGISTER && reg == REGISTER_FP)
-		state->rule.fp_register = (uint8_t)source;
 }
 
 static inline void restore_register(struct frame_state *state, const struct cie *cie, uint64_t reg)
@@ -248,7 +275,11 @@ static inline void restore_register(struct frame_state *state, const struct cie 
 	} else if (reg == REGISTER_FP) {
 		state->rule.fp_kind = initial->fp_kind;
 		state->rule.fp_offset = initial->fp_offset;
-		state->rule.fp_register = initial->fp_register;
+	} else if (reg == REGISTER_BX) {
+		state->rule.bx_slot = initial->bx_slot;
+	} else if (reg == REGISTER_SP) {
+		state->has_sp = cie->initial.has_sp;
+		state->sp_register = cie->initial.sp_register;
 	}
 }
 
@@ -276,7 +307,8 @@ struct compiler {
 	uint32_t record_count;
 	uint64_t cie_budget;		/* bytes of CIE programs that may still be run */
 	bool is_sorted;
-	bool is_full;			/* of rows */
+	bool tracks_bx;
+	bool needs_bx;			/* a row has its CFA in rbx */
 
 	/* The FDE whose program runs: where it is, and where it ends, from rows->base. */
 	uint64_t at;
@@ -286,86 +318,38 @@ struct compiler {
 	uint32_t remembered_count;
 	struct frame_state remembered[MAX_REMEMBERED];
 
-	struct unwind_rule last_rule;	/* of the last row, or RULE_NONE's */
 	struct cie cies[CACHED_CIES];
 	uint32_t buckets[SORT_PASSES][SORT_BUCKETS];
-	uint16_t slots[DICTIONARY_SLOTS];
+	struct row_writer writer;
 };
 
 /* ---- rows ------------------------------------------------------------------------------ */
 
-static inline uint32_t hash_rule(const struct unwind_rule *rule)
+/* The rule when the caller's stack pointer is in a register, as before a jump to where setjmp was
+ * called. A rule's CFA is that stack pointer, so what is saved at another CFA cannot be said.
+ */
+static struct unwind_rule rule_with_sp(const struct frame_state *state)
 {
-	uint64_t words[2];
+	struct unwind_rule rule = state->rule;
 
-	memcpy(words, rule, sizeof(words));
-	words[0] = (words[0] ^ (words[1] << 32 | words[1] >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
-	return (uint32_t)(words[0] >> 32) ^ (uint32_t)(words[0] >> 17);
-}
-
-static inline bool rules_equal(const struct unwind_rule *a, const struct unwind_rule *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-static uint16_t add_rule(struct unwind_rows *rows, const struct unwind_rule *rule)
-{
-	rows->dictionary[rows->dictionary_count] = *rule;
-	return (uint16_t)rows->dictionary_count++;
-}
-
-static uint16_t find_rule(struct compiler *c, const struct unwind_rule *rule)
-{
-	struct unwind_rows *rows = c->rows;
-	uint32_t slot = hash_rule(rule);
-
-	for (int probe = 0; probe < MAX_PROBES; probe++, slot++) {
-		uint16_t *id = &c->slots[slot % DICTIONARY_SLOTS];
-
-		if (*id == 0 && rows->dictionary_count < rows->dictionary_capacity)
-			return *id = add_rule(rows, rule);
-		if (*id == 0)
-			break;
-		if (rules_equal(&rows->dictionary[*id], rule))
-			return *id;
-	}
-	rows->lost_rules++;
-	return RULE_UNSUPPORTED;
-}
-
-static void append_row(struct compiler *c, uint64_t offset, uint16_t id)
-{
-	struct unwind_rows *rows = c->rows;
-
-	if (rows->row_count && rows->rules[rows->row_count - 1] == id)
-		return;
-	if (rows->row_count == rows->row_capacity) {
-		c->is_full = true;
-		return;
-	}
-	rows->offsets[rows->row_count] = (uint32_t)offset;
-	rows->rules[rows->row_count] = id;
-	rows->row_count++;
-	if (rows->dictionary[id].cfa_kind == CFA_UNSUPPORTED ||
-	    rows->dictionary[id].ra_kind == RA_UNSUPPORTED)
-		rows->unsupported_rows++;
+	if (rule.ra_kind != RA_REGISTER)
+		return unsupported_rule;
+	set_cfa(&rule, CFA_REGISTER, 0, 0);
+	rule.cfa_register = state->sp_register;
+	if (rule.fp_kind == FP_AT_CFA)
+		set_fp(&rule, FP_UNKNOWN, 0);
+	rule.bx_slot = BX_UNKNOWN;
+	return rule;
 }
 
 /* The state holds from where the program is on. */
 static inline void emit_row(struct compiler *c)
 {
-	if (rules_equal(&c->state.rule, &c->last_rule))
-		return;
-	c->last_rule = c->state.rule;
-	append_row(c, c->at, find_rule(c, &c->state.rule));
-}
+	struct unwind_rule rule = c->state.has_sp ? rule_with_sp(&c->state) : c->state.rule;
 
-static void emit_gap(struct compiler *c, uint64_t offset)
-{
-	if (c->rows->row_count == 0)
-		return;
-	memset(&c->last_rule, 0, sizeof(c->last_rule));
-	append_row(c, offset, RULE_NONE);
+	write_row(&c->writer, c->at, &rule);
+	if (rule.cfa_kind == CFA_REGISTER && rule.cfa_register == REGISTER_BX)
+		c->needs_bx = true;
 }
 
 /* ---- call frame programs --------------------------------------------------------------- */
@@ -531,10 +515,10 @@ static bool run_register(struct frame_state *state, const struct cie *cie, uint8
 		restore_register(state, cie, reg);
 		return true;
 	case DW_CFA_undefined:
-		set_kind(state, cie, reg, FP_UNKNOWN, RA_UNDEFINED);
+		set_unknown(state, cie, reg, RA_UNDEFINED);
 		return true;
 	case DW_CFA_same_value:
-		set_kind(state, cie, reg, FP_SAME, RA_UNSUPPORTED);
+		set_same(state, cie, reg);
 		return true;
 	case DW_CFA_register:
 		set_in_register(state, cie, reg, read_uleb(program));
@@ -542,14 +526,14 @@ static bool run_register(struct frame_state *state, const struct cie *cie, uint8
 	case DW_CFA_val_offset:
 	case DW_CFA_val_offset_sf:	/* a LEB128 of either sign: its value is not needed */
 		read_uleb(program);
-		set_kind(state, cie, reg, FP_UNKNOWN, RA_UNSUPPORTED);
+		set_unknown(state, cie, reg, RA_UNSUPPORTED);
 		return true;
 	case DW_CFA_expression:
 		save_at_expression(state, cie, reg, program);
 		return true;
 	case DW_CFA_val_expression:
 		read_block(program, read_uleb(program));
-		set_kind(state, cie, reg, FP_UNKNOWN, RA_UNSUPPORTED);
+		set_unknown(state, cie, reg, RA_UNSUPPORTED);
 		return true;
 	default:
 		return false;
@@ -757,6 +741,8 @@ static bool read_cie(struct compiler *c, uint64_t position, struct cie *cie)
 	if (!read_cie_header(&entry.body, cie, letters))
 		return false;
 	cie->initial = blank_state;
+	cie->tracks_bx = c->tracks_bx;
+	cie->initial.rule.bx_slot = c->tracks_bx ? BX_SAME : BX_UNKNOWN;
 	if (letters[0] == 'z') {
 		cie->has_augmentation_data = true;
 		data = read_block(&entry.body, read_uleb(&entry.body));
@@ -926,7 +912,7 @@ static void sort_records(struct compiler *c)
 static void compile_fde(struct compiler *c, const struct fde *fde)
 {
 	if (c->covered < c->at)
-		emit_gap(c, c->covered);
+		write_gap(&c->writer, c->covered);
 	c->state = fde->cie->initial;
 	if (run_program(c, fde->cie, fde->program) == BAD_PROGRAM) {
 		c->state.rule = unsupported_rule;
@@ -960,7 +946,7 @@ static void compile_records(struct compiler *c)
 	uint32_t next;
 
 	c->cie_budget = CIE_BUDGET * c->section->size;
-	for (uint32_t i = 0; i < c->record_count && !c->is_full; i = next) {
+	for (uint32_t i = 0; i < c->record_count && !c->writer.is_full; i = next) {
 		for (next = i + 1; next < c->record_count; next++) {
 			if (c->records[next].start != c->records[i].start)
 				break;
@@ -969,7 +955,7 @@ static void compile_records(struct compiler *c)
 		compile_record(c, &c->records[i],
 			       next < c->record_count ? c->records[next].start : UINT64_MAX);
 	}
-	emit_gap(c, c->covered);
+	write_gap(&c->writer, c->covered);
 }
 
 /* ---- the caller's side ----------------------------------------------------------------- */
@@ -990,24 +976,10 @@ uint64_t eh_frame_row_bound(uint64_t section_size)
 	return section_size + 1;
 }
 
-static void reset_counters(struct unwind_rows *rows)
+static void start(struct compiler *c, const struct eh_section *section, struct unwind_rows *rows,
+		  bool tracks_bx)
 {
-	rows->base = 0;
-	rows->row_count = 0;
-	rows->dictionary_count = 0;
-	rows->fdes = 0;
-	rows->empty_fdes = 0;
-	rows->outside_fdes = 0;
-	rows->shadowed_fdes = 0;
-	rows->cut_fdes = 0;
-	rows->bad_fdes = 0;
-	rows->unsupported_rows = 0;
-	rows->lost_rules = 0;
-	rows->is_truncated = 0;
-}
-
-static void start(struct compiler *c, const struct eh_section *section, struct unwind_rows *rows)
-{
+	start_rows(&c->writer, rows);
 	c->section = section;
 	c->rows = rows;
 	c->records = (struct fde_record *)(c + 1);
@@ -1015,16 +987,18 @@ static void start(struct compiler *c, const struct eh_section *section, struct u
 	c->record_count = 0;
 	c->covered = 0;
 	c->is_sorted = true;
-	c->is_full = false;
-	memset(&c->last_rule, 0, sizeof(c->last_rule));
+	c->tracks_bx = tracks_bx;
+	c->needs_bx = false;
 	memset(c->cies, 0, sizeof(c->cies));
-	memset(c->slots, 0, sizeof(c->slots));
-	add_rule(rows, &c->last_rule);
-	find_rule(c, &unsupported_rule);
 }
 
-static void compile_found(struct compiler *c)
+static void compile_section(struct compiler *c, const struct eh_section *section,
+			    struct unwind_rows *out, bool tracks_bx)
 {
+	start(c, section, out, tracks_bx);
+	find_fdes(c);
+	if (c->record_count == 0)
+		return;
 	set_base(c);
 	drop_far_records(c);
 	sort_records(c);
@@ -1036,23 +1010,21 @@ int eh_frame_compile(const struct eh_section *section, void *scratch, uint64_t s
 {
 	struct compiler *c = scratch;
 
-	reset_counters(out);
+	out->row_count = 0;
 	if (section->size >= UINT32_MAX)
 		return EH_SECTION_TOO_LARGE;
 	if (scratch_size < eh_frame_scratch_size(section->size))
 		return EH_SCRATCH_TOO_SMALL;
 	if (out->dictionary_capacity < 2 || out->dictionary_capacity > MAX_RULES)
 		return EH_BAD_CAPACITY;
-	start(c, section, out);
-	find_fdes(c);
-	if (c->record_count)
-		compile_found(c);
-	if (c->is_full)
+	compile_section(c, section, out, false);
+	if (c->needs_bx)
+		compile_section(c, section, out, true);
+	if (c->writer.is_full)
 		return EH_TOO_MANY_ROWS;
 	if (out->row_count == 0 && (out->bad_fdes || out->outside_fdes || out->is_truncated))
 		return EH_NO_USABLE_FDE;
 	return EH_OK;
 }
 
-_Static_assert(sizeof(struct unwind_rule) == 16, "hash_rule reads 16 bytes");
 _Static_assert(sizeof(struct compiler) % _Alignof(struct fde_record) == 0, "records follow");

@@ -8,13 +8,14 @@
 
 #include <stdint.h>
 
-#include "ebprof/bpf/abi.h"
+#include "ebprof/unwind/rows.h"
 
 /* What depends on the architecture: DWARF numbers of registers, and whose objects these are. */
 #if defined(__x86_64__)
 enum {
 	EH_MACHINE = 62,	/* EM_X86_64 */
 	EH_ADDRESS_SIZE = 8,
+	REGISTER_BX = 3,
 	REGISTER_FP = 6,	/* rbp */
 	REGISTER_SP = 7,	/* rsp */
 	REGISTER_PC = 16,	/* rip */
@@ -33,9 +34,6 @@ enum eh_error {
 	EH_NO_USABLE_FDE,	/* there are FDEs, or what cannot be read, and no usable one */
 };
 
-/* Ids that every dictionary has: no row, and a row that cannot be applied. */
-enum { RULE_NONE = 0, RULE_UNSUPPORTED = 1 };
-
 /* A section's bytes and what its pointers are relative to. Addresses are the object's own. */
 struct eh_section {
 	const uint8_t *data;
@@ -47,30 +45,6 @@ struct eh_section {
 	uint64_t code_limit;
 	uint8_t is_debug_frame;
 	uint8_t ends_at_terminator;	/* the size is a guess: a zero length ends the section */
-};
-
-/* Rows by address: rules[i] holds from base + offsets[i] until the next row; the last is the
- * terminator, RULE_NONE at the end of the last FDE. Neighbours differ.
- */
-struct unwind_rows {
-	uint64_t base;			/* lowest address of an FDE */
-	uint32_t *offsets;
-	uint16_t *rules;		/* index into dictionary */
-	uint32_t row_capacity;		/* of offsets and rules */
-	uint32_t row_count;
-	struct unwind_rule *dictionary;
-	uint32_t dictionary_capacity;
-	uint32_t dictionary_count;
-
-	uint32_t fdes;			/* all that were seen, the following included */
-	uint32_t empty_fdes;		/* without addresses, or of code that the linker dropped */
-	uint32_t outside_fdes;		/* not within the code, or 4 GiB and more from base */
-	uint32_t shadowed_fdes;		/* of the same address as an earlier one */
-	uint32_t cut_fdes;		/* reaching over the next FDE's start, where they end */
-	uint32_t bad_fdes;		/* that cannot be read, whole or from some instruction on */
-	uint32_t unsupported_rows;	/* whose CFA or return address cannot be computed */
-	uint32_t lost_rules;		/* rows made unsupported because the dictionary is full */
-	uint8_t is_truncated;		/* an entry runs past the section's end */
 };
 
 /* Bytes of scratch that compiling a section of this size takes; most are never touched. */

@@ -13,7 +13,8 @@ from ebprof._native import lib
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError
 from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object
-from ebprof.unwind.compile import FrameSection, compile_rows, frame_section
+from ebprof.unwind.compile import frame_section
+from ebprof.unwind.object_rows import object_rows
 from ebprof.unwind.tables import Table, TableStore
 
 MAX_OBJECTS: int = lib.MAX_OBJECTS
@@ -142,23 +143,25 @@ class ObjectStore:
         try:
             if self._unwind_bytes > MAX_UNWIND_BYTES:
                 return None, "all objects together have too much unwind information"
-            section = frame_section(file.image)
-            if section is None:
-                return None, ""
-            self._unwind_bytes += len(section.data)
-            table = self._make(section)
-            return table, "" if table else "no room for its unwind table"
+            task = self._worker.submit(self._make_table, file)
+            while not task.done():
+                wait([task], PAUSE_S)
+                self._pause()
+            return task.result()
         except EbprofError as error:
             return None, error.message
         finally:
             self.compile_seconds += time.monotonic() - began
 
-    def _make(self, section: FrameSection) -> Table | None:
-        task = self._worker.submit(lambda: self._tables.add(compile_rows(section)))
-        while not task.done():
-            wait([task], PAUSE_S)
-            self._pause()
-        return task.result()
+    def _make_table(self, file: ObjectFile) -> tuple[Table | None, str]:
+        section = frame_section(file.image)
+        self._unwind_bytes += 0 if section is None else len(section.data)
+        made = object_rows(file.image, section)
+        self._unwind_bytes += made.bytes_read
+        if made.rows is None:
+            return None, ""
+        table = self._tables.add(made.rows)
+        return table, "" if table else "no room for its unwind table"
 
 
 def _key(entry: MapsEntry) -> FileKey:

@@ -23,6 +23,8 @@ PROGRAMS: list[tuple[str, list[object]]] = [
     ("features", ["realigned"]),
     ("rustwork", []),
     ("plt", []),
+    ("drap", []),
+    ("assembly", ["cfi"]),
     ("demo", []),
 ]
 COMMON = 0.01  # stacks with a smaller share may be missing from one of the two

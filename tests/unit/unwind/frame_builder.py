@@ -9,7 +9,7 @@ from typing import Any
 from ebprof._native import lib
 from ebprof.unwind.compile import FrameSection, UnwindRows, compile_rows
 
-RBX, RBP, RSP, R10, RIP = 3, 6, 7, 10, 16
+RDX, RBX, RDI, RBP, RSP, R8, R9, R10, RIP = 1, 3, 5, 6, 7, 8, 9, 10, 16
 ABSPTR, ULEB128, UDATA2, UDATA4, UDATA8 = 0, 1, 2, 3, 4
 SLEB128, SDATA2, SDATA4, SDATA8 = 9, 0xA, 0xB, 0xC
 PCREL, TEXTREL, DATAREL, FUNCREL, ALIGNED, INDIRECT = 0x10, 0x20, 0x30, 0x40, 0x50, 0x80
@@ -273,7 +273,7 @@ def _fp_text(rule: Any) -> str:
         lib.FP_AT_CFA: f"cfa{at}",
         lib.FP_AT_SP: f"*sp{at}",
         lib.FP_AT_FP: f"*fp{at}",
-        lib.FP_REGISTER: f"r{rule['fp_register']}",
+        lib.FP_REGISTER: f"r{rule['fp_offset']}",
         lib.FP_UNKNOWN: "?",
     }[int(rule["fp_kind"])]
 
@@ -284,5 +284,7 @@ def _ra_text(rule: Any) -> str:
         lib.RA_AT_CFA: f"cfa{at}",
         lib.RA_UNDEFINED: "end",
         lib.RA_AT_SP: f"*sp{at}",
+        lib.RA_REGISTER: f"r{rule['ra_offset']}",
+        lib.RA_BY_CODE: f"code{at}",
         lib.RA_UNSUPPORTED: "?",
     }[int(rule["ra_kind"])]

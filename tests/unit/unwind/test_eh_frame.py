@@ -33,9 +33,13 @@ from tests.unit.unwind.frame_builder import (
     NOP,
     PCREL,
     PLUS,
+    R8,
+    R9,
     R10,
     RBP,
     RBX,
+    RDI,
+    RDX,
     REMEMBER,
     RESTORE_STATE,
     RIP,
@@ -198,7 +202,9 @@ def test_frame_pointer(program: bytes, fp: str) -> None:
         (expression(RIP, breg(RSP, 168)), "*sp+168"),
         (expression(RIP, breg(RBP, 8)), "?"),
         (same_value(RIP), "?"),
-        (register(RIP, RBX), "?"),
+        (register(RIP, RBX), "r3"),
+        (register(RIP, RSP), "r7"),
+        (register(RIP, RIP), "?"),
         (val_expression(RIP, breg(RSP, 0)), "?"),
         (undefined(RIP) + restore(RIP), "cfa-8"),
     ],
@@ -416,6 +422,31 @@ def test_signal_frames() -> None:
         expression(RIP, breg(RSP, 168)),
     )
     assert row_texts(builder.compile())[0] == (0, "*(sp+160)+0 fp=*sp+120 ra=*sp+168 signal")
+
+
+def test_a_stack_pointer_in_a_register_is_the_cfa() -> None:
+    """As in longjmp: what is saved at the CFA that is named instead cannot be said."""
+    by_sp = register(RSP, R8) + register(RIP, RDX)
+    rows = eh_frame(def_cfa(RDI, 0), offset(RBP, 2), by_sp, advance(9), same_value(RSP)).compile()
+    assert row_texts(rows) == [
+        (0, "r8+0 fp=? ra=r1"),
+        (9, "r5+0 fp=cfa-16 ra=r1"),
+        (100, "none"),
+    ]
+    in_register = eh_frame(def_cfa(RDI, 0), register(RBP, R9), by_sp).compile()
+    assert row_texts(in_register)[0] == (0, "r8+0 fp=r9 ra=r1")
+    on_the_stack = eh_frame(register(RSP, R8)).compile()
+    assert row_texts(on_the_stack)[0] == (0, "? fp=? ra=?")
+
+
+def test_rbx_is_followed_where_a_cfa_is_in_it() -> None:
+    saved = (offset(RBX, 3), advance(4), offset(RBX, 300), advance(4), same_value(RBX), advance(4))
+    both = (*saved, register(RBX, R10), advance(4), restore(RBX), advance(4))
+    rows = eh_frame(*both, def_cfa_register(RBX)).compile()
+    slots = [int(rows.dictionary[rule]["bx_slot"]) for rule in rows.rules]
+    assert slots == [3, lib.BX_UNKNOWN, lib.BX_SAME, lib.BX_UNKNOWN, lib.BX_SAME, lib.BX_SAME, 0]
+    assert row_texts(rows)[-2] == (20, "r3+8 fp=same ra=cfa-8")
+    assert len(eh_frame(*both).compile().rules) == 2  # nobody needs it: one row, and the end
 
 
 def test_restore_goes_back_to_the_cie() -> None:

@@ -27,7 +27,8 @@ CODE, JIT = 0x40_0000, 0x7000_0000
 STACK = 0x7FFF_0000_0E00  # 512 bytes below the end of its page
 PAGE = 4096
 WHOLE_COPY = PAGE * (lib.STACK_PAGES - 1) + PAGE - STACK % PAGE
-RBX, RBP, RSP = 3, 6, 7
+RDX, RBX, RDI, RBP, RSP, R8, R9 = 1, 3, 5, 6, 7, 8, 9
+NUMBERS = {"rdx": RDX, "rbx": RBX, "rdi": RDI, "rbp": RBP, "rsp": RSP, "r8": R8, "r9": R9}
 COUNTERS = FrameCounters(0, 0, 0, 0, 0, 0, 0, 0, False)
 
 
@@ -98,7 +99,7 @@ class Code:
     ) -> UnwoundStack:
         """Unwind from pc, with this on the stack."""
         stack = np.array([*words], np.uint64).tobytes()
-        named = {RSP: STACK, **by_number(registers)}
+        named = {RSP: STACK} | by_number(registers)
         return self._replayer.replay(
             self.process if process is None else process, record(pc, stack, named, readable)
         )
@@ -106,7 +107,7 @@ class Code:
 
 def by_number(registers: dict[str, int]) -> dict[int, int]:
     """Registers by DWARF number."""
-    return {{"rbx": RBX, "rbp": RBP, "rsp": RSP}[name]: value for name, value in registers.items()}
+    return {NUMBERS[name]: value for name, value in registers.items()}
 
 
 def record(
@@ -181,6 +182,67 @@ def test_below_a_signal_all_registers_are_known_again() -> None:
     check(code.unwind(at(0), words), [0x10, 0x110, 0x200], "COMPLETE")
 
 
+FOLLOWED = rule(cfa_kind="CFA_SP", cfa_offset=16, bx_slot=lib.BX_SAME)
+SAVED = rule(cfa_kind="CFA_SP", cfa_offset=24, bx_slot=3)
+
+
+def test_rbx_is_followed_outwards() -> None:
+    code = Code(FOLLOWED, SAVED, BY_RBX, OUTERMOST)
+    through = [7, at(1, 1), STACK + 48, 7, at(2, 1), 7, at(3, 1)]
+    check(code.unwind(at(0), through, rbx=1), [0x10, 0x100, 0x200, 0x300], "COMPLETE")
+    direct = [7, at(2, 1), 7, at(3, 1)]
+    check(code.unwind(at(0), direct, rbx=STACK + 24), [0x10, 0x200, 0x300], "COMPLETE")
+
+
+def test_rbx_is_lost_in_code_that_does_not_follow_it() -> None:
+    code = Code(FOLLOWED, SP_16, BY_RBX)
+    words = [7, at(1, 1), 7, at(2, 1)]
+    check(code.unwind(at(0), words, rbx=STACK + 24), [0x10, 0x100, 0x200], "NO_REGISTER")
+    by_fp = [STACK + 32, at(2, 1)]
+    check(code.unwind(JIT, by_fp, rbx=1, rbp=STACK), [JIT, 0x200], "NO_REGISTER")
+
+
+def test_a_return_address_in_a_register() -> None:
+    """As in vfork, where the CFA is the stack pointer; no other frame than the leaf has it."""
+    vfork = rule(cfa_kind="CFA_SP", ra_kind="RA_REGISTER", ra_offset=RDI)
+    code = Code(vfork, OUTERMOST, SP_16)
+    check(code.unwind(at(0), [], rdi=at(1, 1)), [0x10, 0x100], "COMPLETE")
+    check(code.unwind(at(2), [1, at(0, 1)], rdi=at(1, 1)), [0x210, 0], "NO_REGISTER")
+
+
+def test_all_that_longjmp_restores_is_in_registers() -> None:
+    jump = rule(
+        cfa_kind="CFA_REGISTER",
+        cfa_register=R8,
+        fp_kind="FP_REGISTER",
+        fp_offset=R9,
+        ra_kind="RA_REGISTER",
+        ra_offset=RDX,
+    )
+    code = Code(jump, FP_16, OUTERMOST)
+    words = [0, 0, 0, 0, 0, at(2, 1)]
+    done = code.unwind(at(0), words, r8=STACK + 16, r9=STACK + 32, rdx=at(1, 1))
+    check(done, [0x10, 0x100, 0x200], "COMPLETE")
+
+
+def test_a_caller_below_its_callee_needs_a_call_that_can_be_read() -> None:
+    """As on a stack that was switched to; in a replay code cannot be read."""
+    code = Code(rule(cfa_kind="CFA_SP", cfa_offset=64), FP_16, OUTERMOST)
+    words = [0, 0, at(2, 1), 0, 0, 0, 0]
+    check(code.unwind(at(0), [*words, at(1, 1)], rbp=STACK + 8), [0x10, 0x100], "BAD_STACK")
+    check(code.unwind(at(0), [*words, JIT + 9], rbp=STACK + 8), [0x10, JIT + 8], "BAD_FP")
+
+
+BY_CODE = rule(cfa_kind="CFA_SP", cfa_offset=16, ra_kind="RA_BY_CODE")
+
+
+def test_a_rule_from_code_is_believed_only_if_it_leads_to_code() -> None:
+    code = Code(BY_CODE, OUTERMOST)
+    check(code.unwind(at(0), [1, at(1, 1)]), [0x10, 0x100], "COMPLETE")
+    check(code.unwind(at(0), [1, 0x1234]), [0x10], "BAD_FP")
+    check(code.unwind(at(0), [1, 0]), [0x10], "COMPLETE")
+
+
 def test_an_unknown_process_keeps_its_leaf() -> None:
     done = Code(SP_16).unwind(at(0), [1, 2], process=np.zeros(1, PROCESS_ENTRY))
     check(done, [at(0)], "NO_PROCESS")
@@ -231,8 +293,9 @@ any_rule = st.builds(
     cfa_register=st.integers(0, 255),
     fp_kind=st.integers(0, 7),
     fp_offset=st.sampled_from([-16, -24, 0, 8]),
-    fp_register=st.integers(0, 255),
-    ra_kind=st.integers(0, 4),
+    bx_slot=st.integers(0, 255),
+    is_signal=st.integers(0, 1),
+    ra_kind=st.integers(0, lib.RA_UNSUPPORTED + 1),
     ra_offset=st.sampled_from([-8, 0, 8, 168]),
 )
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Unwind rows for code without call frame information: assembly, and what the C runtime puts before
+ * and behind a program. Instructions are followed from where functions are entered, keeping account
+ * of the stack pointer and of the caller's frame pointer. Where that is not known for sure there is no
+ * row.
+ */
+#ifndef EBPROF_CODE_H
+#define EBPROF_CODE_H
+
+#include <stdint.h>
+
+#include "ebprof/unwind/rows.h"
+
+enum { MAX_CODE = 1 << 20 };	/* bytes that are followed in one piece */
+
+/* Bytes between two rows, or of a whole object. */
+struct code_gap {
+	const uint8_t *code;
+	uint64_t address;	/* of code[0] */
+	uint32_t size;
+};
+
+/* Where a function is entered: with its return address on top of the stack. */
+struct code_entry {
+	uint64_t address;
+	uint32_t size;		/* 0: not known */
+	uint32_t is_outermost;	/* the program's first code, without a return address */
+};
+
+/* Bytes of scratch that following a gap of this size takes. */
+uint64_t follow_code_scratch_size(uint64_t size);
+
+/* Write rows for the functions of a gap, from its address on; no more than twice as many as it has
+ * bytes. `entries` has room for `entry_capacity` of them: those that are called or jumped to are added.
+ * Time is linear in the gap's size.
+ */
+void follow_code(const struct code_gap *gap, struct code_entry *entries, uint32_t entry_count,
+		 uint32_t entry_capacity, void *scratch, struct unwind_rows *out);
+
+#endif

@@ -1,0 +1,178 @@
+"""Rows for code without call frame information, from its instructions: code.h for Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof._native import ffi, lib
+from ebprof.abi import dtype_of
+from ebprof.elf import ElfImage, Section
+from ebprof.errors import BadFileError
+from ebprof.unwind.compile import RowBuffers, UnwindRows
+from ebprof.unwind.merge import merge
+
+CODE_ENTRY = dtype_of("struct code_entry")
+
+MAX_CODE: int = lib.MAX_CODE
+"""Bytes of an object's code that are followed, all gaps together."""
+
+_SYMBOL = np.dtype(
+    [
+        ("name", "<u4"),
+        ("info", "u1"),
+        ("other", "u1"),
+        ("section", "<u2"),
+        ("value", "<u8"),
+        ("size", "<u8"),
+    ]
+)
+_STT_FUNC = 2
+_SYMBOLS_LIMIT = 16 << 20
+_POINTERS_LIMIT = 1 << 20
+_MAX_ENTRIES = 4096
+_SHORTEST = 8
+"""Bytes of a gap that is more than padding: `_fini` has nine."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gaps:
+    """Addresses [starts, ends) in segments with code, without rows: uint64[n] each, ascending."""
+
+    starts: NDArray[np.uint64]
+    ends: NDArray[np.uint64]
+
+    def index(self, addresses: NDArray[np.uint64]) -> NDArray[np.intp]:
+        """The gap that each address lies in, -1 for none."""
+        index = np.searchsorted(self.starts, addresses, "right") - 1
+        inside = (index >= 0) & (addresses < np.append(self.ends, np.uint64(0))[index])
+        return np.where(inside, index, -1)
+
+
+def with_code_rows(image: ElfImage, rows: UnwindRows | None) -> tuple[UnwindRows | None, int]:
+    """Rows of an object and, where they leave gaps, rows from the code there; and its bytes.
+
+    Followed are the program's entry, .init and .fini, what .init_array and .fini_array point to,
+    symbols with a size, and what all these call. Raises BadFileError when the file contradicts
+    itself.
+    """
+    gaps = _gaps(image, rows)
+    entries = _entries(image, gaps)
+    index = gaps.index(entries["address"])
+    followed = 0
+    for gap in sorted({*index.tolist()}):
+        start, end = int(gaps.starts[gap]), int(gaps.ends[gap])
+        if followed + end - start <= MAX_CODE:
+            followed += end - start
+            code = _read(image, start, end)
+            rows = merge(rows, follow(code, start, entries[index == gap]))
+    return rows, followed
+
+
+# ---- gaps ----------------------------------------------------------------------------------------
+
+
+def _gaps(image: ElfImage, rows: UnwindRows | None) -> _Gaps:
+    starts, ends = _uncovered(rows)
+    is_code = ends - starts >= _SHORTEST
+    starts, ends = starts[is_code], ends[is_code]
+    pieces = []
+    for segment in image.segments:
+        if segment.executable:
+            limit = np.uint64(min(segment.address + segment.file_size, 2**64 - 1))
+            first = np.maximum(starts, np.uint64(segment.address))
+            last = np.minimum(ends, limit)
+            pieces.append(np.stack([first, last])[:, first < last])
+    found = np.concatenate([np.zeros((2, 0), np.uint64), *pieces], axis=1)
+    found = found[:, np.argsort(found[0], kind="stable")]
+    return _Gaps(found[0], found[1])
+
+
+def _uncovered(rows: UnwindRows | None) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Where rows say nothing: before the first, behind the last, and wherever they say so."""
+    lowest, highest = np.zeros(1, np.uint64), np.full(1, 2**64 - 1, np.uint64)
+    if rows is None or not len(rows.offsets):
+        return lowest, highest
+    places = np.uint64(rows.base) + rows.offsets.astype(np.uint64)
+    at = np.flatnonzero(rows.rules == lib.RULE_NONE)
+    starts = np.concatenate([lowest, places[at]])
+    ends = np.concatenate([places[:1], places[at[:-1] + 1], highest])
+    return starts, ends
+
+
+# ---- entries -------------------------------------------------------------------------------------
+
+
+def _entries(image: ElfImage, gaps: _Gaps) -> NDArray[Any]:
+    """CODE_ENTRY[n] of functions in gaps, each once, those that say most first."""
+    outermost = [(image.entry, 0, 1)] if image.entry else []
+    sections = [(s.address, s.size, 0) for s in _sections(image, ".init", ".fini")]
+    arrays = [(address, 0, 0) for address in _pointers(image)]
+    known = np.array([*outermost, *sections, *arrays], CODE_ENTRY)
+    entries = np.concatenate([known, symbols_of(image)])
+    inside = entries[gaps.index(entries["address"]) >= 0]
+    ordered = inside[np.argsort(inside["address"], kind="stable")]
+    is_first = np.append(True, ordered["address"][1:] != ordered["address"][:-1])
+    found: NDArray[Any] = ordered[is_first[: len(ordered)]][:_MAX_ENTRIES]
+    return found
+
+
+def _sections(image: ElfImage, *names: str) -> list[Section]:
+    found = [image.section(name) for name in names]
+    return [section for section in found if section is not None]
+
+
+def _pointers(image: ElfImage) -> list[int]:
+    """What .init_array and .fini_array hold before relocation."""
+    found: list[int] = []
+    for section in _sections(image, ".init_array", ".fini_array"):
+        data = image.contents(section, _POINTERS_LIMIT)[: section.size // 8 * 8]
+        found += np.frombuffer(data, "<u8").tolist()
+    return found
+
+
+def symbols_of(image: ElfImage) -> NDArray[Any]:
+    """CODE_ENTRY[n] of all functions that have a size."""
+    section = image.section(".symtab") or image.section(".dynsym")
+    if section is None or section.size > _SYMBOLS_LIMIT:
+        return np.zeros(0, CODE_ENTRY)
+    data = image.contents(section)
+    symbols = np.frombuffer(data[: len(data) // _SYMBOL.itemsize * _SYMBOL.itemsize], _SYMBOL)
+    symbols = symbols[(symbols["info"] & 15 == _STT_FUNC) & (symbols["size"] > 0)]
+    symbols = symbols[symbols["section"] != 0]
+    entries = np.zeros(len(symbols), CODE_ENTRY)
+    entries["address"] = symbols["value"]
+    entries["size"] = np.minimum(symbols["size"], MAX_CODE)
+    return entries
+
+
+# ---- rows ----------------------------------------------------------------------------------------
+
+
+def follow(code: bytes, address: int, entries: NDArray[Any]) -> UnwindRows:
+    """Rows of a piece of code, at most MAX_CODE; entries: CODE_ENTRY[n], of functions in it."""
+    room = np.zeros(len(entries) + _MAX_ENTRIES, CODE_ENTRY)
+    room[: len(entries)] = entries
+    rows = RowBuffers(2 * len(code))
+    scratch = np.empty(lib.follow_code_scratch_size(len(code)), np.uint8)
+    source = ffi.from_buffer("uint8_t[]", code)
+    lib.follow_code(
+        ffi.new("struct code_gap *", {"code": source, "address": address, "size": len(code)}),
+        ffi.from_buffer("struct code_entry[]", room, require_writable=True),
+        len(entries),
+        len(room),
+        ffi.from_buffer("uint8_t[]", scratch, require_writable=True),
+        rows.target,
+    )
+    return rows.result()
+
+
+def _read(image: ElfImage, start: int, end: int) -> bytes:
+    segment = image.segment_of_address(start)
+    if segment is None or end > segment.address + segment.file_size:
+        raise BadFileError("corrupt ELF file: overlapping segments")
+    offset = segment.offset + start - segment.address
+    return image.contents(Section("", start, offset, end - start))

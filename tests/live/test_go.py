@@ -1,0 +1,54 @@
+"""Go: no call frame information, but a table of its own, and stacks of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import targets
+from tests.live.profiled import COMPLETE_SHARE, assert_complete, assert_share, profile
+
+DEPTH = 20
+CLOSURES = ("main.calls", "main.closures", "main.apply", "main.closures.func1", "main.burn")
+RECURSION = ("main.calls", *["main.recurse"] * DEPTH, "main.burn")
+SLACK = 0.03  # the runtime's own threads
+
+
+@pytest.mark.parametrize(
+    ("kind", "caller"), [("calls", "main.main"), ("spawn", "main.spawn.func1")]
+)
+def test_functions_have_their_share(kind: str, caller: str) -> None:
+    with targets.running("gowork", kind) as target:
+        done = profile("-p", target.pid)
+    assert_complete(done)
+    work = done.count_of("main.calls")
+    assert work >= 0.8 * done.total
+    assert_share(done.count_calls(caller, *CLOSURES), work, 0.5, slack=SLACK)
+    assert_share(done.count_calls(caller, *RECURSION), work, 0.5, slack=SLACK)
+    assert done.count(lambda stack: "main.calls" in stack and "goexit" in stack[1]) == work
+
+
+def test_the_garbage_collectors_own_stacks() -> None:
+    with targets.running("gowork", "garbage") as target:
+        done = profile("-p", target.pid)
+    assert_complete(done)
+    marking = done.count(lambda stack: any(name.startswith("runtime.gcDrain") for name in stack))
+    assert marking >= 0.1 * done.total
+    to_goroutine = done.count(
+        lambda stack: (
+            any(name.startswith("runtime.gcDrain") for name in stack) and "goexit" in stack[1]
+        )
+    )
+    assert to_goroutine >= COMPLETE_SHARE * marking
+
+
+def test_a_stripped_program() -> None:
+    with targets.running("gowork", "calls", variant="stripped") as target:
+        done = profile("-p", target.pid)
+    assert_complete(done)
+    around = 4  # goexit, runtime.main, main.main, main.calls
+    deep = done.count(
+        lambda stack: len([f for f in stack if "[gowork]" in f]) == DEPTH + around + 1
+    )
+    flat = done.count(lambda stack: len([f for f in stack if "[gowork]" in f]) == 4 + around)
+    assert_share(deep, done.total, 0.5, slack=SLACK)
+    assert_share(flat, done.total, 0.5, slack=SLACK)
