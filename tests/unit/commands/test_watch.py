@@ -108,7 +108,11 @@ def test_counting_goes_on_between_reports_and_while_the_reader_is_slow(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_what_was_counted_is_reported(number: signal.Signals) -> None:
     report = FakeReport(FakeMonitor(on_tick=lambda: signal.raise_signal(number)))
-    watch(report)
+    before = signal.signal(number, signal.SIG_DFL)  # tests under nohup, too
+    try:
+        watch(report)
+    finally:
+        signal.signal(number, before)
     assert report.calls == ["begin", "show", "finish"]
 
 
