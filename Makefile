@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 EBPROF := $(BIN)/ebprof
 SOURCES := pyproject.toml setup.py $(wildcard native/* ebprof/*/*.[ch])
 DEMO_SECONDS ?= 10
-VM_KERNELS ?= 6.1 6.12 7.2
-VM_TESTS ?= tests/live/traffic
+VM_KERNELS ?= 5.10 6.1 6.12 7.2
+VM_TESTS ?= -m vm tests/live
 
 .PHONY: help
 help: ## Show this list

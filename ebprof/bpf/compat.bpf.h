@@ -64,6 +64,49 @@ struct pt_regs___kernel {
 	unsigned long sp;
 } __attribute__((preserve_access_index));
 
+#ifdef OLD_KERNEL
+
+/* Before Linux 6.1 perf_event programs may not use maps that grow. */
+#define GROWING 0
+
+enum { KERNEL_STACK_SIZE = 16384 };	/* x86-64 without KASAN */
+
+/* The current task's user registers, as it entered the kernel; NULL if it has no user stack. They
+ * are copied to `room` (struct pt_regs) from the end of the kernel stack, where entry code puts them:
+ * bpf_task_pt_regs came with 5.15, bpf_get_current_task_btf with 5.11.
+ */
+static __always_inline struct pt_regs___kernel *saved_registers(void *room)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	void *end = BPF_CORE_READ(task, stack) + KERNEL_STACK_SIZE;
+	struct pt_regs *copy = room;
+
+	if (!mm || BPF_CORE_READ(task, flags) & PF_KTHREAD || !BPF_CORE_READ(mm, env_end))
+		return NULL;
+	if (bpf_probe_read_kernel(copy, sizeof(*copy), end - sizeof(*copy)))
+		return NULL;
+	if ((copy->cs & 3) != 3)	/* a stack of another size: these are no registers */
+		return NULL;
+	return room;
+}
+
+#else
+
+#define GROWING BPF_F_NO_PREALLOC
+
+static __always_inline struct pt_regs___kernel *saved_registers(void *room)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	(void)room;
+	if (!task->mm || task->flags & PF_KTHREAD || !task->mm->env_end)
+		return NULL;
+	return (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+}
+
+#endif
+
 static __always_inline void per_cpu_add(void *map, uint32_t *key)
 {
 	uint64_t *value = bpf_map_lookup_elem(map, key);

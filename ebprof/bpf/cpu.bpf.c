@@ -58,7 +58,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_PIDS);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(map_flags, GROWING);
 	__type(key, uint32_t);
 	__type(value, uint8_t);
 } wanted_pids SEC(".maps");
@@ -138,7 +138,6 @@ static __always_inline enum stop_reason user_registers(struct bpf_perf_event_dat
 						       struct unwind *u)
 {
 	struct pt_regs___kernel *saved;
-	struct task_struct *task;
 
 	if (in_user) {
 		COPY_REGISTERS(u->leaf.dwarf, &ctx->regs, rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp);
@@ -146,12 +145,14 @@ static __always_inline enum stop_reason user_registers(struct bpf_perf_event_dat
 		if (ctx->regs.cs == USER_CS_32)
 			return STOP_COMPAT;
 	} else {
-		task = bpf_get_current_task_btf();
-		if (!task->mm || task->flags & PF_KTHREAD || !task->mm->env_end)
+		saved = saved_registers(u->window);	/* before the walk, or after it */
+		if (!saved)
 			return STOP_NO_USER;
-		saved = (void *)bpf_task_pt_regs(task);
 		COPY_REGISTERS(u->leaf.dwarf, saved, ax, dx, cx, bx, si, di, bp, sp);
 		u->pc = saved->ip;
+		/* `syscall` leaves the next address in rcx too; it can be a function's last word */
+		if (saved->cx == u->pc)
+			u->pc--;
 		if (saved->cs == USER_CS_32)
 			return STOP_COMPAT;
 	}
@@ -160,7 +161,8 @@ static __always_inline enum stop_reason user_registers(struct bpf_perf_event_dat
 	return STOP_COMPLETE;
 }
 
-static __always_inline void user_stack(struct bpf_perf_event_data *ctx, bool in_user,
+/* Makes *u ready to unwind the user stack; false when there is none. */
+static __always_inline bool begin_user(struct bpf_perf_event_data *ctx, bool in_user,
 				       struct unwind *u)
 {
 	struct stack_record *record = &u->record;
@@ -169,32 +171,26 @@ static __always_inline void user_stack(struct bpf_perf_event_data *ctx, bool in_
 	reset(u, hash_seed);
 	record->key.stop = user_registers(ctx, in_user, u);
 	if (record->key.stop != STOP_COMPLETE)
-		return;
+		return false;
 	process = bpf_map_lookup_elem(&processes, &record->key.pid);
 	if (process)
 		u->process = *process;
 	else
 		u->process.count = u->process.settled = 0;
-	unwind_user(u);
-	record->key.stop = u->stop;
-	record->key.user_stack = u->hash;
-	record->user_frames = u->count;
-	counter_add(USER);
+	return true;
 }
 
-static long hash_kernel_frame(uint32_t index, void *context)
+static __always_inline void end_user(struct unwind *u)
 {
-	struct unwind *u = *(struct unwind **)context;
-	uint32_t at = u->record.user_frames + index;
-
-	if (at >= sizeof(u->frames) / sizeof(u->frames[0]))
-		return 1;
-	u->record.key.kernel_stack = hash_frame(u->record.key.kernel_stack, u->frames[at]);
-	return 0;
+	u->record.key.stop = u->stop;
+	u->record.key.user_stack = u->hash;
+	u->record.user_frames = u->count;
+	counter_add(USER);
 }
 
 static __always_inline void kernel_stack(struct bpf_perf_event_data *ctx, struct unwind *u)
 {
+	uint64_t hash = hash_seed;
 	uint32_t at = u->record.user_frames;
 	long size;
 
@@ -206,8 +202,9 @@ static __always_inline void kernel_stack(struct bpf_perf_event_data *ctx, struct
 		return;
 	}
 	u->record.kernel_frames = size / sizeof(u->frames[0]);
-	u->record.key.kernel_stack = hash_seed;
-	bpf_loop(u->record.kernel_frames, hash_kernel_frame, &u, 0);
+	for (uint32_t i = 0; i < MAX_KERNEL_FRAMES && i < u->record.kernel_frames; i++)
+		hash = hash_frame(hash, u->frames[at + i]);
+	u->record.key.kernel_stack = hash;
 }
 
 /* Copies the stack from sp on, a page at a time. A page may be missing that was not touched yet;
@@ -302,7 +299,7 @@ static __always_inline void count(void *counts, struct unwind *u)
 	uint64_t one = 1;
 
 	if (value) {
-		__sync_fetch_and_add(value, 1);
+		__atomic_fetch_add(value, 1, __ATOMIC_RELAXED);
 		return;
 	}
 	if (!send_stack(u)) {
@@ -313,9 +310,53 @@ static __always_inline void count(void *counts, struct unwind *u)
 		return;
 	value = bpf_map_lookup_elem(counts, key);	/* another CPU was first */
 	if (value)
-		__sync_fetch_and_add(value, 1);
+		__atomic_fetch_add(value, 1, __ATOMIC_RELAXED);
 	else
 		counter_add(COUNTS_FULL);
+}
+
+/* Takes up a sample; false for an event that is none. */
+static __always_inline bool begin(struct unwind *u)
+{
+	struct stack_record *record = &u->record;
+
+	__builtin_memset(record, 0, sizeof(*record));
+	record->type = RECORD_STACK;
+	if (!current_ids(&record->key.pid, &record->key.tid)) {
+		counter_add(FILTERED);
+		return false;
+	}
+	bpf_get_current_comm(record->comm, sizeof(record->comm));
+	if (!is_wanted(record)) {
+		counter_add(FILTERED);
+		return false;
+	}
+	counter_add(SAMPLES);
+	return true;
+}
+
+/* The user stack, if any, is in *u: adds the kernel's, and counts or sends them. */
+static __always_inline void finish(struct bpf_perf_event_data *ctx, bool in_user, struct unwind *u)
+{
+	uint32_t stop;
+
+	if (want_kernel && !in_user)
+		kernel_stack(ctx, u);
+	if (u->record.key.stop == STOP_NO_USER)
+		counter_add(KERNEL_ONLY);
+	if (defer(ctx, in_user, u))
+		return;
+	stop = u->record.key.stop;
+	per_cpu_add(&stops, &stop);
+	if (active_counts == 0)
+		count(&counts_0, u);
+	else
+		count(&counts_1, u);
+}
+
+static __always_inline bool was_in_user(struct bpf_perf_event_data *ctx)
+{
+	return (ctx->regs.cs & 3) == 3;
 }
 
 SEC("perf_event")
@@ -323,45 +364,43 @@ int on_event(struct bpf_perf_event_data *ctx)
 {
 	uint32_t zero = 0;
 	struct unwind *u = bpf_map_lookup_elem(&unwinds, &zero);
-	bool in_user = (ctx->regs.cs & 3) == 3;
-	struct stack_record *record;
-	uint32_t stop;
+	bool in_user = was_in_user(ctx);
 
 	if (!u) {
 		counter_add(NO_SCRATCH);
 		return 0;
 	}
-	record = &u->record;
-	__builtin_memset(record, 0, sizeof(*record));
-	record->type = RECORD_STACK;
-	if (!current_ids(&record->key.pid, &record->key.tid)) {
-		counter_add(FILTERED);
+	if (!begin(u))
 		return 0;
+	if (!want_user) {
+		u->record.key.stop = STOP_NOT_ASKED;
+	} else if (begin_user(ctx, in_user, u)) {
+		unwind_user(ctx, u);
+		end_user(u);
 	}
-	bpf_get_current_comm(record->comm, sizeof(record->comm));
-	if (!is_wanted(record)) {
-		counter_add(FILTERED);
-		return 0;
-	}
-	counter_add(SAMPLES);
-	if (want_user)
-		user_stack(ctx, in_user, u);
-	else
-		record->key.stop = STOP_NOT_ASKED;
-	if (want_kernel && !in_user)
-		kernel_stack(ctx, u);
-	if (record->key.stop == STOP_NO_USER)
-		counter_add(KERNEL_ONLY);
-	if (defer(ctx, in_user, u))
-		return 0;
-	stop = record->key.stop;
-	per_cpu_add(&stops, &stop);
-	if (active_counts == 0)
-		count(&counts_0, u);
-	else
-		count(&counts_1, u);
+	finish(ctx, in_user, u);
 	return 0;
 }
+
+#ifdef OLD_KERNEL
+
+/* Goes on with the sample that on_event began. */
+SEC("perf_event")
+int on_walk(struct bpf_perf_event_data *ctx)
+{
+	uint32_t zero = 0;
+	struct unwind *u = bpf_map_lookup_elem(&unwinds, &zero);
+
+	if (!u)
+		return 0;
+	if (walk_some(u))
+		unwind_user(ctx, u);
+	end_user(u);
+	finish(ctx, was_in_user(ctx), u);
+	return 0;
+}
+
+#endif
 
 /* What a wanted process creates is wanted too. Numbers are used again: another's child is not. */
 static __always_inline void follow(uint32_t parent, uint32_t child)

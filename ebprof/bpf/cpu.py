@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import COUNTERS, SAMPLE_KEY, STOP_REASONS, UNWIND_RULE
-from ebprof.bpf import events
+from ebprof.bpf import events, probe
 from ebprof.bpf.events import Event, Scope
 from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.object import BpfObject
 from ebprof.bpf.records import RecordReader
 from ebprof.bpf.shards import ShardMaps
-from ebprof.errors import UsageError
+from ebprof.errors import UnsupportedError, UsageError
 
 PROGRAM = "on_event"
 SETTLE_SECONDS = 0.002
@@ -53,7 +53,7 @@ class CpuSession:
     """
 
     def __init__(self, options: CpuOptions) -> None:
-        self._object = BpfObject("cpu")
+        self._object = BpfObject(_choose_object())
         self.hash_seed = secrets.randbits(64)
         self._descriptors: list[int] = []
         self._reader: RecordReader | None = None
@@ -80,6 +80,8 @@ class CpuSession:
             device, inode = options.namespace
             made.set_constants(pid_namespace_device=device, pid_namespace_inode=inode)
         made.set_max_entries("deferrals", lib.libbpf_num_possible_cpus())
+        if not options.pids:
+            made.set_max_entries("wanted_pids", 1)
         follow = options.follow and not options.namespace
         if not follow:
             made.skip_program("on_fork")
@@ -100,6 +102,11 @@ class CpuSession:
         self.processes: BpfMap = made.map("processes")
         self.shards = ShardMaps(made.map("shards"))
         self.rules: NDArray[Any] = made.variables(".data.rules").view(UNWIND_RULE)
+
+    @property
+    def program(self) -> str:
+        """Which BPF object this kernel took: `cpu` or `cpu_old`."""
+        return self._object.name
 
     @property
     def reader(self) -> RecordReader:
@@ -156,6 +163,17 @@ class CpuSession:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _choose_object() -> str:
+    """`cpu` where the kernel has all that it uses, else `cpu_old`, which does with less."""
+    try:
+        for name in probe.HELPERS:
+            probe.check_helper(name)
+        probe.check_growing_map()
+    except UnsupportedError:
+        return "cpu_old"
+    return "cpu"
 
 
 def _comm(name: str) -> bytes:

@@ -117,6 +117,8 @@ int event_open(const struct event_request *request)
 		.inherit = request->inherit,
 		.exclude_idle = request->exclude_idle,
 	};
+	unsigned long flags = request->is_cgroup ? PERF_FLAG_PID_CGROUP : 0;
+	int descriptor;
 
 #ifdef PERF_ATTR_SIZE_VER7	/* headers that know inherit_thread */
 	attr.inherit_thread = request->inherit_thread;
@@ -127,8 +129,14 @@ int event_open(const struct event_request *request)
 	} else {
 		attr.sample_period = request->period;
 	}
-	return perf_event_open(&attr, request->pid, request->cpu,
-			       request->is_cgroup ? PERF_FLAG_PID_CGROUP : 0);
+	descriptor = perf_event_open(&attr, request->pid, request->cpu, flags);
+#ifdef PERF_ATTR_SIZE_VER7
+	if (descriptor == -EINVAL && attr.inherit_thread) {
+		attr.inherit_thread = 0;
+		descriptor = perf_event_open(&attr, request->pid, request->cpu, flags);
+	}
+#endif
+	return descriptor;
 }
 
 /* Bytes: an exec's worth. To wake us for each record would cost an interrupt for each mapping. */

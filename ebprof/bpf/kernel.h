@@ -41,7 +41,7 @@ struct event_request {
 	uint8_t exclude_idle;
 };
 
-/* A descriptor of a disabled event. */
+/* A descriptor of a disabled event. Kernels without inherit_thread sample new processes as well. */
 int event_open(const struct event_request *request);
 /* A descriptor of an event without samples that reports mmap, comm, fork and exit; each record ends
  * with its time (CLOCK_MONOTONIC, ns, 8 bytes).

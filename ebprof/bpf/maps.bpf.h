@@ -7,8 +7,11 @@
 
 #include "compat.bpf.h"
 
-/* A global function, which the verifier looks at on its own. */
+#ifdef OLD_KERNEL	/* global functions take pointers since 5.12 */
+#define VERIFIED_ALONE static __always_inline
+#else			/* a global function, which the verifier looks at on its own */
 #define VERIFIED_ALONE __attribute__((noinline))
+#endif
 
 #include "unwind.bpf.h"
 
@@ -19,12 +22,15 @@ const volatile uint64_t hash_seed = 0;		/* drawn at load: nobody can aim for a c
 /* Rules are in .data sections of their own so that they are read without a map look-up. */
 struct unwind_rule rules[MAX_RULES] SEC(".data.rules");
 
+/* By sizes, not by types: to Linux 5.15..6.2 a map that is made without BTF, as user space makes
+ * these, is of another kind than one whose value is a struct (map->timer_off).
+ */
 struct inner_shard {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, uint32_t);
-	__type(value, struct shard);
+	__uint(key_size, sizeof(uint32_t));
+	__uint(value_size, sizeof(struct shard));
 };
 
 struct {
@@ -37,7 +43,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(map_flags, GROWING);
 	__type(key, uint32_t);
 	__type(value, struct process_entry);
 } processes SEC(".maps");
@@ -75,6 +81,47 @@ static __always_inline bool read_user(struct unwind *u, void *to, uint32_t size,
 	return bpf_probe_read_user(to, size, (const void *)from) == 0;
 }
 
+#ifdef OLD_KERNEL	/* bpf_loop came with 5.17: a program walks a few frames and calls itself */
+
+/* The verifier looks at each step of the loop; the kernel allows 33 calls (MAX_TAIL_CALL_CNT). */
+enum { STEPS_A_CALL = 16, MAX_CALLS = 33 };
+
+_Static_assert(STEPS_A_CALL * MAX_CALLS > MAX_USER_FRAMES, "too few calls for the deepest stack");
+
+int on_walk(struct bpf_perf_event_data *ctx);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(uint32_t));
+	__array(values, int(void *));
+} walkers SEC(".maps") = { .values = { (void *)&on_walk } };
+
+/* Goes on in on_walk, from the registers in *u; returns only when there were too many calls. */
+static __always_inline void unwind_user(struct bpf_perf_event_data *ctx, struct unwind *u)
+{
+	bpf_tail_call(ctx, &walkers, 0);
+	u->stop = STOP_TRUNCATED;
+}
+
+/* false when a stop reason is set. The table is looked up at each step: kept from one to the next,
+ * as unwind_user keeps it elsewhere, it would double what the verifier has to look at.
+ */
+static __always_inline bool walk_some(struct unwind *u)
+{
+	for (int i = 0; i < STEPS_A_CALL; i++) {
+		struct shard *table = NULL;
+
+		if (use_tables && u->map.kind == MAPPING_TABLE)
+			table = find_shard(u, u->map.shard);
+		if (!step(u, &table))
+			return false;
+	}
+	return true;
+}
+
+#else
+
 /* On the BPF stack: a map cannot hold the pointer to the table. */
 struct walk {
 	struct unwind *unwind;
@@ -90,11 +137,14 @@ static long step_callback(uint32_t index, void *context)
 }
 
 /* Unwinds from the registers in *u until a stop reason is set. */
-static __always_inline void unwind_user(struct unwind *u)
+static __always_inline void unwind_user(struct bpf_perf_event_data *ctx, struct unwind *u)
 {
 	struct walk walk = { .unwind = u };
 
+	(void)ctx;
 	bpf_loop(MAX_USER_FRAMES + 1, step_callback, &walk, 0);
 }
+
+#endif
 
 #endif

@@ -7,6 +7,7 @@ import mmap
 import os
 from contextlib import ExitStack
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,9 @@ class BpfObject:
         log = _log()
         if -result in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
             raise NoPermissionError("loading BPF programs needs root", "run with sudo")
+        reason = ": ".join(filter(None, [os.strerror(-result), _last_word(log)]))
         raise UnsupportedError(
-            f"the kernel refused BPF object {self.name} ({os.strerror(-result)}):\n{log}", DOCTOR
+            f"the kernel refused BPF object {self.name} ({reason})\n{log}", DOCTOR
         )
 
     def map(self, name: str) -> BpfMap:
@@ -200,6 +202,14 @@ def _read(name: str) -> bytes:
         raise UnsupportedError(
             f"BPF object {name} is missing from this installation", "reinstall ebprof"
         ) from None
+
+
+def _last_word(log: str) -> str:
+    """What the verifier said at last, before its statistics; empty when it was not asked."""
+    for line, next_line in pairwise(log.splitlines()):
+        if next_line.startswith("processed ") and not line.startswith("libbpf: "):
+            return line
+    return ""
 
 
 def _log() -> str:

@@ -11,6 +11,22 @@ int on_perf_event(void *ctx)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint32_t);
+	__type(value, uint32_t);
+} growing SEC(".maps");
+
+SEC("perf_event")
+int on_growing_map(void *ctx)
+{
+	uint32_t key = 0;
+
+	return bpf_map_lookup_elem(&growing, &key) != NULL;
+}
+
 SEC("tp_btf/sched_process_exec")
 int on_exec(void *ctx)
 {

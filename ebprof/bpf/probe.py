@@ -14,6 +14,7 @@ from ebprof.errors import UnsupportedError
 
 PROGRAMS = (
     "on_perf_event",
+    "on_growing_map",
     "on_exec",
     "on_sock_send_length",
     "on_fentry",
@@ -67,6 +68,16 @@ def check_helper(name: str) -> None:
     kind = lib.BPF_PROG_TYPE_PERF_EVENT
     if lib.libbpf_probe_bpf_helper(kind, HELPERS[name], ffi.NULL) != 1:
         raise UnsupportedError(f"perf_event programs of this kernel cannot call {name}")
+
+
+def check_growing_map() -> None:
+    """Raises UnsupportedError if perf_event programs may not use maps that grow."""
+    try:
+        check_load("on_growing_map")
+    except UnsupportedError:
+        raise UnsupportedError(
+            "perf_event programs of this kernel use preallocated maps only"
+        ) from None
 
 
 def check_ring_buffer() -> None:

@@ -37,7 +37,7 @@ struct unwind {
 	uint8_t is_guess;	/* where the last step led need not be code: no rule led there */
 	struct leaf_registers leaf;
 	uint64_t window_at;	/* address that `window` is a copy of */
-	uint64_t window_size;	/* bytes of it that are valid */
+	uint64_t window_pairs;	/* offsets in it below this one have two valid words */
 	uint64_t window[WINDOW_SIZE / 8];
 	/* What is sent, in one piece: the record, user frames, kernel frames right behind them. */
 	struct stack_record record;
@@ -69,8 +69,9 @@ static __always_inline struct mapping_entry *entry_at(struct shard *shard, uint3
 	return (struct mapping_entry *)&shard->words[word];
 }
 
-/* The two searches are global functions so that the verifier looks at their loops once, on their
- * own; inlined, the ranges of each way out of them multiply. They return plain numbers.
+/* The two searches are global functions, where kernels have them, so that the verifier looks at
+ * their loops once, on their own; inlined, the ranges of each way out of them multiply. They return
+ * plain numbers.
  */
 VERIFIED_ALONE uint32_t search_mappings(struct shard *list, uint32_t at, uint32_t count,
 					uint64_t pc)
@@ -159,7 +160,7 @@ static __always_inline void reset(struct unwind *u, uint64_t hash_seed)
 	u->hash = hash_seed;
 	u->map.start = u->map.end = 0;
 	u->count = 0;
-	u->window_size = 0;
+	u->window_pairs = 0;
 	u->fp_lost = false;
 	u->known = ALL_REGISTERS;
 	u->is_guess = false;
@@ -173,7 +174,8 @@ static __always_inline bool read_pair(struct unwind *u, uint64_t from, uint64_t 
 {
 	uint64_t offset = from - u->window_at;
 
-	if (offset + 16 > u->window_size || offset > WINDOW_SIZE - 16) {
+	/* no sum of offset in the condition: the verifier of 6.12 then forgets what offset can be */
+	if (offset >= u->window_pairs || offset > WINDOW_SIZE - 16) {
 		uint32_t size = 4096 - (from & 4095);
 
 		if (from & 7 || size < 16)
@@ -181,11 +183,11 @@ static __always_inline bool read_pair(struct unwind *u, uint64_t from, uint64_t 
 		if (size > WINDOW_SIZE)
 			size = WINDOW_SIZE;
 		if (!read_user(u, u->window, size, from)) {
-			u->window_size = 0;
+			u->window_pairs = 0;
 			return false;
 		}
 		u->window_at = from;
-		u->window_size = size;
+		u->window_pairs = size - 15;
 		offset = 0;
 	}
 	pair[0] = u->window[offset / 8 & (WINDOW_SIZE / 8 - 1)];

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 
 from ebprof.bpf import probe
 from ebprof.bpf.cpu import CpuOptions, CpuSession
+from ebprof.bpf.events import CPU_CLOCK, Scope
 from ebprof.errors import EbprofError
 from ebprof.features._feature import Finding, Probe, missing, ok, unknown
 from ebprof.procfs import process
@@ -43,19 +45,24 @@ def _attaching(program: str, detail: str) -> Callable[[], Finding]:
     return loading(lambda: probe.check_attach(program), detail)
 
 
-def _helper(name: str, use: str, since: str) -> Probe:
-    """The probe of a function of the kernel's that the sampler calls."""
+def _helper(name: str, lost: str, since: str) -> Probe:
+    """The probe of a function of the kernel's that the sampler calls where it is there."""
     return Probe(
         name,
         loading(lambda: probe.check_helper(name), "can be called"),
-        lost=f"CPU profiles: {use}",
+        lost=lost,
         remedy=f"Linux {since} or newer",
-        required=True,
     )
 
 
-def _cpu_program() -> None:
-    CpuSession(CpuOptions(namespace=process.own_pid_namespace())).close()
+def _cpu_program() -> Finding:
+    """What a profile does, done to this process."""
+    if reason := _why_nothing_loads():
+        return unknown(reason)
+    with CpuSession(CpuOptions(namespace=process.own_pid_namespace())) as session:
+        session.shards.new_shard()
+        session.start(CPU_CLOCK, 1, [Scope(pid=os.getpid())], idle=False)
+        return ok(f"loads, takes unwind tables, samples: {session.program}.bpf.o")
 
 
 PROBES = (
@@ -63,7 +70,7 @@ PROBES = (
         "perf_event_program",
         _perf_event_program,
         lost="CPU profiles: the sampler is such a program",
-        remedy="run as root on Linux 5.17 or newer, in the host's user namespace",
+        remedy="run as root on Linux 5.10 or newer, in the host's user namespace",
         required=True,
     ),
     Probe(
@@ -80,11 +87,21 @@ PROBES = (
         remedy="Linux 5.8 or newer",
         required=True,
     ),
-    _helper("bpf_loop", "the unwinder walks up to 512 frames by it", since="5.17"),
-    _helper("bpf_task_pt_regs", "user stacks of samples in the kernel start from it", since="5.15"),
+    _helper("bpf_loop", "a few per cent of speed: stacks are walked by tail calls", since="5.17"),
+    _helper(
+        "bpf_task_pt_regs",
+        "CPU profiles in lockdown mode confidentiality: registers are read by address",
+        since="5.15",
+    ),
+    Probe(
+        "growing_maps",
+        loading(probe.check_growing_map, "perf_event programs may use them"),
+        lost="up to 25 MB of memory: maps are allocated at once",
+        remedy="Linux 6.1 or newer",
+    ),
     Probe(
         "cpu_program",
-        loading(_cpu_program, "passes this kernel's verifier"),
+        _cpu_program,
         lost="CPU profiles",
         remedy="if all above is ok, report what `ebprof profile -d 1` says",
         required=True,

@@ -14,15 +14,21 @@ import pytest
 from tests import targets
 
 HERE = Path(__file__).parent
+TRAFFIC = HERE / "traffic"
 BPF_PROG_TYPE_PERF_EVENT = 7
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark this directory's tests `live`, and skip them by name where they cannot run."""
+    """Mark this directory's tests `live`, and skip them by name where they cannot run.
+
+    Those of traffic are all `vm`, as most of what they hook is nowhere else.
+    """
     reason = missing()
     for item in items:
         if HERE in item.path.parents:
             item.add_marker("live")
+            if TRAFFIC in item.path.parents:
+                item.add_marker("vm")
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ COMPLETE_SHARE = 0.995
 SIGMAS = 4
 SOME = 50
 """Samples that show that something was sampled: other work may leave it a tenth of a CPU."""
-TIME_LIMIT = 60
+TIME_LIMIT = 60 * int(os.environ.get("EBPROF_PATIENCE", "1"))
 
 Stack = tuple[str, ...]
 
@@ -73,15 +74,20 @@ class Profiled:
         return self.count(lambda stack: stack[0] == comm)
 
 
-def run(*words: object) -> subprocess.CompletedProcess[str]:
-    """`ebprof WORDS...` as a user runs it."""
-    command = [sys.executable, "-m", "ebprof", *map(str, words)]
+def run(*words: object, module: str = "ebprof") -> subprocess.CompletedProcess[str]:
+    """`ebprof WORDS...` as a user runs it; module: what stands for ebprof."""
+    command = [sys.executable, "-m", module, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT)
 
 
-def profile(*options: object, seconds: float = SECONDS, frequency: int = FREQUENCY) -> Profiled:
+def profile(
+    *options: object,
+    seconds: float = SECONDS,
+    frequency: int = FREQUENCY,
+    module: str = "ebprof",
+) -> Profiled:
     """Profile with options (a target, mostly); inlined calls are left out, as perf's are."""
-    return _profile(["-d", seconds, "-F", frequency, "--no-inline", *options])
+    return _profile(["-d", seconds, "-F", frequency, "--no-inline", *options], module=module)
 
 
 def profile_command(*command: object, options: tuple[object, ...] = ()) -> Profiled:
@@ -89,11 +95,14 @@ def profile_command(*command: object, options: tuple[object, ...] = ()) -> Profi
     return _profile(["-F", FREQUENCY, "--no-inline", *options], [*command])
 
 
-def _profile(options: list[object], command: list[object] | None = None) -> Profiled:
+def _profile(
+    options: list[object], command: list[object] | None = None, module: str = "ebprof"
+) -> Profiled:
     with tempfile.TemporaryDirectory() as directory:
         output, stats = Path(directory) / "out", Path(directory) / "stats"
         files = ["-e", "cpu-clock", "-f", "folded", "-o", output, "--stats", stats]
-        done = run("profile", *options, *files, *(["--", *command] if command else []))
+        words = [*options, *files, *(["--", *command] if command else [])]
+        done = run("profile", *words, module=module)
         assert done.returncode == 0, done.stderr
         return Profiled(fold(output.read_text()), json.loads(stats.read_text()), done.stderr)
 

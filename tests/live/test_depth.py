@@ -14,7 +14,7 @@ def count_with_depth(done: Profiled, depth: int) -> int:
     return done.count(lambda stack: stack.count("descend") == depth)
 
 
-@pytest.mark.parametrize("depth", [2, 31, 100, 500])
+@pytest.mark.parametrize("depth", [2, 31, 100, pytest.param(500, marks=pytest.mark.vm)])
 @pytest.mark.parametrize("variant", ["default", "fp", "fp_only"])
 def test_every_frame_is_there(depth: int, variant: str) -> None:
     with targets.running("recursion", depth, variant=variant) as target:
@@ -23,6 +23,7 @@ def test_every_frame_is_there(depth: int, variant: str) -> None:
     assert count_with_depth(done, depth) >= COMPLETE_SHARE * done.total
 
 
+@pytest.mark.vm
 def test_deeper_stacks_keep_their_innermost_frames_and_say_so() -> None:
     with targets.running("recursion", 600) as target:
         done = profile("-p", target.pid, seconds=1)

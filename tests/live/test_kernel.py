@@ -7,6 +7,8 @@ import pytest
 from tests import targets
 from tests.live.profiled import SOME, assert_complete, profile
 
+pytestmark = pytest.mark.vm
+
 CALLERS = ("main", "serve", "handle")
 
 
@@ -14,7 +16,10 @@ def in_kernel(stack: tuple[str, ...]) -> bool:
     return stack[-1].endswith("_[k]")
 
 
-@pytest.mark.parametrize(("mode", "caller"), [("read", "read_zeros"), ("getppid", "ask_parent")])
+@pytest.mark.parametrize(
+    ("mode", "caller"),
+    [("read", "read_zeros"), ("getppid", "ask_parent"), ("raise", "raise_signals")],
+)
 def test_system_calls_lead_back_to_main(mode: str, caller: str) -> None:
     with targets.running("syscalls", mode) as target:
         done = profile("-p", target.pid)

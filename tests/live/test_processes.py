@@ -46,6 +46,7 @@ def test_short_lived_children(turns: int) -> None:
     assert done.complete_share >= 0.98, done.stops
 
 
+@pytest.mark.vm
 def test_command_from_its_first_instruction() -> None:
     done = profile_command(targets.build("split"), 1)
     assert_complete(done)

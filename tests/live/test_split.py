@@ -10,7 +10,15 @@ from tests import targets
 from tests.live.profiled import assert_complete, assert_share, profile
 
 SPLIT = {"sixty": 0.6, "thirty": 0.3, "ten": 0.1}
-VARIANTS = ["default", "fp", "fp_only", "static", "static_pie", "no_pie", "unoptimized"]
+VARIANTS = [
+    pytest.param("default", marks=pytest.mark.vm),
+    "fp",
+    "fp_only",
+    pytest.param("static", marks=pytest.mark.vm),
+    "static_pie",
+    "no_pie",
+    "unoptimized",
+]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -22,6 +30,7 @@ def test_functions_have_their_share(variant: str) -> None:
         assert_share(done.count_calls("main", "serve", function), done.total, share)
 
 
+@pytest.mark.vm
 def test_stripped_program_is_split_by_address() -> None:
     with targets.running("split", variant="stripped") as target:
         done = profile("-p", target.pid)

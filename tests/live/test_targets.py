@@ -29,6 +29,7 @@ def cgroup() -> Iterator[Path]:
     made.rmdir()
 
 
+@pytest.mark.vm
 def test_only_what_is_in_a_cgroup(cgroup: Path) -> None:
     with targets.running("split") as inside, targets.running("recursion"):
         (cgroup / "cgroup.procs").write_text(str(inside.pid))
@@ -39,6 +40,7 @@ def test_only_what_is_in_a_cgroup(cgroup: Path) -> None:
     assert done.complete_share >= 0.995
 
 
+@pytest.mark.vm
 def test_only_on_one_cpu() -> None:
     first, last = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
     if first == last:
@@ -51,12 +53,14 @@ def test_only_on_one_cpu() -> None:
     assert done.count_comm("recursion") == 0
 
 
+@pytest.mark.vm
 def test_a_kernel_thread_has_no_user_stack() -> None:
     done = profile("-p", KTHREADD, seconds=1)
     assert done.stats["samples"]["user"] == 0
     assert done.stats["samples"]["lost"] == 0
 
 
+@pytest.mark.vm
 def test_frame_pointers_alone_lose_the_callers_of_code_without_them() -> None:
     with targets.running("recursion") as target:
         tables = profile("-p", target.pid, "--call-graph", "dwarf")

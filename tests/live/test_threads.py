@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests import targets
 from tests.live.profiled import SOME, assert_complete, assert_share, profile
 
@@ -20,6 +22,7 @@ def test_threads_have_their_names_and_shares() -> None:
         assert work >= 0.9 * done.count_comm(name)
 
 
+@pytest.mark.vm
 def test_one_thread_alone() -> None:
     with targets.running("threads") as target:
         done = profile("-t", thread_named(target.pid, "medium"))

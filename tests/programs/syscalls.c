@@ -1,15 +1,17 @@
-/* Usage: syscalls [SECONDS [read|getppid]]
+/* Usage: syscalls [SECONDS [read|getppid|raise]]
  *
- * Truth: most samples are in the kernel, and each has a user part that ends in `read_zeros` (or
- * `ask_parent`), called by `handle`, `serve` and `main`.
+ * Truth: most samples are in the kernel, and each has a user part with `read_zeros` (or `ask_parent`,
+ * or `raise_signals`), called by `handle`, `serve` and `main`.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "program.h"
 
 enum { CALLS = 16, BYTES = 1 << 16 };
+enum mode { READ, GETPPID, RAISE };
 
 static char buffer[BYTES];
 
@@ -26,29 +28,50 @@ static NOINLINE void ask_parent(void)
 		sink = (unsigned long)syscall(SYS_getppid);
 }
 
-static NOINLINE void handle(int file, int asks)
+static void on_signal(int number)
 {
-	if (asks)
+	(void)number;
+}
+
+static NOINLINE void raise_signals(void)
+{
+	for (int i = 0; i < CALLS * CALLS; i++)
+		raise(SIGUSR1);
+}
+
+static NOINLINE void handle(int file, enum mode mode)
+{
+	if (mode == GETPPID)
 		ask_parent();
+	else if (mode == RAISE)
+		raise_signals();
 	else
 		read_zeros(file);
 	KEEP_FRAME();
 }
 
-static NOINLINE void serve(int file, int asks)
+static NOINLINE void serve(int file, enum mode mode)
 {
 	for (int i = 0; i < CALLS; i++)
-		handle(file, asks);
+		handle(file, mode);
+}
+
+static enum mode mode_of(const char *name)
+{
+	if (strcmp(name, "getppid") == 0)
+		return GETPPID;
+	return strcmp(name, "raise") == 0 ? RAISE : READ;
 }
 
 int main(int argc, char **argv)
 {
-	int asks = argc > 2 && strcmp(argv[2], "getppid") == 0;
+	enum mode mode = argc > 2 ? mode_of(argv[2]) : READ;
 	int file = open("/dev/zero", O_RDONLY);
 
 	if (file < 0)
 		return 1;
+	signal(SIGUSR1, on_signal);
 	ready(argc, argv);
 	for (;;)
-		serve(file, asks);
+		serve(file, mode);
 }

@@ -14,10 +14,14 @@ from tests.vm.errors import VmError
 from tests.vm.report import Row
 
 ROOT = Path(__file__).parents[2]
-DEFAULT_KERNELS = ("6.1", "6.12", "7.2")
+DEFAULT_KERNELS = ("5.10", "6.1", "6.12", "7.2")
 DEFAULT_SECONDS = 1800
 # Plug-ins that tests do not ask for cost an emulated machine ten seconds.
-ENVIRONMENT = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "EBPROF_PATIENCE": "10",
+}
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM

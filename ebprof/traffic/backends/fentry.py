@@ -9,7 +9,7 @@ from ebprof.traffic.backends._backend import Backend
 BACKEND = Backend(
     name="fentry",
     help="fexit on tcp_sendmsg, fentry on tcp_cleanup_rbuf",
-    remedy="a kernel with CONFIG_FUNCTION_TRACER=y that is not locked down",
+    remedy="Linux 5.11 or newer with CONFIG_FUNCTION_TRACER=y that is not locked down",
     rank=1,
     programs=TrafficPrograms(
         "traffic_fentry",

@@ -9,7 +9,7 @@ from ebprof.traffic.backends._backend import Backend
 BACKEND = Backend(
     name="kprobe",
     help="kprobes on tcp_sendmsg and tcp_cleanup_rbuf",
-    remedy="a kernel with CONFIG_KPROBE_EVENTS=y that is not locked down",
+    remedy="Linux 5.11 or newer with CONFIG_KPROBE_EVENTS=y that is not locked down",
     rank=2,
     programs=TrafficPrograms(
         "traffic_kprobe",

@@ -1,0 +1,62 @@
+"""What kernels run that lack bpf_loop finds the same stacks, on any kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ebprof import features
+from tests import targets
+from tests.live.profiled import COMPLETE_SHARE, Profiled, assert_complete, profile
+
+MAX_USER_FRAMES = 512
+BELOW_DESCEND = 5
+"""Frames besides `descend`: leaf, main and the C library's."""
+STEPS_A_CALL = 16
+
+
+@pytest.fixture(autouse=True)
+def lockdown() -> None:
+    """Kernel memory is read by address there."""
+    if features.probe("lockdown").state != features.OK:
+        pytest.skip("lockdown forbids to read kernel memory by address")
+
+
+def profile_old(*options: object, **how: Any) -> Profiled:
+    return profile(*options, module="tests.live.old_kernel", **how)
+
+
+def depth_share(done: Profiled, depth: int) -> float:
+    return done.count(lambda stack: stack.count("descend") == depth) / done.total
+
+
+@pytest.mark.parametrize("frames", [STEPS_A_CALL - 1, STEPS_A_CALL, STEPS_A_CALL + 1, 505])
+def test_every_frame_is_there(frames: int) -> None:
+    depth = frames - BELOW_DESCEND
+    with targets.running("recursion", depth) as target:
+        done = profile_old("-p", target.pid, seconds=1)
+    assert_complete(done)
+    assert depth_share(done, depth) >= COMPLETE_SHARE
+
+
+@pytest.mark.vm
+def test_deeper_stacks_keep_their_innermost_frames_and_say_so() -> None:
+    with targets.running("recursion", 600) as target:
+        done = profile_old("-p", target.pid, seconds=1)
+    assert done.stops["truncated"] >= COMPLETE_SHARE * done.total
+    assert depth_share(done, MAX_USER_FRAMES - 1) >= COMPLETE_SHARE
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize(("mode", "caller"), [("read", "read_zeros"), ("getppid", "ask_parent")])
+def test_system_calls_lead_back_to_main(mode: str, caller: str) -> None:
+    with targets.running("syscalls", mode) as target:
+        done = profile_old("-p", target.pid)
+    assert_complete(done)
+    kernel = done.count(lambda stack: stack[-1].endswith("_[k]"))
+    assert kernel >= 0.3 * done.total
+    whole = done.count(
+        lambda stack: stack[-1].endswith("_[k]") and {"main", "handle", caller} <= {*stack}
+    )
+    assert whole >= 0.99 * kernel
