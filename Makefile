@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 EBPROF := $(BIN)/ebprof
 SOURCES := pyproject.toml setup.py $(wildcard native/* ebprof/*/*.[ch])
 DEMO_SECONDS ?= 10
+FUZZ_SECONDS ?= 60
 VM_KERNELS ?= 5.10 6.1 6.12 7.2
 VM_TESTS ?= -m vm tests/live
 
@@ -40,8 +41,12 @@ bench: $(VENV)/.installed-test ## Measure against perf and others; prints ratios
 	$(BIN)/python -m bench
 
 .PHONY: fuzz
-fuzz: ## Fuzz the .eh_frame compiler for FUZZ_SECONDS (60)
-	$(MAKE) -C tests/fuzz run
+fuzz: $(VENV)/.installed-fuzz ## Fuzz all that reads foreign bytes, for FUZZ_SECONDS (60) in all
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
+.PHONY: differential
+differential: $(VENV)/.installed-test ## Compare unwind rows with readelf's for all programs here
+	$(BIN)/python -m tests.differential
 
 .PHONY: clean
 clean: ## Remove what was built, and the virtual environment
@@ -64,4 +69,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	PYTHON=$(PYTHON) scripts/system-packages test
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	cd tests/browser && npm ci --silent --no-fund --no-audit
+	touch $@
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[fuzz]'
 	touch $@

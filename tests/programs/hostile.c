@@ -6,6 +6,7 @@
  *	churn	maps and unmaps executable pages, in a thread of its own, as fast as it can
  *	many	has ARGUMENT executable mappings
  *	name	is called ARGUMENT
+ *	roots	changes its root all the time, to the directory ARGUMENT and back
  *	stack	works with stack pointers that lead nowhere; here alone `work` has no callers
  *	traced	is stopped and let go again by a child, all the time
  *	vdso	has overwritten its vDSO
@@ -92,6 +93,24 @@ static void map_many(int count)
 		map_code(area + 2ul * PAGE * (size_t)i, file);
 }
 
+/* ---- roots ---- */
+
+static void *change_roots(void *directory)
+{
+	int outside = open("/", O_PATH | O_DIRECTORY);
+
+	for (;;)
+		fail_if(chroot(directory) || fchdir(outside) || chroot("."));
+	return NULL;
+}
+
+static void start_changing_roots(const char *directory)
+{
+	pthread_t thread;
+
+	fail_if(pthread_create(&thread, NULL, change_roots, (void *)directory));
+}
+
 /* ---- stack ---- */
 
 /* Some work with another stack pointer and frame pointer; nothing is pushed or called meanwhile. */
@@ -176,6 +195,8 @@ static void prepare(const char *mode, const char *argument)
 		map_many(atoi(argument));
 	else if (strcmp(mode, "name") == 0)
 		prctl(PR_SET_NAME, argument);
+	else if (strcmp(mode, "roots") == 0)
+		start_changing_roots(argument);
 	else if (strcmp(mode, "traced") == 0)
 		start_tracer();
 	else if (strcmp(mode, "vdso") == 0)

@@ -1,0 +1,94 @@
+"""Fuzzes what reads foreign bytes: C by libFuzzer, Python by atheris.
+
+    python -m tests.fuzz --seconds 600            # all targets, the time shared out evenly
+    python -m tests.fuzz --seconds 60 elf pprof
+
+Inputs are kept in build/fuzz and are where the next run begins. What is found is written there,
+and its path printed; the exit code is 1 then. `python -m tests.fuzz.reader NAME FILE` runs one
+input again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.fuzz import reader, sections
+
+HERE = Path(__file__).parent
+BUILT = HERE.parents[1] / "build" / "fuzz"
+C_TARGETS = sorted(path.stem for path in HERE.glob("*_fuzz.c"))
+LONGEST_INPUT = {"elf": 1 << 15, "maps": 1 << 15, "kallsyms": 1 << 14}
+ORDINARY_INPUT = 1 << 13
+LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0")
+
+
+def main(arguments: list[str]) -> int:
+    """Run targets one after the other; 1 when one of them found something."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
+    parser.add_argument("targets", nargs="*", help="default: all")
+    options = parser.parse_args(arguments)
+    known = [*C_TARGETS, *reader.names()]
+    targets = options.targets or [*C_TARGETS, *_runnable()]
+    if unknown := set(targets) - set(known):
+        parser.error(f"no target {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    seconds = max(1, options.seconds // len(targets))
+    results = [fuzz(target, seconds) for target in targets]
+    return 0 if all(results) else 1
+
+
+def _runnable() -> list[str]:
+    if find_spec("atheris") is not None:
+        return reader.names()
+    print("no atheris here: readers in Python are left out", file=sys.stderr)
+    return []
+
+
+def fuzz(target: str, seconds: int) -> bool:
+    """Run one target for a while; says what came of it, True when it found nothing."""
+    began = time.monotonic()
+    options = [
+        *LIMITS,
+        f"-max_len={LONGEST_INPUT.get(target, ORDINARY_INPUT)}",
+        f"-max_total_time={seconds}",
+        f"-artifact_prefix={BUILT}/{target}-",
+    ]
+    command = [*_command(target), *options, *_directories(target)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    runs = _statistic(done.stderr, "number_of_executed_units")
+    print(f"{target:<14} {runs:>9} inputs in {time.monotonic() - began:.0f} s", flush=True)
+    if done.returncode:
+        print(done.stdout + done.stderr, flush=True)
+    return done.returncode == 0
+
+
+def _command(target: str) -> list[str]:
+    if target in C_TARGETS:
+        subprocess.run(["make", "-s", "-C", str(HERE), f"../../build/fuzz/{target}"], check=True)
+        return [str(BUILT / target)]
+    return [sys.executable, "-m", "tests.fuzz.reader", target]
+
+
+def _directories(target: str) -> list[str]:
+    """Where libFuzzer keeps what it finds to be new, and the seeds."""
+    corpus, directory = BUILT / f"{target}.corpus", BUILT / f"{target}.seeds"
+    for one in (corpus, directory):
+        one.mkdir(parents=True, exist_ok=True)
+    seeds = sections.of(target) if target in C_TARGETS else reader.load(target).seeds()
+    for number, seed in enumerate(seeds):
+        (directory / str(number)).write_bytes(seed)
+    return [str(corpus), str(directory)]
+
+
+def _statistic(text: str, name: str) -> str:
+    lines = (line.split() for line in text.splitlines() if line.startswith(f"stat::{name}:"))
+    return next((words[1] for words in lines), "?")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
