@@ -67,13 +67,17 @@ class Oracle:
 
 @dataclass(slots=True)
 class Comparison:
-    """Counts of readelf's rows, each compared at its first and last address."""
+    """Counts of readelf's rows, each compared at its first and last address.
+
+    reasons: why rows are unsupported; counts of addresses, of which a row has two.
+    """
 
     rows: int = 0
     agree: int = 0
     expression: int = 0
     unsupported: int = 0
     overlapping: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     differ: Counter[str] = field(default_factory=Counter)
 
     def __iadd__(self, other: Comparison) -> Comparison:
@@ -82,6 +86,7 @@ class Comparison:
         self.expression += other.expression
         self.unsupported += other.unsupported
         self.overlapping += other.overlapping
+        self.reasons += other.reasons
         self.differ += other.differ
         return self
 
@@ -168,8 +173,9 @@ class _Parser:
 
     def rule(self, values: list[str]) -> Rule:
         by_name = dict(zip(self.columns, values, strict=True))
+        sp = by_name.get("rsp", NOT_MENTIONED)
         key = (
-            by_name["CFA"],
+            f"{sp}+0" if sp in REGISTERS else by_name["CFA"],  # the caller's stack pointer
             by_name.get("rbp", NOT_MENTIONED),
             by_name.get("ra", NOT_MENTIONED),
             self.is_signal,
@@ -220,12 +226,13 @@ def describe(rule: NDArray[np.void]) -> Rule:
     fp = {
         lib.FP_SAME: "s",
         lib.FP_AT_CFA: f"c{rule['fp_offset']:+d}",
-        lib.FP_REGISTER: REGISTERS[rule["fp_register"]],
+        lib.FP_REGISTER: REGISTERS[rule["fp_offset"] & 15],
         lib.FP_UNKNOWN: "?",
     }
     ra = {
         lib.RA_AT_CFA: f"c{rule['ra_offset']:+d}",
         lib.RA_UNDEFINED: NOT_MENTIONED,
+        lib.RA_REGISTER: REGISTERS[rule["ra_offset"] & 15],
         lib.RA_UNSUPPORTED: "?",
     }
     return Rule(
@@ -238,13 +245,21 @@ def describe(rule: NDArray[np.void]) -> Rule:
 
 def judge(ours: Rule, theirs: Rule) -> str:
     """`agree`, `expression` or `unsupported` (nothing more to compare), or the difference."""
-    same_ra = _same(ours.ra, theirs.ra) or (ours.ra == "?" and theirs.ra in REGISTERS)
-    same = _same(ours.cfa, theirs.cfa) and _same(ours.fp, theirs.fp) and same_ra
+    same = all(map(_same, (ours.cfa, ours.fp, ours.ra), (theirs.cfa, theirs.fp, theirs.ra)))
     if not same or ours.is_signal != theirs.is_signal:
         return f"{theirs} read as {ours}"
     if ours.cfa == "?" or ours.ra == "?":
         return "unsupported"
     return "expression" if EXPRESSION in (theirs.cfa, theirs.fp, theirs.ra) else "agree"
+
+
+def why_unsupported(ours: Rule, theirs: Rule) -> str:
+    """What a rule has no room for."""
+    if ours.cfa == "?":
+        return "CFA by an expression" if theirs.cfa == EXPRESSION else "CFA by another register"
+    if theirs.ra in REGISTERS:
+        return "return address in a register"
+    return "return address by another rule"
 
 
 def _same(ours: str, theirs: str) -> bool:
@@ -291,6 +306,8 @@ def _compare_at(
         verdict = judge(our_rules[our_id], their_rules[their_id])
         if verdict in ("agree", "expression", "unsupported"):
             setattr(result, verdict, getattr(result, verdict) + count)
+            if verdict == "unsupported":
+                result.reasons[why_unsupported(our_rules[our_id], their_rules[their_id])] += count
         else:
             result.differ[verdict] += count
 
