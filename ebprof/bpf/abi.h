@@ -95,6 +95,7 @@ enum mapping_kind {
 	MAPPING_TABLE = 0,	/* a segment of an unwind table covers it */
 	MAPPING_NO_TABLE,	/* nothing to unwind by but frame pointers (JIT, Go, assembly) */
 	MAPPING_BAD_TABLE,	/* its unwind information could not be compiled, or did not fit */
+	MAPPING_ABSENT,		/* its table had to make room for others: user space compiles it anew */
 };
 
 /* Executable addresses [start, end). A frame is (pc + frame_delta): the object's number in the
@@ -124,6 +125,9 @@ struct process_entry {
 	uint32_t count;
 	uint32_t shard;
 	uint32_t settled;	/* unknown addresses stay so: not worth a copy of the stack */
+	/* CLOCK_MONOTONIC, ns; 0: not yet. BPF programs set them. */
+	uint64_t outdated;	/* from then on its memory is not what the list says */
+	uint64_t mapped;	/* when room for new memory was last looked for */
 };
 
 /* ---- what comes out -------------------------------------------------------------------- */
@@ -176,7 +180,7 @@ struct sample_key {
 	uint32_t reserved;
 };
 
-enum record_type { RECORD_STACK = 1, RECORD_NOTICE, RECORD_DEFERRED };
+enum record_type { RECORD_STACK = 1, RECORD_NOTICE, RECORD_DEFERRED, RECORD_UNMAPPED };
 
 /* Through the ring buffer at the first sight of a key; user frames, then kernel addresses, both
  * leaf first, follow it. Frames of callers are one byte before the return address.
@@ -194,6 +198,17 @@ struct notice_record {
 	uint32_t type;
 	uint32_t pid;
 	uint64_t address;	/* 0: the process itself is unknown */
+};
+
+/* Through the ring buffer when a process's list has mappings in [start, start + size), where by
+ * `time` (CLOCK_MONOTONIC, ns) it has none any more.
+ */
+struct unmapped_record {
+	uint32_t type;
+	uint32_t pid;
+	uint64_t time;
+	uint64_t start;
+	uint64_t size;
 };
 
 /* Through the ring buffer, to be unwound and counted in user space, when a process or an address

@@ -85,6 +85,8 @@ struct {
 	__type(value, struct deferral);
 } deferrals SEC(".maps");
 
+#include "outdated.bpf.h"
+
 static __always_inline void send_notice(uint32_t pid, uint64_t address)
 {
 	struct notice_record notice = {
@@ -173,7 +175,7 @@ static __always_inline bool begin_user(struct bpf_perf_event_data *ctx, bool in_
 	if (record->key.stop != STOP_COMPLETE)
 		return false;
 	process = bpf_map_lookup_elem(&processes, &record->key.pid);
-	if (process)
+	if (process && !process->outdated)
 		u->process = *process;
 	else
 		u->process.count = u->process.settled = 0;
@@ -427,16 +429,6 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	process = bpf_map_lookup_elem(&processes, &from);
 	if (process)
 		bpf_map_update_elem(&processes, &to, process, BPF_ANY);
-	return 0;
-}
-
-/* exec replaces the address space: what is known of it no longer holds. */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task)
-{
-	uint32_t pid = task->tgid;
-
-	bpf_map_delete_elem(&processes, &pid);
 	return 0;
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,11 @@ from ebprof._native import lib
 from ebprof.abi import COUNTERS, SAMPLE_KEY, STOP_REASONS, UNWIND_RULE
 from ebprof.bpf import events, probe
 from ebprof.bpf.events import Event, Scope
-from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.object import BpfObject
+from ebprof.bpf.processes import ProcessEntries
 from ebprof.bpf.records import RecordReader
 from ebprof.bpf.shards import ShardMaps
-from ebprof.errors import UnsupportedError, UsageError
+from ebprof.errors import NoTargetError, UnsupportedError, UsageError
 
 PROGRAM = "on_event"
 SETTLE_SECONDS = 0.002
@@ -56,6 +57,8 @@ class CpuSession:
         self._object = BpfObject(_choose_object())
         self.hash_seed = secrets.randbits(64)
         self._descriptors: list[int] = []
+        self._gone: NoTargetError | None = None
+        self._cleanup = ExitStack()
         self._reader: RecordReader | None = None
         try:
             self._load(options)
@@ -87,20 +90,27 @@ class CpuSession:
             made.skip_program("on_fork")
         if options.namespace:
             made.skip_program("on_exec")
+        watch_memory = not options.namespace and _has_unmapped_area()
+        if not watch_memory:
+            made.skip_program("on_unmapped_area")
         made.load()
+        self._wanted = made.map("wanted_pids") if options.pids else None
         for pid in options.pids:
             made.map("wanted_pids").update(pid, np.ones(1, np.uint8))
         if follow:
             made.attach("on_fork")
         if not options.namespace:
             made.attach("on_exec")
+        if watch_memory:
+            made.attach("on_unmapped_area")
         self._reader = RecordReader(made.map("records"))
         self._counts = (made.map("counts_0"), made.map("counts_1"))
         self._variables = made.variables(".bss")
         self._active = made.variable_offset(".bss", "active_counts")
         self.capacity = self._counts[0].max_entries
-        self.processes: BpfMap = made.map("processes")
+        self.processes = ProcessEntries(made)
         self.shards = ShardMaps(made.map("shards"))
+        self._cleanup.callback(self.shards.close)
         self.rules: NDArray[Any] = made.variables(".data.rules").view(UNWIND_RULE)
 
     @property
@@ -115,12 +125,29 @@ class CpuSession:
         return self._reader
 
     def start(self, event: Event, frequency: int, scopes: Iterable[Scope], *, idle: bool) -> None:
-        """Open the event for each scope and begin to sample."""
+        """Open the event for each scope and begin to sample.
+
+        Threads that ended a moment ago are left out; raises NoTargetError when all did.
+        """
         self._object.enable_statistics()
-        opened = [events.open_event(event, frequency, scope, idle=idle) for scope in scopes]
-        for fd in opened:
-            self._object.attach_event(PROGRAM, fd)
-            self._descriptors.append(fd)
+        for scope in scopes:
+            self._attach(event, frequency, scope, idle=idle)
+        if self._gone and not self._descriptors:
+            raise self._gone
+
+    def forget(self, pid: int) -> None:
+        """A process is gone: its place among those that are sampled is free."""
+        if self._wanted is not None:
+            self._wanted.delete(pid)
+
+    def _attach(self, event: Event, frequency: int, scope: Scope, *, idle: bool) -> None:
+        try:
+            fd = events.open_event(event, frequency, scope, idle=idle)
+        except NoTargetError as error:
+            self._gone = error
+            return
+        self._object.attach_event(PROGRAM, fd)
+        self._descriptors.append(fd)
 
     def stop(self) -> None:
         """Sampling ends; what was counted stays readable."""
@@ -156,6 +183,7 @@ class CpuSession:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        self._cleanup.close()
         self._object.close()
 
     def __enter__(self) -> CpuSession:
@@ -163,6 +191,11 @@ class CpuSession:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _has_unmapped_area() -> bool:
+    """Whether the kernel has the tracepoint (Linux 5.7)."""
+    return bool(lib.libbpf_find_vmlinux_btf_id(b"vm_unmapped_area", lib.BPF_TRACE_RAW_TP) > 0)
 
 
 def _choose_object() -> str:

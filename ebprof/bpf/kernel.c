@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,20 @@ void sideband_unmap(struct sideband_ring *ring)
 	ring->base = NULL;
 }
 
+/* Of the record whose body begins at `body`: all but those about the ring begin with a process. */
+static bool is_asked_for(const struct sideband_ring *ring, uint32_t type, const uint8_t *body)
+{
+	uint32_t pid;
+
+	if (!ring->pid_count || type == PERF_RECORD_LOST)
+		return true;
+	memcpy(&pid, body, sizeof(pid));
+	for (uint32_t i = 0; i < ring->pid_count; i++)
+		if (ring->pids[i] == pid)
+			return true;
+	return false;
+}
+
 void sideband_drain(struct sideband_ring *ring, uint8_t *buffer, size_t size, size_t *copied)
 {
 	struct perf_event_mmap_page *control = ring->base;
@@ -211,7 +226,8 @@ void sideband_drain(struct sideband_ring *ring, uint8_t *buffer, size_t size, si
 			memcpy(buffer + used, data + at, capacity - at);
 			memcpy(buffer + used + capacity - at, data, header.size - (capacity - at));
 		}
-		used += header.size;
+		if (is_asked_for(ring, header.type, buffer + used + sizeof(header)))
+			used += header.size;
 		tail += header.size;
 	}
 	__atomic_store_n(&control->data_tail, tail, __ATOMIC_RELEASE);

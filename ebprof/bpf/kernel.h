@@ -48,10 +48,14 @@ int event_open(const struct event_request *request);
  */
 int sideband_open(int32_t cpu);
 
-/* perf's ring of `pages` (a power of two) data pages. */
+/* perf's ring of `pages` (a power of two) data pages. Records of other processes than these are left
+ * out, unless pid_count is 0.
+ */
 struct sideband_ring {
 	void *base;
 	uint32_t pages;
+	uint32_t pid_count;
+	const uint32_t *pids;
 };
 
 int sideband_map(int descriptor, uint32_t pages, struct sideband_ring *ring);

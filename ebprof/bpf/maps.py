@@ -36,6 +36,12 @@ class BpfMap:
         if error:
             raise MapError(f"cannot write to map {self.name}: {os.strerror(ffi.errno)}")
 
+    def update_batch(self, keys: NDArray[Any], values: NDArray[Any]) -> None:
+        """Insert or replace entries: keys[n], values[n]. Raises MapError."""
+        count = ffi.new("uint32_t *", len(keys))
+        if lib.bpf_map_update_batch(self.fd, _bytes(keys), _bytes(values), count, ffi.NULL):
+            raise MapError(f"cannot write to map {self.name}: {os.strerror(ffi.errno)}")
+
     def delete(self, key: NDArray[Any] | int) -> None:
         """Remove an entry; one that is not there is fine."""
         lib.bpf_map_delete_elem(self.fd, _bytes(key))

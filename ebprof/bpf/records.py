@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ebprof._native import ffi, lib
-from ebprof.abi import DEFERRED_RECORD, NOTICE_RECORD, STACK_RECORD
+from ebprof.abi import DEFERRED_RECORD, NOTICE_RECORD, STACK_RECORD, UNMAPPED_RECORD
 from ebprof.bpf.maps import BpfMap
+from ebprof.bpf.sideband import Unmapped
 from ebprof.errors import UnsupportedError
 
 
@@ -32,12 +33,14 @@ class Records:
     """What one drain brought. Records lie back to back in `data`.
 
     stacks: offsets of stack records; notices: (pid, address), address 0 for an unknown process.
+    unmapped: mappings that BPF programs found to be gone.
     """
 
     data: bytes
     stacks: list[int]
     deferred: list[DeferredSample]
     notices: list[tuple[int, int]]
+    unmapped: list[Unmapped]
 
 
 class RecordReader:
@@ -71,6 +74,7 @@ def split(data: bytes) -> Records:
     stacks: list[int] = []
     deferred: list[DeferredSample] = []
     notices: list[tuple[int, int]] = []
+    unmapped: list[Unmapped] = []
     at = 0
     while at < len(data):
         kind = int.from_bytes(data[at : at + 4], "little")
@@ -83,11 +87,14 @@ def split(data: bytes) -> Records:
             sample = _deferred(data, at)
             deferred.append(sample)
             at += -(-len(sample.record) // _ALIGNMENT) * _ALIGNMENT
+        elif kind == lib.RECORD_UNMAPPED:
+            unmapped.append(_unmapped(data, at))
+            at += UNMAPPED_RECORD.itemsize
         else:
             notice = np.frombuffer(data, NOTICE_RECORD, 1, at)[0]
             notices.append((int(notice["pid"]), int(notice["address"])))
             at += NOTICE_RECORD.itemsize
-    return Records(data, stacks, deferred, notices)
+    return Records(data, stacks, deferred, notices, unmapped)
 
 
 def _deferred(data: bytes, at: int) -> DeferredSample:
@@ -95,3 +102,8 @@ def _deferred(data: bytes, at: int) -> DeferredSample:
     size = DEFERRED_RECORD.itemsize + int(head["stack_size"])
     record = memoryview(data)[at : at + size]
     return DeferredSample(int(head["time"]), int(head["head"]["key"]["pid"]), head, record)
+
+
+def _unmapped(data: bytes, at: int) -> Unmapped:
+    record = np.frombuffer(data, UNMAPPED_RECORD, 1, at)[0]
+    return Unmapped(*(int(record[name]) for name in ("time", "pid", "start", "size")))

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import numpy as np
+
 from ebprof._native import ffi, lib
 from ebprof.errors import NoPermissionError
 
@@ -47,6 +49,16 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmapped:
+    """Nothing is mapped at [start, start + size) of a process any more; BPF programs noticed it."""
+
+    time: int
+    pid: int
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Forked:
     """A process came into being (not a thread)."""
 
@@ -79,15 +91,19 @@ class Lost:
     count: int
 
 
-Change = Mapped | Forked | Executed | Exited | Lost
+Change = Mapped | Unmapped | Forked | Executed | Exited | Lost
 """What happened at a `time`: CLOCK_MONOTONIC, ns."""
 
 
 class Sideband:
-    """A ring a CPU; `descriptors` become readable when there is something to `drain`."""
+    """A ring a CPU; `descriptors` become readable when there is something to `drain`.
 
-    def __init__(self, cpus: Iterable[int]) -> None:
+    pids: only what these processes do; empty: what all do.
+    """
+
+    def __init__(self, cpus: Iterable[int], pids: Iterable[int] = ()) -> None:
         self.descriptors: list[int] = []
+        self._pids = np.fromiter(pids, np.uint32)
         self._rings: list[object] = []
         self._buffer = ffi.new("uint8_t[]", BUFFER_SIZE)
         self._cleanup = ExitStack()
@@ -106,6 +122,8 @@ class Sideband:
             )
         self._cleanup.callback(os.close, fd)
         ring = ffi.new("struct sideband_ring *")
+        ring.pids = ffi.from_buffer("uint32_t[]", self._pids)
+        ring.pid_count = len(self._pids)
         error = lib.sideband_map(fd, RING_PAGES, ring)
         if error:
             raise NoPermissionError(

@@ -492,7 +492,7 @@ static __always_inline bool step(struct unwind *u, struct shard **table)
 		*table = NULL;
 		u->stop = u->process.count ? STOP_NO_MAPPING : STOP_NO_PROCESS;
 	} else if (!known) {
-		u->stop = STOP_COMPLETE;
+		u->stop = u->map.kind == MAPPING_ABSENT ? STOP_NO_PROCESS : STOP_COMPLETE;
 		*table = NULL;
 		if (wants_tables(u) && u->map.kind == MAPPING_TABLE)
 			*table = find_shard(u, u->map.shard);

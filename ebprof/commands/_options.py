@@ -10,7 +10,12 @@ import click
 
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
-from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.recorder import (
+    DEFAULT_TABLE_MEMORY,
+    MAX_TABLE_MEMORY,
+    MIN_TABLE_MEMORY,
+    RecordOptions,
+)
 from ebprof.recording.target import Target, parse_cpus
 
 Function = Callable[..., Any]
@@ -74,6 +79,14 @@ _SAMPLING_OPTIONS = (
     ),
     click.option("-I", "--include-idle", is_flag=True, help="Sample idle CPUs too."),
     click.option("--no-inline", is_flag=True, help="Show physical functions only."),
+    click.option(
+        "--table-memory",
+        type=click.IntRange(MIN_TABLE_MEMORY, MAX_TABLE_MEMORY),
+        metavar="MIB",
+        default=DEFAULT_TABLE_MEMORY,
+        show_default=True,
+        help="Memory for unwind tables.",
+    ),
 )
 _OUTPUT_OPTIONS = (
     click.option("--stats", metavar="FILE", help="Write figures of the run to FILE as JSON."),
@@ -132,4 +145,5 @@ def _options(values: dict[str, Any]) -> RecordOptions:
         idle=values.pop("include_idle"),
         call_graph=values.pop("call_graph"),
         inline=not values.pop("no_inline"),
+        table_memory=values.pop("table_memory"),
     )

@@ -36,6 +36,8 @@ class DeferredSamples:
         """
         self._tracker.prepare(sample.pid, is_current=is_current)
         stack = self._unwind(sample)
+        if stack.stop in _UNKNOWN and self._processes.restore(sample.pid):
+            stack = self._unwind(sample)
         if is_current:
             if stack.stop in _UNKNOWN and not self._processes.is_settled(sample.pid):
                 self._tracker.load(sample.pid)

@@ -6,7 +6,7 @@ import os
 import resource
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from math import inf
@@ -17,13 +17,13 @@ from ebprof.bpf import events
 from ebprof.bpf.cpu import CpuOptions, CpuSession
 from ebprof.bpf.events import Event, Scope
 from ebprof.bpf.records import DeferredSample
-from ebprof.bpf.sideband import Sideband
+from ebprof.bpf.sideband import Exited, Sideband
 from ebprof.model import Profile
 from ebprof.procfs import process
 from ebprof.recording.deferred import DeferredSamples
 from ebprof.recording.launch import HeldCommand
 from ebprof.recording.resolve import Resolver
-from ebprof.recording.stacks import StackStore
+from ebprof.recording.stacks import StackStore, numbers_in
 from ebprof.recording.statistics import (
     BpfStatistics,
     SampleStatistics,
@@ -46,10 +46,12 @@ from ebprof.recording.timeline import Timeline
 from ebprof.recording.tracker import Tracker
 from ebprof.signals import ENDING, SignalNotes
 from ebprof.symbolize.symbolizer import Symbolizer
+from ebprof.unwind.memory import Shards
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
 from ebprof.unwind.replay import Replayer
 from ebprof.unwind.tables import TableStore
+from ebprof.unwind.upkeep import Upkeep
 
 TICK_S = 0.25
 PENDING_S = 0.05
@@ -59,11 +61,17 @@ BATCH_S = 0.01
 SETTLE_NS = 2_000_000
 """Far longer than it takes from the time of a record to its place in a ring."""
 PRELOAD_S = 0.5
+MIN_TABLE_MEMORY, MAX_TABLE_MEMORY = 2, 256
+DEFAULT_TABLE_MEMORY = 64
+"""MiB: 15 million rows, a third of what all programs and libraries of a large machine have."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordOptions:
-    """How to sample. duration_s: None until interrupted; call_graph: auto, dwarf or fp."""
+    """How to sample. duration_s: None until interrupted; call_graph: auto, dwarf or fp.
+
+    table_memory: for unwind tables, MiB.
+    """
 
     event: str = "cpu"
     frequency: int = 99
@@ -73,6 +81,7 @@ class RecordOptions:
     idle: bool = False
     call_graph: str = "auto"
     inline: bool = True
+    table_memory: int = DEFAULT_TABLE_MEMORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +138,25 @@ class Recorder:
         self._namespace = process.own_pid_namespace()
         self._inherit_from = self._command.pid if self._command and self._namespace else None
         self._session = self._cleanup.enter_context(CpuSession(self._bpf_options(followed)))
-        self._timeline = Timeline(self._session.reader, self._open_sideband())
-        self._tables = TableStore(self._session.shards.new_shard, self._session.rules)
+        self._timeline = Timeline(self._session.reader, self._open_sideband(followed))
+        self._shards = Shards(self._session.shards)
+        self._tables = TableStore(self._shards, self._session.rules, options.table_memory)
         self._objects = ObjectStore(
-            self._tables, use_tables=options.call_graph != "fp", pause=self._timeline.relieve
+            self._tables,
+            use_tables=options.call_graph != "fp",
+            pause=self._timeline.relieve,
+            on_drop=lambda known: self._resolver.drop(known),
         )
         self._cleanup.callback(self._objects.close)
-        self._processes = ProcessStore(self._session.processes, self._tables.memory, self._objects)
-        everyone = target.is_system_wide and not self._command
-        self._tracker = Tracker(self._processes, everyone=everyone, members=followed)
-        self._load(followed)
         self._symbolizer = Symbolizer(inline=options.inline)
         self._cleanup.callback(self._symbolizer.close)
         self._resolver = Resolver(self._objects, self._symbolizer)
+        self._processes = ProcessStore(self._session.processes, self._shards, self._objects)
+        everyone = target.is_system_wide and not self._command
+        self._tracker = Tracker(self._processes, everyone=everyone, members=followed)
+        self._load(followed)
         self._store = StackStore()
+        self._upkeep = self._make_upkeep()
         self._deferred = DeferredSamples(
             self._replayer(), self._processes, self._tracker, self._store
         )
@@ -162,9 +176,19 @@ class Recorder:
             namespace=self._namespace,
         )
 
+    def _make_upkeep(self) -> Upkeep:
+        return Upkeep(
+            self._objects,
+            self._processes,
+            used=self._count_objects,
+            is_named=self._store.objects.__contains__,
+            alive=process.all_processes,
+            forget=self._forget,
+        )
+
     def _replayer(self) -> Replayer:
         return Replayer(
-            self._tables.memory,
+            self._shards,
             self._session.rules,
             hash_seed=self._session.hash_seed,
             use_tables=self._options.call_graph != "fp",
@@ -178,10 +202,10 @@ class Recorder:
         self._cleanup.callback(command.end)
         return command
 
-    def _open_sideband(self) -> Sideband | None:
-        if not self._target.is_system_wide:
-            return None
-        sideband = Sideband(online_cpus())
+    def _open_sideband(self, followed: list[int]) -> Sideband:
+        """What all processes do, or those alone that are sampled."""
+        pids = [] if self._target.is_system_wide else followed
+        sideband = Sideband(online_cpus(), pids)
         self._cleanup.callback(sideband.close)
         return sideband
 
@@ -284,16 +308,38 @@ class Recorder:
             new.extend(self._store.add(records))
             self._pending_keys += len(records.stacks)
         self._resolver.submit(new)
+        self._objects.use(numbers_in(frames for _, frames, _ in new))
         if self._pending_keys > self._session.capacity // 2:
             self._count()
+        self._upkeep.tend()
 
     def _changes_followed(self, until_ns: float) -> Iterator[DeferredSample]:
         """Deferred samples, each when the tracker stands where it was taken."""
         for event in self._timeline.take_until(until_ns):
+            self._processes.known_until_ns = event.time
             if isinstance(event, DeferredSample):
                 yield event
             else:
                 self._tracker.follow(event)
+                if isinstance(event, Exited):
+                    self._end_process(event.pid)
+
+    def _end_process(self, pid: int) -> None:
+        if not process.exists(pid):
+            self._session.forget(pid)
+        self._resolver.end_process(pid, self._store.take_outside(pid))
+
+    def _forget(self, pids: Iterable[int]) -> None:
+        """Processes are gone whose end nobody reported."""
+        gone = list(pids)
+        self._tracker.forget(gone)
+        for pid in gone:
+            self._end_process(pid)
+
+    def _count_objects(self) -> set[int]:
+        """Objects that samples met lately."""
+        self._count()
+        return self._store.counted_objects()
 
     def _count(self) -> None:
         self._store.count(*self._session.take_counts())
@@ -339,7 +385,6 @@ class Recorder:
     def _statistics(self, profile: Profile, duration: float, ready: float) -> Statistics:
         counters = self._session.counters() | asdict(self._user_counts())
         total = counters.pop("samples")
-        tables = [known.table for known in self._objects.all() if known.table]
         return Statistics(
             event=self._event.name,
             frequency=self._options.frequency,
@@ -355,9 +400,9 @@ class Recorder:
                 stop={name: n for name, n in self._stops().items() if n},
             ),
             unwind=UnwindStatistics(
-                objects=len(self._objects.all()),
-                rows=sum(table.rows for table in tables),
-                table_bytes=sum(table.size for table in tables),
+                objects=self._objects.seen,
+                rows=self._objects.rows,
+                table_bytes=4 * self._tables.most_words,
                 compile_seconds=self._objects.compile_seconds,
             ),
             bpf=BpfStatistics(*self._session.run_statistics()),
@@ -368,9 +413,13 @@ class Recorder:
     def _user_counts(self) -> UserCounts:
         return UserCounts(
             changes_lost=self._tracker.lost,
-            mappings_full=self._processes.overflowed,
+            mappings_full=self._processes.cut,
+            processes_full=self._processes.left_out,
+            tables_full=self._objects.no_room,
+            tables_evicted=self._upkeep.evicted,
             rules_full=self._tables.rules.overflowed,
             unreadable_files=self._objects.unreadable,
+            files_full=self._objects.left_out,
         )
 
     def close(self) -> None:

@@ -4,40 +4,62 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ebprof.abi import SAMPLE_KEY, STOP_REASONS
+from ebprof.abi import STOP_REASONS
+from ebprof.elf import ObjectFile, ObjectKey
 from ebprof.model import Location, Sample
-from ebprof.recording.stacks import Frames, StackStore, object_address, object_number
+from ebprof.recording.stacks import Frames, NewStack, StackStore, object_address, object_number
 from ebprof.symbolize.symbolizer import Symbolizer
-from ebprof.unwind.objects import ObjectStore
+from ebprof.unwind.objects import ObjectStore, UnwindObject
 
 Stack = tuple[Location, ...]
+Task = Callable[[], None]
 
 
 class Resolver:
-    """Looks frames up in a thread of its own as they come, then makes the samples."""
+    """Looks frames up in a thread of its own as they come, then makes the samples.
+
+    What goes away (an object, a process with a perf map) is closed in the same thread, after the
+    frames that came before were looked up.
+    """
 
     def __init__(self, objects: ObjectStore, symbolizer: Symbolizer) -> None:
         self._objects = objects
         self._symbolizer = symbolizer
-        self._queue: queue.SimpleQueue[list[tuple[int, Frames, Frames]] | None] = (
-            queue.SimpleQueue()
-        )
+        self._dropped: dict[int, ObjectFile] = {}
+        self._closed: dict[int, ObjectKey] = {}
+        self._ended: dict[int, dict[int, Location]] = {}
+        self._watched: set[int] = set()
+        self._new_user, self._new_kernel = _News(), _News()
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="symbols", daemon=True)
         self._thread.start()
 
-    def submit(self, stacks: list[tuple[int, Frames, Frames]]) -> None:
+    def submit(self, stacks: list[NewStack]) -> None:
         """Have (pid, user frames, kernel frames) looked up in the background."""
         if stacks:
-            self._queue.put(stacks)
+            self._tasks.put(partial(self._look_up, stacks))
+
+    def drop(self, known: UnwindObject) -> None:
+        """Close an object once all of its frames are looked up. Its number is not to be reused
+        for another as long as a stack names it.
+        """
+        self._dropped[known.number] = known.file
+        self._tasks.put(partial(self._close_object, known.number))
+
+    def end_process(self, pid: int, addresses: set[int]) -> None:
+        """A process is gone: look up these addresses, outside of objects, by its perf map."""
+        if addresses:
+            self._tasks.put(partial(self._close_perf_map, pid, addresses))
 
     def finish(self, store: StackStore) -> tuple[Sample, ...]:
         """All samples of a run, most frequent first."""
-        self._queue.put(None)
+        self._tasks.put(None)
         self._thread.join()
         return _Assembly(self, store).samples()
 
@@ -46,17 +68,13 @@ class Resolver:
         found: dict[int, Location] = {}
         numbers = object_number(frames)
         for number in np.unique(numbers).tolist():
-            known = self._objects.numbered(number)
-            if known is None:
-                continue
             chosen = frames[numbers == number]
-            locations = self._symbolizer.object_locations(
-                known.file, object_address(chosen).tolist()
-            )
             addresses = object_address(chosen).tolist()
+            locations = self._object_locations(number, addresses)
             found.update(
                 (frame, locations[address])
                 for frame, address in zip(chosen.tolist(), addresses, strict=True)
+                if address in locations
             )
         return found
 
@@ -66,18 +84,47 @@ class Resolver:
 
     def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
         """Locations of a process's addresses outside of any object."""
-        return self._symbolizer.jit_locations(pid, addresses)
+        wanted = set(addresses)
+        found = {a: one for a, one in self._ended.get(pid, {}).items() if a in wanted}
+        left = wanted - found.keys()
+        if pid in self._ended and pid not in self._watched:
+            return found | {address: self._symbolizer.unknown_location(address) for address in left}
+        return found | self._symbolizer.jit_locations(pid, left)
+
+    def _object_locations(self, number: int, addresses: list[int]) -> dict[int, Location]:
+        known = self._objects.numbered(number)
+        file = known.file if known else self._dropped.get(number)
+        if file is not None:
+            return self._symbolizer.object_locations(file, addresses)
+        key = self._closed.get(number)
+        return self._symbolizer.known_locations(key, addresses) if key else {}
 
     def _work(self) -> None:
-        watched: set[int] = set()
-        user, kernel = _News(), _News()
-        while (stacks := self._queue.get()) is not None:
-            self.user_locations(user.of(frames for _, frames, _ in stacks))
-            self.kernel_locations(kernel.of(calls(frames) for _, _, frames in stacks))
-            for pid, frames, _ in stacks:
-                if pid not in watched and not object_number(frames).all():
-                    watched.add(pid)
-                    self._symbolizer.watch_jit(pid)
+        while (task := self._tasks.get()) is not None:
+            task()
+
+    def _look_up(self, stacks: list[NewStack]) -> None:
+        self.user_locations(self._new_user.of(frames for _, frames, _ in stacks))
+        self.kernel_locations(self._new_kernel.of(calls(frames) for _, _, frames in stacks))
+        for pid, frames, _ in stacks:
+            if pid not in self._watched and not object_number(frames).all():
+                self._watched.add(pid)
+                self._symbolizer.watch_jit(pid)
+
+    def _close_object(self, number: int) -> None:
+        file = self._dropped.pop(number)
+        self._closed[number] = file.key
+        self._symbolizer.forget_object(file.key)
+        file.close()
+
+    def _close_perf_map(self, pid: int, addresses: set[int]) -> None:
+        found = self._symbolizer.jit_locations(pid, addresses)
+        unknown = self._symbolizer.unknown_location(0).mapping
+        self._ended.setdefault(pid, {}).update(
+            (address, one) for address, one in found.items() if one.mapping != unknown
+        )
+        self._symbolizer.forget_perf_map(pid)
+        self._watched.discard(pid)
 
 
 class _News:
@@ -118,7 +165,8 @@ class _Assembly:
         self._jit: dict[int, dict[int, Location]] = {}
 
     def samples(self) -> tuple[Sample, ...]:
-        keys = np.frombuffer(b"".join(self._store.counts), SAMPLE_KEY)
+        rows = self._store.counts
+        keys, comms = rows["key"], self._store.comms
         self._learn_jit(keys)
         columns = (
             keys[name].tolist() for name in ("pid", "tid", "user_stack", "kernel_stack", "stop")
@@ -127,13 +175,13 @@ class _Assembly:
             Sample(
                 pid=pid,
                 tid=tid,
-                comm=self._store.comms.get(key, ""),
+                comm=comms[comm],
                 locations=self._kernel.get(kernel, ()) + self._user_stack(pid, user),
                 stop=STOP_REASONS[stop].name,
                 count=count,
             )
-            for (key, count), pid, tid, user, kernel, stop in zip(
-                self._store.counts.items(), *columns, strict=True
+            for pid, tid, user, kernel, stop, comm, count in zip(
+                *columns, rows["comm"].tolist(), rows["count"].tolist(), strict=True
             )
         ]
         made.sort(key=lambda sample: -sample.count)

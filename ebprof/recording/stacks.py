@@ -2,65 +2,104 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import lib
-from ebprof.abi import SAMPLE_KEY, STACK_RECORD
+from ebprof.abi import STACK_RECORD
 from ebprof.bpf.records import DeferredSample, Records
-from ebprof.procfs.text import printable
+from ebprof.recording.counts import Rows, SampleCounts
 from ebprof.unwind.replay import UnwoundStack
 
 Frames = NDArray[np.uint64]
 NewStack = tuple[int, Frames, Frames]
 """Process, user frames, kernel frames."""
 
+_NO_FRAMES: Frames = np.empty(0, np.uint64)
 
-@dataclass(slots=True)
+
+class FramesByStack(MutableMapping[int, Frames]):
+    """Frames uint64[n], leaf first, by the stack's hash; 8 bytes a frame and 100 a stack."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[int, bytes] = {}
+
+    def __getitem__(self, name: int) -> Frames:
+        return np.frombuffer(self._bytes[name], np.uint64)
+
+    def __setitem__(self, name: int, frames: Frames) -> None:
+        self._bytes[name] = frames.tobytes()
+
+    def __delitem__(self, name: int) -> None:
+        del self._bytes[name]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._bytes)
+
+    def __len__(self) -> int:
+        return len(self._bytes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._bytes
+
+    def keep(self, name: int, frames: Frames) -> Frames | None:
+        """Store a stack; returns it if it is new."""
+        if not len(frames) or name in self._bytes:
+            return None
+        self[name] = frames
+        return self[name]
+
+
 class StackStore:
     """Stacks of a run.
 
-    user, kernel: frames uint64[n], leaf first, by the stack's hash. comms: by key (its bytes).
-    counts: samples by key.
+    user, kernel: frames by the stack's hash. objects: numbers that user frames name.
     """
 
-    user: dict[int, Frames] = field(default_factory=dict)
-    kernel: dict[int, Frames] = field(default_factory=dict)
-    comms: dict[bytes, str] = field(default_factory=dict)
-    counts: Counter[bytes] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self.user = FramesByStack()
+        self.kernel = FramesByStack()
+        self.objects: set[int] = set()
+        self._counts = SampleCounts()
+        self._counted: list[NDArray[np.uint64]] = []
+        self._outside: set[int] = set()
+        self._outside_by_pid: dict[int, set[int]] = {}
 
     @property
     def unique(self) -> int:
         """How many different pairs of user and kernel stack were counted."""
-        keys = np.frombuffer(b"".join(self.counts), SAMPLE_KEY)
-        return len(np.unique(keys[["user_stack", "kernel_stack"]]))
+        return len(np.unique(self.counts["key"][["user_stack", "kernel_stack"]]))
+
+    @property
+    def counts(self) -> Rows:
+        """COUNTED_KEY[n]: samples by key."""
+        return self._counts.rows
+
+    @property
+    def comms(self) -> list[str]:
+        """Names of threads, by the numbers in `counts`."""
+        return self._counts.comms
 
     def add(self, records: Records) -> list[NewStack]:
         """Take stacks in; returns (pid, user frames, kernel frames) of those that are new."""
         new: list[NewStack] = []
-        empty = np.empty(0, np.uint64)
         for at in records.stacks:
             head = np.frombuffer(records.data, STACK_RECORD, 1, at)[0]
-            key = head["key"]
-            frames = np.frombuffer(
-                records.data,
-                np.uint64,
-                int(head["user_frames"]) + int(head["kernel_frames"]),
-                at + STACK_RECORD.itemsize,
-            )
-            self.comms[key.tobytes()] = printable(bytes(head["comm"]))
-            user = _keep(self.user, int(key["user_stack"]), frames[: head["user_frames"]])
-            kernel = _keep(self.kernel, int(key["kernel_stack"]), frames[head["user_frames"] :])
+            key, user_frames = head["key"], int(head["user_frames"])
+            size = user_frames + int(head["kernel_frames"])
+            frames = np.frombuffer(records.data, np.uint64, size, at + STACK_RECORD.itemsize)
+            self._counts.see(key, bytes(head["comm"]))
+            user = self._keep_user(int(key["user_stack"]), frames[:user_frames], int(key["pid"]))
+            kernel = self.kernel.keep(int(key["kernel_stack"]), frames[user_frames:])
             if user is not None or kernel is not None:
                 new.append(
                     (
                         int(key["pid"]),
-                        empty if user is None else user,
-                        empty if kernel is None else kernel,
+                        _NO_FRAMES if user is None else user,
+                        _NO_FRAMES if kernel is None else kernel,
                     )
                 )
         return new
@@ -70,25 +109,44 @@ class StackStore:
         head = sample.head["head"]
         key = head["key"].copy()
         key["user_stack"], key["stop"] = stack.name, stack.stop
-        name = key.tobytes()
         kernel = sample.head["kernel"][: head["kernel_frames"]]
-        self.comms[name] = printable(bytes(head["comm"]))
-        self.counts[name] += 1
-        _keep(self.user, stack.name, stack.frames)
-        _keep(self.kernel, int(key["kernel_stack"]), kernel)
-        return sample.pid, stack.frames, kernel
+        self._counts.see(key, bytes(head["comm"]), 1)
+        self._keep_user(stack.name, stack.frames, sample.pid)
+        self.kernel.keep(int(key["kernel_stack"]), kernel)
+        return sample.pid, stack.frames, kernel.copy()
 
     def count(self, keys: NDArray[Any], counts: NDArray[np.uint64]) -> None:
         """Add counts by key: SAMPLE_KEY[n], uint64[n]."""
-        for key, count in zip(keys, counts.tolist(), strict=True):
-            self.counts[key.tobytes()] += count
+        self._counts.add(keys, counts)
+        self._counted = [*self._counted[-1:], np.unique(keys["user_stack"])]
+
+    def counted_objects(self) -> set[int]:
+        """Numbers of the objects that samples of the last two counts met."""
+        names = {name for names in self._counted for name in names.tolist()}
+        return numbers_in(self.user[name] for name in names if name in self.user)
+
+    def take_outside(self, pid: int) -> set[int]:
+        """Addresses outside of any object in a process's stacks; forgets which they are."""
+        names = self._outside_by_pid.pop(pid, set())
+        frames = (frame for name in names for frame in self.user[name].tolist())
+        return {frame for frame in frames if not frame >> lib.OBJECT_SHIFT}
+
+    def _keep_user(self, name: int, frames: Frames, pid: int) -> Frames | None:
+        kept = self.user.keep(name, frames)
+        if kept is not None:
+            numbers = set(object_number(kept).tolist())
+            self.objects |= numbers
+            if 0 in numbers:
+                self._outside.add(name)
+        if name in self._outside:
+            self._outside_by_pid.setdefault(pid, set()).add(name)
+        return kept
 
 
-def _keep(stacks: dict[int, Frames], name: int, frames: Frames) -> Frames | None:
-    if not len(frames) or name in stacks:
-        return None
-    stacks[name] = frames.copy()
-    return stacks[name]
+def numbers_in(stacks: Iterable[Frames]) -> set[int]:
+    """Numbers of the objects that frames name, 0 for none."""
+    gathered = list(stacks)
+    return set(object_number(np.concatenate(gathered)).tolist()) if gathered else set()
 
 
 def object_number(frames: Frames) -> NDArray[np.uint64]:

@@ -27,13 +27,25 @@ class UserCounts:
         metadata=_said("reports of new mappings and processes: perf's ring was full")
     )
     mappings_full: int = field(
-        metadata=_said("lists of a process's mappings that did not fit: it stays as it was known")
+        metadata=_said("lists of a process's mappings of which only a part, or nothing, had room")
+    )
+    processes_full: int = field(
+        metadata=_said("times a process did not fit into the kernel: unwound in user space")
+    )
+    tables_full: int = field(
+        metadata=_said("files whose unwind table found no room: stacks stop there, bad_table")
+    )
+    tables_evicted: int = field(
+        metadata=_said("unwind tables in use that made room for others: compiled anew when needed")
     )
     rules_full: int = field(
         metadata=_said("unwind rules that did not fit: stacks stop there, unsupported_rule")
     )
     unreadable_files: int = field(
-        metadata=_said("files mapped as code but not usable: unreadable, no ELF file, or too many")
+        metadata=_said("files mapped as code but not usable: unreadable, or no ELF file")
+    )
+    files_full: int = field(
+        metadata=_said("files mapped as code that were left out: too many were open or sampled")
     )
 
 

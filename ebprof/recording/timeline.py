@@ -23,10 +23,10 @@ class Timeline:
     """Empties the rings, and hands out changes of processes and deferred samples by time.
 
     A sample is unwound by what the process had mapped at its time: after the changes before it,
-    and before those that follow. sideband: None when nothing changes that is not sampled.
+    and before those that follow.
     """
 
-    def __init__(self, reader: RecordReader, sideband: Sideband | None) -> None:
+    def __init__(self, reader: RecordReader, sideband: Sideband) -> None:
         self._reader = reader
         self._sideband = sideband
         self._records: list[Records] = []
@@ -36,7 +36,7 @@ class Timeline:
     @property
     def descriptors(self) -> list[int]:
         """Readable when there is something to collect."""
-        return [self._reader.fd, *(self._sideband.descriptors if self._sideband else [])]
+        return [self._reader.fd, *self._sideband.descriptors]
 
     @property
     def is_empty(self) -> bool:
@@ -48,8 +48,8 @@ class Timeline:
         records = self._reader.drain()
         self._records.append(records)
         self._add(records.deferred)
-        if self._sideband:
-            self._add(self._sideband.drain())
+        self._add(records.unmapped)
+        self._add(self._sideband.drain())
 
     def relieve(self) -> None:
         """Empty the rings in the midst of other work, but gather no more than MAX_HELD."""

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Lost, Mapped
+from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Lost, Mapped, Unmapped
 from ebprof.errors import NoPermissionError, NoTargetError
 from ebprof.procfs import process
 from ebprof.procfs.maps import MapsEntry
+from ebprof.unwind.mappings import Gap
 from ebprof.unwind.processes import ProcessStore
 
 FIRST_DELAY_S = 0.05
@@ -42,7 +43,7 @@ class Tracker:
         self._everyone = everyone
         self._members = set(members)
         self._reloads: dict[int, _Reload] = {}
-        self._new: dict[int, list[Mapped]] = {}
+        self._new: dict[int, list[Mapped | Unmapped]] = {}
         self._changed: set[int] = set()
         self._outdated: set[int] = set()
         self._refused: dict[int, str] = {}
@@ -70,7 +71,7 @@ class Tracker:
                     self.load(pid)
 
     def follow(self, change: Change) -> None:
-        """Take in what the side band reported, in the order of time."""
+        """Take in what was reported, in the order of time."""
         if isinstance(change, Lost):
             self.lost += change.count
             self._new.clear()
@@ -113,6 +114,12 @@ class Tracker:
                     time.monotonic() + reload.delay, min(2 * reload.delay, LONGEST_DELAY_S)
                 )
 
+    def forget(self, pids: Iterable[int]) -> None:
+        """Drop what is known of processes that are gone, as nobody reported their end."""
+        for pid in pids:
+            self._processes.exited(pid)
+            self._forget(pid)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What kept processes from being known."""
@@ -125,13 +132,13 @@ class Tracker:
             self._members.add(change.pid)
         return change.pid in self._members
 
-    def _apply(self, change: Mapped | Forked | Executed | Exited) -> None:
+    def _apply(self, change: Mapped | Unmapped | Forked | Executed | Exited) -> None:
         pid = change.pid
         self._changed.add(pid)
-        if isinstance(change, Mapped):
+        if isinstance(change, Mapped | Unmapped):
             self._map(change)
         elif isinstance(change, Forked):
-            self._processes.forked(pid, change.parent)
+            self._processes.forked(pid, change.parent, change.time)
             if change.parent in self._new:
                 self._remember(pid, list(self._new[change.parent]))
         elif isinstance(change, Executed):
@@ -142,7 +149,7 @@ class Tracker:
             self._processes.exited(pid)
             self._forget(pid)
 
-    def _map(self, mapped: Mapped) -> None:
+    def _map(self, mapped: Mapped | Unmapped) -> None:
         pid = mapped.pid
         if pid not in self._new:
             if pid not in self._processes:
@@ -154,7 +161,7 @@ class Tracker:
             if pid in self._processes:
                 self._outdated.add(pid)
 
-    def _remember(self, pid: int, mapped: list[Mapped]) -> None:
+    def _remember(self, pid: int, mapped: list[Mapped | Unmapped]) -> None:
         self._new.pop(pid, None)
         self._new[pid] = mapped
         if len(self._new) > MAX_NEW_PROCESSES:
@@ -169,7 +176,9 @@ class Tracker:
         self._refused.pop(pid, None)
 
 
-def _entry(mapped: Mapped) -> MapsEntry:
+def _entry(mapped: Mapped | Unmapped) -> MapsEntry | Gap:
+    if isinstance(mapped, Unmapped):
+        return Gap(mapped.start, mapped.start + mapped.size)
     path = mapped.path.rstrip(b"\0")
     return MapsEntry(
         start=mapped.start,

@@ -61,6 +61,7 @@ class PerfMap:
         self._done = 0
         self._cut = False
         self._entries: list[tuple[int, int, bytes]] = []
+        self._spent = 0
         self._table: RangeTable | None = None
         self._order = np.empty(0, np.intp)
 
@@ -103,6 +104,13 @@ class PerfMap:
             self._file.close()
             self._file = None
 
+    def forget(self) -> None:
+        """Close the file and drop what was read; others may spend what it took."""
+        self.close()
+        self._entries.clear()
+        self._table = None
+        self._spend(-self._spent)
+
     def _open_or_none(self) -> FileIO | None:
         try:
             owner = _owner_of(self.pid)
@@ -138,9 +146,13 @@ class PerfMap:
         self._done += len(lines) + 1 if newline else len(rest)
         known = len(self._entries)
         self._add(lines)
-        if self._budget:
-            self._budget.spend(len(lines) + _ENTRY_SIZE * (len(self._entries) - known))
+        self._spend(len(lines) + _ENTRY_SIZE * (len(self._entries) - known))
         return True
+
+    def _spend(self, amount: int) -> None:
+        self._spent += amount
+        if self._budget:
+            self._budget.spend(amount)
 
     def _is_affordable(self) -> bool:
         return self._budget is None or self._budget.allows()

@@ -98,6 +98,19 @@ class Symbolizer:
                 known.update(self._locate(new, symbols.find, symbols.mapping))
             return {address: known[address] for address in wanted}
 
+    def known_locations(self, key: ObjectKey, addresses: Iterable[int]) -> dict[int, Location]:
+        """Those locations that were asked for before, of an object file that is closed by now."""
+        with self._lock:
+            known = self._known.get(key, {})
+            return {address: known[address] for address in addresses if address in known}
+
+    def forget_object(self, key: ObjectKey) -> None:
+        """Drop the symbols of an object file; locations that were found are kept."""
+        with self._lock:
+            symbols = self._objects.pop(key, None)
+            if symbols is not None:
+                self._kept -= symbols.size
+
     def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
         """Locations of kernel addresses; modules and BPF programs included."""
         with self._lock:
@@ -128,6 +141,14 @@ class Symbolizer:
         """Open the perf map of a process now, while it is alive to lead us there."""
         with self._lock:
             self._perf_map(pid).refresh()
+
+    def forget_perf_map(self, pid: int) -> None:
+        """Close and drop the perf map of a process that is gone."""
+        with self._lock:
+            perf_map = self._perf_maps.pop(pid, None)
+            if perf_map is not None:
+                self._warnings.update(dict.fromkeys(perf_map.warnings))
+                perf_map.forget()
 
     def unknown_location(self, address: int, mapping: Mapping | None = None) -> Location:
         """The location of an address of which only the mapping, or not even that, is known."""

@@ -13,13 +13,18 @@ from ebprof._native import lib
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError
 from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object
-from ebprof.unwind.compile import frame_section
+from ebprof.unwind.compile import UnwindError, UnwindRows, frame_section
 from ebprof.unwind.object_rows import object_rows
 from ebprof.unwind.tables import Table, TableStore
 
 MAX_OBJECTS: int = lib.MAX_OBJECTS
+MAX_REMEMBERED = 4096
+"""Files that cannot be used and that are not tried again."""
+
 MAX_UNWIND_BYTES = 2 << 30
-"""Of unwind information that is compiled in a run: its owners can have it take 20 s a GiB."""
+"""Of unwind information that is compiled: its owners can have it take 20 s a GiB."""
+UNWIND_BYTES_PER_S = 2 << 20
+"""More of it for each second of the run: 4 % of a CPU at the most."""
 
 PAUSE_S = 0.02
 """Within it, samples that wait for a table fill a tenth of the ring that they wait in."""
@@ -28,28 +33,40 @@ FileKey = tuple[int, int, int]
 """Device, inode and, where these say nothing, size."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class UnwindObject:
     """An object file and how to unwind through it.
 
     number: in the frames that BPF programs report, 0 < number <= MAX_OBJECTS.
-    table: None when there is none; then `failure` says what is wrong with its unwind
-    information, or is empty when it has none and frame pointers are all there is.
+    table: None when there is none in memory. Then `failure` says what is wrong with its unwind
+    information; or `is_absent`: it could be compiled anew; or frame pointers are all there is.
+    has_no_room: it is absent because there was no room when it was last compiled.
+    sizes: words of each segment of the table, once they are known.
+    users: lists of mappings that it is in. used_at: when it was last asked for or met in a stack.
     """
 
     number: int
+    key: FileKey
     file: ObjectFile
-    table: Table | None
-    failure: str
+    table: Table | None = None
+    failure: str = ""
+    is_absent: bool = False
+    has_no_room: bool = False
+    sizes: tuple[int, ...] = ()
+    users: int = 0
+    used_at: float = 0.0
 
 
 class ObjectStore:
-    """Every object file seen so far.
+    """The object files that are mapped, or were a short time ago.
 
-    pause: called every PAUSE_S while a table is made, which takes a large one a tenth of a second.
+    pause: called every PAUSE_S while rows are made, which takes a large object a tenth of a second.
+    on_drop: gets each object that is dropped, and closes its file. make_room: called when there is
+    none for segments of these sizes; it may take away what nobody uses and was not given out since
+    `settle`.
 
-    Files stay open, so that symbols can be read when the process is gone, and so that a device
-    and inode stand for the same file all along: half of the files that we may have open.
+    Files stay open until then, so that symbols can be read when the process is gone, and so that a
+    device and inode stand for the same file all along.
     """
 
     def __init__(
@@ -58,17 +75,31 @@ class ObjectStore:
         *,
         use_tables: bool = True,
         pause: Callable[[], None] = lambda: None,
+        on_drop: Callable[[UnwindObject], None] = lambda known: known.file.close(),
     ) -> None:
-        self._tables = tables
+        self.tables = tables
+        self.make_room: Callable[[tuple[int, ...]], bool] = lambda sizes: False
+        self.compile_seconds = 0.0
+        self.seen = 0
+        self.rows = 0
+        self.no_room = 0
+        self.left_out = 0
         self._pause = pause
+        self._on_drop = on_drop
         self._use_tables = use_tables
-        self._by_file: dict[FileKey, UnwindObject | None] = {}
-        self._missed: set[FileKey] = set()
-        self._numbered: list[UnwindObject] = []
-        self._most_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        self._max_open = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._by_file: dict[FileKey, UnwindObject] = {}
+        self._by_number: dict[int, UnwindObject] = {}
+        self._free_numbers: list[int] = []
+        self._next_number = 1
+        self._bad: dict[FileKey, bool] = {}  # whether there is no use in trying again
+        self._bad_forgotten = 0
+        self._too_many: dict[FileKey, None] = {}
+        self._given_out: set[int] = set()
+        self._closing: list[ObjectFile] = []
         self._unwind_bytes = 0
         self._worker = ThreadPoolExecutor(1)
-        self.compile_seconds = 0.0
+        self._began = time.monotonic()
 
     def of(self, pid: int, entry: MapsEntry) -> UnwindObject | None:
         """The object behind a mapping of a process; None when it is no readable ELF file.
@@ -78,90 +109,192 @@ class ObjectStore:
         if not entry.has_object:
             return None
         key = _key(entry)
-        if key not in self._by_file:
-            self._open(pid, entry)
-        return self._by_file.get(key)
+        known = self._by_file.get(key)
+        if known is not None:
+            return self._used(known)
+        return None if self._bad.get(key) else self._open(key, lambda: open_object(pid, entry))
 
     def by_name(self, others: Iterable[int], entry: MapsEntry) -> UnwindObject | None:
         """The object behind a mapping of a process that is gone; None when it is not found.
 
         others: processes in whose roots its name is looked up; the file must be the same.
         """
+        if not entry.has_object:
+            return None
         key = _key(entry)
-        if not entry.inode or key in self._by_file:
-            return self._by_file.get(key) if entry.has_object else None
+        known = self._by_file.get(key)
+        if known is not None:
+            return self._used(known)
+        if not entry.inode or self._bad.get(key):
+            return None
         for other in others:
             with suppress(BadFileError):
                 return self._add(key, open_named(other, entry))
-        self._missed.add(key)
+        self._remember(key, is_final=False)
         return None
 
+    def known(self, entry: MapsEntry) -> UnwindObject | None:
+        """The object behind a mapping, if it is known already."""
+        return self._by_file.get(_key(entry)) if entry.has_object else None
+
     def numbered(self, number: int) -> UnwindObject | None:
-        """The object that frames name by this number; None for 0."""
-        return self._numbered[number - 1] if 0 < number <= len(self._numbered) else None
+        """The object that frames name by this number; None for 0 and for one that was dropped."""
+        return self._by_number.get(number)
 
     def all(self) -> list[UnwindObject]:
-        """All objects, by number."""
-        return list(self._numbered)
+        """All objects that are open, by number."""
+        return list(self._by_number.values())
+
+    def unused(self) -> list[UnwindObject]:
+        """Objects that no list has, and that nobody is about to put into one; the oldest first."""
+        found = [one for one in self.all() if not one.users and one.number not in self._given_out]
+        return sorted(found, key=lambda one: one.used_at)
+
+    def settle(self) -> None:
+        """Whoever asked for objects has put them into lists by now."""
+        self._given_out.clear()
 
     @property
     def unreadable(self) -> int:
         """Files that were asked for and that there is no object of."""
-        return sum(self._by_file.get(key) is None for key in self._missed)
+        return self._bad_forgotten + len(self._bad)
+
+    def hold(self, numbers: Iterable[int]) -> None:
+        """One more list of mappings has these objects."""
+        for number in numbers:
+            self._by_number[number].users += 1
+
+    def release(self, numbers: Iterable[int]) -> None:
+        """One list less has these objects."""
+        for number in numbers:
+            known = self._by_number[number]
+            known.users -= 1
+            known.used_at = time.monotonic()
+
+    def use(self, numbers: Iterable[int]) -> None:
+        """Samples met these objects, as far as they are known."""
+        now = time.monotonic()
+        for number in numbers:
+            known = self._by_number.get(number)
+            if known is not None:
+                known.used_at = now
+
+    def restore(self, known: UnwindObject) -> None:
+        """Compile the table of an object that has none in memory; there may be no room."""
+        if known.is_absent:
+            self._compile(known)
+
+    def evict(self, known: UnwindObject) -> Table | None:
+        """Take an object's table away; it is for the caller to free."""
+        table, known.table = known.table, None
+        known.is_absent = known.is_absent or table is not None
+        return table
+
+    def drop(self, known: UnwindObject) -> None:
+        """Forget an object without users and table. Its number is given back by `free_number`."""
+        self._on_drop(known)
+        del self._by_file[known.key]
+        del self._by_number[known.number]
+        self._too_many.clear()
+        self._closing.append(known.file)
+
+    def free_number(self, number: int) -> None:
+        """Let another object have a number; no stack may name the one that had it."""
+        self._free_numbers.append(number)
 
     def close(self) -> None:
         """Close the files."""
         self._worker.shutdown()
-        for known in self._numbered:
+        for known in self.all():
             known.file.close()
 
-    def _open(self, pid: int, entry: MapsEntry) -> None:
-        key = _key(entry)
+    def _open(self, key: FileKey, opener: Callable[[], ObjectFile]) -> UnwindObject | None:
         try:
-            self._add(key, open_object(pid, entry))
+            return self._add(key, opener())
         except (NoPermissionError, NotOpenedError):
-            self._missed.add(key)  # of this process: another's mapping of the file may do
+            self._remember(key, is_final=False)  # of this process: another's mapping may do
         except BadFileError:
-            self._by_file[key] = None
-            self._missed.add(key)
+            self._remember(key, is_final=True)
+        return None
 
     def _add(self, key: FileKey, file: ObjectFile) -> UnwindObject | None:
-        number = len(self._numbered) + 1
-        if number > min(MAX_OBJECTS, self._most_files):
+        number = self._number()
+        if number is None:
             file.close()
-            self._by_file[key] = None
-            self._missed.add(key)
+            if key not in self._too_many and len(self._too_many) < MAX_REMEMBERED:
+                self._too_many[key] = None
+                self.left_out += 1
             return None
-        table, failure = self._compile(file) if self._use_tables else (None, "")
-        made = UnwindObject(number, file, table, failure)
-        self._numbered.append(made)
-        self._by_file[key] = made
-        return made
+        made = UnwindObject(number, key, file, is_absent=self._use_tables)
+        self._bad.pop(key, None)
+        self._by_file[key] = self._by_number[number] = made
+        self.seen += 1
+        return self._used(made)
 
-    def _compile(self, file: ObjectFile) -> tuple[Table | None, str]:
+    def _number(self) -> int | None:
+        self._closing = [file for file in self._closing if not file.file.closed]
+        if len(self._by_number) + len(self._closing) >= self._max_open:
+            return None
+        if self._free_numbers:
+            return self._free_numbers.pop()
+        if self._next_number > MAX_OBJECTS:
+            return None
+        self._next_number += 1
+        return self._next_number - 1
+
+    def _used(self, known: UnwindObject) -> UnwindObject:
+        known.used_at = time.monotonic()
+        self._given_out.add(known.number)
+        if known.is_absent and not known.has_no_room:
+            self.restore(known)
+        return known
+
+    def _remember(self, key: FileKey, *, is_final: bool) -> None:
+        self._bad[key] = is_final
+        if len(self._bad) > MAX_REMEMBERED:
+            del self._bad[next(iter(self._bad))]
+            self._bad_forgotten += 1
+
+    def _compile(self, known: UnwindObject) -> None:
         began = time.monotonic()
         try:
-            if self._unwind_bytes > MAX_UNWIND_BYTES:
-                return None, "all objects together have too much unwind information"
-            task = self._worker.submit(self._make_table, file)
+            self._check_allowance(began)
+            task = self._worker.submit(self._rows_of, known.file)
             while not task.done():
                 wait([task], PAUSE_S)
                 self._pause()
-            return task.result()
+            rows = task.result()
+            known.is_absent = rows is not None
+            if rows is not None:
+                self._place(known, rows)
         except EbprofError as error:
-            return None, error.message
+            known.failure, known.is_absent = error.message, False
         finally:
             self.compile_seconds += time.monotonic() - began
 
-    def _make_table(self, file: ObjectFile) -> tuple[Table | None, str]:
+    def _check_allowance(self, now: float) -> None:
+        earned = (now - self._began) * UNWIND_BYTES_PER_S
+        if self._unwind_bytes > MAX_UNWIND_BYTES + earned:
+            raise UnwindError("all objects together have too much unwind information")
+
+    def _rows_of(self, file: ObjectFile) -> UnwindRows | None:
         section = frame_section(file.image)
         self._unwind_bytes += 0 if section is None else len(section.data)
         made = object_rows(file.image, section)
         self._unwind_bytes += made.bytes_read
-        if made.rows is None:
-            return None, ""
-        table = self._tables.add(made.rows)
-        return table, "" if table else "no room for its unwind table"
+        return made.rows
+
+    def _place(self, known: UnwindObject, rows: UnwindRows) -> None:
+        sizes = self.tables.sizes(rows)
+        known.table = self.tables.add(rows)
+        if known.table is None and self.make_room(sizes):
+            known.table = self.tables.add(rows)
+        known.sizes = sizes
+        if known.table:
+            self.rows += known.table.rows
+        elif not known.has_no_room:
+            self.no_room += 1
+        known.is_absent = known.has_no_room = known.table is None
 
 
 def _key(entry: MapsEntry) -> FileKey:

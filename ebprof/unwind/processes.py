@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,26 +15,30 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import MAPPING_ENTRY, PROCESS_ENTRY
-from ebprof.errors import NoTargetError
+from ebprof.bpf.processes import Told
+from ebprof.errors import EbprofError, NoTargetError
 from ebprof.procfs.maps import MapsEntry, read_maps
+from ebprof.unwind import mappings
+from ebprof.unwind.mappings import Gap, Row
+from ebprof.unwind.memory import Heap, Place, Shards
 from ebprof.unwind.objects import ObjectStore, UnwindObject
-from ebprof.unwind.tables import Place, TableMemory
 
-GRACE_SECONDS = 0.5
-"""How long a list that was replaced stays: far longer than any BPF program runs."""
+MAX_MAPPINGS: int = lib.MAX_MAPPINGS
+MAX_LIST_SHARDS = 64
+"""For lists of mappings: 1.6 million of them."""
 
-_MASK = 2**64 - 1
-
-Row = tuple[int, ...]
-"""A MAPPING_ENTRY as plain numbers."""
+MOST_SEARCHES = 8
+"""Of the map of processes, for those that still have a list which was replaced."""
 
 
 class ProcessMap(Protocol):
-    """The BPF map from pid to PROCESS_ENTRY."""
+    """The BPF map from pid to PROCESS_ENTRY[1]; see bpf/processes.py."""
 
-    def update(self, key: int, value: NDArray[Any]) -> None: ...
-    def delete(self, key: int) -> None: ...
-    def find(self, key: int, dtype: np.dtype[Any]) -> NDArray[Any] | None: ...
+    def tell(self, pid: int, entry: NDArray[Any], known_until_ns: int) -> Told: ...
+    def mark(self, pid: int, entry: NDArray[Any]) -> Told: ...
+    def find(self, pid: int) -> NDArray[Any] | None: ...
+    def delete(self, pid: int) -> None: ...
+    def read(self) -> tuple[NDArray[np.uint32], NDArray[Any]]: ...
 
 
 @dataclass(slots=True)
@@ -44,33 +47,53 @@ class _MappingList:
 
     place: Place
     count: int
+    objects: frozenset[int]
     users: int = 1
 
 
-class ProcessStore:
-    """Processes whose mappings BPF programs know."""
+@dataclass(slots=True)
+class _Process:
+    """list: None while nothing is known of its mappings. told_ns: when BPF programs were told."""
 
-    def __init__(self, processes: ProcessMap, memory: TableMemory, objects: ObjectStore) -> None:
-        self._processes = processes
-        self._memory = memory
+    list: _MappingList | None = None
+    parent: int = 0
+    is_settled: bool = False
+    told_ns: int = 0
+
+
+class ProcessStore:
+    """Processes whose mappings BPF programs know, or that came into being while we watched.
+
+    known_until_ns: all that was reported up to this time (CLOCK_MONOTONIC) is taken in.
+    cut: lists that were cut at MAX_MAPPINGS, or for which there was no room at all. left_out:
+    times that the BPF map of processes was full.
+    """
+
+    def __init__(self, processes: ProcessMap, shards: Shards, objects: ObjectStore) -> None:
+        self._map = processes
+        self._shards = shards
+        self._heap = Heap(shards, MAX_LIST_SHARDS)
         self._objects = objects
-        self._lists: dict[int, _MappingList] = {}
-        self._parents: dict[int, int] = {}
-        self._settled: set[int] = set()
-        self._told: dict[int, int] = {}
-        self._retired: list[tuple[float, Place]] = []
-        self.overflowed = 0
+        self._processes: dict[int, _Process] = {}
+        self._replaced: list[Place] = []
+        self.known_until_ns = 0
+        self.cut = 0
+        self.left_out = 0
 
     def __contains__(self, pid: int) -> bool:
-        return pid in self._lists
+        return self._list(pid) is not None
 
     def pids(self) -> list[int]:
-        """All processes that are known."""
-        return list(self._lists)
+        """Processes whose mappings are known."""
+        return [pid for pid, process in self._processes.items() if process.list]
+
+    def all_pids(self) -> set[int]:
+        """Processes that anything is known of, here or by the BPF programs."""
+        return {*self._map.read()[0].tolist(), *self._processes}
 
     def size(self, pid: int) -> int:
         """Entries in a process's list of mappings, 0 when it is not known."""
-        known = self._lists.get(pid)
+        known = self._list(pid)
         return known.count if known else 0
 
     def load(self, pid: int) -> None:
@@ -78,33 +101,65 @@ class ProcessStore:
 
         Raises NoTargetError when there is no such process, or only what is left of it.
         """
+        before = time.monotonic_ns()
         maps = read_maps(pid)
         if not maps:
             raise NoTargetError(f"process {pid} has ended")
-        rows = [row for entry in maps for row in _pieces(entry, self._objects.of(pid, entry))]
+        rows = self._cut(
+            [row for one in maps for row in mappings.pieces(one, self._objects.of(pid, one))]
+        )
         if rows != self._rows(pid):
-            self._replace(pid, rows)
+            self._replace(pid, rows, known_until_ns=before)
 
-    def extend(self, pid: int, maps: list[MapsEntry], *, is_current: bool) -> None:
-        """Put mappings, in the order they were made, over what is known of a process.
+    def extend(self, pid: int, maps: Iterable[MapsEntry | Gap], *, is_current: bool) -> None:
+        """Put mappings, in the order they came and went, over what is known of a process.
 
         is_current: it has not exited or executed another program since; otherwise its files are
         looked up by name, in its parent's root and in ours.
         """
         rows = self._rows(pid)
         owner = pid if is_current else None
+        known = self._processes.get(pid)
+        parent = known.parent if known else 0
         for entry in maps:
-            found = self._named_object(owner, self._parents.get(pid), entry)
-            _overlay(rows, list(_pieces(entry, found)))
-        self._replace(pid, rows, is_current=is_current)
+            if isinstance(entry, Gap):
+                mappings.cut_out(rows, entry)
+            else:
+                found = self._named_object(owner, parent, entry)
+                mappings.overlay(rows, list(mappings.pieces(entry, found)))
+        self._replace(pid, self._cut(rows), is_current=is_current)
+
+    def restore(self, pid: int) -> bool:
+        """Have tables compiled anew that a process needs and that were dropped meanwhile.
+
+        False when there are none.
+        """
+        known = self._list(pid)
+        if known is None:
+            return False
+        absent = [one for one in self._of_list(known) if one.is_absent and not one.has_no_room]
+        for one in absent:
+            self._objects.restore(one)
+        self.update_objects({one.number for one in absent})
+        return bool(absent)
+
+    def update_objects(self, numbers: set[int]) -> None:
+        """The tables of these objects are elsewhere now, or gone: put that into all lists."""
+        pids: dict[int, list[int]] = defaultdict(list)  # by the list that they share
+        for pid, process in self._processes.items():
+            if process.list and process.list.objects & numbers:
+                pids[id(process.list)].append(pid)
+        for users in pids.values():
+            self._respread(users)
 
     def entry(self, pid: int) -> NDArray[Any]:
         """What BPF programs are told of a process: PROCESS_ENTRY[1], no mappings if unknown."""
         value = np.zeros(1, PROCESS_ENTRY)
-        known = self._lists.get(pid)
-        if known:
-            value[["at", "count", "shard"]] = (known.place.at, known.count, known.place.shard)
-        value["settled"] = pid in self._settled
+        process = self._processes.get(pid)
+        if process and process.list:
+            place = process.list.place
+            value[["at", "count", "shard"]] = (place.at, process.list.count, place.shard)
+        value["settled"] = bool(process and process.is_settled)
         return value
 
     def missed(self, pid: int, time_ns: int) -> None:
@@ -113,126 +168,210 @@ class ProcessStore:
         Unless it was told since then; an exec that we knew of makes them forget it, or a fork
         before its parent was known.
         """
-        if pid in self._lists and self._told.get(pid, 0) < time_ns:
+        process = self._processes.get(pid)
+        if process and process.list and process.told_ns < time_ns:
             self._tell(pid)
 
     def settle(self, pid: int) -> None:
         """Samples at unknown addresses of a process are not deferred until its list changes."""
-        if pid not in self._settled:
-            self._settled.add(pid)
+        process = self._processes.setdefault(pid, _Process())
+        if not process.is_settled:
+            process.is_settled = True
             self._tell(pid)
 
     def is_settled(self, pid: int) -> bool:
         """Whether `settle` holds."""
-        return pid in self._settled
+        process = self._processes.get(pid)
+        return bool(process and process.is_settled)
 
-    def forked(self, pid: int, parent: int) -> None:
-        """A child came into being, and begins with its parent's mappings."""
-        self._parents[pid] = parent
-        shared = self._lists.get(parent)
-        if shared is None or pid in self._lists:
+    def forked(self, pid: int, parent: int, time_ns: int) -> None:
+        """A child came into being, and begins with its parent's mappings.
+
+        What is known of it from before belongs to another process, whose end was not reported.
+        """
+        process = self._processes.get(pid)
+        if process and process.told_ns < time_ns:
+            self._forget(pid)
+            process = None
+        if process is None:
+            process = self._processes[pid] = _Process()
+        process.parent = parent
+        shared = self._list(parent)
+        if shared is None or process.list:
             return
-        shared.users += 1
-        self._lists[pid] = shared
-        given = self._processes.find(pid, PROCESS_ENTRY)
-        if given is not None and given != self.entry(pid):
-            self._tell(pid)  # the BPF side gave it a list that its parent no longer has
+        self._set_list(pid, shared)
+        given = self._map.find(pid)
+        if given is not None:
+            process.told_ns = time_ns
+            if given != self.entry(pid):
+                self._tell(pid)  # the BPF side gave it a list that its parent no longer has
 
     def executed(self, pid: int) -> None:
         """A process replaced its address space."""
-        if pid in self._lists or pid in self._settled:
-            self._processes.delete(pid)
-            self._told.pop(pid, None)
-            self._settled.discard(pid)
-            self._forget(pid)
+        process = self._processes.get(pid)
+        if process is not None:
+            old, process.list = process.list, None
+            process.is_settled, process.told_ns = False, 0
+            if self._map.find(pid) is not None:
+                self._map.mark(pid, self.entry(pid))
+            if old:
+                self._leave(old)
 
     def exited(self, pid: int) -> None:
         """A process is gone."""
-        self.executed(pid)
-        self._parents.pop(pid, None)
+        if pid in self._processes:
+            self._forget(pid)
+        else:
+            self._map.delete(pid)
+
+    @property
+    def has_replaced(self) -> bool:
+        """Whether there are lists that were replaced and are not free yet."""
+        return bool(self._replaced)
+
+    def take_back(self) -> bool:
+        """Free the lists that were replaced; waits for BPF programs. False when one is in use.
+
+        A fork hands a list on in the kernel, also one that is being replaced. So the map of
+        processes is searched after the programs that may have written to it have ended; and where
+        one had to be corrected, until two searches in a row find nothing.
+        """
+        places, self._replaced = self._replaced, []
+        clean = 1
+        for _ in range(MOST_SEARCHES):
+            self._shards.wait()
+            clean = 2 if self._correct(places) else clean - 1
+            if not clean:
+                break
+        else:
+            self._replaced += places
+            return False
+        for place in places:
+            self._heap.free(place)
+        return True
+
+    def _correct(self, places: Iterable[Place]) -> int:
+        """Tell BPF programs anew of processes that have one of these lists; returns how many."""
+        wanted = np.array([place.shard << 32 | place.at for place in places], np.uint64)
+        pids, entries = self._map.read()
+        has_one = np.isin(
+            entries["shard"].astype(np.uint64) << np.uint64(32) | entries["at"], wanted
+        )
+        outdated = pids[has_one & (entries["count"] > 0)].tolist()
+        for pid in outdated:
+            if pid in self._processes:
+                self._tell(pid)
+            else:
+                self._map.delete(pid)
+        return len(outdated)
+
+    def _list(self, pid: int) -> _MappingList | None:
+        process = self._processes.get(pid)
+        return process.list if process else None
+
+    def _of_list(self, known: _MappingList) -> list[UnwindObject]:
+        found = (self._objects.numbered(number) for number in known.objects)
+        return [one for one in found if one is not None]
 
     def _rows(self, pid: int) -> list[Row]:
-        known = self._lists.get(pid)
-        if known is None:
-            return []
-        words = self._memory.words(known.place)[: known.count * lib.MAPPING_WORDS]
+        known = self._list(pid)
+        return self._rows_of(known) if known else []
+
+    def _rows_of(self, known: _MappingList) -> list[Row]:
+        words = self._shards.words(known.place)[: known.count * lib.MAPPING_WORDS]
         rows: list[Row] = words.view(MAPPING_ENTRY).tolist()
         return rows
 
-    def _replace(self, pid: int, rows: list[Row], *, is_current: bool = True) -> None:
-        """A list is written before its entry; what it replaces may still be read for a while."""
-        place = self._memory.allocate(max(1, len(rows)) * lib.MAPPING_WORDS)
-        if place is None or len(rows) > lib.MAX_MAPPINGS:
-            if place:
-                self._memory.free(place)
-            self.overflowed += 1
+    def _cut(self, rows: list[Row]) -> list[Row]:
+        if len(rows) <= MAX_MAPPINGS:
+            return rows
+        self.cut += 1
+        return mappings.most_useful(rows, MAX_MAPPINGS)
+
+    def _replace(
+        self, pid: int, rows: list[Row], *, is_current: bool = True, known_until_ns: int = 0
+    ) -> None:
+        made = self._make_list(rows)
+        if made is None:
             return
-        raw = np.array(rows, MAPPING_ENTRY).view(np.uint32)
-        self._memory.words(place)[: len(raw)] = raw
-        self._forget(pid)
-        self._lists[pid] = _MappingList(place, len(rows))
-        self._settled.discard(pid)
+        self._processes.setdefault(pid, _Process()).is_settled = False
+        self._set_list(pid, made)
         if is_current:
-            self._tell(pid)
-        self._sweep()
+            self._tell(pid, known_until_ns)
+        self._leave(made)
+        self._objects.settle()
 
-    def _tell(self, pid: int) -> None:
-        self._told[pid] = time.monotonic_ns()
-        self._processes.update(pid, self.entry(pid))
+    def _make_list(self, rows: list[Row]) -> _MappingList | None:
+        """A list that is used once, by the caller; None when there is no room."""
+        place = self._heap.allocate(max(1, len(rows)) * lib.MAPPING_WORDS)
+        if place is None:
+            self.cut += 1
+            return None
+        raw = np.array(rows, MAPPING_ENTRY).view(np.uint32)
+        self._shards.words(place)[: len(raw)] = raw
+        objects = frozenset(mappings.object_number(row) for row in rows) - {0}
+        self._objects.hold(objects)
+        return _MappingList(place, len(rows), objects)
 
-    def _forget(self, pid: int) -> None:
-        known = self._lists.pop(pid, None)
-        if known is None:
-            return
+    def _respread(self, pids: list[int]) -> None:
+        """Make the list that these processes share anew, by the tables that its objects have."""
+        rows = mappings.respread(self._rows(pids[0]), self._objects.numbered)
+        new = self._make_list(rows)
+        for pid in pids:
+            self._set_list(pid, new)
+            if self._processes[pid].told_ns:
+                self._tell(pid)
+        if new:
+            self._leave(new)
+
+    def _set_list(self, pid: int, new: _MappingList | None) -> None:
+        process = self._processes.setdefault(pid, _Process())
+        old, process.list = process.list, new
+        if new:
+            new.users += 1
+        if old:
+            self._leave(old)
+
+    def _leave(self, known: _MappingList) -> None:
         known.users -= 1
         if known.users == 0:
-            self._retired.append((time.monotonic() + GRACE_SECONDS, known.place))
+            self._replaced.append(known.place)
+            self._objects.release(known.objects)
 
-    def _sweep(self) -> None:
-        now = time.monotonic()
-        while self._retired and self._retired[0][0] < now:
-            self._memory.free(self._retired.pop(0)[1])
+    def _tell(self, pid: int, known_until_ns: int = 0) -> None:
+        now = time.monotonic_ns()
+        try:
+            if self._tell_truth(pid, max(known_until_ns, self.known_until_ns)):
+                self._processes[pid].told_ns = now
+        except EbprofError:  # full: samples are deferred, and unwound by what is known here
+            self.left_out += 1
 
-    def _named_object(
-        self, pid: int | None, parent: int | None, entry: MapsEntry
-    ) -> UnwindObject | None:
+    def _tell_truth(self, pid: int, known_until_ns: int) -> bool:
+        """False when something happened to the process since, of which we are going to hear."""
+        told = self._map.tell(pid, self.entry(pid), known_until_ns)
+        if told is Told.UNSURE and self._is_contradicted(pid):
+            told = self._map.mark(pid, self.entry(pid))
+        return told is not Told.OUTDATED
+
+    def _is_contradicted(self, pid: int) -> bool:
+        """Whether other code is by now where a process is known to have some."""
+        try:
+            maps = read_maps(pid)
+        except EbprofError:
+            return False
+        now = [row for one in maps for row in mappings.pieces(one, self._objects.known(one))]
+        return mappings.contradict(self._rows(pid), now)
+
+    def _forget(self, pid: int) -> None:
+        self._map.delete(pid)
+        process = self._processes.pop(pid)
+        if process.list:
+            self._leave(process.list)
+
+    def _named_object(self, pid: int | None, parent: int, entry: MapsEntry) -> UnwindObject | None:
+        found = None
         if pid is not None:
             with suppress(NoTargetError):
-                return self._objects.of(pid, entry)
-        return self._objects.by_name([parent, os.getpid()] if parent else [os.getpid()], entry)
-
-
-def _overlay(rows: list[Row], above: list[Row]) -> None:
-    """Put the pieces of a new mapping into sorted rows, in place of what they cover."""
-    start, end = above[0][0], above[-1][1]
-    first = bisect_right(rows, start, key=itemgetter(1))
-    last = bisect_left(rows, end, key=itemgetter(0))
-    covered = rows[first:last]
-    before = [(row[0], start, *row[2:]) for row in covered[:1] if row[0] < start]
-    after = [(end, *row[1:]) for row in covered[-1:] if row[1] > end]
-    rows[first:last] = [*before, *above, *after]
-
-
-def _pieces(entry: MapsEntry, known: UnwindObject | None) -> Iterator[Row]:
-    """A mapping as MAPPING_ENTRY rows: one for each segment of its table, and what is between."""
-    first = None if known is None else known.file.image.code_address(entry.offset)
-    if known is None or first is None:
-        yield (entry.start, entry.end, 0, 0, 0, 0, 0, lib.MAPPING_NO_TABLE)
-        return
-    bias = entry.start - first
-    delta = ((known.number << lib.OBJECT_SHIFT) - bias) & _MASK
-    kind = lib.MAPPING_BAD_TABLE if known.failure else lib.MAPPING_NO_TABLE
-    at = entry.start
-    for segment in known.table.segments if known.table else ():
-        start = max(at, segment.start + bias)
-        end = min(entry.end, segment.limit + bias)
-        if start >= end:
-            continue
-        if at < start:
-            yield (at, start, 0, delta, 0, 0, 0, kind)
-        place = segment.place
-        base = (segment.start + bias) & _MASK
-        yield (start, end, base, delta, place.at, place.shard, segment.shift, lib.MAPPING_TABLE)
-        at = end
-    if at < entry.end:
-        yield (at, entry.end, 0, delta, 0, 0, 0, kind)
+                found = self._objects.of(pid, entry)
+        roots = [one for one in (pid, parent, os.getpid()) if one]
+        return found or self._objects.by_name(roots, entry)

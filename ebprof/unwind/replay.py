@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import ffi, lib
-from ebprof.unwind.tables import TableMemory
+from ebprof.unwind.memory import Shards
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,14 +29,14 @@ class Replayer:
 
     def __init__(
         self,
-        memory: TableMemory,
+        shards: Shards,
         rules: NDArray[Any],
         *,
         hash_seed: int,
         use_tables: bool = True,
         use_frame_pointers: bool = True,
     ) -> None:
-        self._memory = memory
+        self._memory = shards
         self._rules = ffi.from_buffer("struct unwind_rule[]", rules)
         self._shards = ffi.new("uint32_t *[]", lib.MAX_SHARDS)
         self._keep: list[Any] = []
@@ -65,7 +65,7 @@ class Replayer:
         return UnwoundStack(frames, int(self._out.hash), int(self._out.stop))
 
     def _learn_shards(self) -> None:
-        for number in range(len(self._keep), self._memory.shard_count):
+        for number in range(len(self._keep), self._memory.count):
             words = ffi.from_buffer("uint32_t[]", self._memory.shard(number))
             self._keep.append(words)
             self._shards[number] = words

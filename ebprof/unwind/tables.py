@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,13 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.unwind.compile import UnwindRows, pack, plan
+from ebprof.unwind.memory import Heap, Place, Shards
 
-Words = NDArray[np.uint32]
-NewShard = Callable[[], Words | None]
+MAX_RULES: int = lib.MAX_RULES
+MAX_OWN_RULES = MAX_RULES // 4
+"""Of one object: no file can take the rules that others need. libLLVM has 500."""
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Words [at, at + size) of a shard."""
-
-    shard: int
-    at: int
-    size: int
+RuleNumbers = NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,143 +30,152 @@ class Segment:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """An object's unwind table, by address."""
+    """An object's unwind table, by address.
+
+    rules: uint16[n], the numbers of the rules that it uses.
+    """
 
     segments: tuple[Segment, ...]
     rows: int
+    rules: RuleNumbers
+
+    @property
+    def words(self) -> int:
+        """32-bit words in the kernel."""
+        return sum(segment.place.size for segment in self.segments)
 
     @property
     def size(self) -> int:
         """Bytes in the kernel."""
-        return 4 * sum(segment.place.size for segment in self.segments)
+        return 4 * self.words
 
-
-class TableMemory:
-    """Hands out words in shards, first fit.
-
-    new_shard: makes the next shard, or returns None when there can be no more.
-    """
-
-    def __init__(self, new_shard: NewShard) -> None:
-        self._new_shard = new_shard
-        self._shards: list[Words] = []
-        self._holes: list[list[tuple[int, int]]] = []  # per shard, (at, size) by at
-
-    def allocate(self, size: int) -> Place | None:
-        """Room for `size` words, at an even word; None when memory is used up."""
-        size += size & 1
-        if size > lib.SHARD_WORDS:
-            return None
-        for shard, holes in enumerate(self._holes):
-            at = _take(holes, size)
-            if at is not None:
-                return Place(shard, at, size)
-        words = self._new_shard()
-        if words is None:
-            return None
-        self._shards.append(words)
-        self._holes.append([(0, len(words))])
-        return self.allocate(size)
-
-    def free(self, place: Place) -> None:
-        """Give room back; BPF programs must no longer be able to reach it."""
-        holes = self._holes[place.shard]
-        holes.append((place.at, place.size))
-        holes.sort()
-        merged = [holes[0]]
-        for at, size in holes[1:]:
-            last_at, last_size = merged[-1]
-            if last_at + last_size == at:
-                merged[-1] = (last_at, last_size + size)
-            else:
-                merged.append((at, size))
-        self._holes[place.shard] = merged
-
-    @property
-    def shard_count(self) -> int:
-        """Shards made so far."""
-        return len(self._shards)
-
-    def shard(self, number: int) -> Words:
-        """All words of a shard."""
-        return self._shards[number]
-
-    def words(self, place: Place) -> Words:
-        """The words of a place, writable."""
-        return self._shards[place.shard][place.at : place.at + place.size]
-
-
-def _take(holes: list[tuple[int, int]], size: int) -> int | None:
-    for i, (at, room) in enumerate(holes):
-        if room >= size:
-            if room == size:
-                del holes[i]
-            else:
-                holes[i] = (at + size, room - size)
-            return at
-    return None
+    def places_in(self, shard: int) -> list[Place]:
+        """What it has in a shard."""
+        return [segment.place for segment in self.segments if segment.place.shard == shard]
 
 
 @dataclass(slots=True)
-class RuleIds:
-    """Numbers the distinct rules of all objects; id 0 is the all-zero rule, no row."""
+class RuleNumbering:
+    """Numbers the distinct rules of all tables; number 0 is the all-zero rule, no row.
+
+    rules: UNWIND_RULE[MAX_RULES], shared with the BPF programs. overflowed: rules that got no
+    number.
+    """
 
     rules: NDArray[Any]
-    _ids: dict[bytes, int] = field(default_factory=dict)
     overflowed: int = 0
+    _numbers: dict[bytes, int] = field(default_factory=dict)
+    _users: NDArray[np.uint32] = field(init=False)
+    _free: list[int] = field(default_factory=list)
 
-    def ids(self, dictionary: NDArray[Any]) -> NDArray[np.uint16]:
-        """Ids uint16[n] for the rules of a dictionary, which are added where they are new.
+    def __post_init__(self) -> None:
+        self._users = np.zeros(len(self.rules), np.uint32)
 
-        A rule that does not fit any more gets the id of the unsupported rule.
+    def take(self, dictionary: NDArray[Any]) -> RuleNumbers:
+        """Numbers uint16[n] for the rules of a dictionary, each used once more until given back.
+
+        A rule that does not fit any more gets the number of the unsupported rule.
         """
-        known = [self._id(rule) for rule in dictionary]
-        return np.array(known, np.uint16)
+        taken = np.full(len(dictionary), lib.RULE_UNSUPPORTED, np.uint16)
+        for i, rule in enumerate(dictionary[:MAX_OWN_RULES]):
+            taken[i] = self._number(rule)
+        self.overflowed += max(0, len(dictionary) - MAX_OWN_RULES)
+        np.add.at(self._users, taken, 1)
+        return taken
+
+    def give_back(self, numbers: RuleNumbers) -> None:
+        """What `take` returned is used no more; BPF programs must no longer be able to meet it."""
+        np.subtract.at(self._users, numbers, 1)
+        for number in np.unique(numbers).tolist():
+            if number > lib.RULE_UNSUPPORTED and not self._users[number]:
+                del self._numbers[self.rules[number].tobytes()]
+                self._free.append(number)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._numbers)
 
-    def _id(self, rule: Any) -> int:
+    def _number(self, rule: Any) -> int:
         key = rule.tobytes()
-        found = self._ids.get(key)
+        found = self._numbers.get(key)
         if found is not None:
             return found
-        number = len(self._ids)
-        if number >= len(self.rules):
+        if not self._free and len(self._numbers) >= len(self.rules):
             self.overflowed += 1
             return int(lib.RULE_UNSUPPORTED)
+        number = self._free.pop() if self._free else len(self._numbers)
         self.rules[number] = rule
-        self._ids[key] = number
+        self._numbers[key] = number
         return number
 
 
 class TableStore:
     """Packs rows into table memory and numbers their rules.
 
-    rules: UNWIND_RULE[MAX_RULES], shared with the BPF programs.
+    limit: shards that tables may take. rules: UNWIND_RULE[MAX_RULES], shared with BPF programs.
     """
 
-    def __init__(self, new_shard: NewShard, rules: NDArray[Any]) -> None:
-        self.memory = TableMemory(new_shard)
-        self.rules = RuleIds(rules)
+    def __init__(self, shards: Shards, rules: NDArray[Any], limit: int = lib.MAX_SHARDS) -> None:
+        self.heap = Heap(shards, limit)
+        self.rules = RuleNumbering(rules)
+        self._shards = shards
+        self.used_words = 0
+        self.most_words = 0
 
     def add(self, rows: UnwindRows) -> Table | None:
-        """Place a table; None when memory is used up. Raises UnwindError when it is too large."""
-        ids = self.rules.ids(rows.dictionary)
-        segments: list[Segment] = []
-        for planned in plan(rows):
-            place = self.memory.allocate(int(planned["words"]))
-            if place is None:
-                self._free(segments)
-                return None
-            pack(rows, planned, ids, self.memory.words(place)[: int(planned["words"])])
-            start = rows.base + int(planned["base"])
-            limit = rows.base + int(planned["limit"])
-            segments.append(Segment(start, limit, int(planned["shift"]), place))
-        return Table(tuple(segments), len(rows.offsets))
+        """Place a table; None when there is no room. Raises UnwindError when it is too large."""
+        planned = plan(rows)
+        places = self._allocate(self.sizes(rows))
+        if places is None:
+            return None
+        numbers = self.rules.take(rows.dictionary)
+        segments = []
+        for one, place in zip(planned, places, strict=True):
+            pack(rows, one, numbers, self._shards.words(place)[: int(one["words"])])
+            start, limit = rows.base + int(one["base"]), rows.base + int(one["limit"])
+            segments.append(Segment(start, limit, int(one["shift"]), place))
+        table = Table(tuple(segments), len(rows.offsets), numbers)
+        self.used_words += table.words
+        self.most_words = max(self.most_words, self.used_words)
+        return table
 
-    def _free(self, segments: list[Segment]) -> None:
-        for segment in segments:
-            self.memory.free(segment.place)
+    def sizes(self, rows: UnwindRows) -> tuple[int, ...]:
+        """Words of each segment that a table of these rows has. Raises UnwindError."""
+        return tuple(int(size) for size in plan(rows)["words"])
+
+    def free(self, table: Table) -> None:
+        """Give a table's room and rules back; BPF programs must no longer be able to reach it."""
+        for segment in table.segments:
+            self.heap.free(segment.place)
+        self.rules.give_back(table.rules)
+        self.used_words -= table.words
+
+    def move_out(self, table: Table, shard: int) -> Table | None:
+        """The table with copies of what it has in a shard elsewhere; None when there is no room.
+
+        The old places are for the caller to free, once nothing reads them any more.
+        """
+        moving = [one for one in table.segments if one.place.shard == shard]
+        places = self._allocate((one.place.size for one in moving), avoid=shard)
+        if places is None:
+            return None
+        for one, place in zip(moving, places, strict=True):
+            self._shards.words(place)[:] = self._shards.words(one.place)
+        moved = dict(zip((one.start for one in moving), places, strict=True))
+        segments = tuple(
+            replace(one, place=moved.get(one.start, one.place)) for one in table.segments
+        )
+        return replace(table, segments=segments)
+
+    def _allocate(self, sizes: Iterable[int], avoid: int | None = None) -> list[Place] | None:
+        """All of these, or none."""
+        places: list[Place] = []
+        for size in sizes:
+            place = self.heap.allocate(size, avoid=avoid)
+            if place is None:
+                for taken in places:
+                    self.heap.free(taken)
+                return None
+            places.append(place)
+        return places

@@ -60,10 +60,7 @@ class Profiled:
 
     def count_calls(self, *functions: str) -> int:
         """Samples with these functions on the stack, each called by the one before."""
-        places = len(functions)
-        return self.count(
-            lambda stack: any(stack[i : i + places] == functions for i in range(1, len(stack)))
-        )
+        return self.count(lambda stack: has_calls(stack, functions))
 
     def count_in(self, comm: str, function: str) -> int:
         """Samples of threads of this name with the function on the stack."""
@@ -72,6 +69,12 @@ class Profiled:
     def count_comm(self, comm: str) -> int:
         """Samples of threads of this name."""
         return self.count(lambda stack: stack[0] == comm)
+
+
+def has_calls(stack: Stack, functions: tuple[str, ...]) -> bool:
+    """Whether these functions are on a stack, each called by the one before."""
+    places = len(functions)
+    return any(stack[i : i + places] == functions for i in range(1, len(stack)))
 
 
 def run(*words: object, module: str = "ebprof") -> subprocess.CompletedProcess[str]:

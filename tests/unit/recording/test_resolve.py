@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -17,33 +17,83 @@ from ebprof.recording.stacks import StackStore
 
 
 @dataclass
-class FakeObject:
+class FakeFile:
     """Stands for an object file by its name."""
 
-    file: str
+    name: str
+    is_closed: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"key of {self.name}"
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@dataclass
+class FakeObject:
+    """An object, as a store has it."""
+
+    number: int
+    file: FakeFile
 
 
 class FakeObjects:
-    """Object 1 is `a.out`, object 2 `libc`."""
+    """Object 1 is `a.out`, object 2 `libc`, until they are dropped."""
+
+    def __init__(self) -> None:
+        self.known = {
+            number: FakeObject(number, FakeFile(name))
+            for number, name in ((1, "a.out"), (2, "libc"))
+        }
 
     def numbered(self, number: int) -> FakeObject | None:
-        return {1: FakeObject("a.out"), 2: FakeObject("libc")}.get(number)
+        return self.known.get(number)
 
 
+@dataclass
 class FakeSymbolizer:
-    """Names a location by where it was asked for."""
+    """Names a location by where it was asked for; `done` is what else it had to do.
 
-    def object_locations(self, file: str, addresses: Iterable[int]) -> dict[int, Location]:
-        return named(file, addresses)
+    has_perf_map: processes of which it knows a name for the address 0x7000.
+    """
+
+    has_perf_map: tuple[int, ...] = (1, 2)
+    known: dict[str, dict[int, Location]] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+
+    def object_locations(self, file: FakeFile, addresses: Iterable[int]) -> dict[int, Location]:
+        assert not file.is_closed
+        found = named(file.name, addresses)
+        self.known.setdefault(file.key, {}).update(found)
+        return found
 
     def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
         return named(KERNEL_PATH, addresses)
 
     def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
-        return named(f"jit-{pid}", addresses)
+        has_name = pid in self.has_perf_map
+        return {
+            a: named(f"jit-{pid}", [a])[a] if has_name and a == 0x7000 else self.unknown_location(a)
+            for a in addresses
+        }
+
+    def known_locations(self, key: str, addresses: Iterable[int]) -> dict[int, Location]:
+        return {a: self.known[key][a] for a in addresses if a in self.known[key]}
+
+    def unknown_location(self, address: int) -> Location:
+        return named("//anon", [address])[address]
 
     def watch_jit(self, pid: int) -> None:
-        pass
+        self.done.append(f"watch {pid}")
+
+    def forget_object(self, key: str) -> None:
+        self.done.append(f"forget {key}")
+
+    def forget_perf_map(self, pid: int) -> None:
+        self.done.append(f"forget {pid}")
+        self.has_perf_map = ()
 
 
 def named(path: str, addresses: Iterable[int]) -> dict[int, Location]:
@@ -65,13 +115,42 @@ def key(pid: int, user: int, kernel: int = 0, stop: int = 0) -> NDArray[Any]:
     return made
 
 
-def resolve(store: StackStore) -> list[tuple[int, list[str], str, int]]:
-    resolver = Resolver(cast(Any, FakeObjects()), cast(Any, FakeSymbolizer()))
-    resolver.submit([(1, user, frames()) for user in store.user.values()])
-    return [
-        (s.pid, [loc.frames[0].function for loc in s.locations], s.stop, s.count)
-        for s in resolver.finish(store)
-    ]
+Found = list[tuple[int, list[str], str, int]]
+
+
+class World:
+    """A resolver over stand-ins."""
+
+    def __init__(self) -> None:
+        self.objects = FakeObjects()
+        self.symbolizer = FakeSymbolizer()
+        self.resolver = Resolver(cast(Any, self.objects), cast(Any, self.symbolizer))
+        self.store = StackStore()
+
+    def sampled(self, pid: int, name: int, *stack: int) -> None:
+        """A stack is new in a process, and counted once."""
+        self.store.user[name] = frames(*stack)
+        self.store.count(key(pid, name), frames(1))
+        self.resolver.submit([(pid, self.store.user[name], frames())])
+
+    def drop(self, number: int) -> FakeFile:
+        known = self.objects.known[number]
+        self.resolver.drop(cast(Any, known))
+        del self.objects.known[number]
+        return known.file
+
+    def finish(self) -> Found:
+        return [
+            (s.pid, [loc.frames[0].function for loc in s.locations], s.stop, s.count)
+            for s in self.resolver.finish(self.store)
+        ]
+
+
+def resolve(store: StackStore) -> Found:
+    world = World()
+    world.store = store
+    world.resolver.submit([(1, user, frames()) for user in store.user.values()])
+    return world.finish()
 
 
 def test_kernel_frames_come_before_user_frames() -> None:
@@ -119,3 +198,50 @@ def test_an_object_that_is_not_known_is_an_address() -> None:
 def test_callers_are_looked_up_at_the_call() -> None:
     assert calls(frames(100, 200, 300)).tolist() == [100, 199, 299]
     assert calls(frames()).tolist() == []
+
+
+def test_an_object_is_closed_after_its_frames_are_looked_up() -> None:
+    world = World()
+    world.sampled(1, 5, in_object(1, 0x10), in_object(2, 0x20))
+    file = world.drop(1)
+    world.sampled(2, 6, in_object(2, 0x30))
+    assert {tuple(names) for _, names, _, _ in world.finish()} == {
+        ("a.out@10", "libc@20"),
+        ("libc@30",),
+    }
+    assert file.is_closed
+    assert world.symbolizer.done == ["forget key of a.out"]
+
+
+def test_a_number_that_is_used_again_names_the_new_object() -> None:
+    world = World()
+    world.drop(1)
+    world.objects.known[1] = FakeObject(1, FakeFile("b.out"))
+    world.sampled(1, 5, in_object(1, 0x10))
+    assert world.finish() == [(1, ["b.out@10"], "complete", 1)]
+
+
+def test_a_process_that_ends_keeps_its_names_but_not_its_perf_map() -> None:
+    world = World()
+    world.sampled(1, 5, 0x7000, 0x8000, in_object(1, 0x10))
+    world.resolver.end_process(1, {0x7000, 0x8000})
+    assert world.finish() == [(1, ["jit-1@7000", "//anon@8000", "a.out@10"], "complete", 1)]
+    assert world.symbolizer.done == ["watch 1", "forget 1"]
+
+
+def test_a_process_without_addresses_outside_of_objects_has_no_perf_map_to_forget() -> None:
+    world = World()
+    world.sampled(1, 5, in_object(1, 0x10))
+    world.resolver.end_process(1, set())
+    world.finish()
+    assert world.symbolizer.done == []
+
+
+def test_a_number_of_a_process_that_is_used_again_is_watched_again() -> None:
+    world = World()
+    world.sampled(1, 5, 0x7000)
+    world.resolver.end_process(1, {0x7000})
+    world.sampled(1, 6, 0x8000)
+    found = world.finish()
+    assert {names[0] for _, names, _, _ in found} == {"jit-1@7000", "//anon@8000"}
+    assert world.symbolizer.done == ["watch 1", "forget 1", "watch 1"]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections import Counter
+from typing import Any
+
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import SAMPLE_KEY, STACK_RECORD
 from ebprof.bpf.records import Records
+from ebprof.recording.counts import SampleCounts
 from ebprof.recording.stacks import StackStore, object_address, object_number
 
 USER, KERNEL = 111, 222
@@ -27,13 +36,7 @@ def record(user: list[int], kernel: list[int], comm: str = "app", pid: int = 7) 
 def records(*parts: bytes) -> Records:
     """Records as one drain brings them."""
     starts = np.cumsum([0, *map(len, parts)])[:-1]
-    return Records(b"".join(parts), starts.tolist(), [], [])
-
-
-def test_names_are_printable() -> None:
-    store = StackStore()
-    store.add(records(record([1], [], comm="a\x1b[2J\r\nb")))
-    assert list(store.comms.values()) == ["a\ufffd[2J\ufffd\ufffdb"]
+    return Records(b"".join(parts), starts.tolist(), [], [], [])
 
 
 def test_frames_are_kept_by_their_stack() -> None:
@@ -52,24 +55,125 @@ def test_a_stack_is_new_once() -> None:
     assert store.add(records(record([1, 2, 3], [], pid=8))) == []
 
 
+def counted(store: StackStore) -> dict[tuple[int, int], tuple[int, str]]:
+    """Count and thread's name, by process and thread."""
+    rows = store.counts
+    return {
+        (int(row["key"]["pid"]), int(row["key"]["tid"])): (
+            int(row["count"]),
+            store.comms[int(row["comm"])],
+        )
+        for row in rows
+    }
+
+
+def keys_of(*tids: int) -> NDArray[Any]:
+    keys = np.zeros(len(tids), SAMPLE_KEY)
+    keys["pid"], keys["tid"] = 7, tids
+    return keys
+
+
+def frames(*numbers: int) -> NDArray[np.uint64]:
+    return np.array(numbers, np.uint64)
+
+
 def test_counts_of_both_halves_add_up() -> None:
     store = StackStore()
-    keys = np.zeros(2, SAMPLE_KEY)
-    keys["tid"] = [1, 2]
-    store.count(keys, np.array([3, 4], np.uint64))
-    store.count(keys[:1], np.array([5], np.uint64))
-    assert store.counts == {keys[0].tobytes(): 8, keys[1].tobytes(): 4}
+    store.count(keys_of(1, 2), frames(3, 4))
+    store.count(keys_of(1), frames(5))
+    assert counted(store) == {(7, 1): (8, ""), (7, 2): (4, "")}
 
 
-def test_a_name_that_is_no_utf8_is_shown() -> None:
+@pytest.mark.parametrize(
+    "comm, name",
+    [(b"app", "app"), (b"\xffpp", "\ufffdpp"), (b"a\x1b[2J\r\nb", "a\ufffd[2J\ufffd\ufffdb")],
+)
+def test_a_key_has_the_name_of_its_thread_as_it_can_be_shown(comm: bytes, name: str) -> None:
     store = StackStore()
-    raw = record([1], [])
-    at = STACK_RECORD.fields["comm"][1]  # type: ignore[index]
-    store.add(records(raw[:at] + b"\xff" + raw[at + 1 :]))
-    assert list(store.comms.values()) == ["\ufffdpp"]
+    raw = record([1], [], comm=len(comm) * "?")
+    store.add(records(raw.replace(b"?" * len(comm), comm)))
+    keys = keys_of(0)
+    keys["user_stack"] = USER
+    store.count(keys, frames(2))
+    assert counted(store) == {(7, 0): (2, name)}
+
+
+def test_a_key_that_was_seen_but_never_counted_is_no_sample() -> None:
+    store = StackStore()
+    store.add(records(record([1], [])))
+    assert counted(store) == {}
+    assert store.unique == 0
+
+
+def test_unique_stacks_are_those_of_all_processes() -> None:
+    store = StackStore()
+    keys = keys_of(1, 2, 3)
+    keys["user_stack"], keys["kernel_stack"] = [5, 5, 5], [6, 6, 7]
+    store.count(keys, frames(1, 1, 1))
+    assert store.unique == 2
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), max_size=9), max_size=6))
+def test_no_count_is_lost_however_often_they_are_merged(
+    batches: list[list[tuple[int, int]]],
+) -> None:
+    merged_often = SampleCounts(min_merge=3)
+    expected: Counter[int] = Counter()
+    for batch in batches:
+        tids = [tid for tid, _ in batch]
+        merged_often.add(keys_of(*tids), frames(*(count for _, count in batch)))
+        for tid, count in batch:
+            merged_often.see(keys_of(tid)[0], b"name%d" % tid, count)
+            expected[tid] += 2 * count
+    rows = merged_often.rows
+    names = [merged_often.comms[number] for number in rows["comm"].tolist()]
+    found = dict(zip(rows["key"]["tid"].tolist(), rows["count"].tolist(), strict=True))
+    assert found == dict(expected)
+    assert names == [f"name{tid}" for tid in rows["key"]["tid"].tolist()]
+
+
+def test_many_samples_take_little_memory() -> None:
+    counts = SampleCounts()
+    tracemalloc.start()
+    try:
+        for start in range(0, 200_000, 10_000):
+            counts.add(keys_of(*range(start, start + 10_000)), np.ones(10_000, np.uint64))
+        assert len(counts.rows) == 200_000
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size < 200_000 * 100
+
+
+def test_objects_that_are_named_and_that_are_counted() -> None:
+    store = StackStore()
+    store.add(records(record([in_object(5, 1), in_object(6, 2)], [])))
+    assert store.objects == {5, 6}
+    assert store.counted_objects() == set()
+    keys = keys_of(1)
+    keys["user_stack"] = USER
+    store.count(keys, frames(1))
+    assert store.counted_objects() == {5, 6}
+    for _ in range(2):
+        store.count(keys_of(1), frames(1))
+    assert store.counted_objects() == set(), "of the last two counts"
+
+
+def test_addresses_outside_of_objects_are_known_by_process() -> None:
+    store = StackStore()
+    stack = [0x7000, in_object(5, 1), 0x8000]
+    store.add(records(record(stack, [], pid=7), record(stack, [], pid=8)))
+    assert store.take_outside(7) == {0x7000, 0x8000}
+    assert store.take_outside(7) == set()
+    assert store.take_outside(8) == {0x7000, 0x8000}
+    assert store.take_outside(9) == set()
+
+
+def in_object(number: int, address: int) -> int:
+    return number << lib.OBJECT_SHIFT | address
 
 
 def test_frames_tell_object_and_address() -> None:
-    frames = np.array([5 << 48 | 0x1234, 0x7FFF12345678], np.uint64)
-    assert object_number(frames).tolist() == [5, 0]
-    assert object_address(frames).tolist() == [0x1234, 0x7FFF12345678]
+    stack = frames(in_object(5, 0x1234), 0x7FFF12345678)
+    assert object_number(stack).tolist() == [5, 0]
+    assert object_address(stack).tolist() == [0x1234, 0x7FFF12345678]

@@ -21,7 +21,7 @@ class Reader:
     fd: int = 5
 
     def drain(self) -> Records:
-        return self.records.pop(0) if self.records else Records(b"", [], [], [])
+        return self.records.pop(0) if self.records else Records(b"", [], [], [], [])
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ def sample(time: int, pid: int = 1) -> DeferredSample:
 
 
 def deferred(*samples: DeferredSample, data: bytes = b"") -> Records:
-    return Records(data, [], list(samples), [])
+    return Records(data, [], list(samples), [], [])
 
 
 def test_events_come_by_time_whatever_their_ring() -> None:
@@ -86,17 +86,17 @@ def test_a_process_is_there_while_it_leaves() -> None:
 
 def test_other_records_are_handed_out_once() -> None:
     records = deferred(data=b"abc")
-    line = Timeline(Reader([records]), None)  # type: ignore[arg-type]
+    line = Timeline(Reader([records]), Sideband())  # type: ignore[arg-type]
     line.collect()
     assert line.take_records() == [records]
     assert line.take_records() == []
-    assert line.descriptors == [5]
+    assert line.descriptors == [5, 6, 7]
 
 
 def test_what_gathers_in_the_midst_of_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "MAX_HELD", 10)
     reader = Reader([deferred(data=b"x" * 8) for _ in range(5)])
-    line = Timeline(reader, None)  # type: ignore[arg-type]
+    line = Timeline(reader, Sideband())  # type: ignore[arg-type]
     for _ in range(5):
         line.relieve()
     assert len(reader.records) == 3

@@ -16,26 +16,15 @@ from ebprof.bpf.sideband import Executed, Exited, Forked, Lost, Mapped
 from ebprof.elf import ElfImage
 from ebprof.recording import tracker as tracker_module
 from ebprof.recording.tracker import Tracker
+from ebprof.unwind.memory import Shards
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
-from ebprof.unwind.tables import NewShard, TableStore
+from ebprof.unwind.tables import TableStore
+from tests.unit.unwind.fakes import FakeMap, FakeShards
 
 GONE = 1 << 22  # no process has this number
 PARENT = GONE + 1
 BASE = 0x7F00_0000_0000
-
-
-class FakeMap(dict[int, NDArray[Any]]):
-    """The BPF map of processes."""
-
-    def update(self, key: int, value: NDArray[Any]) -> None:  # type: ignore[override]
-        self[key] = value.copy()
-
-    def delete(self, key: int) -> None:
-        self.pop(key, None)
-
-    def find(self, key: int, dtype: np.dtype[Any]) -> NDArray[Any] | None:
-        return self.get(key)
 
 
 class World:
@@ -46,12 +35,14 @@ class World:
         *,
         everyone: bool = True,
         members: tuple[int, ...] = (),
-        new_shard: NewShard = lambda: np.zeros(lib.SHARD_WORDS, np.uint32),
+        shards: int = lib.MAX_SHARDS,
     ) -> None:
-        self.tables = TableStore(new_shard, np.zeros(lib.MAX_RULES, UNWIND_RULE))
+        self.source = FakeShards(shards)
+        self.shards = Shards(self.source)
+        self.tables = TableStore(self.shards, np.zeros(lib.MAX_RULES, UNWIND_RULE))
         self.map = FakeMap()
         self.objects = ObjectStore(self.tables)
-        self.processes = ProcessStore(self.map, self.tables.memory, self.objects)
+        self.processes = ProcessStore(self.map, self.shards, self.objects)
         self.tracker = Tracker(self.processes, everyone=everyone, members=members)
 
     def follow(self, *changes: Any) -> None:
@@ -66,7 +57,7 @@ class World:
         entry = self.processes.entry(pid)[0]
         if not entry["count"]:
             return np.zeros(0, MAPPING_ENTRY)
-        words = self.tables.memory.shard(int(entry["shard"]))[int(entry["at"]) :]
+        words = self.shards.shard(int(entry["shard"]))[int(entry["at"]) :]
         return words[: int(entry["count"]) * lib.MAPPING_WORDS].view(MAPPING_ENTRY)
 
 
@@ -123,10 +114,10 @@ def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_list_that_finds_no_room_is_counted() -> None:
-    world = World(new_shard=lambda: None)
+    world = World(shards=0)
     world.tracker.load(os.getpid())
     assert world.ranges(os.getpid()) == []
-    assert world.processes.overflowed == 1
+    assert world.processes.cut == 1
 
 
 def test_a_child_begins_with_what_its_parent_has() -> None:
@@ -167,9 +158,9 @@ def test_exec_forgets_what_was() -> None:
     world = World()
     world.follow(Executed(1, GONE), anonymous(GONE, 0x1000))
     world.tracker.prepare(GONE, is_current=True)
-    assert GONE in world.map
+    assert world.map[GONE]["count"][0] == 1
     world.follow(Executed(2, GONE))
-    assert GONE not in world.map
+    assert (world.map[GONE]["count"][0], world.map[GONE]["outdated"][0] > 0) == (0, True)
     world.follow(anonymous(GONE, 0x5000))
     world.tracker.prepare(GONE, is_current=True)
     assert world.ranges(GONE) == [(0x5000, 0x6000)]

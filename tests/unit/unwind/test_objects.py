@@ -7,29 +7,23 @@ import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
-from ebprof._native import lib
-from ebprof.abi import UNWIND_RULE
-from ebprof.bpf.maps import MapError
 from ebprof.elf import ObjectFile
 from ebprof.errors import NoPermissionError
 from ebprof.procfs.maps import MapsEntry, read_maps
 from ebprof.unwind import objects as objects_module
-from ebprof.unwind.objects import ObjectStore
-from ebprof.unwind.tables import NewShard, TableStore, Words
+from ebprof.unwind.objects import ObjectStore, UnwindObject
+from tests.unit.unwind.fakes import table_store
 
 GONE = 1 << 22  # no process has this number
 
 
-def new_shard() -> Words:
-    return np.zeros(lib.SHARD_WORDS, np.uint32)
-
-
-def store(make: NewShard = new_shard) -> ObjectStore:
-    return ObjectStore(TableStore(make, np.zeros(lib.MAX_RULES, UNWIND_RULE)))
+def store(limit: int = 8, **options: Any) -> ObjectStore:
+    """A store whose tables may take so many shards."""
+    return ObjectStore(table_store(limit), **options)
 
 
 @pytest.fixture
@@ -101,7 +95,7 @@ def test_files_beyond_the_last_number_are_counted(
     monkeypatch.setattr(objects_module, "MAX_OBJECTS", 0)
     for _ in range(2):
         assert objects.of(os.getpid(), library()) is None
-    assert objects.unreadable == 1
+    assert objects.left_out == 1
 
 
 def test_half_of_the_files_that_may_be_open_are_left_to_others() -> None:
@@ -115,7 +109,7 @@ def test_half_of_the_files_that_may_be_open_are_left_to_others() -> None:
     entries = [entry for entry in read_maps(os.getpid()) if entry.inode]
     found = [made.of(os.getpid(), entry) for entry in entries]
     assert 0 < len(made.all()) < len({entry.inode for entry in entries})
-    assert made.unreadable == len({entry.inode for entry in entries}) - len(made.all())
+    assert made.left_out == len({entry.inode for entry in entries}) - len(made.all())
     assert None in found
     made.close()
 
@@ -139,18 +133,87 @@ def test_unwind_information_without_end(
     objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(objects_module, "MAX_UNWIND_BYTES", 1)
-    first, second = (objects.of(os.getpid(), entry) for entry in other_libraries()[:2])
+    monkeypatch.setattr(objects_module, "UNWIND_BYTES_PER_S", 0)
+    first, second, third = (objects.of(os.getpid(), entry) for entry in other_libraries()[:3])
     assert first is not None and first.table is not None
     assert second is not None and second.table is None
     assert "too much unwind information" in second.failure
+    assert third is not None and third.table is None
 
 
-def test_an_object_without_a_table_for_want_of_memory_says_so() -> None:
-    def refuse() -> Words:
-        raise MapError("cannot create a map")
+def test_more_unwind_information_may_be_compiled_as_time_goes_by(
+    objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects_module, "MAX_UNWIND_BYTES", 1)
+    monkeypatch.setattr(objects_module, "UNWIND_BYTES_PER_S", 1 << 40)
+    found = [objects.of(os.getpid(), entry) for entry in other_libraries()[:3]]
+    assert all(one is not None and one.table is not None for one in found)
 
-    made = store(refuse)
+
+def test_an_object_without_a_table_for_want_of_memory_gets_one_later() -> None:
+    made = store(limit=0)
     found = made.of(os.getpid(), library())
     assert found is not None
-    assert (found.table, found.failure) == (None, "cannot create a map")
+    assert (found.table, found.failure, found.has_no_room) == (None, "", True)
+    assert sum(found.sizes) > 1000
+    assert made.of(os.getpid(), library()) is found
+    made.restore(found)
+    assert made.no_room == 1, "however often it is tried"
+    made.tables = table_store()
+    made.restore(found)
+    assert found.table is not None and not found.has_no_room
     made.close()
+
+
+def test_a_table_that_was_taken_away_is_made_again_when_it_is_asked_for(
+    objects: ObjectStore,
+) -> None:
+    found = objects.of(os.getpid(), library())
+    assert found is not None and found.table is not None
+    size = found.table.words
+    taken = objects.evict(found)
+    assert taken is not None and found.is_absent
+    objects.tables.free(taken)
+    assert objects.of(os.getpid(), library()) is found
+    assert found.table is not None and not found.is_absent
+    assert objects.tables.used_words == found.table.words == size
+    assert objects.seen == 1
+
+
+def test_an_object_without_unwind_information_is_not_absent(objects: ObjectStore) -> None:
+    found = objects.of(os.getpid(), library())
+    assert found is not None
+    found.table = None
+    assert objects.evict(found) is None
+    assert not found.is_absent
+
+
+def test_what_is_dropped_is_opened_anew_under_another_number() -> None:
+    dropped: list[UnwindObject] = []
+    made = store(on_drop=dropped.append)
+    first = made.of(os.getpid(), library())
+    assert first is not None
+    made.evict(first)
+    made.drop(first)
+    assert dropped == [first] and not first.file.file.closed
+    second = made.of(os.getpid(), library())
+    assert second is not None
+    assert (first.number, second.number) == (1, 2)
+    assert made.numbered(1) is None and made.all() == [second]
+    made.free_number(1)
+    third = made.of(os.getpid(), other_libraries()[0])
+    assert third is not None and third.number == 1
+    made.close()
+    first.file.close()
+
+
+def test_what_cannot_be_used_is_remembered_within_bounds(
+    objects: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects_module, "MAX_REMEMBERED", 3)
+    for number in range(10):
+        path = tmp_path / f"text{number}"
+        path.write_text("no program")
+        assert objects.by_name([os.getpid()], mapping_of(path)) is None
+    assert objects.unreadable == 10
+    assert len(objects._bad) == 3

@@ -27,12 +27,14 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import MAPPING_ENTRY, UNWIND_RULE
+from ebprof.unwind.memory import Shards
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
 from ebprof.unwind.replay import Replayer, UnwoundStack
 from ebprof.unwind.tables import TableStore
 from tests import targets
-from tests.unit.unwind.test_replay import PAGE, RSP, SEED, NoMap, in_object, record
+from tests.unit.unwind.fakes import FakeMap, FakeShards
+from tests.unit.unwind.test_replay import PAGE, RSP, SEED, in_object, record
 
 CASES = 8
 PAUSE_S = 0.015
@@ -149,21 +151,20 @@ class Unwinder:
     """The tables of one process."""
 
     def __init__(self, pid: int) -> None:
-        self._tables = TableStore(
-            lambda: np.zeros(lib.SHARD_WORDS, np.uint32), np.zeros(lib.MAX_RULES, UNWIND_RULE)
-        )
-        processes = ProcessStore(NoMap(), self._tables.memory, ObjectStore(self._tables))
+        self._shards = Shards(FakeShards())
+        self._tables = TableStore(self._shards, np.zeros(lib.MAX_RULES, UNWIND_RULE))
+        processes = ProcessStore(FakeMap(), self._shards, ObjectStore(self._tables))
         processes.load(pid)
         self._entry = processes.entry(pid)
 
     def unwind(self, case: Case) -> UnwoundStack:
         """Replay a case."""
-        replayer = Replayer(self._tables.memory, self._tables.rules.rules, hash_seed=SEED)
+        replayer = Replayer(self._shards, self._tables.rules.rules, hash_seed=SEED)
         return replayer.replay(self._entry, record(case.pc, case.stack, case.registers))
 
     def frames(self, case: Case) -> list[int]:
         """The oracle's frames as ours are: in their objects."""
-        shard = self._tables.memory.shard(int(self._entry["shard"][0]))
+        shard = self._shards.shard(int(self._entry["shard"][0]))
         start, count = int(self._entry["at"][0]), int(self._entry["count"][0])
         rows = shard[start : start + count * lib.MAPPING_WORDS].view(MAPPING_ENTRY)
         return [in_object(rows, address) for address in case.oracle.addresses]

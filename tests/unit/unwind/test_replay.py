@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.abi import DEFERRED_RECORD, MAPPING_ENTRY, PROCESS_ENTRY, UNWIND_RULE
 from ebprof.unwind.compile import FrameCounters, UnwindRows
+from ebprof.unwind.memory import Shards
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
 from ebprof.unwind.replay import Replayer, UnwoundStack
 from ebprof.unwind.tables import TableStore
 from tests import targets
+from tests.unit.unwind.fakes import FakeMap, FakeShards
 
 SEED = 0x1234_5678_9ABC_DEF0
 CODE, JIT = 0x40_0000, 0x7000_0000
@@ -60,9 +62,8 @@ class Code:
     """An object of 256 bytes of code a rule, mapped at CODE, and JIT code at JIT."""
 
     def __init__(self, *rules: NDArray[Any]) -> None:
-        store = TableStore(
-            lambda: np.zeros(lib.SHARD_WORDS, np.uint32), np.zeros(lib.MAX_RULES, UNWIND_RULE)
-        )
+        shards = Shards(FakeShards())
+        store = TableStore(shards, np.zeros(lib.MAX_RULES, UNWIND_RULE))
         dictionary = np.concatenate([rule(ra_offset=0), rule(cfa_kind="CFA_UNSUPPORTED"), *rules])
         offsets = np.arange(len(rules) + 1, dtype=np.uint32) * 256
         numbers = np.array([*range(2, len(rules) + 2), 0], np.uint16)
@@ -81,12 +82,12 @@ class Code:
             lib.MAPPING_TABLE,
         )
         rows[1] = (JIT, JIT + PAGE, 0, 0, 0, 0, 0, lib.MAPPING_NO_TABLE)
-        place = store.memory.allocate(2 * lib.MAPPING_WORDS)
+        place = store.heap.allocate(2 * lib.MAPPING_WORDS)
         assert place
-        store.memory.words(place)[:] = rows.view(np.uint32)
+        shards.words(place)[:] = rows.view(np.uint32)
         self.process = np.zeros(1, PROCESS_ENTRY)
-        self.process[0] = (place.at, 2, place.shard, 0)
-        self._replayer = Replayer(store.memory, store.rules.rules, hash_seed=SEED)
+        self.process[0] = (place.at, 2, place.shard, 0, 0, 0)
+        self._replayer = Replayer(shards, store.rules.rules, hash_seed=SEED)
 
     def unwind(
         self,
@@ -313,17 +314,6 @@ def test_hostile_registers_and_stacks(rules: list[NDArray[Any]], data: st.DataOb
     assert done.name == hash_of(done.frames.tolist())
 
 
-class NoMap:
-    """Where BPF programs would be told of processes."""
-
-    def update(self, key: int, value: NDArray[Any]) -> None: ...
-
-    def delete(self, key: int) -> None: ...
-
-    def find(self, key: int, dtype: np.dtype[Any]) -> NDArray[Any] | None:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What tests/programs/snapshot.c wrote. callers: return addresses that backtrace(3) found."""
@@ -347,19 +337,18 @@ def read_snapshot(process: subprocess.Popen[bytes]) -> Snapshot:
 
 @pytest.mark.parametrize("depth", [0, 10, 300])
 def test_a_real_stack(depth: int) -> None:
-    tables = TableStore(
-        lambda: np.zeros(lib.SHARD_WORDS, np.uint32), np.zeros(lib.MAX_RULES, UNWIND_RULE)
-    )
-    processes = ProcessStore(NoMap(), tables.memory, ObjectStore(tables))
+    shards = Shards(FakeShards())
+    tables = TableStore(shards, np.zeros(lib.MAX_RULES, UNWIND_RULE))
+    processes = ProcessStore(FakeMap(), shards, ObjectStore(tables))
     command = [str(targets.build("snapshot")), str(depth)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         snapshot = read_snapshot(process)
         processes.load(process.pid)
     entry = processes.entry(process.pid)
     data = record(snapshot.pc, snapshot.stack, dict(enumerate(snapshot.registers.tolist())))
-    done = Replayer(tables.memory, tables.rules.rules, hash_seed=SEED).replay(entry, data)
+    done = Replayer(shards, tables.rules.rules, hash_seed=SEED).replay(entry, data)
 
-    words = tables.memory.shard(int(entry["shard"][0]))[int(entry["at"][0]) :]
+    words = shards.shard(int(entry["shard"][0]))[int(entry["at"][0]) :]
     rows = words[: int(entry["count"][0]) * lib.MAPPING_WORDS].view(MAPPING_ENTRY)
     expected = [in_object(rows, caller - 1) for caller in snapshot.callers[1:]]
     assert done.stop == lib.STOP_COMPLETE

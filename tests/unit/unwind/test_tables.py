@@ -1,4 +1,4 @@
-"""Places in table memory, numbers of rules."""
+"""Tables in memory, numbers of rules."""
 
 from __future__ import annotations
 
@@ -8,37 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ebprof._native import lib
+from ebprof._native import ffi, lib
 from ebprof.abi import UNWIND_RULE
+from ebprof.unwind import tables as tables_module
 from ebprof.unwind.compile import FrameCounters, UnwindRows
-from ebprof.unwind.tables import NewShard, Place, RuleIds, TableMemory, TableStore, Words
+from ebprof.unwind.memory import Shards
+from ebprof.unwind.tables import RuleNumbering, Table, TableStore
+from tests.unit.unwind.fakes import FakeShards
 
 COUNTERS = FrameCounters(0, 0, 0, 0, 0, 0, 0, 0, False)
-
-
-def shard_maker(shards: int) -> tuple[NewShard, list[Words]]:
-    """Makes at most so many shards; the list has those that were made."""
-    made: list[Words] = []
-
-    def new_shard() -> Words | None:
-        if len(made) == shards:
-            return None
-        made.append(np.zeros(lib.SHARD_WORDS, np.uint32))
-        return made[-1]
-
-    return new_shard, made
-
-
-def memory(shards: int = 2) -> tuple[TableMemory, list[Words]]:
-    """Table memory of at most so many shards, and the shards as they are made."""
-    new_shard, made = shard_maker(shards)
-    return TableMemory(new_shard), made
-
-
-def table_store(shards: int = 2) -> tuple[TableStore, list[Words]]:
-    """A store of at most so many shards, and the shards as they are made."""
-    new_shard, made = shard_maker(shards)
-    return TableStore(new_shard, np.zeros(lib.MAX_RULES, UNWIND_RULE)), made
+BASE = 0x1000
 
 
 def dictionary(*offsets: int) -> NDArray[Any]:
@@ -50,72 +29,108 @@ def dictionary(*offsets: int) -> NDArray[Any]:
     return rules
 
 
-def rows(count: int) -> UnwindRows:
-    """A table with a row each 16 bytes, with two rules by turns."""
-    rules = np.array([2 + i % 2 for i in range(count - 1)] + [0], np.uint16)
-    return UnwindRows(
-        0x1000, np.arange(count, dtype=np.uint32) * 16, rules, dictionary(8, 16), COUNTERS
-    )
+def rows(count: int, *offsets: int) -> UnwindRows:
+    """A table with a row each 16 bytes, with the rules of these CFA offsets by turns."""
+    offsets = offsets or (8, 16)
+    rules = np.array([2 + i % len(offsets) for i in range(count - 1)] + [0], np.uint16)
+    places = np.arange(count, dtype=np.uint32) * 16
+    return UnwindRows(BASE, places, rules, dictionary(*offsets), COUNTERS)
 
 
-def test_places_do_not_overlap_and_are_even() -> None:
-    table_memory, _ = memory()
-    places = [table_memory.allocate(size) for size in (3, 10, 1, lib.SHARD_WORDS - 100, 200)]
-    words: set[tuple[int, int]] = set()
-    for place in places:
-        assert place is not None
-        assert place.at % 2 == 0
-        taken = {(place.shard, place.at + i) for i in range(place.size)}
-        assert not words & taken
-        words |= taken
+class Store:
+    """A store of at most so many shards, and what BPF programs find in them."""
 
+    def __init__(self, limit: int = 2, rules: int = lib.MAX_RULES) -> None:
+        self.source = FakeShards()
+        self.tables = TableStore(Shards(self.source), np.zeros(rules, UNWIND_RULE), limit)
 
-def test_memory_ends_at_the_last_shard() -> None:
-    table_memory, made = memory(shards=1)
-    assert table_memory.allocate(lib.SHARD_WORDS) == Place(0, 0, lib.SHARD_WORDS)
-    assert table_memory.allocate(2) is None
-    assert len(made) == 1
-
-
-def test_what_is_freed_is_used_again_in_one_piece() -> None:
-    table_memory, _ = memory(shards=1)
-    half = lib.SHARD_WORDS // 2
-    first, second = table_memory.allocate(half), table_memory.allocate(half)
-    assert first and second
-    table_memory.free(second)
-    table_memory.free(first)
-    assert table_memory.allocate(lib.SHARD_WORDS) == Place(0, 0, lib.SHARD_WORDS)
-
-
-def test_more_than_a_shard_cannot_be_had_in_one_piece() -> None:
-    table_memory, _ = memory()
-    assert table_memory.allocate(lib.SHARD_WORDS + 1) is None
+    def cfa_offset(self, table: Table, row: int) -> int:
+        """The CFA offset in force at a row's address."""
+        address = BASE + 16 * row
+        (segment,) = (one for one in table.segments if one.start <= address < one.limit)
+        words = self.source.made[segment.place.shard][segment.place.at :]
+        pointer = ffi.from_buffer("uint32_t[]", words)
+        number = lib.segment_find(pointer, segment.shift, address - segment.start)
+        return int(self.tables.rules.rules[number]["cfa_offset"])
 
 
 def test_equal_rules_of_two_objects_have_one_number() -> None:
-    ids = RuleIds(np.zeros(lib.MAX_RULES, UNWIND_RULE))
-    first, second = ids.ids(dictionary(8, 16)), ids.ids(dictionary(16, 24))
+    numbers = RuleNumbering(np.zeros(lib.MAX_RULES, UNWIND_RULE))
+    first, second = numbers.take(dictionary(8, 16)), numbers.take(dictionary(16, 24))
     assert first.tolist() == [0, 1, 2, 3]
     assert second.tolist() == [0, 1, 3, 4]
-    assert ids.rules["cfa_offset"][:5].tolist() == [0, 0, 8, 16, 24]
+    assert numbers.rules["cfa_offset"][:5].tolist() == [0, 0, 8, 16, 24]
 
 
 def test_a_rule_beyond_the_last_is_unsupported_and_counted() -> None:
-    ids = RuleIds(np.zeros(3, UNWIND_RULE))
-    assert ids.ids(dictionary(8, 16)).tolist() == [0, 1, 2, lib.RULE_UNSUPPORTED]
-    assert ids.overflowed == 1
+    numbers = RuleNumbering(np.zeros(3, UNWIND_RULE))
+    assert numbers.take(dictionary(8, 16)).tolist() == [0, 1, 2, lib.RULE_UNSUPPORTED]
+    assert numbers.overflowed == 1
 
 
-@pytest.mark.parametrize("count", [1, 2, 1000])
+def test_a_rule_has_its_number_until_the_last_object_with_it_is_gone() -> None:
+    numbers = RuleNumbering(np.zeros(5, UNWIND_RULE))
+    first, second = numbers.take(dictionary(8, 16)), numbers.take(dictionary(16, 24))
+    numbers.give_back(first)
+    assert len(numbers) == 4
+    assert numbers.take(dictionary(32, 24)).tolist() == [0, 1, 2, 4]
+    numbers.give_back(second)
+    assert numbers.take(dictionary(16)).tolist() == [0, 1, 3]
+    assert numbers.rules["cfa_offset"].tolist() == [0, 0, 32, 16, 24]
+    assert numbers.overflowed == 0
+
+
+def test_one_object_cannot_take_all_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables_module, "MAX_OWN_RULES", 4)
+    numbers = RuleNumbering(np.zeros(8, UNWIND_RULE))
+    assert numbers.take(dictionary(*range(8, 80, 8))).tolist() == [0, 1, 2, 3] + 7 * [1]
+    assert numbers.overflowed == 7
+    assert numbers.take(dictionary(400, 408)).tolist() == [0, 1, 4, 5]
+
+
+@pytest.mark.parametrize("count", [2, 1000])
 def test_a_table_lies_where_it_says(count: int) -> None:
-    store, made = table_store()
-    table = store.add(rows(count))
+    store = Store()
+    table = store.tables.add(rows(count))
     assert table is not None
     assert table.rows == count
-    for segment in table.segments:
-        assert made[segment.place.shard][segment.place.at : segment.place.at + 2].any()
+    assert [store.cfa_offset(table, row) for row in range(count - 1)] == ([8, 16] * count)[
+        : count - 1
+    ]
 
 
 def test_a_table_that_finds_no_room_leaves_none_taken() -> None:
-    store, _ = table_store(shards=0)
-    assert store.add(rows(100)) is None
+    store = Store(limit=1)
+    assert store.tables.add(rows(400_000)) is None
+    assert store.tables.heap.free_words == lib.SHARD_WORDS
+    assert len(store.tables.rules) == store.tables.used_words == 0
+
+
+def test_a_table_that_is_freed_leaves_its_room_and_its_rules_to_the_next() -> None:
+    store = Store(limit=1, rules=4)
+    first = store.tables.add(rows(100_000))
+    assert first is not None
+    assert store.tables.add(rows(200_000, 24, 32)) is None
+    store.tables.free(first)
+    second = store.tables.add(rows(200_000, 24, 32))
+    assert second is not None
+    assert store.cfa_offset(second, 1) == 32
+    assert store.tables.rules.overflowed == 0
+    assert store.tables.most_words == second.words == store.tables.used_words
+
+
+def test_a_table_that_moves_says_the_same() -> None:
+    store = Store()
+    filler = store.tables.add(rows(200_000))
+    table = store.tables.add(rows(20_000, 8, 16, 24))
+    assert filler is not None and table is not None
+    old = table.places_in(0)
+    assert len(old) == len(table.segments)
+    assert store.tables.move_out(table, 0) is None, "there is no other shard"
+    big = store.tables.add(rows(200_000))
+    assert big is not None and big.places_in(1)
+    moved = store.tables.move_out(table, 0)
+    assert moved is not None
+    assert not moved.places_in(0)
+    assert {store.cfa_offset(moved, row) for row in range(0, 18_000, 3)} == {8}
+    assert {store.cfa_offset(moved, row) for row in range(2, 18_000, 3)} == {24}

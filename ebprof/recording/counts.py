@@ -1,0 +1,83 @@
+"""Samples by key: 44 bytes each, however many processes come and go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof.abi import SAMPLE_KEY
+from ebprof.procfs.text import printable
+
+COUNTED_KEY = np.dtype([("key", SAMPLE_KEY), ("count", np.uint64), ("comm", np.uint32)])
+BUFFER = 4096
+
+Rows = NDArray[Any]
+
+
+class SampleCounts:
+    """Adds up counts by SAMPLE_KEY, and remembers the name of the thread with each.
+
+    min_merge: so many rows wait at least before they are added up.
+    """
+
+    def __init__(self, min_merge: int = 1 << 16) -> None:
+        self._min_merge = min_merge
+        self._merged: Rows = np.zeros(0, COUNTED_KEY)
+        self._parts: list[Rows] = []
+        self._waiting = 0
+        self._buffer: Rows = np.zeros(BUFFER, COUNTED_KEY)
+        self._used = 0
+        self._comms: dict[bytes, int] = {b"": 0}
+
+    def see(self, key: Any, comm: bytes, count: int = 0) -> None:
+        """Add to the count of a key, whose thread has this name now."""
+        if self._used == BUFFER:
+            self._flush()
+        row = self._buffer[self._used]
+        row["key"], row["count"] = key, count
+        row["comm"] = self._comms.setdefault(comm, len(self._comms))
+        self._used += 1
+
+    def add(self, keys: NDArray[Any], counts: NDArray[np.uint64]) -> None:
+        """Add counts by key: SAMPLE_KEY[n], uint64[n]."""
+        part = np.zeros(len(keys), COUNTED_KEY)
+        part["key"], part["count"] = keys, counts
+        self._append(part)
+
+    @property
+    def rows(self) -> Rows:
+        """COUNTED_KEY[n], each key once, without those that were never counted."""
+        self._flush()
+        self._merge()
+        return self._merged[self._merged["count"] > 0]
+
+    @property
+    def comms(self) -> list[str]:
+        """Names of threads, by the numbers that rows have."""
+        return [printable(name) for name in self._comms]
+
+    def _flush(self) -> None:
+        self._append(self._buffer[: self._used].copy())
+        self._used = 0
+
+    def _append(self, part: Rows) -> None:
+        self._parts.append(part)
+        self._waiting += len(part)
+        if self._waiting > max(self._min_merge, len(self._merged)):
+            self._merge()
+
+    def _merge(self) -> None:
+        if not self._waiting:
+            return
+        rows = np.concatenate([self._merged, *self._parts])
+        self._parts, self._waiting = [], 0
+        words = np.ascontiguousarray(rows["key"]).view(np.uint64).reshape(len(rows), -1)
+        order = np.lexsort(words.T)
+        rows, words = rows[order], words[order]
+        starts = np.flatnonzero(np.append(True, (words[1:] != words[:-1]).any(axis=1)))
+        merged = rows[starts]
+        merged["count"] = np.add.reduceat(rows["count"], starts)
+        merged["comm"] = np.maximum.reduceat(rows["comm"], starts)
+        self._merged = merged
