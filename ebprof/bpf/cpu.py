@@ -90,7 +90,7 @@ class CpuSession:
             made.skip_program("on_fork")
         if options.namespace:
             made.skip_program("on_exec")
-        watch_memory = not options.namespace and _has_unmapped_area()
+        watch_memory = not options.namespace and probe.has_tracepoint("vm_unmapped_area")
         if not watch_memory:
             made.skip_program("on_unmapped_area")
         made.load()
@@ -191,11 +191,6 @@ class CpuSession:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _has_unmapped_area() -> bool:
-    """Whether the kernel has the tracepoint (Linux 5.7)."""
-    return bool(lib.libbpf_find_vmlinux_btf_id(b"vm_unmapped_area", lib.BPF_TRACE_RAW_TP) > 0)
 
 
 def _choose_object() -> str:

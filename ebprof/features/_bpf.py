@@ -55,6 +55,16 @@ def _helper(name: str, lost: str, since: str) -> Probe:
     )
 
 
+def _unmapped_areas() -> Finding:
+    if reason := _why_nothing_loads():
+        return unknown(reason)
+    if process.own_pid_namespace():
+        return missing("its processes have other numbers than in this PID namespace")
+    if not probe.has_tracepoint("vm_unmapped_area"):
+        return missing("this kernel has no tracepoint vm_unmapped_area")
+    return ok("tracepoint vm_unmapped_area tells of them")
+
+
 def _cpu_program() -> Finding:
     """What a profile does, done to this process."""
     if reason := _why_nothing_loads():
@@ -98,6 +108,12 @@ PROBES = (
         loading(probe.check_growing_map, "perf_event programs may use them"),
         lost="up to 25 MB of memory: maps are allocated at once",
         remedy="Linux 6.1 or newer",
+    ),
+    Probe(
+        "unmapped_areas",
+        _unmapped_areas,
+        lost="the first samples of a library in the place of another: they have its stacks",
+        remedy="Linux 5.7 or newer, in the host's PID namespace",
     ),
     Probe(
         "cpu_program",
