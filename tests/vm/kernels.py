@@ -94,18 +94,20 @@ def _arrange(root: Path, place: Path) -> Path:
 
 
 def _suite_of(series: str) -> _Suite:
-    offered = []
+    offered, unread = [], []
     for name in SUITES:
         suite = _Suite(name)
         try:
             found = suite.series()
         except VmError as error:
-            offered.append(f"{name}: {error}")
+            unread.append(f"{name}: {error}")
             continue
         if found == series:
             return suite
         offered.append(f"{name}: {found}")
-    raise VmError(f"no suite of Debian has Linux {series} ({', '.join(offered)})")
+    if not offered:
+        raise VmError(f"cannot fetch Linux {series}, is there a network? {unread[0]}")
+    raise VmError(f"no suite of Debian has Linux {series} ({', '.join(offered + unread)})")
 
 
 class _Suite:
@@ -123,6 +125,9 @@ class _Suite:
             *("-o", "Dir::State::Status=/dev/null"),
             *("-o", f"Dir::Cache={self._directory}"),
             *("-o", "Acquire::Languages=none"),
+            *("-o", "Acquire::Retries=3"),
+            *("-o", "Acquire::http::Timeout=30"),
+            *("-o", "APT::Update::Error-Mode=any"),
             *("-o", "APT::Sandbox::User=root"),
         ]
 
