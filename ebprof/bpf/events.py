@@ -121,6 +121,11 @@ def _refusal(code: int, event: Event, scope: Scope) -> EbprofError:
             f"cannot open perf event {event.name}: permission denied",
             "run as root, or set kernel.perf_event_paranoid=-1 and grant CAP_PERFMON and CAP_BPF",
         )
+    if code == errno.ENOENT and scope.cgroup >= 0:
+        return UnsupportedError(
+            "the cgroup does not count perf events: no controller was ever enabled for it",
+            "as root, `echo +cpu >cgroup.subtree_control` in the hierarchy's root, once",
+        )
     if code == errno.ENODEV and scope.cpu >= 0:
         return NoTargetError(f"CPU {scope.cpu} is not online")
     if code == errno.EMFILE:

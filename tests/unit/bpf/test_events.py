@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+from dataclasses import dataclass
+
 import pytest
 
 from ebprof.bpf import events
 from ebprof.bpf.events import CPU_CLOCK, Scope
-from ebprof.errors import NoTargetError, UsageError
+from ebprof.errors import NoTargetError, UnsupportedError, UsageError
 
 
 def test_an_unknown_event_names_the_known_ones() -> None:
@@ -29,3 +32,20 @@ def test_a_frequency_above_the_limit_names_the_limit() -> None:
 def test_a_thread_that_is_gone() -> None:
     with pytest.raises(NoTargetError, match="4194305"):
         events.open_event(CPU_CLOCK, 99, Scope(pid=4194305))
+
+
+def test_a_cgroup_without_perf_events_says_what_to_enable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "lib", Refusing(errno.ENOENT))
+    with pytest.raises(UnsupportedError) as caught:
+        events.open_event(CPU_CLOCK, 99, Scope(cpu=0, cgroup=3))
+    assert "cgroup.subtree_control" in caught.value.hint
+
+
+@dataclass(frozen=True, slots=True)
+class Refusing:
+    """Stands for the native module of a kernel that refuses every event."""
+
+    errno: int
+
+    def event_open(self, request: object) -> int:
+        return -self.errno
