@@ -4,6 +4,8 @@ mkdir -p /dev/pts /dev/shm "/lib/modules/@RELEASE@"
 mount -t devpts devpts /dev/pts
 mount -t tmpfs shm /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
+# As an init system does: without any controller, cgroups do not count perf events either.
+echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
 mount -t bpf bpf /sys/fs/bpf
 mount -t debugfs debugfs /sys/kernel/debug
 mount -t tracefs tracefs /sys/kernel/tracing
