@@ -10,6 +10,18 @@ DEMO_SECONDS ?= 10
 FUZZ_SECONDS ?= 60
 VM_KERNELS ?= 5.10 6.1 6.12 7.2
 VM_TESTS ?= -m vm tests/live
+VM_SECONDS ?= 1800
+VM_CI_TESTS := \
+	tests/live/test_split.py::test_functions_have_their_share[default] \
+	tests/live/test_kernel.py::test_system_calls_lead_back_to_main[read-read_zeros] \
+	tests/live/test_depth.py::test_every_frame_is_there[default-500] \
+	tests/live/test_processes.py::test_command_from_its_first_instruction \
+	tests/live/test_old_kernel.py::test_deeper_stacks_keep_their_innermost_frames_and_say_so \
+	tests/live/test_old_kernel.py::test_system_calls_lead_back_to_main[getppid-ask_parent] \
+	tests/live/traffic/test_namespaces.py::test_hosts_on_a_switch[fentry-4] \
+	tests/live/traffic/test_namespaces.py::test_hosts_on_a_switch[kprobe-6] \
+	tests/live/traffic/test_overflow.py::test_after_a_drain_there_is_room_again[fentry] \
+	tests/live/traffic/test_overflow.py::test_after_a_drain_there_is_room_again[kprobe]
 
 .PHONY: help
 help: ## Show this list
@@ -28,7 +40,13 @@ test: $(VENV)/.installed-test ## Run all tests, unit and live (root)
 .PHONY: vm
 vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md
 	PYTHON=$(PYTHON) scripts/system-packages vm
-	$(BIN)/python -m tests.vm $(VM_KERNELS:%=--kernel %) -- $(VM_TESTS)
+	$(BIN)/python -m tests.vm $(VM_KERNELS:%=--kernel %) --timeout $(VM_SECONDS) -- $(VM_TESTS)
+
+.PHONY: vm-ci
+vm-ci: VM_KERNELS := 6.1
+vm-ci: VM_TESTS := $(VM_CI_TESTS)
+vm-ci: VM_SECONDS := 600
+vm-ci: vm ## Run what .ci/run does under another kernel: ten tests, one kernel
 
 .PHONY: lint
 lint: $(VENV)/.installed-test ## Run ruff and mypy
