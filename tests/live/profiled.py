@@ -26,6 +26,15 @@ Stack = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one run wrote: the profile, its statistics, and what it said."""
+
+    output: str
+    stats: dict[str, Any]
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
 class Profiled:
     """One run: folded stacks (comm first, then frames from the outermost on) and its statistics."""
 
@@ -101,13 +110,25 @@ def profile_command(*command: object, options: tuple[object, ...] = ()) -> Profi
 def _profile(
     options: list[object], command: list[object] | None = None, module: str = "ebprof"
 ) -> Profiled:
+    done = record(options, command or [], module=module)
+    return Profiled(fold(done.output), done.stats, done.stderr)
+
+
+def record(
+    options: list[object],
+    command: list[object],
+    *,
+    output_format: str = "folded",
+    module: str = "ebprof",
+) -> Recorded:
+    """`ebprof profile OPTIONS [-- COMMAND]` in a format, by a clock that every machine has."""
     with tempfile.TemporaryDirectory() as directory:
         output, stats = Path(directory) / "out", Path(directory) / "stats"
-        files = ["-e", "cpu-clock", "-f", "folded", "-o", output, "--stats", stats]
+        files = ["-e", "cpu-clock", "-f", output_format, "-o", output, "--stats", stats]
         words = [*options, *files, *(["--", *command] if command else [])]
         done = run("profile", *words, module=module)
         assert done.returncode == 0, done.stderr
-        return Profiled(fold(output.read_text()), json.loads(stats.read_text()), done.stderr)
+        return Recorded(output.read_text(), json.loads(stats.read_text()), done.stderr)
 
 
 def fold(text: str) -> Counter[Stack]:

@@ -1,0 +1,63 @@
+"""What C++ and libc put between a leaf and main, and ways out of deep calls."""
+
+from __future__ import annotations
+
+from tests.proof.start import program
+from tests.proof.truth import Element, Truth, below, chain, times, up_to
+from tests.proof.workload import Workload
+
+EVERYWHERE = ("alternate_stack", "realigned_alloca", "qsort")
+LAMBDA = "std::_Function_handler*"
+NESTED = tuple(f"Nested<{depth}>::call" for depth in range(5, -1, -1))
+EVEN_AND_ODD = (*("even", "odd") * 12, "even")
+DEPTH = 24
+TO_HANDLER = (..., "on_signal", "burn")
+IN_DESTRUCTOR = "BurnsWhenDestroyed::~BurnsWhenDestroyed"
+
+# What feature_NAME calls; any of several ways.
+FEATURES: dict[str, tuple[tuple[Element, ...], ...]] = {
+    "recursion": ((*EVEN_AND_ODD, "burn"),),
+    "templates": ((*NESTED, "burn"), (up_to("Nested", 6), ...)),
+    "lambdas": ((times(LAMBDA, 8), "burn"), (...,)),
+    "virtual": (("Circle::draw", "burn"), (...,)),
+    "exceptions": (
+        ("burn",),
+        (IN_DESTRUCTOR, "burn"),
+        (up_to("throw_deep", DEPTH + 1), ...),
+    ),
+    "signal": (TO_HANDLER,),
+    "alternate_stack": (TO_HANDLER,),
+    "timer": ((up_to("wait_for_signal", 5), *TO_HANDLER),),
+    "alloca": (("burn",), (...,)),
+    "realigned": ((times("realign", 7), "burn"),),
+    "realigned_alloca": (("burn",), (...,)),
+    "qsort": ((..., "compare", "burn"),),
+    "sort": ((..., "burn"),),
+    "longjmp": (("burn",), (up_to("jump_deep", DEPTH + 1), ...)),
+}
+JUMPS: dict[str, Truth] = {
+    "exception": below(
+        ["main", "jump_by_exception", up_to("throw_deep", DEPTH + 1)], ["Guard::~Guard"], [...]
+    ),
+    "longjmp": chain("main", "jump_by_longjmp", up_to("jump_deep", 3), ...),
+    "rethrow": chain("main", "jump_by_rethrow", up_to("rethrow_deep", DEPTH + 1), ...),
+}
+# While libgcc puts the handler's registers where its own function saved the caller's, the caller's
+# frame pointer is nowhere. In these two programs that is what they do nearly all the time.
+BARS = {"rethrow": 0.8, "exception": 0.98}
+
+WORKLOADS = (
+    *(
+        Workload(
+            f"feature {name}",
+            program("features", name),
+            below(["main", f"feature_{name}"], *ways),
+            everywhere=name in EVERYWHERE,
+        )
+        for name, ways in FEATURES.items()
+    ),
+    *(
+        Workload(f"jump {way}", program("jumps", way), truth, bar=BARS.get(way, 0.995))
+        for way, truth in JUMPS.items()
+    ),
+)
