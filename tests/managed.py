@@ -15,7 +15,7 @@ from tests.targets import MissingCompilerError, Running
 
 JAVA = ("-XX:+PreserveFramePointer", "-XX:CompileCommand=quiet", "-Xbatch")
 JAVA_AS_WRITTEN = ("-XX:TieredStopAtLevel=1", "-XX:CompileCommand=dontinline,Work::*")
-V8 = ("--perf-basic-prof", "--no-turbo-inlining", "--logfile=/dev/null", "--no-logfile-per-isolate")
+V8 = ("--perf-basic-prof", "--no-turbo-inlining")
 PERF_MAPS_SINCE = (3, 12)
 
 
@@ -36,8 +36,11 @@ def openjdk() -> Iterator[Running]:
 @contextmanager
 def v8() -> Iterator[Running]:
     """work.js, all compiled, with a perf map. Raises MissingCompilerError."""
-    with targets.started([_find("node"), *V8, targets.PROGRAMS / "work.js"]) as target:
-        yield target
+    source = targets.PROGRAMS / "work.js"
+    with tempfile.TemporaryDirectory() as logs:  # of V8's own, which --perf-basic-prof turns on
+        log = f"--logfile={logs}/v8.log"
+        with targets.started([_find("node"), *V8, log, source]) as target:
+            yield target
 
 
 @contextmanager

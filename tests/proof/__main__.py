@@ -76,7 +76,7 @@ def _rows_of(kernel: str, chosen: list[Workload], again: bool) -> list[Row]:
     measured = map(measure, left) if kernel == HOST else measure_in(kernel, left)
     for number, row in enumerate(measured, 1):
         _show(number, len(left), row)
-        if not row.failure:
+        if not (row.failure or row.absent):
             kept.keep(row)
         rows[row.workload] = row
     return [rows[workload.name] for workload in chosen]

@@ -17,6 +17,7 @@ SOURCES = (
     "ebprof/**/*.py",
     "ebprof/**/*.o",
     "ebprof/*.so",
+    "tests/*.py",
     "tests/proof/**/*.py",
     "tests/programs/*",
 )
