@@ -22,6 +22,7 @@ VM_CI_TESTS := \
 	tests/live/traffic/test_namespaces.py::test_hosts_on_a_switch[kprobe-6] \
 	tests/live/traffic/test_overflow.py::test_after_a_drain_there_is_room_again[fentry] \
 	tests/live/traffic/test_overflow.py::test_after_a_drain_there_is_room_again[kprobe]
+PROOF_KERNELS ?= 5.10 6.1 6.12 7.2
 
 .PHONY: help
 help: ## Show this list
@@ -65,6 +66,11 @@ fuzz: $(VENV)/.installed-fuzz ## Fuzz all that reads foreign bytes, for FUZZ_SEC
 .PHONY: differential
 differential: $(VENV)/.installed-test ## Compare unwind rows with readelf's for all programs here
 	$(BIN)/python -m tests.differential
+
+.PHONY: proof
+proof: $(VENV)/.installed-test ## Compare every stack with the truth, here and under PROOF_KERNELS
+	PYTHON=$(PYTHON) scripts/system-packages vm
+	$(BIN)/python -m tests.proof --kernel host $(PROOF_KERNELS:%=--kernel %)
 
 .PHONY: clean
 clean: ## Remove what was built, and the virtual environment

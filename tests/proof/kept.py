@@ -47,6 +47,6 @@ class Kept:
 def _version() -> str:
     digest = hashlib.sha256()
     for pattern in SOURCES:
-        for path in sorted(ROOT.glob(pattern)):
+        for path in sorted(filter(Path.is_file, ROOT.glob(pattern))):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
