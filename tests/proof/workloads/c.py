@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests import targets
 from tests.proof.elsewhere import unstripped
 from tests.proof.start import program
-from tests.proof.truth import below, chain, outermost, times
+from tests.proof.truth import LOOKUP, below, chain, chains, outermost, times
 from tests.proof.workload import Workload
 
 MAX_USER_FRAMES = 512
@@ -80,7 +80,7 @@ WORKLOADS = (
         Workload(
             f"musl {way}",
             program("callbacks", way, variant="musl"),
-            below(["main"], [f"by_{way}", ..., inner, "burn"], ["strcmp"]),
+            chains(["main", f"by_{way}", ..., inner, "burn"], LOOKUP),
         )
         for way, inner in {"qsort": "compare", "signal": "on_signal"}.items()
     ),

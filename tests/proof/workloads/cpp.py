@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.proof.start import program
-from tests.proof.truth import Element, Truth, below, chain, times, up_to
+from tests.proof.truth import LOOKUP, Element, Truth, chains, times, up_to
 from tests.proof.workload import Workload
 
 EVERYWHERE = ("alternate_stack", "realigned_alloca", "qsort")
@@ -35,12 +37,21 @@ FEATURES: dict[str, tuple[tuple[Element, ...], ...]] = {
     "sort": ((..., "burn"),),
     "longjmp": (("burn",), (up_to("jump_deep", DEPTH + 1), ...)),
 }
+
+
+def below_main(function: str, *ways: Sequence[Element]) -> Truth:
+    """What a function of main calls, or main looking for it."""
+    return chains(*(["main", function, *way] for way in ways), LOOKUP)
+
+
 JUMPS: dict[str, Truth] = {
-    "exception": below(
-        ["main", "jump_by_exception", up_to("throw_deep", DEPTH + 1)], ["Guard::~Guard"], [...]
+    "exception": below_main(
+        "jump_by_exception",
+        [up_to("throw_deep", DEPTH + 1), "Guard::~Guard"],
+        [up_to("throw_deep", DEPTH + 1), ...],
     ),
-    "longjmp": chain("main", "jump_by_longjmp", up_to("jump_deep", 3), ...),
-    "rethrow": chain("main", "jump_by_rethrow", up_to("rethrow_deep", DEPTH + 1), ...),
+    "longjmp": below_main("jump_by_longjmp", [up_to("jump_deep", 3), ...]),
+    "rethrow": below_main("jump_by_rethrow", [up_to("rethrow_deep", DEPTH + 1), ...]),
 }
 # While libgcc puts the handler's registers where its own function saved the caller's, the caller's
 # frame pointer is nowhere. In these two programs that is what they do nearly all the time.
@@ -51,7 +62,7 @@ WORKLOADS = (
         Workload(
             f"feature {name}",
             program("features", name),
-            below(["main", f"feature_{name}"], *ways),
+            below_main(f"feature_{name}", *ways),
             everywhere=name in EVERYWHERE,
         )
         for name, ways in FEATURES.items()

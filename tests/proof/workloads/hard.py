@@ -11,7 +11,7 @@ from tests import targets
 from tests.far_code import move_code
 from tests.proof.elsewhere import while_starting
 from tests.proof.start import process, program, program_from_start
-from tests.proof.truth import any_of, below, chain, outermost
+from tests.proof.truth import LOOKUP, any_of, below, chain, chains, outermost
 from tests.proof.workload import NotHereError, Workload
 from tests.proof.workloads.c import SPLIT
 from tests.targets import Running
@@ -59,7 +59,7 @@ WORKLOADS = (
         Workload(
             f"assembly {kind}",
             program("assembly", kind),
-            chain("main", f"call_{kind}", f"asm_{kind}", f"asm_{kind}_leaf"),
+            chains(["main", f"call_{kind}", f"asm_{kind}", f"asm_{kind}_leaf"], LOOKUP),
             everywhere=slow,
         )
         for kind, slow in ASSEMBLY.items()
@@ -69,7 +69,7 @@ WORKLOADS = (
         Workload(
             f"stack {kind}",
             program("stacks", kind, variant="cpp20"),
-            truth,
+            any_of(truth, chain(*LOOKUP)),
             everywhere=kind in ("fiber", "borrowed"),
         )
         for kind, truth in STACKS.items()

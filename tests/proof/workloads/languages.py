@@ -55,6 +55,7 @@ RUST = rust(
         "rustwork::closures::{{closure}}",
         "rustwork::burn",
     ],
+    ["rustwork::main", "rustwork::closures", ...],
     ["rustwork::main", times("rustwork::recurse", DEPTH), "rustwork::burn"],
 )
 CATCH = ("panics::main", "panics::catch")
