@@ -38,8 +38,8 @@ def v8() -> Iterator[Running]:
     """work.js, all compiled, with a perf map. Raises MissingCompilerError."""
     source = targets.PROGRAMS / "work.js"
     with tempfile.TemporaryDirectory() as logs:  # of V8's own, which --perf-basic-prof turns on
-        log = f"--logfile={logs}/v8.log"
-        with targets.started([_find("node"), *V8, log, source]) as target:
+        log = ("--no-logfile-per-isolate", f"--logfile={logs}/v8.log")
+        with targets.started([_find("node"), *V8, *log, source]) as target:
             yield target
 
 
