@@ -9,7 +9,8 @@ import re
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -45,7 +46,12 @@ def read_profile(path: str) -> Profile:
 
 
 def write_file(profile: Profile, module: ModuleType, path: str | None) -> None:
-    """Write a profile with a format's module to a path; None and `-` are stdout.
+    """Write a profile with a format's module to a path, as `write_to` does."""
+    write_to(path, partial(module.write, profile))
+
+
+def write_to(path: str | None, write: Callable[[BinaryIO], object]) -> None:
+    """Have `write` write to a path; None and `-` are stdout.
 
     A regular file is replaced at once when all is written, with the mode and owner it had. What
     else a path may name (a symbolic link, a FIFO, a device, an open file by /dev/fd) is written
@@ -53,7 +59,7 @@ def write_file(profile: Profile, module: ModuleType, path: str | None) -> None:
     """
     try:
         with _open_to_write(path) as file:
-            module.write(profile, file)
+            write(file)
             file.flush()
     except BrokenPipeError:
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ebprof.model import Profile, Sample
@@ -33,18 +33,27 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of a tree: `start` is the number of samples in what stands before it at its depth."""
+    """A node of a tree.
+
+    start: number of samples in what stands before it at its depth. number: index in the tree's
+    nodes, -1 for what stands for the root.
+    """
 
     function: Function
     depth: int
     start: int
     count: int
+    number: int
 
 
 def build(profile: Profile) -> Tree:
     """Merge the samples of a profile; incomplete stacks stand under their stop reason."""
-    stacks, index = _stacks(profile)
-    tree = Tree(index, total=stacks.total())
+    return merge(*_stacks(profile))
+
+
+def merge(stacks: Mapping[tuple[int, ...], int], index: FunctionIndex) -> Tree:
+    """Merge stacks, which are functions of the index, outermost first, with their counts."""
+    tree = Tree(index, total=sum(stacks.values()))
     above: tuple[int, ...] = ()
     for stack in sorted(stacks):
         common = _common(above, stack)
@@ -58,12 +67,12 @@ def build(profile: Profile) -> Tree:
 
 def walk(tree: Tree, least: float = 0) -> Iterator[Node]:
     """The nodes of a tree that have at least `least` samples, each after what it calls."""
-    path: list[tuple[int, int]] = []  # (function, samples before it)
-    functions = iter(tree.nodes)
+    path: list[tuple[int, int]] = []  # (node, samples before it)
+    numbers = iter(range(len(tree.nodes)))
     before = 0
     for common, added, count in zip(tree.common, tree.added, tree.count, strict=True):
         yield from _close(tree, path, common, before, least)
-        path += [(next(functions), before) for _ in range(added)]
+        path += [(next(numbers), before) for _ in range(added)]
         before += count
     yield from _close(tree, path, 0, before, least)
 
@@ -72,9 +81,10 @@ def _close(
     tree: Tree, path: list[tuple[int, int]], depth: int, end: int, least: float
 ) -> Iterator[Node]:
     while len(path) > depth:
-        function, start = path.pop()
+        number, start = path.pop()
         if end - start >= least:
-            yield Node(tree.index.functions[function], len(path), start, end - start)
+            function = tree.index.functions[tree.nodes[number]]
+            yield Node(function, len(path), start, end - start, number)
 
 
 def _stacks(profile: Profile) -> tuple[Counter[tuple[int, ...]], FunctionIndex]:

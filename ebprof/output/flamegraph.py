@@ -18,6 +18,7 @@ from ebprof.model import Profile
 from ebprof.output import _functions, _tree
 from ebprof.output._functions import FunctionIndex
 from ebprof.output._text import printable
+from ebprof.output._tree import Tree
 
 SUFFIXES = (".html", ".htm")
 
@@ -33,14 +34,19 @@ _KINDS = [
 
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the page, as UTF-8."""
+    write_page(_title(profile), _data(profile), file)
+
+
+def write_page(title: str, data: dict[str, Any], file: BinaryIO) -> None:
+    """Write the page that shows `data`, whose members page.js knows; title: of the window."""
     style, script = _part("page.css"), _part("page.js")
     values = {
-        "title": html.escape(_title(profile)),
+        "title": html.escape(title),
         "style": style,
         "style_hash": _hash(style),
         "script": script,
         "script_hash": _hash(script),
-        "data": _escape(json.dumps(_data(profile), separators=(",", ":"))),
+        "data": _escape(json.dumps(data, separators=(",", ":"))),
     }
     # One pass: what is put in is not looked at again, whatever it contains.
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _part("page.html"))
@@ -75,6 +81,13 @@ def _data(profile: Profile) -> dict[str, Any]:
         "duration_ns": profile.duration_ns,
         "comments": [printable(comment) for comment in profile.comments],
         "stops": _stops(profile),
+        **tree_columns(tree),
+    }
+
+
+def tree_columns(tree: Tree) -> dict[str, Any]:
+    """The members of a page's data that are its call tree."""
+    return {
         "kinds": _KINDS,
         **_function_columns(tree.index),
         "nodes": tree.nodes,

@@ -6,7 +6,9 @@ Frames narrower than MIN_WIDTH are left out: their samples stay part of the fram
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 from xml.sax.saxutils import escape
 
@@ -20,9 +22,9 @@ SUFFIXES = (".svg",)
 
 WIDTH = 1200
 MIN_WIDTH = 0.3
+MARGIN = 12
 
 _ROW = 18
-_MARGIN = 12
 _HEADER = 54
 _CHARACTER = 6.7  # of 11px monospace: a bit more than the widest of usual fonts
 _SHORTEST_LABEL = 3
@@ -44,48 +46,78 @@ _STYLE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A call tree and how to show it.
+
+    fill: the colour of a node, as CSS has it; note: what its tooltip says after its name.
+    legend: SVG elements for the picture's top right corner, already escaped.
+    """
+
+    title: str
+    summary: str
+    tree: Tree
+    fill: Callable[[Node], str]
+    note: Callable[[Node], str]
+    legend: str = ""
+
+
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the picture, as UTF-8, root at the bottom."""
     tree = _tree.build(profile)
-    nodes = list(_tree.walk(tree, MIN_WIDTH / _scale(tree)))
-    height = _HEADER + (max((node.depth for node in nodes), default=-1) + 2) * _ROW + _MARGIN
-    nodes.append(Node(Function("all", kind=_functions.PROCESS), -1, 0, tree.total))
-    file.write("".join(_document(profile, tree, nodes, height)).encode())
-
-
-def _document(profile: Profile, tree: Tree, nodes: list[Node], height: int) -> Iterator[str]:
     title = f"{printable(profile.event)} flame graph"
+    note = partial(_note, tree.total)
+    write_picture(Picture(title, _summary(profile), tree, _fill, note), file)
+
+
+def write_picture(picture: Picture, file: BinaryIO) -> None:
+    """Write any call tree as SVG, as UTF-8, root at the bottom."""
+    tree = picture.tree
+    nodes = list(_tree.walk(tree, MIN_WIDTH / _scale(tree)))
+    height = _HEADER + (max((node.depth for node in nodes), default=-1) + 2) * _ROW + MARGIN
+    nodes.append(Node(Function("all", kind=_functions.PROCESS), -1, 0, tree.total, -1))
+    file.write("".join(_document(picture, nodes, height)).encode())
+
+
+def _document(picture: Picture, nodes: list[Node], height: int) -> Iterator[str]:
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
         f' viewBox="0 0 {WIDTH} {height}">\n<style>{_STYLE}</style>\n'
         f'<rect width="{WIDTH}" height="{height}" fill="#fbfaf8"/>\n'
-        f'<text class="title" x="{_MARGIN}" y="24">{escape(title)}</text>\n'
-        f'<text class="summary" x="{_MARGIN}" y="42">{escape(_summary(profile))}</text>\n'
+        f'<text class="title" x="{MARGIN}" y="24">{escape(picture.title)}</text>\n'
+        f'<text class="summary" x="{MARGIN}" y="42">{escape(picture.summary)}</text>\n'
+        f"{picture.legend}"
     )
     for node in nodes:
-        yield _box(node, tree, height - _MARGIN - (node.depth + 2) * _ROW)
+        yield _box(picture, node, height - MARGIN - (node.depth + 2) * _ROW)
     yield "</svg>\n"
 
 
 def _scale(tree: Tree) -> float:
     """Pixels a sample."""
-    return (WIDTH - 2 * _MARGIN) / max(1, tree.total)
+    return (WIDTH - 2 * MARGIN) / max(1, tree.total)
 
 
-def _box(node: Node, tree: Tree, top: int) -> str:
-    function = node.function
-    left = _MARGIN + node.start * _scale(tree)
-    width = node.count * _scale(tree)
-    fills = _FILLS[function.kind]
-    fill = fills[zlib.crc32(function.name.encode()) % len(fills)]
-    share = f"{amount(node.count, 'sample')}, {percent(node.count, tree.total)}"
-    place = f", {function.module}" if function.module else ""
+def _box(picture: Picture, node: Node, top: int) -> str:
+    left = MARGIN + node.start * _scale(picture.tree)
+    width = node.count * _scale(picture.tree)
     return (
-        f"<g><title>{escape(function.name)} ({share}{escape(place)})</title>"
+        f"<g><title>{escape(node.function.name)} ({escape(picture.note(node))})</title>"
         f'<rect x="{left:.2f}" y="{top}" width="{max(0.1, width - 0.5):.2f}"'
-        f' height="{_ROW - 1}" fill="{fill}"/>{_label(function, left, top, width)}</g>\n'
+        f' height="{_ROW - 1}" fill="{picture.fill(node)}"/>'
+        f"{_label(node.function, left, top, width)}</g>\n"
     )
+
+
+def _fill(node: Node) -> str:
+    fills = _FILLS[node.function.kind]
+    return fills[zlib.crc32(node.function.name.encode()) % len(fills)]
+
+
+def _note(total: int, node: Node) -> str:
+    place = f", {node.function.module}" if node.function.module else ""
+    return f"{amount(node.count, 'sample')}, {percent(node.count, total)}{place}"
 
 
 def _label(function: Function, left: float, top: int, width: float) -> str:

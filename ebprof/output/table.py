@@ -8,12 +8,12 @@ hottest: that of most self samples or, in a function that has none, of most samp
 from __future__ import annotations
 
 import io
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from ebprof.model import Location, Profile
+from ebprof.output._console import console
 from ebprof.output._functions import (
     FunctionIndex,
     distinct_locations,
@@ -23,13 +23,11 @@ from ebprof.output._functions import (
 from ebprof.output._text import amount, percent
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 SUFFIXES = (".txt",)
 
 ROWS = 30
-PLAIN_WIDTH = 120
 
 
 @dataclass(slots=True)
@@ -56,9 +54,9 @@ def write(profile: Profile, file: BinaryIO) -> None:
     """Write the ROWS hottest functions and how many more there are."""
     rows = rank(profile)
     text = io.StringIO()
-    console = _console(file, text)
-    console.print(_table(rows[:ROWS], profile.total))
-    console.print(_footer(profile, len(rows)), style="dim", highlight=False, markup=False)
+    to = console(file, text)
+    to.print(_table(rows[:ROWS], profile.total))
+    to.print(_footer(profile, len(rows)), style="dim", highlight=False, markup=False)
     file.write(text.getvalue().encode("utf-8", "replace"))
 
 
@@ -116,14 +114,6 @@ def _places(location: Location) -> list[tuple[str, int]]:
     """(file, line) of each frame, outermost first."""
     lines = [frame.line for frame in reversed(location.frames)]
     return [(one.file, line) for one, line in zip(functions_of(location), lines, strict=True)]
-
-
-def _console(file: BinaryIO, text: io.StringIO) -> Console:
-    from rich.console import Console
-
-    is_terminal = file.isatty()
-    width = os.get_terminal_size(file.fileno()).columns if is_terminal else PLAIN_WIDTH
-    return Console(file=text, force_terminal=is_terminal, width=width or PLAIN_WIDTH)
 
 
 def _table(rows: list[Row], samples: int) -> Table:

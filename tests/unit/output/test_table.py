@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from ebprof.model import Frame, Location, Profile, Sample
 from ebprof.output import table
+from ebprof.output._console import PLAIN_WIDTH
 from tests.builders import DEMO, HOSTILE, example, profile, stack
 from tests.unit.output.written import written
 
@@ -79,7 +80,7 @@ def test_says_how_many_more_there_are() -> None:
 
 def test_plain_text_is_120_wide_and_has_no_escapes() -> None:
     text = lines(profile(stack("f" * 200), stack(HOSTILE)))
-    assert max(map(len, text)) == table.PLAIN_WIDTH
+    assert max(map(len, text)) == PLAIN_WIDTH
     assert all(line.isprintable() for line in text)
 
 
