@@ -8,6 +8,7 @@ EXIT_NO_TARGET = 3
 EXIT_NO_PERMISSION = 4
 EXIT_UNSUPPORTED = 5
 EXIT_BAD_FILE = 6
+EXIT_REGRESSION = 7
 EXIT_NOT_EXECUTABLE = 126
 EXIT_NOT_FOUND = 127
 
@@ -51,6 +52,12 @@ class BadFileError(EbprofError):
     """A file cannot be read, written or understood."""
 
     exit_code = EXIT_BAD_FILE
+
+
+class RegressionError(EbprofError):
+    """A profile shows what its reader asked to be warned of; the comparison itself succeeded."""
+
+    exit_code = EXIT_REGRESSION
 
 
 class CommandError(EbprofError):

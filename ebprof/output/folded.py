@@ -19,7 +19,7 @@ from ebprof.output._text import UNKNOWN_COMM, printable
 SUFFIXES = (".folded", ".collapsed")
 
 MAX_FRAMES = 65_536
-_KERNEL = "_[k]"
+KERNEL_SUFFIX = "_[k]"
 
 
 def write(profile: Profile, file: BinaryIO) -> None:
@@ -28,7 +28,7 @@ def write(profile: Profile, file: BinaryIO) -> None:
     stacks: Counter[str] = Counter()
     for sample in profile.samples:
         frames = [text[id(location)] for location in reversed(sample.locations)]
-        stacks[";".join([_clean(sample.comm) or UNKNOWN_COMM, *frames])] += sample.count
+        stacks[";".join([clean(sample.comm) or UNKNOWN_COMM, *frames])] += sample.count
     file.writelines(f"{stack} {stacks[stack]}\n".encode() for stack in sorted(stacks))
 
 
@@ -50,13 +50,14 @@ def recognizes(head: bytes) -> bool:
     return not any(byte < 32 and byte not in b"\t\n\r" for byte in head)
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
+    """A name as it stands in a stack: on one line, and one frame."""
     return printable(name).replace(";", ":")
 
 
 def _join(location: Location) -> str:
-    suffix = _KERNEL if location.is_kernel else ""
-    return ";".join(_clean(frame.function) + suffix for frame in reversed(location.frames))
+    suffix = KERNEL_SUFFIX if location.is_kernel else ""
+    return ";".join(clean(frame.function) + suffix for frame in reversed(location.frames))
 
 
 class _Reader:
@@ -85,7 +86,7 @@ class _Reader:
 
 
 def _location(name: str) -> Location:
-    function = name.removesuffix(_KERNEL)
+    function = name.removesuffix(KERNEL_SUFFIX)
     if function and function != name:
         return Location(0, Mapping(KERNEL_PATH), (Frame(function),))
     return Location(0, None, (Frame(name),))

@@ -27,7 +27,14 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module whose name starts with a key may not import one that starts with any of the values.
 FORBIDDEN = {
-    "ebprof.output": ("ebprof.bpf", "ebprof.recording", "ebprof.symbolize", "ebprof.unwind"),
+    "ebprof.output": (
+        "ebprof.bpf",
+        "ebprof.comparison",
+        "ebprof.recording",
+        "ebprof.symbolize",
+        "ebprof.unwind",
+    ),
+    "ebprof.comparison": ("ebprof.bpf", "ebprof.recording", "ebprof.symbolize", "ebprof.unwind"),
     "ebprof.symbolize": ("ebprof.bpf", "ebprof.recording", "ebprof.output", "ebprof.unwind"),
     "ebprof.bpf": (
         "ebprof.elf",

@@ -24,6 +24,7 @@ const MATCH = { light: "hsl(302 82% 74%)", dark: "hsl(302 52% 42%)" };
 
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
+const diff = data.diff ?? null; // two profiles, A and B: see ebprof.comparison.reports.flamegraph
 const functions = data.functions;
 const tree = plant(data);
 const chart = byId("chart");
@@ -167,6 +168,19 @@ function mixColors() {
   );
 }
 
+/* What a node changed from A to B, in percentage points; columns: diff.total or diff.self. */
+function pointsOf(columns, node) {
+  const [before, after] = diff.whole;
+  return (100 * (columns.b[node] * before - columns.a[node] * after)) / (before * after);
+}
+
+function shade(points) {
+  const shades = darkQuery.matches ? diff.shades.dark : diff.shades.light;
+  const step = diff.steps.filter((least) => Math.abs(points) >= least).length - 1;
+  if (step < 0) return shades.same[0];
+  return (points > 0 ? shades.grew : shades.shrank)[step];
+}
+
 function cssColor(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name);
 }
@@ -224,13 +238,17 @@ function paintLevel(depth, brush) {
 function addSliver(run, node, pixel, top, brush) {
   const isMatched = state.matches !== null && isMatch(node);
   if (run && pixel < run.right && !isMatched) return run;
-  const color = isMatched ? brush.match : brush.kinds[kindOf(node)];
+  const color = isMatched ? brush.match : sliverColor(node, brush);
   if (run && run.color === color && pixel <= run.right) {
     run.right = pixel + 1;
     return run;
   }
   paintRun(run, top);
   return { left: pixel, right: pixel + 1, color, alpha: 0.6 * alphaOf(node) };
+}
+
+function sliverColor(node, brush) {
+  return diff ? shade(pointsOf(diff.total, node)) : brush.kinds[kindOf(node)];
 }
 
 function paintRun(run, top) {
@@ -244,8 +262,9 @@ function paintRun(run, top) {
 const isMatch = (node) => node !== ROOT && state.matches[tree.fn[node]] === 1;
 
 function fillOf(node, brush) {
-  if (node === ROOT) return brush.root;
-  return state.matches && isMatch(node) ? brush.match : state.colors[tree.fn[node]];
+  if (state.matches && isMatch(node)) return brush.match;
+  if (diff) return shade(pointsOf(diff.total, node));
+  return node === ROOT ? brush.root : state.colors[tree.fn[node]];
 }
 
 /* What does not match a search, and the callers of what is zoomed to, step back. */
@@ -263,8 +282,15 @@ function paintBox(node, left, top, width, brush) {
     context.globalAlpha *= 0.45;
     context.fillRect(left, top, 2, ROW - GAP);
   }
+  if (diff && state.matches && isMatch(node) && width > 8) paintInside(node, left, top, width);
   paintLabel(node, left, top, width, brush);
   context.globalAlpha = 1;
+}
+
+/* The change of a match, in the frame that marks it. */
+function paintInside(node, left, top, width) {
+  context.fillStyle = shade(pointsOf(diff.total, node));
+  context.fillRect(left + 3, top + 3, width - GAP - 6, ROW - GAP - 6);
 }
 
 function paintLabel(node, left, top, width, brush) {
@@ -406,7 +432,7 @@ function showMatched() {
   }
   const matched = matchedCount();
   output.textContent = `${percent(matched, tree.count[state.zoom])} matched`;
-  output.title = amount(matched, "sample");
+  output.title = diff ? `of ${diff.widths}` : amount(matched, "sample");
 }
 
 function selectMatch(step) {
@@ -459,6 +485,45 @@ function countText(node) {
   return `${share}  (${costOf(tree.count[node])})${inZoom ? zoomed : ""}`;
 }
 
+const signed = (number, text) => (number > 0 ? `+${text}` : number < 0 ? `-${text}` : text);
+
+function quantity(number) {
+  if (diff.unit === "nanoseconds") return duration(number);
+  return diff.unit === "samples" ? amount(number, "sample") : `${grouped(number)} ${diff.unit}`;
+}
+
+/* `+1.25 points`, or `+1,250 samples (+50.0%)` where quantities are compared as they are. */
+function changeText(columns, node) {
+  if (!diff.is_absolute) {
+    const points = pointsOf(columns, node);
+    return `${signed(Math.abs(points) < 0.005 ? 0 : points, Math.abs(points).toFixed(2))} points`;
+  }
+  const [before, after] = [columns.a[node], columns.b[node]];
+  const ratio = before ? `  (${signed(after - before, Math.abs((100 * (after - before)) / before).toFixed(1))}%)` : "";
+  return signed(after - before, quantity(Math.abs(after - before))) + ratio;
+}
+
+function sidesText(columns, node) {
+  return ["a", "b"].map((side) => {
+    const share = percent(columns[side][node], diff.total[side][ROOT]);
+    return `${side.toUpperCase()} ${share}  (${quantity(columns[side][node])})`;
+  });
+}
+
+function fateText(node) {
+  if (!diff.total.a[node]) return ", not in A";
+  return diff.total.b[node] ? "" : ", not in B";
+}
+
+function describeChange(node) {
+  const [before, after] = sidesText(diff.total, node);
+  byId("detail-count").textContent = `${before}\n${after}\n${changeText(diff.total, node)}${fateText(node)}`;
+  const hasSelf = diff.self.a[node] || diff.self.b[node];
+  byId("detail-self").textContent = hasSelf
+    ? `self ${sidesText(diff.self, node).join("  →  ")}: ${changeText(diff.self, node)}`
+    : "";
+}
+
 function describe(node) {
   const fn = tree.fn[node];
   const kind = KINDS[kindOf(node)].label;
@@ -467,6 +532,7 @@ function describe(node) {
   byId("detail-self").textContent = tree.self[node]
     ? `self ${percent(tree.self[node], tree.count[ROOT])}  (${costOf(tree.self[node])})`
     : "";
+  if (diff) describeChange(node);
   byId("detail-place").textContent = fn < 0 ? "" : placeOf(fn);
   byId("detail-kind").textContent = fn < 0 ? "" : isInlined(node) ? `${kind}, inlined` : kind;
 }
@@ -617,27 +683,51 @@ function addItem(list, text, className = "") {
   return item;
 }
 
-function swatch(kind) {
+function swatch(color) {
   const space = "http://www.w3.org/2000/svg";
   const box = document.createElementNS(space, "svg");
   const fill = document.createElementNS(space, "rect");
   fill.setAttribute("width", "12");
   fill.setAttribute("height", "12");
-  fill.setAttribute("fill", colorOf(kind, "main", false));
+  fill.setAttribute("fill", color);
   box.append(fill);
   return box;
 }
 
 function showLegend() {
   byId("legend").replaceChildren();
+  if (diff) showShades();
+  else showKinds();
+}
+
+/* From what shrank most to what grew most, each with the least change that it stands for. */
+function showShades() {
+  const byStep = diff.steps.map((least) => [`+${least}`, shade(least)]);
+  const shrank = diff.steps.map((least) => [`−${least}`, shade(-least)]).reverse();
+  const whole = diff.is_absolute ? "% of the larger total" : "percentage points of all samples";
+  addItem("legend", `from A to B, ${whole}:`);
+  addItem("legend", "shrank");
+  for (const [text, color] of [...shrank, ["same", shade(0)], ...byStep]) {
+    addItem("legend", text).prepend(swatch(color));
+  }
+  addItem("legend", "grew");
+}
+
+function showKinds() {
   const used = new Set(functions.kind);
   data.kinds.forEach((kind, number) => {
-    if (used.has(number)) addItem("legend", KINDS[kind].label).prepend(swatch(kind));
+    if (used.has(number)) addItem("legend", KINDS[kind].label).prepend(swatch(colorOf(kind, "main", false)));
   });
   if (functions.inlined.includes(1)) addItem("legend", "▏italic: inlined");
 }
 
+function widthsText() {
+  const other = diff.widths === "A" ? "B" : "A";
+  return `Widths are ${diff.widths}'s; for what only ${other} has, draw it with --widths ${other}`;
+}
+
 function summaryText() {
+  if (diff) return [...diff.runs, widthsText()].join("\n");
   const parts = [costOf(data.total)];
   if (data.duration_ns) parts.push(`over ${duration(data.duration_ns)}`);
   if (data.period && data.unit === "nanoseconds") parts.push(`one each ${duration(data.period)}`);
@@ -648,6 +738,7 @@ function summaryText() {
 function showHeader() {
   byId("title").textContent = data.title;
   byId("summary").textContent = data.total ? summaryText() : "No samples were taken.";
+  byId("summary").classList.toggle("runs", diff !== null);
   byId("comments").textContent = data.comments.join("  ·  ");
   for (const { reason, count, is_whole: isWhole } of data.stops) {
     const text = `${reason} ${percent(count, data.total)}`;

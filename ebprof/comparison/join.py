@@ -1,0 +1,297 @@
+"""Joins two profiles: what in the one is what in the other.
+
+A function is the same in both when its name is, and both are the kernel's or neither is: not its
+address, its line, its object file's path or whether its call was inlined, which change from build
+to build. Code without names is one function a module: its addresses are other ones in another
+build, and in one build hardly two samples have the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import NamedTuple
+
+from ebprof.errors import UsageError
+from ebprof.model import Location, Profile, Sample
+from ebprof.output import _functions
+from ebprof.output._functions import KERNEL, Function
+from ebprof.output._text import printable
+
+Path = tuple[int, ...]
+
+SELF, TOTAL = "self", "total"
+SIGMAS = 3
+
+
+class Pair(NamedTuple):
+    """A quantity in the profile before (A) and in the one after (B)."""
+
+    before: int = 0
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One of two profiles compared.
+
+    name: what it is shown by, printable. incomplete: samples whose user stack lacks its callers.
+    """
+
+    name: str
+    samples: int
+    incomplete: int
+    period: int
+    time_ns: int
+    duration_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionChange:
+    """A function, and the samples in which it ran itself, and in which it was on the stack."""
+
+    function: Function
+    own: Pair
+    total: Pair
+
+    def count(self, share: str) -> Pair:
+        """Its own samples for `self`, else all."""
+        return self.own if share == SELF else self.total
+
+
+@dataclass(frozen=True, slots=True)
+class StackChange:
+    """A stack, as indices into the functions, and its samples; the process (by comm) is first."""
+
+    path: Path
+    count: Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What two profiles have, each in samples of its own.
+
+    functions: of all stacks, sorted, processes included. stacks: those of either, sorted.
+    unit: of the runs' periods. is_absolute: whether quantities are compared as they are, not as
+    shares of their profile.
+    """
+
+    event: str
+    unit: str
+    before: Run
+    after: Run
+    functions: tuple[Function, ...]
+    stacks: tuple[StackChange, ...]
+    is_absolute: bool = False
+
+    @property
+    def total(self) -> Pair:
+        """All samples."""
+        return Pair(self.before.samples, self.after.samples)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether a sample of the one stands for another value than one of the other."""
+        periods = {self.before.period, self.after.period}
+        return len(periods) == 2 and 0 not in periods
+
+    def amount(self, count: Pair) -> Pair:
+        """What the samples amount to: values in `unit` if `has_values`, else themselves."""
+        if not self.has_values:
+            return count
+        return Pair(count.before * self.before.period, count.after * self.after.period)
+
+    def points(self, count: Pair) -> float:
+        """The change in percentage points.
+
+        Each count is taken as a share of all samples of its profile or, if `is_absolute`, its
+        amount as one of the larger profile's amount.
+        """
+        before, after = self.amount(count) if self.is_absolute else count
+        whole = self.whole
+        # One division, of integers: a change of just so many points is not a bit less.
+        change = after * whole.before - before * whole.after
+        return 100 * change / (whole.before * whole.after)
+
+    def is_chance(self, count: Pair) -> bool:
+        """Whether samples taken at random of two equal runs would differ as much now and then.
+
+        True for a change of at most SIGMAS standard deviations: those of two proportions or, if
+        `is_absolute`, of two counts.
+        """
+        if self.is_absolute:
+            before, after = self.amount(count)
+            squares = sum(
+                one * one / number
+                for one, number in zip((before, after), count, strict=True)
+                if one
+            )
+            return abs(after - before) <= SIGMAS * sqrt(squares)
+        alike = sum(count) / sum(self.total)
+        deviation = sqrt(alike * (1 - alike) * sum(1 / one for one in self.total))
+        return abs(self.points(count)) <= 100 * SIGMAS * deviation
+
+    @property
+    def whole(self) -> Pair:
+        """What `points` takes for 100 %."""
+        if not self.is_absolute:
+            return self.total
+        larger = max(self.amount(self.total))
+        return Pair(larger, larger)
+
+    def changes(self) -> list[FunctionChange]:
+        """The functions of either profile, without processes, in order of their names.
+
+        A function that is several times on a stack counts once in its total.
+        """
+        own, total = _Sums(len(self.functions)), _Sums(len(self.functions))
+        for stack in self.stacks:
+            for number in set(stack.path[1:]):
+                total.add(number, stack.count)
+            if len(stack.path) > 1:
+                own.add(stack.path[-1], stack.count)
+        return [
+            FunctionChange(function, own.pair(number), total.pair(number))
+            for number, function in enumerate(self.functions)
+            if function.kind != _functions.PROCESS
+        ]
+
+
+def compare(
+    before: Profile,
+    after: Profile,
+    names: tuple[str, str] = ("A", "B"),
+    *,
+    is_absolute: bool = False,
+) -> Comparison:
+    """Join two profiles; raises UsageError where they count different things, or nothing."""
+    for profile, name in zip((before, after), names, strict=True):
+        if not profile.total:
+            raise UsageError(f"{printable(name)} has no samples", "record longer, or a busier time")
+    _check_alike(before, after, names)
+    known = before if _knows_event(before) else after
+    functions = _Functions([before, after])
+    return Comparison(
+        printable(known.event),
+        printable(known.unit),
+        _run(before, names[0]),
+        _run(after, names[1]),
+        tuple(functions.sorted),
+        tuple(_join(functions.count(before), functions.count(after))),
+        is_absolute,
+    )
+
+
+def _check_alike(before: Profile, after: Profile, names: tuple[str, str]) -> None:
+    if not (_knows_event(before) and _knows_event(after)):
+        return
+    told = [printable(f"{one.event} ({one.unit})") for one in (before, after)]
+    if (before.event, before.unit) != (after.event, after.unit):
+        raise UsageError(
+            f"{printable(names[0])} counts {told[0]}, {printable(names[1])} {told[1]}",
+            "record both with the same -e",
+        )
+
+
+def _knows_event(profile: Profile) -> bool:
+    """Whether a profile says what was sampled: folded stacks, and what came of them, do not."""
+    return (profile.event, profile.unit) != ("samples", "count")
+
+
+def _run(profile: Profile, name: str) -> Run:
+    return Run(
+        printable(name),
+        profile.total,
+        sum(one.count for one in profile.samples if one.stop not in _functions.WHOLE),
+        profile.period,
+        profile.time_ns,
+        profile.duration_ns,
+    )
+
+
+def _join(before: Counter[Path], after: Counter[Path]) -> Iterator[StackChange]:
+    for path in sorted(before.keys() | after.keys()):
+        yield StackChange(path, Pair(before[path], after[path]))
+
+
+class _Sums:
+    """Pairs that are added to, by index."""
+
+    def __init__(self, size: int) -> None:
+        self._before = [0] * size
+        self._after = [0] * size
+
+    def add(self, number: int, count: Pair) -> None:
+        self._before[number] += count.before
+        self._after[number] += count.after
+
+    def pair(self, number: int) -> Pair:
+        return Pair(self._before[number], self._after[number])
+
+
+class _Functions:
+    """The functions of several profiles, each once.
+
+    How one is shown is taken from the last profile that knows its module. Locations are told apart
+    by `id()`, as in `_functions.FunctionIndex`: each is looked at once.
+    """
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        shown: dict[tuple[str, str], Function] = {}
+        keys: dict[int, list[tuple[str, str]]] = {}
+        for profile in profiles:
+            found: dict[tuple[str, str], set[Function]] = {}
+            for location in _functions.distinct_locations(profile):
+                keys[id(location)] = [_put(found, one) for one in _merged(location)]
+            for sample in profile.samples:
+                _put(found, _functions.process(sample))
+            for key, alike in found.items():
+                function = _show(alike)
+                if function.module or key not in shown:
+                    shown[key] = function
+        self.sorted = sorted(shown.values())
+        self._numbers = {_key(function): number for number, function in enumerate(self.sorted)}
+        self._of_location = {
+            place: [self._numbers[key] for key in found] for place, found in keys.items()
+        }
+
+    def count(self, profile: Profile) -> Counter[Path]:
+        """Samples by stack, the process first, then its functions from the outermost on."""
+        stacks: Counter[Path] = Counter()
+        for sample in profile.samples:
+            stacks[tuple(self._path(sample))] += sample.count
+        return stacks
+
+    def _path(self, sample: Sample) -> Iterator[int]:
+        yield self._numbers[_key(_functions.process(sample))]
+        for location in reversed(sample.locations):
+            yield from self._of_location[id(location)]
+
+
+def _merged(location: Location) -> Iterator[Function]:
+    """The functions of a location, outermost first, without what sets builds apart."""
+    for function in _functions.functions_of(location):
+        name = function.name
+        if _functions.is_nameless(name):
+            name = name[: name.rindex("+0x")]
+        yield replace(function, name=name, is_inlined=False)
+
+
+def _put(found: dict[tuple[str, str], set[Function]], function: Function) -> tuple[str, str]:
+    key = _key(function)
+    found.setdefault(key, set()).add(function)
+    return key
+
+
+def _key(function: Function) -> tuple[str, str]:
+    is_apart = function.kind in (KERNEL, _functions.PROCESS)
+    return function.name, function.kind if is_apart else ""
+
+
+def _show(alike: Iterable[Function]) -> Function:
+    """One for functions of a name; its module is the list of theirs."""
+    first = min(alike)
+    modules = sorted({one.module for one in alike if one.module})
+    return replace(first, module=", ".join(modules))

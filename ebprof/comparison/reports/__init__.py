@@ -1,0 +1,4 @@
+"""Comparisons as files: one form a module, whose name is the form's.
+
+Each has OPTIONS, the members of a `View` that it takes, and write(comparison, view, file).
+"""

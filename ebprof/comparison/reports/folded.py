@@ -1,0 +1,48 @@
+"""Two counts a stack, as difffolded.pl writes them for flamegraph.pl: `comm;main;f 12 34`.
+
+Frames are written as in folded stacks. Unless counts are absolute, those of A are scaled to B's
+total; they are rounded so that their sum is exact.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import BinaryIO
+
+from ebprof.comparison.join import Comparison
+from ebprof.comparison.ranking import View
+from ebprof.output._functions import KERNEL, Function
+from ebprof.output.folded import KERNEL_SUFFIX, clean
+
+OPTIONS: tuple[str, ...] = ()
+
+
+def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
+    """Write the counts by stack, as UTF-8, sorted."""
+    frames = [_frame(function) for function in comparison.functions]
+    before: Counter[str] = Counter()
+    after: Counter[str] = Counter()
+    for stack in comparison.stacks:
+        text = ";".join(frames[number] for number in stack.path)
+        counts = comparison.amount(stack.count) if comparison.is_absolute else stack.count
+        before[text] += counts.before
+        after[text] += counts.after
+    if not comparison.is_absolute:
+        before = _scale(before, after.total())
+    for text in sorted(before.keys() | after.keys()):
+        if before[text] or after[text]:
+            file.write(f"{text} {before[text]} {after[text]}\n".encode())
+
+
+def _frame(function: Function) -> str:
+    return clean(function.name) + (KERNEL_SUFFIX if function.kind == KERNEL else "")
+
+
+def _scale(counts: Counter[str], total: int) -> Counter[str]:
+    """Counts with another sum: what rounding down leaves goes to the largest remainders."""
+    old = counts.total()
+    scaled = Counter({key: count * total // old for key, count in counts.items()})
+    by_remainder = sorted(counts, key=lambda key: (-(counts[key] * total % old), key))
+    for key in by_remainder[: total - scaled.total()]:
+        scaled[key] += 1
+    return scaled

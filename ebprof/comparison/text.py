@@ -1,0 +1,73 @@
+"""Changes and runs in words."""
+
+from __future__ import annotations
+
+from ebprof.comparison.join import Comparison, FunctionChange, Pair, Run
+from ebprof.output._text import amount, percent
+
+_NAME_LENGTH = 48
+
+
+def points(change: float) -> str:
+    """`+1.25`, `-0.10`, `0.00`: percentage points."""
+    return "0.00" if abs(change) < 0.005 else f"{change:+.2f}"
+
+
+def change(comparison: Comparison, count: Pair) -> str:
+    """The change as it is compared: points, or the difference of amounts."""
+    if not comparison.is_absolute:
+        return points(comparison.points(count))
+    before, after = comparison.amount(count)
+    return f"{after - before:+,}" if after != before else "0"
+
+
+def sides(comparison: Comparison, count: Pair) -> tuple[str, str]:
+    """Before and after as they are compared: shares, or amounts."""
+    if comparison.is_absolute:
+        before, after = comparison.amount(count)
+        return f"{before:,}", f"{after:,}"
+    return percent(count.before, comparison.total.before), percent(
+        count.after, comparison.total.after
+    )
+
+
+def sentence(comparison: Comparison, count: Pair) -> str:
+    """`12.00% in A, 32.00% in B, +20.00 points`, or the same in amounts."""
+    before, after = sides(comparison, count)
+    unit = "points" if not comparison.is_absolute else measure(comparison)
+    return f"{before} in A, {after} in B, {change(comparison, count)} {unit}"
+
+
+def growth(comparison: Comparison, change: FunctionChange, share: str) -> str:
+    """`f +20.00 (12.00% to 32.00%)`: a function's share of all samples, also if absolute."""
+    count = change.count(share)
+    before = 100 * count.before / comparison.total.before
+    after = 100 * count.after / comparison.total.after
+    return f"{change.function.name} {after - before:+.2f} ({before:.2f}% to {after:.2f}%)"
+
+
+def measure(comparison: Comparison) -> str:
+    """What changes are counted in."""
+    if not comparison.is_absolute:
+        return "percentage points"
+    return comparison.unit if comparison.has_values else "samples"
+
+
+def title(comparison: Comparison) -> str:
+    """What a picture of the comparison is called."""
+    return f"{comparison.event}: A to B"
+
+
+def runs(comparison: Comparison) -> tuple[str, str]:
+    """A line on each of the two profiles."""
+    return _run("A", comparison.before), _run("B", comparison.after)
+
+
+def _run(letter: str, run: Run) -> str:
+    name = run.name if len(run.name) <= _NAME_LENGTH else f"{run.name[: _NAME_LENGTH - 1]}…"
+    parts = [f"{letter}: {name}", amount(run.samples, "sample")]
+    if run.duration_ns:
+        parts.append(f"{run.duration_ns / 1e9:.1f} s")
+    if run.incomplete:
+        parts.append(f"{percent(run.incomplete, run.samples)} with an incomplete stack")
+    return ", ".join(parts)
