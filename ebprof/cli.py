@@ -49,7 +49,8 @@ class CommandGroup(click.Group):
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 no such target, 4 no permission, "
-    "5 not supported by this kernel, 6 bad file, 130 interrupted before sampling; "
+    "5 not supported by this kernel, 6 bad file, 7 regression (diff --fail-above), "
+    "130 interrupted before sampling; "
     "with -- COMMAND that command's own.",
 )
 @click.version_option(__version__, prog_name="ebprof")
@@ -61,6 +62,7 @@ def ebprof(ctx: click.Context) -> None:
     ebprof profile -p 1234 -d 10                  hottest functions of a process
     ebprof profile -p 1234 | flamegraph.pl > x.svg
     ebprof flame -p 1234 -o flame.html            a flame graph to click in
+    ebprof diff old.pb.gz new.pb.gz               what became slower
     ebprof traffic --to :6379 --by peer           who calls this service, live
     ebprof doctor                                 what works on this machine
     """

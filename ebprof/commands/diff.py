@@ -1,0 +1,125 @@
+"""`ebprof diff`: what changed between two saved profiles."""
+
+from __future__ import annotations
+
+import re
+import sys
+from fractions import Fraction
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import click
+
+from ebprof import plugins
+from ebprof.commands import _streams
+from ebprof.comparison import Comparison, compare, reports, text
+from ebprof.comparison.join import SELF, TOTAL
+from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
+from ebprof.errors import RegressionError, UsageError
+from ebprof.output import check_writable, choose, read_profile, write_to
+
+_PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
+_NAMED = 5
+
+
+@click.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("-f", "--format", "format_name", metavar="FORMAT", help="See docs/diff.md.")
+@click.option("-o", "--output", "path", metavar="FILE", help="Write there instead of to stdout.")
+@click.option("--absolute", is_flag=True, help="Compare samples, not shares of the total.")
+@click.option("-s", "--sort", type=click.Choice([SELF, TOTAL]), help="Change that comes first.")
+@click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
+@click.option(
+    "--widths", type=click.Choice([BEFORE, AFTER]), help="Whose widths a flame graph has."
+)
+@click.option(
+    "--fail-above", "limit", metavar="PERCENT", help="Exit with 7 if a function grew by more."
+)
+@click.option(
+    "--fail-on", "share", type=click.Choice([SELF, TOTAL]), help="Share that --fail-above is of."
+)
+def command(
+    before: str,
+    after: str,
+    format_name: str | None,
+    path: str | None,
+    absolute: bool,
+    limit: str | None,
+    share: str | None,
+    **view: Any,
+) -> None:
+    """Compare two saved profiles (pprof or folded): what grew from A to B, what shrank.
+
+    On a terminal the functions that changed most, into a pipe folded stacks with two counts, as
+    difffolded.pl writes them. Shares of the total are compared, so runs may differ in length.
+
+    \b
+    ebprof diff old.pb.gz new.pb.gz                   functions, largest change first
+    ebprof diff old.pb.gz new.pb.gz -o diff.html      red grew, blue shrank
+    ebprof diff old.folded new.folded | flamegraph.pl > diff.svg
+    ebprof diff old.pb.gz new.pb.gz -f table --fail-above 5%
+    """
+    report = _report(format_name, path)
+    given = {name: value for name, value in view.items() if value is not None}
+    _check_options(report, given)
+    threshold = _threshold(limit, share)
+    check_writable(path)
+    if before == after == "-":
+        raise UsageError("A and B cannot both be stdin", "save one of them to a file")
+    profiles = read_profile(before), read_profile(after)
+    comparison = compare(*profiles, (_label(before), _label(after)), is_absolute=absolute)
+    try:
+        write_to(path, partial(report.write, comparison, View(**given)))
+    except BrokenPipeError:  # whether it is a regression does not hang on a reader
+        _streams.discard_stdout()
+    if threshold is not None:
+        _judge(comparison, share or SELF, threshold)
+
+
+def _report(format_name: str | None, path: str | None) -> ModuleType:
+    chosen = choose(None, path, sys.stdout.isatty()).__name__.rpartition(".")[2]
+    name = chosen if format_name is None else format_name
+    module = plugins.load(reports, name)
+    if module is None:
+        known = ", ".join(plugins.names(reports))
+        raise UsageError(f"a comparison cannot be written as {name!r}", f"formats are {known}")
+    return module
+
+
+def _check_options(report: ModuleType, given: dict[str, Any]) -> None:
+    for name in given:
+        if name not in report.OPTIONS:
+            form = report.__name__.rpartition(".")[2]
+            raise UsageError(
+                f"--{name} means nothing for {form}", "leave it out, or choose another -f"
+            )
+
+
+def _threshold(text: str | None, share: str | None) -> Fraction | None:
+    """`5%` or `5` in percentage points."""
+    if text is None:
+        if share is not None:
+            raise UsageError(f"--fail-on {share} needs a limit", "add --fail-above 5%")
+        return None
+    match = _PERCENTAGE.fullmatch(text)
+    if match is None or Fraction(match[1]) > 100:
+        raise UsageError(f"cannot read --fail-above {text!r}", "write it like 5% or 0.5%")
+    return Fraction(match[1])
+
+
+def _label(path: str) -> str:
+    return "stdin" if path == "-" else path.rstrip("/").rpartition("/")[2]
+
+
+def _judge(comparison: Comparison, share: str, limit: Fraction) -> None:
+    changes = grown(comparison, share, limit)
+    if not changes:
+        return
+    named = [text.growth(comparison, one, share) for one in changes[:_NAMED]]
+    if len(changes) > _NAMED:
+        named.append(f"and {len(changes) - _NAMED} more")
+    raise RegressionError(
+        f"{share} share grew by more than {float(limit):g} points: {', '.join(named)}"
+    )

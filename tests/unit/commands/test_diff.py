@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ebprof import cli
+from ebprof.errors import EXIT_BAD_FILE, EXIT_REGRESSION, EXIT_USAGE
+from tests.unit.commands.test_bad_input import fail
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory to be in, with profiles: f has 10 % in `old` and 30 % in `new`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old").write_text("demo;main;f 10\ndemo;main;g 90\n")
+    (tmp_path / "new").write_text("demo;main;f 60\ndemo;main;g 140\n")
+    return tmp_path
+
+
+def run(capsys: Capture, *words: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["diff", *map(str, words)])
+    return int(ended.value.code or 0), *capsys.readouterr()
+
+
+def test_a_pipe_gets_two_counts_a_stack_and_nothing_else(saved: Path, capsys: Capture) -> None:
+    assert run(capsys, "old", "new") == (0, "demo;main;f 20 60\ndemo;main;g 180 140\n", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "start"),
+    [("x.html", "<!DOCTYPE"), ("x.svg", "<?xml"), ("x.json", "{"), ("x.txt", " SELF A")],
+)
+def test_the_suffix_chooses_the_form(path: str, start: str, saved: Path, capsys: Capture) -> None:
+    assert run(capsys, "old", "new", "-o", path) == (0, "", "")
+    assert (saved / path).read_text().lstrip(" ").startswith(start.lstrip(" "))
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("--fail-above 20%", 0),
+        ("--fail-above 19.9%", EXIT_REGRESSION),
+        ("--fail-above 19.9 --absolute", EXIT_REGRESSION),
+        ("--fail-above 0 --fail-on total", EXIT_REGRESSION),
+        ("--fail-above 100%", 0),
+    ],
+)
+def test_a_regression_has_its_own_exit_code(
+    words: str, code: int, saved: Path, capsys: Capture
+) -> None:
+    ended, out, err = run(capsys, "old", "new", *words.split())
+    assert ended == code
+    assert out.count("\n") == 2
+    assert err.count("\n") == bool(code)
+    if code:
+        assert "f +20.00 (10.00% to 30.00%)" in err and "main" not in err and "g " not in err
+
+
+def test_many_offenders_are_one_line(saved: Path, capsys: Capture) -> None:
+    (saved / "many").write_text("".join(f"demo;f{number} 10\n" for number in range(8)))
+    code, _, err = run(capsys, "old", "many", "--fail-above", "1%", "-o", "x.txt")
+    assert code == EXIT_REGRESSION
+    assert err.startswith("ebprof: self share grew by more than 1 points: f0 +12.50 (0.00% to ")
+    assert err.endswith("f4 +12.50 (0.00% to 12.50%), and 3 more\n")
+
+
+def test_a_regression_is_one_also_if_nobody_reads(saved: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "ebprof", "diff", "old", "new", "--fail-above", "5%"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment)
+    os.close(writer)
+    assert done.returncode == EXIT_REGRESSION
+    assert done.stderr.startswith(b"ebprof: self share grew") and done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("old", "missing argument 'B'"),
+        ("old new third", "unexpected extra argument (third)"),
+        ("- -", "A and B cannot both be stdin"),
+        ("old new -f nonesuch", "a comparison cannot be written as 'nonesuch': formats are"),
+        ("old new -f pprof", "a comparison cannot be written as 'pprof': formats are"),
+        ("old new -o x.pb.gz", "a comparison cannot be written as 'pprof'"),
+        ("old new -f table --widths A", "--widths means nothing for table"),
+        ("old new -o x.svg --rows 3", "--rows means nothing for svg"),
+        ("old new -f table --rows 0", "0 is not in the range"),
+        ("old new -f table --sort name", "'name' is not one of"),
+        ("old new --fail-above", "requires an argument"),
+        ("old new --fail-above five", "cannot read --fail-above 'five': write it like 5% or 0.5%"),
+        ("old new --fail-above -5%", "cannot read --fail-above '-5%'"),
+        ("old new --fail-above 101%", "cannot read --fail-above '101%'"),
+        ("old new --fail-above 5%%", "cannot read --fail-above '5%%'"),
+        ("old new --fail-on total", "--fail-on total needs a limit: add --fail-above 5%"),
+        ("old empty", "empty has no samples"),
+    ],
+)
+def test_usage(words: str, says: str, saved: Path, capsys: Capture) -> None:
+    (saved / "empty").touch()
+    code, line = fail(capsys, "diff", *words.split())
+    assert code == EXIT_USAGE
+    assert says in line
+    assert {path.name for path in saved.iterdir()} == {"old", "new", "empty"}
+
+
+@pytest.mark.parametrize("words", ["old missing", "missing new", "old bad", "old new -o no/x"])
+def test_files_that_cannot_be_used(words: str, saved: Path, capsys: Capture) -> None:
+    (saved / "bad").write_text("main;f twelve\n")
+    code, line = fail(capsys, "diff", *words.split())
+    assert code == EXIT_BAD_FILE
+    assert any(f" {name}" in line for name in ("missing", "bad", "no/x"))
