@@ -74,7 +74,7 @@ def test_header_and_legend_explain_what_is_compared(browser: Any, tmp_path: Path
     ]
     legend = page.text("legend").split("\n")
     assert legend[0] == "from A to B, percentage points of all samples:"
-    assert legend[1:3] == ["shrank", "−10"] and legend[-2:] == ["+10", "grew"]
+    assert legend[1:3] == ["shrank", "-10"] and legend[-2:] == ["+10", "grew"]
 
 
 def test_hover_tells_both_shares_and_the_change(browser: Any, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_hover_tells_both_shares_and_the_change(browser: Any, tmp_path: Path) ->
         "-30.00 points",
     ]
     assert page.detail("new")[3:5] == [
-        "+40.00 points, not in A",
+        "+40.00 points, no such stack in A",
         "self A 0.00% (0 samples) → B 40.00% (80 samples): +40.00 points",
     ]
     assert page.detail("main")[3] == "0.00 points"
@@ -95,7 +95,7 @@ def test_hover_tells_both_shares_and_the_change(browser: Any, tmp_path: Path) ->
 def test_hover_tells_quantities_where_they_are_compared(browser: Any, tmp_path: Path) -> None:
     page = Page(browser, compare(BEFORE, AFTER, is_absolute=True), View(widths="A"), tmp_path)
     assert page.detail("scan")[3] == "+50 samples (+100.0%)"
-    assert page.detail("gone")[3] == "-10 samples (-100.0%), not in B"
+    assert page.detail("gone")[3] == "-10 samples (-100.0%), no such stack in B"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

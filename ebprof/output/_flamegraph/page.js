@@ -511,8 +511,8 @@ function sidesText(columns, node) {
 }
 
 function fateText(node) {
-  if (!diff.total.a[node]) return ", not in A";
-  return diff.total.b[node] ? "" : ", not in B";
+  if (!diff.total.a[node]) return ", no such stack in A";
+  return diff.total.b[node] ? "" : ", no such stack in B";
 }
 
 function describeChange(node) {
@@ -703,7 +703,7 @@ function showLegend() {
 /* From what shrank most to what grew most, each with the least change that it stands for. */
 function showShades() {
   const byStep = diff.steps.map((least) => [`+${least}`, shade(least)]);
-  const shrank = diff.steps.map((least) => [`−${least}`, shade(-least)]).reverse();
+  const shrank = diff.steps.map((least) => [`-${least}`, shade(-least)]).reverse();
   const whole = diff.is_absolute ? "% of the larger total" : "percentage points of all samples";
   addItem("legend", `from A to B, ${whole}:`);
   addItem("legend", "shrank");
