@@ -41,17 +41,17 @@ def plant(comparison: Comparison, widths: str) -> PairTree:
 def _pairs(comparison: Comparison, index: FunctionIndex) -> tuple[list[Pair], list[Pair]]:
     """Total and own samples of each node of the tree of all stacks, in preorder."""
     every = _tree.merge({one.path: sum(one.count) for one in comparison.stacks}, index)
-    total = [[0, 0] for _ in every.nodes]
+    before, after = [0] * len(every.nodes), [0] * len(every.nodes)
     own = [Pair()] * len(every.nodes)
     path: list[int] = []
     new = iter(range(len(every.nodes)))
     for stack, common, added in zip(comparison.stacks, every.common, every.added, strict=True):
         path[common:] = [next(new) for _ in range(added)]
         for number in path:
-            total[number][0] += stack.count.before
-            total[number][1] += stack.count.after
+            before[number] += stack.count.before
+            after[number] += stack.count.after
         own[path[-1]] = stack.count
-    return [Pair(*both) for both in total], own
+    return list(map(Pair, before, after)), own
 
 
 def _index(functions: tuple[Function, ...]) -> FunctionIndex:

@@ -43,6 +43,5 @@ def _diff(comparison: Comparison, view: View, planted: PairTree) -> dict[str, An
 
 
 def _columns(comparison: Comparison, counts: list[Pair]) -> dict[str, list[int]]:
-    amounts = map(comparison.amount, counts) if comparison.is_absolute else counts
-    before, after = zip(*amounts, strict=True)
-    return {"a": list(before), "b": list(after)}
+    amounts = list(map(comparison.amount, counts)) if comparison.is_absolute else counts
+    return {"a": [one.before for one in amounts], "b": [one.after for one in amounts]}
