@@ -12,6 +12,8 @@ enum {
 	WORD = 8,
 	MAX_FRAME = 32000,	/* bytes; offsets in rules have 16 bits */
 	FUNCTION_ALIGNMENT = 16,
+	MAX_REACH = 4096,	/* bytes behind a call that are searched for more of a function */
+	SEARCHES = 64,		/* so often a gap's bytes may be searched */
 	SP_UNKNOWN = -1,
 	FP_SAVED_NOWHERE = -1,
 };
@@ -45,7 +47,10 @@ struct follower {
 	uint32_t limit;
 	bool switches_stack;	/* it makes a system call that may */
 	uint32_t pending_count;
+	uint32_t undecided_count;
 	uint32_t *pending;	/* offsets to go on from; their places have states */
+	uint32_t *undecided;	/* the same array from its end on: calls that may never return */
+	uint64_t search_left;	/* bytes */
 	uint8_t *is_bad;	/* by entry: something contradicts it */
 	struct place *places;	/* by offset */
 	struct row_writer writer;
@@ -359,12 +364,45 @@ static void follow_instruction(struct follower *f, uint32_t offset)
 		jump_to(f, offset + instruction.target, &state);
 		break;
 	case FLOW_NEXT:
-		if (instruction.effect == EFFECT_CALL && may_end_at(f, next))
+		if (instruction.effect == EFFECT_CALL && may_end_at(f, next)) {
+			*(f->undecided - ++f->undecided_count) = offset;
 			return;
+		}
 		if (instruction.is_syscall && f->switches_stack)
 			return;
 	}
 	go_to(f, next, &state);
+}
+
+/* Whether a function that was left at an offset was reached farther on too, before any other. */
+static bool is_inside(struct follower *f, uint64_t offset)
+{
+	for (uint64_t left = MAX_REACH; left && offset < f->limit && f->search_left; left--, offset++) {
+		const struct place *place = &f->places[offset];
+
+		f->search_left--;
+		if (place->is_entry || place->entry)
+			return !place->is_entry && place->entry == f->entry + 1;
+	}
+	return false;
+}
+
+/* Takes up the paths behind calls that return, by what was found out meanwhile. */
+static void go_on_behind_calls(struct follower *f)
+{
+	uint32_t count = f->undecided_count;
+
+	f->undecided_count = 0;
+	for (uint32_t i = 1; i <= count; i++) {
+		uint32_t offset = *(f->undecided - i);
+		const struct place *place = &f->places[offset];
+		uint64_t next = (uint64_t)offset + place->size;
+
+		if (is_inside(f, next))
+			go_to(f, next, &place->state);
+		else
+			*(f->undecided - ++f->undecided_count) = offset;
+	}
 }
 
 static void follow_function(struct follower *f, uint32_t entry)
@@ -377,10 +415,13 @@ static void follow_function(struct follower *f, uint32_t entry)
 	f->start = (uint32_t)offset;
 	f->limit = (uint32_t)(offset + (function->size && function->size < left ? function->size : left));
 	f->switches_stack = false;
-	f->pending_count = 0;
+	f->pending_count = f->undecided_count = 0;
 	go_to(f, offset, &start_state);
-	while (f->pending_count)
-		follow_instruction(f, f->pending[--f->pending_count]);
+	while (f->pending_count) {
+		while (f->pending_count)
+			follow_instruction(f, f->pending[--f->pending_count]);
+		go_on_behind_calls(f);
+	}
 }
 
 /* ---- rows ------------------------------------------------------------------------------ */
@@ -455,7 +496,9 @@ void follow_code(const struct code_gap *gap, struct code_entry *entries, uint32_
 	f->entry_capacity = entry_capacity < gap->size ? entry_capacity : gap->size;
 	f->places = (struct place *)(f + 1);
 	f->pending = (uint32_t *)(f->places + gap->size);
-	f->is_bad = (uint8_t *)(f->pending + gap->size);
+	f->undecided = f->pending + gap->size;
+	f->is_bad = (uint8_t *)f->undecided;
+	f->search_left = (uint64_t)SEARCHES * gap->size;
 	if (gap->size > MAX_CODE || entry_count > f->entry_capacity)
 		return;
 	for (uint32_t entry = 0; entry < entry_count; entry++)

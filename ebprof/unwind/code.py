@@ -56,7 +56,7 @@ def with_code_rows(image: ElfImage, rows: UnwindRows | None) -> tuple[UnwindRows
     """Rows of an object and, where they leave gaps, rows from the code there; and its bytes.
 
     Followed are the program's entry, .init and .fini, what .init_array and .fini_array point to,
-    symbols with a size, and what all these call. Raises BadFileError when the file contradicts
+    symbols, and what all these call. Raises BadFileError when the file contradicts
     itself.
     """
     gaps = _gaps(image, rows)
@@ -135,13 +135,13 @@ def _pointers(image: ElfImage) -> list[int]:
 
 
 def symbols_of(image: ElfImage) -> NDArray[Any]:
-    """CODE_ENTRY[n] of all functions that have a size."""
+    """CODE_ENTRY[n] of all functions; those that assembly defines may have no size."""
     section = image.section(".symtab") or image.section(".dynsym")
     if section is None or section.size > _SYMBOLS_LIMIT:
         return np.zeros(0, CODE_ENTRY)
     data = image.contents(section)
     symbols = np.frombuffer(data[: len(data) // _SYMBOL.itemsize * _SYMBOL.itemsize], _SYMBOL)
-    symbols = symbols[(symbols["info"] & 15 == _STT_FUNC) & (symbols["size"] > 0)]
+    symbols = symbols[symbols["info"] & 15 == _STT_FUNC]
     symbols = symbols[symbols["section"] != 0]
     entries = np.zeros(len(symbols), CODE_ENTRY)
     entries["address"] = symbols["value"]

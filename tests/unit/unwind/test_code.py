@@ -165,6 +165,26 @@ def test_a_part_elsewhere_that_looks_like_a_function_is_none(assemble: Assemble)
         assert (1, "sp+16 fp=same ra=code-8") in rows
 
 
+def test_a_function_goes_on_behind_a_call_and_padding_if_it_is_reached_there_too(
+    assemble: Assemble,
+) -> None:
+    """A loop is aligned behind a call; and so is what follows a call that never returns."""
+    other = ".p2align 4; push %rbx; pop %rbx; ret; 9: ret"
+    loop = "call 9f; .p2align 4; 1: inc %rdi; call 9f; .p2align 4; inc %rsi; jnz 1b"
+    code = assemble(f"push %rax; test %rdi, %rdi; jz 2f; {loop}; 2: pop %rax; ret; {other}")
+    framed = "sp+16 fp=same ra=code-8"
+    assert rows_of(code, (0, 0, 0)) == [
+        (0, START),
+        (1, framed),
+        (38, START),
+        (39, "none"),
+        (len(code) - 1, START),
+        (len(code), "none"),
+    ]
+    code = assemble(f"push %rax; call 9f; {other}")
+    assert rows_of(code, (0, 0, 0))[1:3] == [(1, framed), (6, "none")]
+
+
 def test_the_programs_entry_is_the_outermost_frame(assemble: Assemble) -> None:
     code = assemble("xor %ebp, %ebp; mov %rsp, %rdi; and $-16, %rsp; call 1f; nop; 1: ret")
     rows = rows_of(code, (0, 0, 1))
@@ -276,12 +296,17 @@ def test_any_bytes(code: bytes, entries: list[tuple[int, int, int]]) -> None:
         assert rows.offsets[-1] <= len(code) + 15
 
 
-def test_time_is_linear_in_the_size() -> None:
+CALL_FAR_AND_BRANCH_BACK = struct.pack("<BiBb", 0xE8, MAX_CODE, 0x74, -7)
+BRANCH_AHEAD_AND_CALL = struct.pack("<BbBiB", 0x74, 6, 0xE8, MAX_CODE, 0x90)  # and padding
+
+
+@pytest.mark.parametrize("step", [CALL_FAR_AND_BRANCH_BACK, BRANCH_AHEAD_AND_CALL])
+@pytest.mark.parametrize("is_sized", [False, True])
+def test_time_is_linear_in_the_size(step: bytes, is_sized: bool) -> None:
     def seconds(size: int) -> float:
-        step = struct.pack("<BiBb", 0xE8, size // 2, 0x74, -7)  # call far away; jz back
         code = (step * (size // len(step) + 1))[:size]
         start = time.thread_time()
-        follow(code, CODE, np.array([(CODE, size, 0)], CODE_ENTRY))
+        follow(code, CODE, np.array([(CODE, size * is_sized, 0)], CODE_ENTRY))
         return time.thread_time() - start
 
     small, large = (min(seconds(size) for _ in range(3)) for size in (MAX_CODE // 16, MAX_CODE))

