@@ -26,6 +26,9 @@ MAX_UNWIND_BYTES = 2 << 30
 UNWIND_BYTES_PER_S = 2 << 20
 """More of it for each second of the run: 4 % of a CPU at the most."""
 
+RETRY_S = 1.0
+"""Room for a table that found none is looked for this often at most."""
+
 PAUSE_S = 0.02
 """Within it, samples that wait for a table fill a tenth of the ring that they wait in."""
 
@@ -40,7 +43,7 @@ class UnwindObject:
     number: in the frames that BPF programs report, 0 < number <= MAX_OBJECTS.
     table: None when there is none in memory. Then `failure` says what is wrong with its unwind
     information; or `is_absent`: it could be compiled anew; or frame pointers are all there is.
-    has_no_room: it is absent because there was no room when it was last compiled.
+    has_no_room: it is absent because there was no room when it was last compiled, at `tried_at`.
     sizes: words of each segment of the table, once they are known.
     users: lists of mappings that it is in. used_at: when it was last asked for or met in a stack.
     """
@@ -52,6 +55,7 @@ class UnwindObject:
     failure: str = ""
     is_absent: bool = False
     has_no_room: bool = False
+    tried_at: float = 0.0
     sizes: tuple[int, ...] = ()
     users: int = 0
     used_at: float = 0.0
@@ -96,6 +100,7 @@ class ObjectStore:
         self._bad_forgotten = 0
         self._too_many: dict[FileKey, None] = {}
         self._given_out: set[int] = set()
+        self._returned: set[int] = set()
         self._closing: list[ObjectFile] = []
         self._unwind_bytes = 0
         self._worker = ThreadPoolExecutor(1)
@@ -154,6 +159,11 @@ class ObjectStore:
         """Whoever asked for objects has put them into lists by now."""
         self._given_out.clear()
 
+    def take_returned(self) -> set[int]:
+        """Numbers of objects that have a table again, which lists made before do not lead to."""
+        returned, self._returned = self._returned, set()
+        return returned
+
     @property
     def unreadable(self) -> int:
         """Files that were asked for and that there is no object of."""
@@ -195,6 +205,7 @@ class ObjectStore:
         self._on_drop(known)
         del self._by_file[known.key]
         del self._by_number[known.number]
+        self._returned.discard(known.number)
         self._too_many.clear()
         self._closing.append(known.file)
 
@@ -245,9 +256,18 @@ class ObjectStore:
     def _used(self, known: UnwindObject) -> UnwindObject:
         known.used_at = time.monotonic()
         self._given_out.add(known.number)
-        if known.is_absent and not known.has_no_room:
+        if known.is_absent and (not known.has_no_room or self._has_room_now(known)):
             self.restore(known)
+            if known.users and known.table:
+                self._returned.add(known.number)
         return known
+
+    def _has_room_now(self, known: UnwindObject) -> bool:
+        now = time.monotonic()
+        if now < known.tried_at + RETRY_S:
+            return False
+        known.tried_at = now
+        return self.tables.heap.largest >= max(known.sizes) or self.make_room(known.sizes)
 
     def _remember(self, key: FileKey, *, is_final: bool) -> None:
         self._bad[key] = is_final
@@ -295,6 +315,7 @@ class ObjectStore:
         elif not known.has_no_room:
             self.no_room += 1
         known.is_absent = known.has_no_room = known.table is None
+        known.tried_at = time.monotonic()
 
 
 def _key(entry: MapsEntry) -> FileKey:

@@ -145,6 +145,8 @@ class ProcessStore:
 
     def update_objects(self, numbers: set[int]) -> None:
         """The tables of these objects are elsewhere now, or gone: put that into all lists."""
+        if not numbers:
+            return
         pids: dict[int, list[int]] = defaultdict(list)  # by the list that they share
         for pid, process in self._processes.items():
             if process.list and process.list.objects & numbers:

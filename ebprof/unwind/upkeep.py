@@ -70,6 +70,7 @@ class Upkeep:
         self._forget_missing(now)
         self._trim()
         self._find_room(now)
+        self._processes.update_objects(self._objects.take_returned())
         self._take_back()
 
     def _free_numbers(self) -> None:

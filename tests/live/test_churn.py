@@ -23,7 +23,7 @@ MANY_SAMPLES = 4_999
 FLAT = 16 << 20
 """Bytes that memory may differ by: what samples take, and how the C library feels."""
 SHORT_LIVED_SHARE = 0.95
-TABLE_MEMORY = 2
+TABLE_MEMORY = 4
 
 PLUGIN = """
 static __attribute__((noinline, no_icf)) void leaf_{n}(void)
@@ -94,8 +94,8 @@ def test_programs_that_come_and_go(tmp_path: Path) -> None:
 
 
 def test_tables_that_need_more_memory_than_there_is(tmp_path: Path) -> None:
-    """A static program has 34 kB of tables: those of 60 fit."""
-    programs = copies(targets.build("brief", "static"), 150, tmp_path)
+    """A static program has 34 kB of tables: those of 120 fit, and some are of who just ended."""
+    programs = copies(targets.build("brief", "static"), 200, tmp_path)
     churn = [targets.build("churn"), 0, 1_500, *programs]
     run = watch("-F", 997, "--table-memory", TABLE_MEMORY, "--", *churn)
     check_brief(run)
@@ -106,8 +106,8 @@ def test_tables_that_need_more_memory_than_there_is(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not IS_SLOW, reason="slow: set EBPROF_SLOW=1")
 def test_tables_in_use_that_no_sample_meets_make_room(tmp_path: Path) -> None:
-    """70 programs do nothing while one that has no table works."""
-    programs = copies(targets.build("brief", "static"), 100, tmp_path)
+    """Most programs do nothing while one that has no table works."""
+    programs = copies(targets.build("brief", "static"), 150, tmp_path)
     running = [subprocess.Popen([program, "60"], stdout=subprocess.DEVNULL) for program in programs]
     try:
         run = watch("-a", "-d", 40, "-F", 997, "--table-memory", TABLE_MEMORY)

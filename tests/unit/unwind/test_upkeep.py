@@ -12,6 +12,7 @@ import pytest
 from ebprof._native import lib
 from ebprof.procfs.maps import read_maps
 from ebprof.unwind import upkeep as upkeep_module
+from ebprof.unwind.objects import RETRY_S
 from ebprof.unwind.upkeep import RECENT_S, SEARCH_S, TURN_S
 from tests.unit.unwind.world import PID, WORDS_A_ROW, File, World
 
@@ -94,6 +95,27 @@ def test_a_table_in_use_that_no_sample_met_makes_room_and_comes_back(world: Make
     made.processes.exited(PID + 1)
     made.pass_time(RECENT_S + 1)
     assert [made.unwinds(PID, file) for file in files] == [8, 16, 24, 32]
+
+
+def test_a_program_that_found_no_room_finds_it_when_it_runs_again(world: MakeWorld) -> None:
+    made = world()
+    for number in range(4):
+        made.start(PID + number, made.file(HALF))
+    new = made.file(HALF)
+    made.start(PID + 8, new)
+    assert made.unwinds(PID + 8, new) == "no room"
+    for number in range(4):
+        made.processes.exited(PID + number)
+    made.start(PID + 9, new)
+    assert made.unwinds(PID + 9, new) == "no room", "tried a moment ago"
+    made.clock.now += RETRY_S
+    made.start(PID + 10, new)
+    assert made.unwinds(PID + 10, new) == new.cfa_offset
+    assert made.unwinds(PID + 8, new) == "no room"
+    made.pass_time(TURN_S)
+    assert made.unwinds(PID + 8, new) == new.cfa_offset
+    assert made.objects.no_room == 1
+    made.check()
 
 
 def test_what_samples_met_a_moment_ago_stays(world: MakeWorld) -> None:
