@@ -14,6 +14,8 @@ Event = Change | DeferredSample
 
 MAX_HELD = 64 << 20
 """Bytes; with the rings full, samples in new code are counted with a stop reason instead."""
+MAX_EVENTS = 1 << 18
+"""Of 200 bytes; with the rings full, lost changes are counted and processes read anew."""
 
 LEAVING_NS = 100_000_000
 """A task is still sampled on its way out, on which it may have to wait for a CPU."""
@@ -52,8 +54,9 @@ class Timeline:
         self._add(self._sideband.drain())
 
     def relieve(self) -> None:
-        """Empty the rings in the midst of other work, but gather no more than MAX_HELD."""
-        if sum(len(records.data) for records in self._records) < MAX_HELD:
+        """Empty the rings in the midst of other work, but gather no more than is bearable."""
+        held = sum(len(records.data) for records in self._records)
+        if held < MAX_HELD and len(self._events) < MAX_EVENTS:
             self.collect()
 
     def take_records(self) -> list[Records]:

@@ -103,3 +103,15 @@ def test_what_gathers_in_the_midst_of_work_is_bounded(monkeypatch: pytest.Monkey
     line.take_records()
     line.relieve()
     assert len(reader.records) == 2
+
+
+def test_changes_that_gather_in_the_midst_of_work_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timeline, "MAX_EVENTS", 10)
+    sideband = Sideband()
+    line = Timeline(Reader(), sideband)  # type: ignore[arg-type]
+    for _ in range(5):
+        sideband.changes = [Forked(45, 3, 2)] * 4
+        line.relieve()
+    assert len(list(line.take_until(inf))) == 12
