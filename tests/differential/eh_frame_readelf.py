@@ -245,6 +245,8 @@ def describe(rule: NDArray[np.void]) -> Rule:
 
 def judge(ours: Rule, theirs: Rule) -> str:
     """`agree`, `expression` or `unsupported` (nothing more to compare), or the difference."""
+    if ours.cfa == ours.ra == "?" and theirs.cfa != "none":
+        return "unsupported"
     same = all(map(_same, (ours.cfa, ours.fp, ours.ra), (theirs.cfa, theirs.fp, theirs.ra)))
     if not same or ours.is_signal != theirs.is_signal:
         return f"{theirs} read as {ours}"
@@ -256,7 +258,8 @@ def judge(ours: Rule, theirs: Rule) -> str:
 def why_unsupported(ours: Rule, theirs: Rule) -> str:
     """What a rule has no room for."""
     if ours.cfa == "?":
-        return "CFA by an expression" if theirs.cfa == EXPRESSION else "CFA by another register"
+        by_expression = theirs.cfa == EXPRESSION
+        return "CFA by an expression" if by_expression else "stack pointer by a rule of its own"
     if theirs.ra in REGISTERS:
         return "return address in a register"
     return "return address by another rule"
