@@ -74,6 +74,7 @@ def ebprof(ctx: click.Context) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line; ends the process with a documented exit code."""
     _streams.open_closed()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `ebprof ... &` ignores it
     try:
         code = ebprof.main(args=arguments, prog_name="ebprof", standalone_mode=False)
     except EbprofError as error:

@@ -185,14 +185,21 @@ def test_a_signal_ends_the_run_and_keeps_the_result(
     assert list(tmp_path.iterdir()) == [output]
 
 
-def test_an_interrupt_before_sampling_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_background", [False, True])
+def test_an_interrupt_before_sampling_leaves_nothing(is_background: bool, tmp_path: Path) -> None:
+    """Also in a script's background, where signals to interrupt are ignored from the start."""
     command = [*EBPROF, "profile", "-o", str(tmp_path / "out"), "--", "sleep", "77777"]
+    if is_background:
+        command = ["env", "--ignore-signal=INT", *command]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while "_native" not in Path(f"/proc/{process.pid}/maps").read_text():
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, text = process.communicate(timeout=TIME_LIMIT)
+        try:
+            while "_native" not in Path(f"/proc/{process.pid}/maps").read_text():
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.01)
+            process.send_signal(signal.SIGINT)
+            _, text = process.communicate(timeout=TIME_LIMIT)
+        finally:
+            process.kill()
     assert "Traceback" not in text
     assert process.returncode in (0, 130)
     assert process.returncode == 0 or not list(tmp_path.iterdir())
