@@ -15,10 +15,19 @@
 /* Keeps the call before it from becoming a tail call, and the frame from disappearing. */
 #define KEEP_FRAME() __asm__ volatile("" ::: "memory")
 
-/* About 0.1 ms of work, so that rounds are short against any sampling period of interest. */
+/* About 0.1 ms of work. */
 enum { UNIT = 100000 };
 
 static volatile unsigned long sink;
+
+/* From half to one and a half times as much, so that no round keeps step with the samples. */
+static inline unsigned long jittered(unsigned long iterations)
+{
+	static unsigned long state = 1;
+
+	state = state * 6364136223846793005UL + 1442695040888963407UL;
+	return iterations / 2 + (iterations * (state >> 48) >> 16);
+}
 
 static void finish(int signal_number)
 {
@@ -48,6 +57,7 @@ static inline __attribute__((always_inline)) void spin(unsigned long iterations)
 	unsigned long x = iterations | 1;
 	volatile unsigned long result;
 
+	iterations = jittered(iterations);
 	for (unsigned long i = 0; i < iterations; i++) {
 		x = x * 6364136223846793005UL + 1442695040888963407UL;
 		__asm__ volatile("" : "+r"(x));
