@@ -1,4 +1,4 @@
-"""The loop of `ebprof traffic`: counts every second, reports every interval, heeds signals."""
+"""The loop of `traffic` and `top`: counts, reports every interval, heeds keys and signals."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ebprof.signals import ENDING, SignalNotes, tolerate_one_signal
-from ebprof.traffic.monitor import Monitor
-
-TICK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +23,18 @@ class Schedule:
     duration_s: float | None
 
 
+class Monitor(Protocol):
+    """What counts."""
+
+    def tick(self) -> None:
+        """Take in what there is to count."""
+
+    def mark(self) -> None:
+        """Let the next tick begin a new interval."""
+
+
 class Report(Protocol):
-    """Where reports go to. watched: descriptors to poll, with events."""
+    """Where reports go to."""
 
     @property
     def is_over(self) -> bool:
@@ -36,6 +43,10 @@ class Report(Protocol):
     @property
     def is_waiting(self) -> bool:
         """Whether the last report is still on its way, so that the next has to wait."""
+
+    @property
+    def tick_s(self) -> float:
+        """Seconds between ticks at most."""
 
     @property
     def watched(self) -> list[tuple[int, int]]:
@@ -106,7 +117,7 @@ class Watch:
 
     def _tick(self, now: float) -> None:
         self._monitor.tick()
-        self._next_tick = now + TICK_S
+        self._next_tick = now + self._report.tick_s
 
     def _show(self) -> None:
         self._report.show()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 
 import click
 
+from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.commands._watch import Schedule, Watch
 from ebprof.errors import BadFileError, UsageError
 from ebprof.output import check_writable
 from ebprof.recording.statistics import seconds_since_start
+from ebprof.screen.browser import View
 from ebprof.screen.keyboard import Keyboard, terminal_fd
 from ebprof.screen.live import Screen
 from ebprof.screen.outlet import Outlet
@@ -24,13 +25,11 @@ from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import PIVOTS, SORTS, check_sort, parse_pivots
 from ebprof.traffic.monitor import Monitor
 from ebprof.traffic.reports import statistics
-from ebprof.traffic.reports.frame import View
 from ebprof.traffic.reports.json import JsonForm
 from ebprof.traffic.reports.live import LiveReport
 from ebprof.traffic.reports.stream import StreamReport
 from ebprof.traffic.reports.text import TextForm
 
-LEAST_INTERVAL_S = 0.1
 _PIVOTS, _SORTS = ", ".join(PIVOTS), ", ".join(SORTS)
 
 
@@ -122,9 +121,11 @@ def _say(*lines: str) -> None:
 
 
 def _wanted(values: dict[str, Any]) -> Wanted:
-    schedule = _schedule(values)
+    duration = values["duration"]
+    duration_s = None if duration is None else parse_duration(duration)
+    schedule = parse_schedule(values["interval"], values["count"], duration_s, top=values["top"])
     return Wanted(
-        is_live=_is_live(values, schedule),
+        is_live=is_live(schedule, top=values["top"], as_json=values["as_json"]),
         as_json=values["as_json"],
         by=parse_pivots(values["by"]),
         sort=check_sort(values["sort"]),
@@ -132,42 +133,6 @@ def _wanted(values: dict[str, Any]) -> Wanted:
         schedule=schedule,
         stats=values["stats"],
     )
-
-
-def _schedule(values: dict[str, Any]) -> Schedule:
-    interval, duration = values["interval"], values["duration"]
-    duration_s = None if duration is None else parse_duration(duration)
-    interval_s = None if interval is None else _interval(interval)
-    if interval_s is None and (duration_s is None or values["top"]):
-        interval_s = 1.0
-    return Schedule(interval_s, _count(values["count"]), duration_s)
-
-
-def _interval(text: str) -> float:
-    interval_s = parse_duration(text, "INTERVAL")
-    if interval_s < LEAST_INTERVAL_S:
-        raise UsageError(f"INTERVAL {text} is too short", f"the least is {LEAST_INTERVAL_S} s")
-    return interval_s
-
-
-def _count(text: str | None) -> int | None:
-    if text is None:
-        return None
-    numbers = parse_numbers([text], "COUNT")
-    if len(numbers) != 1:
-        raise UsageError(f"cannot read COUNT {text!r}", "write it like 10")
-    return numbers[0]
-
-
-def _is_live(values: dict[str, Any], schedule: Schedule) -> bool:
-    if values["top"] and values["as_json"]:
-        raise UsageError("--top and --json exclude each other", "choose one")
-    is_terminal = sys.stdout.isatty() and os.environ.get("TERM") not in ("", "dumb", None)
-    if values["top"] and not is_terminal:
-        raise UsageError("--top needs a terminal", "leave it out to write text into a pipe")
-    if values["as_json"] or schedule.interval_s is None:
-        return False
-    return is_terminal
 
 
 def _filter(values: dict[str, Any]) -> FlowFilter:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ebprof.model import FlowReport, FlowRow
-from ebprof.screen.layout import GAP, Column, fit_columns
+from ebprof.screen.browser import View
+from ebprof.screen.layout import GAP, Column
 from ebprof.screen.live import Size
-from ebprof.screen.text import (
-    BOLD,
-    BOLD_REVERSE,
-    DIM,
-    PLAIN,
-    RED,
-    REVERSE,
-    YELLOW,
-    Line,
-    Span,
-    crop,
-    fit,
-    line,
-    span,
-    sparkline,
-    width_of,
+from ebprof.screen.table import (
+    Widths,
+    assemble,
+    bar,
+    header_line,
+    heading,
+    help_lines,
+    keys_line,
+    sort_text,
 )
+from ebprof.screen.text import BOLD, DIM, PLAIN, RED, YELLOW, Line, Span, fit, sparkline
 from ebprof.traffic.reports import units
 from ebprof.traffic.reports.columns import IDENTITY, SPARK, FlowColumn, columns_by
 
@@ -49,20 +44,6 @@ HELP = (
 )
 
 
-@dataclass(slots=True)
-class View:
-    """What the user chose to see. text: the filter; typing: it is being typed."""
-
-    by: tuple[str, ...]
-    sort: str
-    reverse: bool = False
-    text: str = ""
-    typing: bool = False
-    frozen: bool = False
-    help: bool = False
-    first: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Status:
     """What header and footer say besides. target: what the command line's filters leave."""
@@ -78,59 +59,47 @@ class FlowFrame:
 
     def __init__(self) -> None:
         self._by: tuple[str, ...] = ()
-        self._columns: list[FlowColumn] = []
-        self._wanted: dict[str, int] = {}
+        self._columns: dict[str, FlowColumn] = {}
+        self._widths = Widths(())
 
     def lines(self, report: FlowReport, view: View, status: Status, size: Size) -> list[Line]:
         """As many lines as the terminal has."""
-        body = _help(size.columns) if view.help else self._table(report, view, size)
-        end = [_footer(report, view, status, room_for_rows(size)), _keys(view, size.columns)]
-        room = max(0, size.rows - 1 - len(end))
-        filling = [()] * (room - len(body))
-        header = _header(report, view, status, size.columns)
-        return [crop(one, size.columns) for one in (header, *body[:room], *filling, *end)]
+        body = help_lines(HELP, size.columns) if view.help else self._table(report, view, size)
+        footer = _footer(report, view, status, room_for_rows(size))
+        header = header_line(_parts(view, status), view, report.elapsed_s, size.columns)
+        return assemble(header, body, [footer, keys_line(view, KEYS, size.columns)], size)
 
     def _table(self, report: FlowReport, view: View, size: Size) -> list[Line]:
         self._choose(view.by)
         shown = _visible(report, view, room_for_rows(size))
         rows = [self._cells(row, report.interval_s) for row in shown]
         totals = self._cells(report.totals, report.interval_s, "total")
-        self._widen([*rows, totals])
-        columns = self._fit(size.columns)
-        lines = [_headings(columns, view, size.columns)]
+        self._widths.widen([*rows, totals])
+        columns = [
+            (self._columns[one.name], cells) for one, cells in self._widths.fit(size.columns)
+        ]
+        headings = (heading(one.column, cells, one.sort, view) for one, cells in columns)
+        lines = [bar(headings, size.columns)]
         lines += [_row(row, cells, columns) for row, cells in zip(shown, rows, strict=True)]
         return [*lines, _row(report.totals, totals, columns, BOLD)]
 
     def _choose(self, by: tuple[str, ...]) -> None:
         if by != self._by:
-            self._by, self._columns = by, columns_by(by)
-            self._wanted = {
-                one.column.name: 0 if one.optional else one.column.narrow for one in self._columns
-            }
-            self._wanted[SPARK] = next(
-                one.column.wide for one in self._columns if one.column.name == SPARK
-            )
+            self._by, columns = by, columns_by(by)
+            self._columns = {one.column.name: one for one in columns}
+            optional = [one.column.name for one in columns if one.optional]
+            self._widths = Widths([one.column for one in columns], optional)
+            self._widths.want(SPARK, self._columns[SPARK].column.wide)
 
     def _cells(self, row: FlowRow, interval_s: float, label: str = "") -> dict[str, str]:
         """Cells by column. A row with a label has it in place of what identifies a flow."""
         if row.is_other:
             label = units.OTHER
-        cells = {one.column.name: one.cell(row, interval_s) for one in self._columns}
+        cells = {name: one.cell(row, interval_s) for name, one in self._columns.items()}
         if label:
             cells.update(dict.fromkeys(IDENTITY & cells.keys(), ""))
-            cells[self._columns[0].column.name] = label
+            cells[next(iter(self._columns))] = label
         return cells
-
-    def _widen(self, rows: Iterable[Mapping[str, str]]) -> None:
-        for cells in rows:
-            for name, text in cells.items():
-                if len(text) > self._wanted[name] or not text.isascii():
-                    self._wanted[name] = max(self._wanted[name], width_of(text))
-
-    def _fit(self, width: int) -> list[tuple[FlowColumn, int]]:
-        by_name = {one.column.name: one for one in self._columns}
-        fitted = fit_columns([one.column for one in self._columns], self._wanted, width)
-        return [(by_name[column.name], cells) for column, cells in fitted]
 
 
 def room_for_rows(size: Size) -> int:
@@ -144,16 +113,6 @@ def _visible(report: FlowReport, view: View, room: int) -> Sequence[FlowRow]:
     if len(rows) > room > 0 and rows[-1].is_other:
         return (*rows[: room - 1], rows[-1])
     return rows[:room]
-
-
-def _headings(columns: list[tuple[FlowColumn, int]], view: View, width: int) -> Line:
-    spans = []
-    for one, cells in columns:
-        is_sorted = one.sort == view.sort
-        mark = ("▲" if view.reverse else "▼") if is_sorted else ""
-        text = fit(one.column.heading + mark, cells, one.column.align) + " " * GAP
-        spans.append(Span(text, cells + GAP, BOLD_REVERSE if is_sorted else REVERSE))
-    return (*spans, Span(" " * width, width, REVERSE))
 
 
 def _row(
@@ -174,17 +133,9 @@ def _cell_text(row: FlowRow, column: Column, cells: Mapping[str, str], width: in
     return fit(cells[column.name], width, column.align)
 
 
-def _header(report: FlowReport, view: View, status: Status, width: int) -> Line:
-    parts = [
-        f"ebprof traffic ({status.backend})",
-        f"by {', '.join(view.by)},",
-        f"sort {view.sort}{' reversed' if view.reverse else ''}",
-        status.target,
-    ]
-    clock = _clock(report.elapsed_s)
-    right = f"FROZEN  {clock}" if view.frozen else clock
-    left = span(" ".join(filter(None, parts)), max(0, width - len(right) - 1), BOLD)
-    return (left, Span(f" {right}", len(right) + 1, BOLD_REVERSE if view.frozen else PLAIN))
+def _parts(view: View, status: Status) -> tuple[str, ...]:
+    by = f"by {', '.join(view.by)},"
+    return f"ebprof traffic ({status.backend})", by, sort_text(view), status.target
 
 
 def _footer(report: FlowReport, view: View, status: Status, room: int) -> Line:
@@ -198,21 +149,3 @@ def _footer(report: FlowReport, view: View, status: Status, room: int) -> Line:
         Span(overflowed, len(overflowed), YELLOW if status.overflowed else PLAIN),
     ]
     return tuple(spans)
-
-
-def _keys(view: View, width: int) -> Line:
-    if view.typing:
-        return line(f"filter: {view.text}_  (Enter keeps it, Escape clears it)", width, BOLD)
-    if view.text:
-        return line(f"filter: {view.text}  (/ changes it)  {KEYS}", width, DIM)
-    return line(KEYS, width, DIM)
-
-
-def _help(width: int) -> list[Line]:
-    return [line("", width, REVERSE), *(line(text, width) for text in HELP)]
-
-
-def _clock(seconds: float) -> str:
-    minutes, second = divmod(int(seconds), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}"

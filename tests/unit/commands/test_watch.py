@@ -1,4 +1,4 @@
-"""The loop of `ebprof traffic`: when it counts, when it reports, and what ends it."""
+"""The loop of `traffic` and `top`: when it counts, when it reports, and what ends it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 
-from ebprof.commands import _watch
 from ebprof.commands._watch import Schedule, Watch
 from tests.flows import FakeMonitor
 
@@ -25,6 +24,7 @@ class FakeReport:
     on_finish: Callable[[], object] = lambda: None
     is_over: bool = False
     is_waiting: bool = False
+    tick_s: float = 1.0
     watched: list[tuple[int, int]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     shown_at: list[int] = field(default_factory=list)
@@ -51,12 +51,6 @@ def monitor() -> FakeMonitor:
     return FakeMonitor()
 
 
-@pytest.fixture
-def fast_ticks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(_watch, "TICK_S", 0.01)
-    yield
-
-
 def watch(
     report: FakeReport,
     interval_s: float | None = None,
@@ -77,8 +71,8 @@ def test_so_many_reports_as_asked_for_each_just_after_a_tick(monitor: FakeMonito
     assert monitor.marks == 3
 
 
-def test_one_report_of_a_whole_run(monitor: FakeMonitor, fast_ticks: None) -> None:
-    report = FakeReport(monitor)
+def test_one_report_of_a_whole_run(monitor: FakeMonitor) -> None:
+    report = FakeReport(monitor, tick_s=0.01)
     assert watch(report, duration_s=0.3) >= 0.3
     assert report.calls == ["begin", "show", "finish"]
     assert report.shown_at == [monitor.ticks] and monitor.ticks > 3
@@ -97,9 +91,9 @@ def test_a_run_that_ends_with_an_interval_has_no_rest(monitor: FakeMonitor) -> N
 
 
 def test_counting_goes_on_between_reports_and_while_the_reader_is_slow(
-    monitor: FakeMonitor, fast_ticks: None
+    monitor: FakeMonitor,
 ) -> None:
-    report = FakeReport(monitor, is_waiting=True)
+    report = FakeReport(monitor, is_waiting=True, tick_s=0.01)
     watch(report, interval_s=0.05, duration_s=0.5)
     assert report.calls == ["begin", "show", "finish"]
     assert monitor.ticks > 5

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebprof.model import FlowCounts, FlowReport, FlowRow
+from ebprof.screen.browser import View
 from ebprof.screen.live import Size
 from ebprof.screen.paint import Painter
 from ebprof.screen.text import DIM, RED
 from ebprof.traffic.grouping import PIVOTS, SORTS
 from ebprof.traffic.reports.columns import columns_by
-from ebprof.traffic.reports.frame import HELP, KEYS, FlowFrame, Status, View
+from ebprof.traffic.reports.frame import HELP, KEYS, FlowFrame, Status
 from tests.flows import CONTAINER, client, failing, other, report, server
 from tests.unit.screen.terminal import Terminal
 

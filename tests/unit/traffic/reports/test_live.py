@@ -8,11 +8,12 @@ from itertools import takewhile
 
 import pytest
 
+from ebprof.screen.browser import View
 from ebprof.screen.keyboard import Keyboard
 from ebprof.screen.live import Screen
 from ebprof.traffic.grouping import PIVOTS, SORTS
 from ebprof.traffic.reports import live
-from ebprof.traffic.reports.frame import HELP, KEYS, View
+from ebprof.traffic.reports.frame import HELP, KEYS
 from ebprof.traffic.reports.live import LiveReport
 from tests.flows import FakeMonitor, client, server
 from tests.unit.screen.pty import Pty
