@@ -53,6 +53,13 @@ class SampleCounts:
         self._merge()
         return self._merged[self._merged["count"] > 0]
 
+    def take(self) -> Rows:
+        """All keys, with a count of 0 those of which only the name is known; forgets them."""
+        self._flush()
+        self._merge()
+        rows, self._merged = self._merged, np.zeros(0, COUNTED_KEY)
+        return rows
+
     @property
     def comms(self) -> list[str]:
         """Names of threads, by the numbers that rows have."""

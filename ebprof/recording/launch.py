@@ -19,17 +19,18 @@ class HeldCommand:
     """A child that has executed the command and not run an instruction of it yet.
 
     cpu_seconds: what it and its children took, once it has ended.
+    is_mute: it reads nothing, and what it writes is not seen.
     Raises CommandError with a shell's exit code (127, 126) when it cannot be executed.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], *, is_mute: bool = False) -> None:
         self._exit_code: int | None = None
         self._is_held = True
         self.cpu_seconds = 0.0
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         self.pid = os.fork()
         if self.pid == 0:
-            _execute(command, write_end)
+            _execute(command, write_end, is_mute)
         os.close(write_end)
         with os.fdopen(read_end, "rb") as errors:
             failure = errors.read()
@@ -68,17 +69,25 @@ class HeldCommand:
             time.sleep(0.01)
 
 
-def _execute(command: Sequence[str], errors: int) -> None:
+def _execute(command: Sequence[str], errors: int, is_mute: bool) -> None:
     """The child's side: never returns."""
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
+        if is_mute:
+            _mute()
         lib.trace_me()
         os.execvp(command[0], list(command))
     except OSError as error:
         os.write(errors, str(error.errno).encode())
     finally:
         os._exit(EXIT_NOT_FOUND)
+
+
+def _mute() -> None:
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
 
 
 def _refusal(name: str, code: int) -> CommandError:

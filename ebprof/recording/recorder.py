@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from math import inf
+from typing import TypeVar
 
 from ebprof._native import lib
 from ebprof.abi import COMPLETE
@@ -115,6 +116,8 @@ class Recorder:
     Raises NoTargetError, NoPermissionError, UnsupportedError or CommandError before sampling.
     """
 
+    _is_command_mute = False
+
     def __init__(self, target: Target, options: RecordOptions) -> None:
         self._target = target
         self._options = options
@@ -198,7 +201,7 @@ class Recorder:
     def _hold_command(self) -> HeldCommand | None:
         if not self._target.command:
             return None
-        command = HeldCommand(self._target.command)
+        command = HeldCommand(self._target.command, is_mute=self._is_command_mute)
         self._cleanup.callback(command.end)
         return command
 
@@ -259,7 +262,7 @@ class Recorder:
         with select.epoll() as poll, ExitStack() as opened:
             for fd in (interrupt.fd, *self._timeline.descriptors):
                 poll.register(fd, select.EPOLLIN)
-            alive = set(_exit_descriptors(self._followed(), opened))
+            alive = set(exit_descriptors(self._followed(), opened))
             for fd in alive:
                 poll.register(fd, select.EPOLLIN)
             for ready in self._wait(poll, deadline):
@@ -426,14 +429,17 @@ class Recorder:
         """Detach, unload, close."""
         self._cleanup.close()
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self: AnyRecorder) -> AnyRecorder:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
 
-def _exit_descriptors(pids: list[int], opened: ExitStack) -> Iterator[int]:
+AnyRecorder = TypeVar("AnyRecorder", bound=Recorder)
+
+
+def exit_descriptors(pids: list[int], opened: ExitStack) -> Iterator[int]:
     """A descriptor a process, readable once it has exited (pidfd_open(2))."""
     for pid in pids:
         try:

@@ -45,6 +45,10 @@ class Resolver:
         if stacks:
             self._tasks.put(partial(self._look_up, stacks))
 
+    def then(self, task: Task) -> None:
+        """Have something else done there, once all frames that came before are looked up."""
+        self._tasks.put(task)
+
     def drop(self, known: UnwindObject) -> None:
         """Close an object once all of its frames are looked up. Its number is not to be reused
         for another as long as a stack names it.
@@ -135,7 +139,7 @@ class _News:
 
     def of(self, stacks: Iterable[Frames]) -> Frames:
         """The frames of these stacks that no earlier call had."""
-        new = set(_distinct(stacks).tolist()) - self._seen
+        new = set(distinct(stacks).tolist()) - self._seen
         self._seen |= new
         return np.fromiter(new, np.uint64, len(new))
 
@@ -153,9 +157,9 @@ class _Assembly:
     def __init__(self, resolver: Resolver, store: StackStore) -> None:
         self._resolver = resolver
         self._store = store
-        self._by_frame = resolver.user_locations(_distinct(store.user.values()))
+        self._by_frame = resolver.user_locations(distinct(store.user.values()))
         kernel = {name: calls(frames) for name, frames in store.kernel.items()}
-        by_address = resolver.kernel_locations(_distinct(kernel.values()))
+        by_address = resolver.kernel_locations(distinct(kernel.values()))
         self._kernel = {
             name: tuple(by_address[address] for address in frames.tolist())
             for name, frames in kernel.items()
@@ -216,6 +220,7 @@ class _Assembly:
         return stack
 
 
-def _distinct(stacks: Iterable[Frames]) -> Frames:
+def distinct(stacks: Iterable[Frames]) -> Frames:
+    """The frames of some stacks, each once: uint64[n]."""
     gathered = list(stacks)
     return np.unique(np.concatenate(gathered)) if gathered else np.empty(0, np.uint64)

@@ -78,6 +78,13 @@ class StackStore:
         """COUNTED_KEY[n]: samples by key."""
         return self._counts.rows
 
+    def take_counts(self) -> Rows:
+        """The same since the last call, also keys of which only the name came, with a count of 0.
+
+        Frames and names stay.
+        """
+        return self._counts.take()
+
     @property
     def comms(self) -> list[str]:
         """Names of threads, by the numbers in `counts`."""
