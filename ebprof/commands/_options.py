@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -96,6 +96,11 @@ _OUTPUT_OPTIONS = (
 
 
 def recording_options(function: Function) -> Function:
+    """`sampling_options`, and what to say of the run."""
+    return sampling_options(_with_options(function, _OUTPUT_OPTIONS))
+
+
+def sampling_options(function: Function) -> Function:
     """Whom and how to sample: the command gets `target`, `options` and what else it asks for."""
 
     @functools.wraps(function)
@@ -103,10 +108,13 @@ def recording_options(function: Function) -> Function:
         target, options = _target(values), _options(values)
         return function(target=target, options=options, **values)
 
-    wrapped: Function = wrapper
-    for option in reversed((*_TARGET_OPTIONS, *_SAMPLING_OPTIONS, *_OUTPUT_OPTIONS)):
-        wrapped = option(wrapped)
-    return wrapped
+    return _with_options(wrapper, (*_TARGET_OPTIONS, *_SAMPLING_OPTIONS))
+
+
+def _with_options(function: Function, options: Sequence[Function]) -> Function:
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def _target(values: dict[str, Any]) -> Target:

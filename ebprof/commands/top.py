@@ -1,0 +1,126 @@
+"""`ebprof top`: the hottest functions, live."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import click
+
+from ebprof.commands._options import RecordingCommand, sampling_options
+from ebprof.commands._schedule import is_live, parse_schedule
+from ebprof.commands._watch import Schedule, Watch
+from ebprof.recording.live import LiveRecorder
+from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.target import Target
+from ebprof.screen.keyboard import Keyboard, terminal_fd
+from ebprof.screen.live import Screen
+from ebprof.screen.outlet import Outlet
+from ebprof.top.monitor import Status, TopMonitor
+from ebprof.top.reports.forms import JsonForm, TextForm
+from ebprof.top.reports.frame import Subject
+from ebprof.top.reports.live import LiveTop
+from ebprof.top.reports.stream import StreamTop
+from ebprof.top.reports.view import TopView
+from ebprof.top.rows import PIVOTS, SORTS
+from ebprof.top.table import check_pivot, check_sort
+
+STREAM_ROWS = 20
+
+
+@click.command(cls=RecordingCommand)
+@click.argument("interval", required=False)
+@click.argument("count", required=False)
+@sampling_options
+@click.option(
+    "--by", metavar="KEY", default="function", help=f"What a row is: {', '.join(PIVOTS)}."
+)
+@click.option(
+    "-s", "--sort", metavar="SORT", default="self", help=f"What comes first: {', '.join(SORTS)}."
+)
+@click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line, see docs/top.md.")
+def command(
+    target: Target,
+    options: RecordOptions,
+    interval: str | None,
+    count: str | None,
+    by: str,
+    sort: str,
+    rows: int | None,
+    as_json: bool,
+) -> int:
+    """Show the hottest functions while they run.
+
+    On a terminal a live table (h lists its keys; Enter shows callers and callees), into a pipe a
+    table every INTERVAL (1 second), COUNT times. With -d and no INTERVAL one table at the end.
+
+    \b
+    ebprof top                            live: the whole machine
+    ebprof top -p 1234                    a process
+    ebprof top --by process 5             processes, every 5 seconds
+    ebprof top -G system.slice/nginx.service -U -F 999
+    ebprof top --json 1 60 > top.jsonl    a minute for programs
+    """
+    schedule = parse_schedule(interval, count, options.duration_s)
+    check_pivot(by)
+    check_sort(sort)
+    live = is_live(schedule, as_json=as_json)
+    with LiveRecorder(target, options) as recorder:
+        subject = _subject(target, options, recorder.event)
+        monitor = TopMonitor(recorder, is_kept=live)
+        if live:
+            _run_live(monitor, schedule, TopView((by,), sort), rows, subject)
+        else:
+            form = JsonForm(subject, by) if as_json else TextForm(subject, by)
+            monitor.table.choose(by)
+            most = rows or (None if as_json else STREAM_ROWS)
+            _run_stream(monitor, schedule, form, sort, most, subject)
+        for warning in recorder.warnings:
+            _say(f"warning: {warning}")
+        return recorder.exit_code
+
+
+def _run_live(
+    monitor: TopMonitor, schedule: Schedule, view: TopView, rows: int | None, subject: Subject
+) -> None:
+    with Screen(sys.stdout.fileno(), Keyboard(terminal_fd())) as screen:
+        monitor.start()
+        Watch(monitor, LiveTop(screen, monitor, view, rows, subject), schedule).run()
+
+
+def _run_stream(
+    monitor: TopMonitor,
+    schedule: Schedule,
+    form: TextForm | JsonForm,
+    sort: str,
+    most: int | None,
+    subject: Subject,
+) -> None:
+    _say(f"sampling {subject.target} ({subject.event} at {subject.frequency} Hz)")
+    monitor.start()
+    report = StreamTop(Outlet(sys.stdout.fileno()), monitor, form, sort, most)
+    Watch(monitor, report, schedule).run()
+    for line in _summary(monitor.run_status(), subject):
+        _say(line)
+
+
+def _subject(target: Target, options: RecordOptions, event: str) -> Subject:
+    return Subject(target.describe(), event, options.frequency, len(target.pids) == 1)
+
+
+def _summary(status: Status, subject: Subject) -> Iterator[str]:
+    yield (
+        f"{status.samples:,} samples of {subject.target} in {status.elapsed_s:.1f} s, "
+        f"{100 * status.complete_share:.1f} % of user stacks complete, lost {status.lost:,}"
+    )
+    for name, count in status.stops.items():
+        yield f"  {name} {count:,}"
+    yield (
+        f"overhead: {100 * status.kernel_share:.3f} % of a core in the kernel, "
+        f"ebprof itself {100 * status.own_share:.1f} %"
+    )
+
+
+def _say(text: str) -> None:
+    print(f"ebprof: {text}", file=sys.stderr)

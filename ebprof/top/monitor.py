@@ -1,0 +1,157 @@
+"""A recording as a table of the hottest functions: what comes in is added up as it is named."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from ebprof._native import lib
+from ebprof.abi import COMPLETE, STOP_REASONS
+from ebprof.recording.live import Figures, Increment
+from ebprof.top.stacks import Stacks
+from ebprof.top.table import WINDOW_S, HotTable
+
+TAKE_S = 1.0
+_EARLY_S = 0.05
+_WAIT_S = 0.05
+_NO_USER_STACK = frozenset(
+    STOP_REASONS[number].name for number in (lib.STOP_NO_USER, lib.STOP_NOT_ASKED)
+)
+_NOTHING = Figures(0, 0, {}, 0.0)
+
+
+class Recording(Protocol):
+    """What is needed of a LiveRecorder."""
+
+    is_over: bool
+
+    @property
+    def fd(self) -> int: ...
+    @property
+    def tend_s(self) -> float: ...
+    @property
+    def is_waiting(self) -> bool: ...
+    @property
+    def event(self) -> str: ...
+
+    def start(self) -> None: ...
+    def tend(self) -> None: ...
+    def take(self) -> None: ...
+    def named(self, wait_s: float = 0.0) -> list[Increment]: ...
+    def figures(self) -> Figures: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a recording stands. The figures are since the start, or since the last `mark`.
+
+    stops: user stacks that are not complete, by reason; own_share, kernel_share: of a core, over
+    the last seconds, ebprof's own process and its BPF program; is_waiting: for names.
+    """
+
+    elapsed_s: float
+    samples: int
+    complete_share: float
+    lost: int
+    stops: dict[str, int]
+    own_share: float
+    kernel_share: float
+    is_waiting: bool
+
+
+class TopMonitor:
+    """Ticks a recording, and adds what it brings to a table.
+
+    is_kept: samples stay in the table; else each `mark` begins a new one.
+    """
+
+    def __init__(
+        self, recording: Recording, stacks: Stacks | None = None, *, is_kept: bool
+    ) -> None:
+        self.recording = recording
+        self.table = HotTable(stacks)
+        self._is_kept = is_kept
+        self._start = self._taken = time.monotonic()
+        self._base = _NOTHING
+        self._costs: deque[tuple[float, float, float]] = deque(maxlen=WINDOW_S + 1)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to sample."""
+        return self.recording.is_over
+
+    def start(self) -> None:
+        """Begin to sample."""
+        self.recording.start()
+        self._start = self._taken = time.monotonic()
+        self._note_cost()
+
+    def tick(self) -> None:
+        """Take in what there is, and once a second have it named."""
+        self.recording.tend()
+        self._add(0.0)
+        if time.monotonic() - self._taken >= TAKE_S - _EARLY_S:
+            self._take()
+
+    def catch_up(self, wait_s: float) -> None:
+        """Add all that was sampled until now, if it is named within so many seconds."""
+        self._take()
+        deadline = time.monotonic() + wait_s
+        while self.recording.is_waiting and (left := deadline - time.monotonic()) > 0:
+            self._add(min(left, _WAIT_S))
+            if self.recording.is_waiting:
+                self.recording.tend()
+
+    def mark(self) -> None:
+        """Let a new interval begin."""
+        if not self._is_kept:
+            self.table.clear()
+            self._base = self.recording.figures()
+
+    def status(self) -> Status:
+        """How the recording stands, since the last `mark` that began a new table."""
+        return self._status(self._base)
+
+    def run_status(self) -> Status:
+        """The same, since the start."""
+        return self._status(_NOTHING)
+
+    def _status(self, base: Figures) -> Status:
+        figures = self.recording.figures()
+        stops = {name: n - base.stops.get(name, 0) for name, n in figures.stops.items()}
+        complete = stops.pop(COMPLETE, 0)
+        broken = {name: n for name, n in stops.items() if n and name not in _NO_USER_STACK}
+        with_user = complete + sum(broken.values())
+        own_share, kernel_share = self._shares(figures.kernel_seconds)
+        return Status(
+            elapsed_s=time.monotonic() - self._start,
+            samples=figures.samples - base.samples,
+            complete_share=complete / with_user if with_user else 1.0,
+            lost=figures.lost - base.lost,
+            stops=dict(sorted(broken.items(), key=lambda item: -item[1])),
+            own_share=own_share,
+            kernel_share=kernel_share,
+            is_waiting=self.recording.is_waiting,
+        )
+
+    def _take(self) -> None:
+        self.recording.take()
+        self._taken = time.monotonic()
+        self._note_cost()
+
+    def _add(self, wait_s: float) -> None:
+        for one in self.recording.named(wait_s):
+            self.table.add(one.samples, one.end - one.start)
+
+    def _note_cost(self) -> None:
+        kernel_seconds = self.recording.figures().kernel_seconds
+        self._costs.append((time.monotonic(), time.process_time(), kernel_seconds))
+
+    def _shares(self, kernel_seconds: float) -> tuple[float, float]:
+        if not self._costs:
+            return 0.0, 0.0
+        now, own, kernel = self._costs[0]
+        elapsed = max(time.monotonic() - now, 1e-3)
+        return (time.process_time() - own) / elapsed, (kernel_seconds - kernel) / elapsed

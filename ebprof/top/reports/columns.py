@@ -1,0 +1,85 @@
+"""The columns of the live table, and of a function's callers and callees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ebprof.screen.layout import Column
+from ebprof.screen.text import BOLD, CYAN, DIM, PLAIN
+from ebprof.top.rows import HotRow
+
+SPARK, OWN = "spark", "self"
+SEVERAL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class HotColumn:
+    """A column with its cells. cell: of a row and the number of all samples."""
+
+    column: Column
+    cell: Callable[[HotRow, int], str]
+    sort: str = ""
+    style: str = PLAIN
+
+
+def share(part: int, whole: int) -> str:
+    """`12.3`: percent; `-` for nothing."""
+    return f"{100 * part / whole:.1f}" if part and whole else "-"
+
+
+def columns_by(pivot: str, *, many_processes: bool) -> list[HotColumn]:
+    """The columns for a pivot. many_processes: whether to say whose a row is."""
+    left_out = set(_LEFT_OUT[pivot])
+    if not many_processes and pivot != "process":
+        left_out |= {"pid", "comm"}
+    columns = (*_FIGURES, _name(pivot), *_REST)
+    return [one for one in columns if one.column.name not in left_out]
+
+
+def _name(pivot: str) -> HotColumn:
+    column = Column("name", pivot.upper(), 16, 120, 0)
+    return HotColumn(column, lambda row, _: row.name, "name", BOLD)
+
+
+def _pid(row: HotRow, _: int) -> str:
+    return SEVERAL if row.pid is None else str(row.pid)
+
+
+_FIGURES = (
+    HotColumn(
+        Column(OWN, "SELF %", 7, 7, 0, "right"),
+        lambda row, samples: share(row.own, samples),
+        "self",
+    ),
+    HotColumn(
+        Column("total", "TOTAL %", 8, 8, 0, "right"),
+        lambda row, samples: share(row.total, samples),
+        "total",
+    ),
+    HotColumn(Column("samples", "SAMPLES", 8, 9, 5, "right"), lambda row, _: f"{row.own:,}"),
+)
+_REST = (
+    HotColumn(Column("module", "MODULE", 10, 24, 2), lambda row, _: row.module, style=CYAN),
+    HotColumn(Column("tid", "TID", 7, 7, 1, "right"), lambda row, _: str(row.tid or "-")),
+    HotColumn(Column("pid", "PID", 7, 7, 6, "right"), _pid),
+    HotColumn(
+        Column("comm", "PROCESS", 8, 15, 3),
+        lambda row, _: SEVERAL if row.comm is None else row.comm,
+        style=DIM,
+    ),
+    HotColumn(Column(SPARK, "LAST MINUTE", 12, 30, 4), lambda row, _: "", style=CYAN),
+)
+_LEFT_OUT = {
+    "function": ("tid",),
+    "module": ("tid", "module"),
+    "process": ("tid", "module", "comm"),
+    "thread": ("module",),
+}
+NEIGHBOUR_COLUMNS = (
+    Column("share", "SHARE %", 8, 8, 0, "right"),
+    Column("of_all", "OF ALL %", 9, 9, 2, "right"),
+    Column("count", "SAMPLES", 8, 9, 3, "right"),
+    Column("name", "", 16, 120, 0),
+    Column("module", "MODULE", 10, 24, 1),
+)
