@@ -62,6 +62,7 @@ class Stacks:
         self.processes: list[Process] = []
         self.threads: list[Thread] = []
         self.paths: list[tuple[int, ...]] = []
+        self._comms: dict[int, str] = {}
         self._numbers: dict[object, int] = {}
         self._of_location: dict[int, tuple[Location, tuple[int, ...]]] = {}
         self._of_stack: dict[int, tuple[tuple[Location, ...], int]] = {}
@@ -106,8 +107,11 @@ class Stacks:
         """By identity, as equal stacks are mostly one tuple; it is kept, so that it stays one."""
         known = self._of_stack.get(id(locations))
         if known is None:
-            outermost_first = reversed(locations)
-            functions = [one for location in outermost_first for one in self._functions(location)]
+            of_location = self._of_location
+            functions: list[int] = []
+            for location in reversed(locations):  # 40 a stack: without a call for most of them
+                found = of_location.get(id(location))
+                functions.extend(found[1] if found else self._functions(location))
             path = self._number_of_path(tuple(functions))
             known = self._of_stack[id(locations)] = (locations, path)
         return known[1]
@@ -122,17 +126,14 @@ class Stacks:
         return number
 
     def _functions(self, location: Location) -> tuple[int, ...]:
-        known = self._of_location.get(id(location))
-        if known is None:
-            module = location.mapping.name if location.mapping else ""
-            known = self._of_location[id(location)] = (
-                location,
-                tuple(
-                    self._function(Function(one.function, module, one.file))
-                    for one in reversed(location.frames)
-                ),
-            )
-        return known[1]
+        """Of a location that is new; it is kept, so that nothing else gets its identity."""
+        module = location.mapping.name if location.mapping else ""
+        functions = tuple(
+            self._function(Function(one.function, module, one.file))
+            for one in reversed(location.frames)
+        )
+        self._of_location[id(location)] = (location, functions)
+        return functions
 
     def _function(self, function: Function) -> int:
         number = self._number(function, self.functions, function)
@@ -153,11 +154,14 @@ class Stacks:
         return number
 
     def _process_comm(self, sample: Sample) -> str:
-        """The name of the process, which is that of its first thread."""
+        """The name of the process, which is that of its first thread; once gone, the last one."""
+        comm = sample.comm
         if sample.tid != sample.pid:
+            comm = self._comms.get(sample.pid, comm)
             with suppress(EbprofError):
-                return self._comm_of(sample.pid)
-        return sample.comm
+                comm = self._comm_of(sample.pid)
+        self._comms[sample.pid] = comm
+        return comm
 
     def _number(self, key: object, known: list[Any], value: object) -> int:
         number = self._numbers.setdefault(key, len(known))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.terminal import terminal
 from tests.live.traffic.puppet import puppet
-from tests.live.traffic.terminal import terminal
 
 NAME = "\x1b[2Ja;\r\u202e\x9bb"
 SHOWN = "\ufffd[2Ja;\ufffd\ufffd\ufffdb"

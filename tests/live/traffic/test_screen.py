@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.live.terminal import Terminal, terminal
 from tests.live.traffic.puppet import puppet
-from tests.live.traffic.terminal import Terminal, terminal
 
 ADDRESS = "127.0.0.1"
 MESSAGE, PAUSE_S = 5000, 0.05

@@ -19,7 +19,7 @@ from ebprof.procfs import process
 WAIT_SECONDS = 60
 POLL_SECONDS = 0.05
 EBPROF = shlex.join([sys.executable, "-m", "ebprof"])
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 class Terminal:

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+
+from ebprof.top.monitor import Status
+from ebprof.top.reports.forms import JsonForm, TextForm
+from ebprof.top.reports.frame import Subject
+from ebprof.top.table import HotTable
+from tests.builders import HOSTILE, stack
+from tests.hot import table
+
+SUBJECT = Subject("PID 7", "cycles", 99, is_one_process=True)
+STATUS = Status(5.0, 4, 0.75, 2, {"no_row": 1}, 0.01, 0.001, is_waiting=False)
+TIME = 1_700_000_000.1234
+
+
+def made() -> HotTable:
+    return table(
+        stack("main;f(int, char)", 3, pid=7, comm="my web"), stack("main", pid=8, comm="db")
+    )
+
+
+def text(samples: HotTable, by: str = "function", most: int | None = None) -> list[str]:
+    samples.choose(by)
+    report = samples.report(samples.order(), 0, most)
+    return TextForm(SUBJECT, by).report(report, STATUS, TIME).split("\n")
+
+
+def test_a_table_an_interval() -> None:
+    lines = text(made(), most=1)
+    assert lines[0][8:] == (
+        "  4 samples of PID 7 in 1.0 s, 75.0 % complete, lost 2, no_row 1, 1 rows not shown"
+    )
+    assert lines[1].split() == [
+        "SELF%", "TOTAL%", "SAMPLES", "PID", "PROCESS", "MODULE", "FUNCTION"
+    ]  # fmt: skip
+    assert lines[2].split(maxsplit=6) == [
+        "75.0", "75.0", "3", "7", "my_web", "demo", "f(int, char)"
+    ]  # fmt: skip
+    assert lines[3:] == ["", ""]
+
+
+def test_columns_of_other_pivots() -> None:
+    assert text(made(), "process")[1].split()[3:] == ["PID", "PROCESS"]
+    assert text(made(), "process")[2].split()[3:] == ["7", "my", "web"]
+    lines = text(made(), "module")
+    assert lines[1].split()[3:] == ["PID", "PROCESS", "MODULE"]
+    assert lines[2].split() == ["100.0", "100.0", "4", "*", "*", "demo"]
+
+
+def test_names_of_others_move_no_cursor() -> None:
+    lines = text(table(stack("x", comm="\x1b[2J"), stack("_".join(HOSTILE.split(";")))))
+    assert all(line.isprintable() for line in lines)
+
+
+def test_an_object_an_interval() -> None:
+    samples = made()
+    report = samples.report(samples.order(), 0, 1)
+    line = JsonForm(SUBJECT, "function").report(report, STATUS, TIME)
+    assert line.count("\n") == 1 and line.endswith("\n")
+    assert json.loads(line) == {
+        "time": 1_700_000_000.123,
+        "interval_s": 1.0,
+        "event": "cycles",
+        "frequency": 99,
+        "samples": 4,
+        "complete_share": 0.75,
+        "lost": 2,
+        "stop": {"no_row": 1},
+        "by": "function",
+        "hidden": 1,
+        "rows": [
+            {
+                "name": "f(int, char)",
+                "module": "demo",
+                "pid": 7,
+                "tid": None,
+                "process": "my web",
+                "self": 3,
+                "total": 3,
+            }
+        ],
+    }
