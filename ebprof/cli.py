@@ -63,6 +63,7 @@ def ebprof(ctx: click.Context) -> None:
     ebprof profile -p 1234 | flamegraph.pl > x.svg
     ebprof flame -p 1234 -o flame.html            a flame graph to click in
     ebprof diff old.pb.gz new.pb.gz               what became slower
+    ebprof top                                    hottest functions, live
     ebprof traffic --to :6379 --by peer           who calls this service, live
     ebprof doctor                                 what works on this machine
     """

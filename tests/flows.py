@@ -51,6 +51,9 @@ class FakeMonitor:
     """
 
     backend = "fake"
+    is_over = False
+    tick_s = 1.0
+    watched = ()
 
     def __init__(self, *rows: FlowRow, on_tick: Callable[[], None] = lambda: None) -> None:
         self.flows = rows

@@ -65,6 +65,9 @@ class FakeRecording:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        pass
+
+    def close(self) -> None:
         os.close(self.fd)
         os.close(self._other_end)
 

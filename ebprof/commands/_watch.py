@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +27,18 @@ class Schedule:
 class Monitor(Protocol):
     """What counts."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to count."""
+
+    @property
+    def tick_s(self) -> float:
+        """Seconds between ticks at most."""
+
+    @property
+    def watched(self) -> Sequence[tuple[int, int]]:
+        """Descriptors to poll, with events: when one is ready, there is something to tick for."""
+
     def tick(self) -> None:
         """Take in what there is to count."""
 
@@ -43,10 +56,6 @@ class Report(Protocol):
     @property
     def is_waiting(self) -> bool:
         """Whether the last report is still on its way, so that the next has to wait."""
-
-    @property
-    def tick_s(self) -> float:
-        """Seconds between ticks at most."""
 
     @property
     def watched(self) -> list[tuple[int, int]]:
@@ -87,7 +96,9 @@ class Watch:
                 if notes.fd in ready:
                     notes.take()
                     break
-                if ready:
+                if _is_any(self._monitor.watched, ready):
+                    self._tick(time.monotonic())
+                if _is_any(self._report.watched, ready):
                     self._report.react()
                 self._keep_time(time.monotonic())
             self._report_rest()
@@ -98,7 +109,7 @@ class Watch:
         """Descriptors that are ready, none when it is time to do something."""
         poll = select.poll()
         poll.register(notes_fd, select.POLLIN)
-        for fd, events in self._report.watched:
+        for fd, events in (*self._monitor.watched, *self._report.watched):
             poll.register(fd, events)
         due = min(self._next_tick, self._end)
         if not self._report.is_waiting:
@@ -117,7 +128,7 @@ class Watch:
 
     def _tick(self, now: float) -> None:
         self._monitor.tick()
-        self._next_tick = now + self._report.tick_s
+        self._next_tick = now + self._monitor.tick_s
 
     def _show(self) -> None:
         self._report.show()
@@ -125,13 +136,18 @@ class Watch:
         self._reports += 1
 
     def _is_done(self) -> bool:
-        return self._reports == self._schedule.count or time.monotonic() >= self._end
+        is_last = self._reports == self._schedule.count
+        return is_last or self._monitor.is_over or time.monotonic() >= self._end
 
     def _report_rest(self) -> None:
         """What happened since the last report, unless that was the last that was asked for."""
         if self._reports != self._schedule.count:
             self._tick(time.monotonic())
             self._show()
+
+
+def _is_any(watched: Sequence[tuple[int, int]], ready: set[int]) -> bool:
+    return any(fd in ready for fd, _ in watched)
 
 
 def _heeded() -> list[signal.Signals]:

@@ -109,7 +109,9 @@ class Namer:
     def _stack(
         self, pid: int, user: int, kernel: int, jit: dict[int, dict[int, Location]]
     ) -> Stack:
-        in_user = self._user.get(user, ())
+        in_user = self._user.get(user)
+        if in_user is None:  # there is none, or it did not come (yet)
+            return self._kernel.get(kernel, ())
         if isinstance(in_user, _PartlyNamed):
             named = self._kernel.get(kernel, ()) + in_user.named(jit[pid])
             known = self._jit[pid].get((user, kernel))

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 from . import keyboard
 from .live import RESIZE, Screen
 
-TICK_S = 1.0
 _MAX_FILTER = 64
 
 
@@ -64,11 +63,6 @@ class Browser(ABC, Generic[AnyView]):
     def is_over(self) -> bool:
         """Whether nobody wants more."""
         return self._is_ended
-
-    @property
-    def tick_s(self) -> float:
-        """Seconds between ticks at most."""
-        return TICK_S
 
     @property
     def watched(self) -> list[tuple[int, int]]:

@@ -29,13 +29,6 @@ class Outlet:
         return bool(self._pending)
 
     @property
-    def is_broken(self) -> bool:
-        """Whether the reader is gone."""
-        poll = select.poll()
-        poll.register(self.fd, 0)
-        return bool(poll.poll(0))
-
-    @property
     def events(self) -> int:
         """What to poll the descriptor for; with 0 poll tells only of a reader that is gone."""
         return select.POLLOUT if self._pending else 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 
-from .browser import TICK_S
 from .outlet import Outlet
 
 
@@ -28,20 +27,15 @@ class Stream:
         return self._is_ended
 
     @property
-    def tick_s(self) -> float:
-        """Seconds between ticks at most."""
-        return TICK_S
-
-    @property
     def watched(self) -> list[tuple[int, int]]:
         """Descriptors to poll, with events."""
         return [(self.outlet.fd, self.outlet.events)]
 
     def react(self) -> None:
-        """Write on, or notice that the reader is gone."""
+        """Write on. Where nothing waits to be written, poll told that the reader is gone."""
         if self.outlet.is_pending:
             self.send("")
-        elif self.outlet.is_broken:
+        else:
             self._is_ended = True
 
     def finish(self) -> None:

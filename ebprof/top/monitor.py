@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -81,6 +82,16 @@ class TopMonitor:
     def is_over(self) -> bool:
         """Whether there is nothing left to sample."""
         return self.recording.is_over
+
+    @property
+    def tick_s(self) -> float:
+        """Seconds between ticks at most."""
+        return self.recording.tend_s
+
+    @property
+    def watched(self) -> list[tuple[int, int]]:
+        """Descriptors to poll, with events: when one is ready, there is something to tick for."""
+        return [(self.recording.fd, select.POLLIN)]
 
     def start(self) -> None:
         """Begin to sample."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +36,10 @@ class Monitor:
     filter: flows that it rules out are not kept at all; what the kernel's tables had no room for
     (`~other`) cannot be told apart and is in every report.
     """
+
+    is_over = False
+    tick_s = 1.0
+    watched: Sequence[tuple[int, int]] = ()
 
     def __init__(
         self, session: TrafficSession, backend: str, filter: FlowFilter, names: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,26 +40,6 @@ class LiveTop(Browser[TopView]):
         self._frame = TopFrame(subject)
         self._order: NDArray[np.int64] = np.zeros(0, np.int64)
         self._shown: Shown | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody wants more, or there is nothing left to sample."""
-        return super().is_over or self._monitor.is_over
-
-    @property
-    def tick_s(self) -> float:
-        """Seconds between ticks at most."""
-        return self._monitor.recording.tend_s
-
-    @property
-    def watched(self) -> list[tuple[int, int]]:
-        """Descriptors to poll, with events."""
-        return [*super().watched, (self._monitor.recording.fd, select.POLLIN)]
-
-    def react(self) -> None:
-        """Take in what was sampled, and do what the keys say."""
-        self._monitor.tick()
-        super().react()
 
     def show(self) -> None:
         """Show how things are now; while frozen, what there was then."""
@@ -135,7 +114,7 @@ class LiveTop(Browser[TopView]):
             number, by = view.selected, view.by[0]
             view.leave()
             if by == "function":
-                view.function, view.text = number, ""
+                view.function = number
             else:
                 view.by, view.within = ("function",), (*view.within, Within(by, number))
 

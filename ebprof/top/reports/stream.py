@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from math import inf
 
@@ -26,26 +25,6 @@ class StreamTop(Stream):
         self._form = form
         self._sort = sort
         self._most = most
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nobody wants more, or there is nothing left to sample."""
-        return super().is_over or self._monitor.is_over
-
-    @property
-    def tick_s(self) -> float:
-        """Seconds between ticks at most."""
-        return self._monitor.recording.tend_s
-
-    @property
-    def watched(self) -> list[tuple[int, int]]:
-        """Descriptors to poll, with events."""
-        return [*super().watched, (self._monitor.recording.fd, select.POLLIN)]
-
-    def react(self) -> None:
-        """Take in what was sampled, and write on."""
-        self._monitor.tick()
-        super().react()
 
     def begin(self) -> None:
         """Nothing comes before the first report."""

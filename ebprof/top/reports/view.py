@@ -18,6 +18,7 @@ class Visit:
     selected: int | None
     place: int | None
     first: int
+    text: str
 
 
 @dataclass(slots=True)
@@ -38,9 +39,11 @@ class TopView(View):
 
     def leave(self) -> None:
         """Remember where we are, before going on."""
-        place = Visit(self.by, self.within, self.function, self.selected, self.place, self.first)
+        place = Visit(
+            self.by, self.within, self.function, self.selected, self.place, self.first, self.text
+        )
         self.visits.append(place)
-        self.selected, self.place, self.first = None, None, 0
+        self.selected, self.place, self.first, self.text = None, None, 0, ""
 
     def go_back(self) -> None:
         """Return to where we were before, if there is such a place."""
@@ -48,3 +51,4 @@ class TopView(View):
             visit = self.visits.pop()
             self.by, self.within, self.function = visit.by, visit.within, visit.function
             self.selected, self.place, self.first = visit.selected, visit.place, visit.first
+            self.text = visit.text

@@ -35,6 +35,7 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRecording]:
 
     monkeypatch.setattr(top, "LiveRecorder", open_recorder)
     yield made
+    made.close()
 
 
 def run(*words: object) -> int:
@@ -103,17 +104,16 @@ def test_it_ends_with_its_target(recording: FakeRecording, capfd: Capture) -> No
     assert out.count("\n") == 1 and "ebprof: warning: names are missing" in err
 
 
-def test_a_reader_that_goes_away_ends_it(recording: FakeRecording) -> None:
+def test_a_reader_that_goes_away_ends_it(
+    recording: FakeRecording, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader, writer = os.pipe()
-    saved = os.dup(1)
-    os.dup2(writer, 1)
-    os.close(writer)
     os.close(reader)
-    try:
-        assert run("0.1") == 0
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved)
+    with os.fdopen(writer, "w") as output:
+        monkeypatch.setattr("sys.stdout", output)
+        assert run("0.1", "100") == 0
+        monkeypatch.undo()
+    assert recording.takes < 10
 
 
 def test_targets_and_filters_are_those_of_profile(recording: FakeRecording) -> None:

@@ -24,7 +24,6 @@ class FakeReport:
     on_finish: Callable[[], object] = lambda: None
     is_over: bool = False
     is_waiting: bool = False
-    tick_s: float = 1.0
     watched: list[tuple[int, int]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     shown_at: list[int] = field(default_factory=list)
@@ -72,7 +71,8 @@ def test_so_many_reports_as_asked_for_each_just_after_a_tick(monitor: FakeMonito
 
 
 def test_one_report_of_a_whole_run(monitor: FakeMonitor) -> None:
-    report = FakeReport(monitor, tick_s=0.01)
+    monitor.tick_s = 0.01
+    report = FakeReport(monitor)
     assert watch(report, duration_s=0.3) >= 0.3
     assert report.calls == ["begin", "show", "finish"]
     assert report.shown_at == [monitor.ticks] and monitor.ticks > 3
@@ -93,7 +93,8 @@ def test_a_run_that_ends_with_an_interval_has_no_rest(monitor: FakeMonitor) -> N
 def test_counting_goes_on_between_reports_and_while_the_reader_is_slow(
     monitor: FakeMonitor,
 ) -> None:
-    report = FakeReport(monitor, is_waiting=True, tick_s=0.01)
+    monitor.tick_s = 0.01
+    report = FakeReport(monitor, is_waiting=True)
     watch(report, interval_s=0.05, duration_s=0.5)
     assert report.calls == ["begin", "show", "finish"]
     assert monitor.ticks > 5
@@ -156,3 +157,28 @@ def test_reports_that_were_missed_are_not_made_up_for(monitor: FakeMonitor) -> N
     report = FakeReport(monitor, on_show=lambda: time.sleep(0.35))
     watch(report, interval_s=0.1, duration_s=0.75)
     assert report.calls.count("show") <= 3
+
+
+def test_it_ends_when_there_is_nothing_left_to_count(monitor: FakeMonitor) -> None:
+    monitor.tick_s, monitor.is_over = 0.01, False
+
+    def end() -> None:
+        monitor.is_over = True
+
+    monitor.on_tick = end
+    report = FakeReport(monitor)
+    watch(report, interval_s=100)
+    assert report.calls == ["begin", "show", "finish"]
+
+
+def test_what_counts_is_ticked_when_it_has_something(monitor: FakeMonitor) -> None:
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, b"x")
+        monitor.tick_s, monitor.watched = 100.0, ((reader, select.POLLIN),)
+        monitor.on_tick = lambda: os.read(reader, 1) if monitor.ticks == 2 else None
+        watch(FakeReport(monitor), duration_s=0.2)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert monitor.ticks >= 2

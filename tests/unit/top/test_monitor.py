@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from ebprof.top import monitor
@@ -19,7 +21,7 @@ def total(made: TopMonitor) -> int:
 
 
 def test_a_second_is_counted_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    with FakeRecording(stack("f", 3)) as recording:
+    with closing(FakeRecording(stack("f", 3))) as recording:
         made = opened(recording)
         made.tick()
         assert (recording.is_started, recording.tends, recording.takes) == (True, 1, 0)
@@ -31,7 +33,7 @@ def test_a_second_is_counted_when_it_is_over(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_catching_up_waits_for_names() -> None:
-    with FakeRecording(stack("f", 3), lag=1) as recording:
+    with closing(FakeRecording(stack("f", 3), lag=1)) as recording:
         made = opened(recording)
         made.catch_up(0.05)
         assert total(made) == 0 and made.status().is_waiting
@@ -46,7 +48,7 @@ def test_catching_up_waits_for_names() -> None:
 
 @pytest.mark.parametrize(("is_kept", "expected"), [(True, (6, 6)), (False, (3, 3))])
 def test_an_interval_begins_with_a_mark(is_kept: bool, expected: tuple[int, int]) -> None:
-    with FakeRecording(stack("f", 3)) as recording:
+    with closing(FakeRecording(stack("f", 3))) as recording:
         made = opened(recording, is_kept=is_kept)
         made.catch_up(1.0)
         made.mark()
@@ -56,7 +58,7 @@ def test_an_interval_begins_with_a_mark(is_kept: bool, expected: tuple[int, int]
 
 
 def test_incomplete_stacks_have_reasons() -> None:
-    with FakeRecording() as recording:
+    with closing(FakeRecording()) as recording:
         recording.stops = {"complete": 90, "no_row": 2, "read_fault": 8, "no_user_stack": 500}
         status = opened(recording).status()
         assert status.stops == {"read_fault": 8, "no_row": 2}
@@ -64,7 +66,7 @@ def test_incomplete_stacks_have_reasons() -> None:
 
 
 def test_reasons_are_those_of_the_interval() -> None:
-    with FakeRecording() as recording:
+    with closing(FakeRecording()) as recording:
         made = opened(recording, is_kept=False)
         made.mark()
         recording.stops = {"complete": 10, "no_row": 4}
@@ -75,7 +77,7 @@ def test_reasons_are_those_of_the_interval() -> None:
 
 
 def test_it_is_over_when_the_recording_is() -> None:
-    with FakeRecording() as recording:
+    with closing(FakeRecording()) as recording:
         made = opened(recording)
         assert not made.is_over
         recording.is_over = True

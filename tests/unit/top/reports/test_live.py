@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -68,7 +69,7 @@ def table() -> Iterator[Table]:
         stack("start;query;read_[k]", 10, pid=9, comm="db"),
     )
     with (
-        FakeRecording(*samples) as recording,
+        closing(FakeRecording(*samples)) as recording,
         Pty(140, 12) as pty,
         Screen(pty.inner, Keyboard(pty.inner)) as screen,
     ):
@@ -228,9 +229,11 @@ def test_q_ends_it(table: Table) -> None:
     assert table.report.is_over
 
 
-def test_the_end_of_the_target_ends_it(table: Table) -> None:
-    table.recording.is_over = True
-    assert table.report.is_over
+def test_a_filter_is_left_behind_and_found_again(table: Table) -> None:
+    table.press("3", "/", "d", "b", ENTER, DOWN)
+    lines = table.press(ENTER)
+    assert "in db (9)" in lines[0] and table.names()[0] == "read"
+    assert table.press(BACKSPACE)[-1].startswith("filter: db  (")
 
 
 def test_names_that_are_not_known_yet_are_said(table: Table) -> None:
