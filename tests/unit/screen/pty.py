@@ -36,11 +36,11 @@ class Pty:
     def settle(self) -> str:
         """Show and return all that was sent; the kernel passes it on when it gets to it."""
         os.write(self.inner, _MARK.encode())
-        sent = ""
-        while not sent.endswith(_MARK):
-            assert select.select([self.outer], [], [], SECONDS)[0], sent
-            sent += os.read(self.outer, 1 << 16).decode()
-        sent = sent.removesuffix(_MARK)
+        data = b""
+        while not data.endswith(_MARK.encode()):
+            assert select.select([self.outer], [], [], SECONDS)[0], data
+            data += os.read(self.outer, 1 << 16)
+        sent = data.decode().removesuffix(_MARK)
         self.shown.feed(sent)
         return sent
 
