@@ -10,7 +10,8 @@ from setuptools.command.build_ext import build_ext
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from native import bpf_objects, ffi_module
+from ebprof.bpf import compile as bpf_compiler
+from native import ffi_module
 
 
 class BuildNative(build_ext):
@@ -20,7 +21,7 @@ class BuildNative(build_ext):
         """Build both into the package, in place or in the build directory."""
         super().run()
         root = Path() if self.inplace else Path(self.build_lib)
-        bpf_objects.build(Path("ebprof/bpf"), root / "ebprof/bpf")
+        bpf_compiler.build(Path("ebprof/bpf"), root / "ebprof/bpf")
 
 
 sources = [ffi_module.write_source(Path("build/native")), *ffi_module.SOURCES]

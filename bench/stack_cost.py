@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.run import BUILT, ebprof, print_bars, print_table, ratio
-from native import bpf_objects
+from ebprof.bpf import compile as bpf_compiler
 from tests import targets
 
 HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ def main() -> None:
 
 def build_peer() -> None:
     """Compile stackid.bpf.c as the package compiles its own, and the loader."""
-    bpf_objects.build(HERE, BUILT)
+    bpf_compiler.build(HERE, BUILT)
     source, output = HERE / "stackid_loader.c", BUILT / "stackid_loader"
     subprocess.run(["cc", "-O2", str(source), "-o", str(output), "-lbpf"], check=True)
 

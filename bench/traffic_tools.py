@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 
 from bench.run import BUILT
+from ebprof.bpf import compile as bpf_compiler
 from ebprof.bpf.object import BpfObject
 from ebprof.bpf.statistics import TIMED_S
 from ebprof.traffic.backends import open_session
-from native import bpf_objects
 
 HERE = Path(__file__).parent
 START_SECONDS = 300  # in an emulated machine, where tcptop compiles first
@@ -118,7 +118,7 @@ def _built_empty() -> Path:
     """As BpfObject takes it: without the suffix; a whole path is not looked for in its package."""
     source, output = HERE / "traffic_empty.bpf.c", BUILT / "traffic_empty.bpf.o"
     if not is_built(source, output):
-        bpf_objects.build(HERE, BUILT)
+        bpf_compiler.build(HERE, BUILT)
     return BUILT / "traffic_empty"
 
 

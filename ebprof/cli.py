@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ebprof import __version__, commands, plugins
-from ebprof.commands import _streams
+from ebprof.commands import CommandModule, _streams
 from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, EbprofError
 
 EXIT_INTERRUPTED = 130
@@ -27,7 +27,7 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The `command` of the module of that name, or of the one that it is an alias of."""
         try:
-            module = plugins.load(commands, ALIASES.get(cmd_name, cmd_name))
+            module = plugins.load(commands, ALIASES.get(cmd_name, cmd_name), CommandModule)
         except ImportError as error:
             raise EbprofError(f"cannot start {cmd_name}: {error}", "reinstall ebprof") from None
         found = getattr(module, "command", None)

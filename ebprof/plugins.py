@@ -1,13 +1,20 @@
-"""Finds what is pluggable: the modules of one of our packages, and entry points of others."""
+"""Finds what is pluggable: the modules of one of our packages, and entry points of others.
+
+Each group has a protocol, which our own modules follow too; docs/extending.md explains them.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ebprof.errors import EbprofError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -19,18 +26,19 @@ def module_names(package: ModuleType) -> list[str]:
     return sorted(name for name in names if not name.startswith("_"))
 
 
-def load(package: ModuleType, name: str) -> ModuleType | None:
-    """The module `name` of a package, or the third-party entry point of that name.
+def load(package: ModuleType, name: str, protocol: type | None = None) -> Any:
+    """The module `name` of a package, or what the third-party entry point of that name stands for.
 
     Entry points are looked up in the group named like the package (`ebprof.outputs` for
-    `ebprof.output`, in the plural). Returns None when there is no such module; a third party's
-    module that fails to import costs one warning on stderr, never the run.
+    `ebprof.output`, in the plural). Returns None when there is no such module. A third party's that
+    fails to import, or lacks what the protocol (a runtime-checkable one) asks for, is None too, and
+    costs one warning on stderr, never the run.
     """
     if name in module_names(package):
         return importlib.import_module(f"{package.__name__}.{name}")
     for entry in _entries(package):
         if entry.name == name:
-            return _load_entry(entry.name, entry.value)
+            return _load_entry(entry, protocol)
     return None
 
 
@@ -41,6 +49,23 @@ def names(package: ModuleType) -> list[str]:
     return sorted(found)
 
 
+@contextmanager
+def blaming(found: object, what: str) -> Iterator[None]:
+    """Turn what a third party's code raises into one error that names it; ours is not excused.
+
+    found: what `load` gave. System errors and an EbprofError pass.
+    """
+    try:
+        yield
+    except (EbprofError, OSError):
+        raise
+    except Exception as error:
+        name = getattr(found, "__name__", type(found).__module__)
+        if name.startswith("ebprof."):
+            raise
+        raise EbprofError(f"plug-in {name} cannot {what}: {error!r}", "report it there") from None
+
+
 def _entries(package: ModuleType) -> Iterable[EntryPoint]:
     from importlib.metadata import entry_points  # 30 ms, which our own modules need not wait for
 
@@ -48,9 +73,28 @@ def _entries(package: ModuleType) -> Iterable[EntryPoint]:
     return entry_points(group=name if name.endswith("s") else f"{name}s")
 
 
-def _load_entry(name: str, value: str) -> ModuleType | None:
+@cache
+def _load_entry(entry: EntryPoint, protocol: type | None) -> Any:
+    """Once an entry: what is wrong with one is said once."""
     try:
-        return importlib.import_module(value)
+        found = entry.load()
     except Exception as error:
-        print(f"ebprof: plug-in {name} ({value}) failed to load: {error!r}", file=sys.stderr)
-        return None
+        return _warn(entry, f"failed to load: {error!r}")
+    if protocol is None or isinstance(found, protocol):
+        return found
+    missing = [name for name in _members(protocol) if not hasattr(found, name)]
+    return _warn(entry, f"is no {protocol.__name__}: it has no {', '.join(missing)}")
+
+
+def _members(protocol: type) -> list[str]:
+    """What a protocol asks for, with what it inherits from other protocols."""
+    found: dict[str, None] = {}
+    for one in protocol.__mro__:
+        if getattr(one, "_is_protocol", False):
+            names = {*vars(one), *vars(one).get("__annotations__", {})}
+            found.update(dict.fromkeys(sorted(n for n in names if not n.startswith("_"))))
+    return list(found)
+
+
+def _warn(entry: EntryPoint, problem: str) -> None:
+    print(f"ebprof: plug-in {entry.name} ({entry.value}) {problem}", file=sys.stderr)

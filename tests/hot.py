@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from ebprof.bpf.events import Rate
 from ebprof.errors import NoTargetError
 from ebprof.model import Sample
-from ebprof.recording.live import Figures, Increment
+from ebprof.recording.live import Figures, Increment, Sampled
 from ebprof.top.stacks import Stacks
 from ebprof.top.table import HotTable
 from tests.builders import stack
+
+CLOCK = Sampled("fake-clock", Rate(99, 0), "nanoseconds", 10_101_010)
 
 
 def stacks(**comms: str) -> Stacks:
@@ -42,8 +45,8 @@ class FakeRecording:
     lag: so many increments are not named yet; on_tend: called each time.
     """
 
-    event = "fake-clock"
     tend_s = 0.01
+    sampled = CLOCK
 
     def __init__(
         self, *samples: Sample | str, on_tend: Callable[[], None] = lambda: None, lag: int = 0
@@ -56,6 +59,7 @@ class FakeRecording:
         self.warnings: tuple[str, ...] = ()
         self.exit_code = 0
         self.lost = 0
+        self.others: dict[str, int] = {}
         self.stops = {"complete": 9, "no_row": 1}
         self.fd, self._other_end = os.pipe()
         self._waiting: list[Increment] = []
@@ -91,6 +95,9 @@ class FakeRecording:
         ready = max(0, len(self._waiting) - self.lag)
         found, self._waiting = self._waiting[:ready], self._waiting[ready:]
         return found
+
+    def counters(self) -> dict[str, int]:
+        return self.others
 
     def figures(self) -> Figures:
         return Figures(self._count, self.lost, dict(self.stops), 0.5)

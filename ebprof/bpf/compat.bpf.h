@@ -28,6 +28,11 @@ typedef __s64 int64_t;
 
 #define PF_KTHREAD 0x00200000
 
+/* Since Linux 6.0 programs on breakpoints in user space are preempted; cpu_old is for before 6.1. */
+#if defined(SAMPLE_UPROBE) && !defined(OLD_KERNEL)
+#define PREEMPTIBLE
+#endif
+
 struct mm_struct {
 	unsigned long env_end;	/* 0 until exec has set up the new stack */
 } __attribute__((preserve_access_index));
@@ -111,8 +116,13 @@ static __always_inline void per_cpu_add(void *map, uint32_t *key)
 {
 	uint64_t *value = bpf_map_lookup_elem(map, key);
 
+#ifdef PREEMPTIBLE
+	if (value)
+		__sync_fetch_and_add(value, 1);
+#else
 	if (value)
 		*value += 1;
+#endif
 }
 
 #define counter_add(name) per_cpu_add(&counters, &(uint32_t){ COUNTER_##name })

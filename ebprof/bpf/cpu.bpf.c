@@ -63,13 +63,7 @@ struct {
 	__type(value, uint8_t);
 } wanted_pids SEC(".maps");
 
-/* One sample at work. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, uint32_t);
-	__type(value, struct unwind);
-} unwinds SEC(".maps");
+#include "workplace.bpf.h"
 
 /* A sample on its way to be unwound in user space. */
 struct deferral {
@@ -136,15 +130,16 @@ static __always_inline bool is_wanted(struct stack_record *record)
 }
 
 /* The user's registers: the event's own, or what the kernel saved when it was entered. */
-static __always_inline enum stop_reason user_registers(struct bpf_perf_event_data *ctx, bool in_user,
+static __always_inline enum stop_reason user_registers(event_context *ctx, bool in_user,
 						       struct unwind *u)
 {
 	struct pt_regs___kernel *saved;
 
 	if (in_user) {
-		COPY_REGISTERS(u->leaf.dwarf, &ctx->regs, rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp);
-		u->pc = ctx->regs.rip;
-		if (ctx->regs.cs == USER_CS_32)
+		COPY_REGISTERS(u->leaf.dwarf, EVENT_REGISTERS(ctx), rax, rdx, rcx, rbx, rsi, rdi,
+			       rbp, rsp);
+		u->pc = EVENT_REGISTERS(ctx)->rip;
+		if (EVENT_REGISTERS(ctx)->cs == USER_CS_32)
 			return STOP_COMPAT;
 	} else {
 		saved = saved_registers(u->window);	/* before the walk, or after it */
@@ -164,7 +159,7 @@ static __always_inline enum stop_reason user_registers(struct bpf_perf_event_dat
 }
 
 /* Makes *u ready to unwind the user stack; false when there is none. */
-static __always_inline bool begin_user(struct bpf_perf_event_data *ctx, bool in_user,
+static __always_inline bool begin_user(event_context *ctx, bool in_user,
 				       struct unwind *u)
 {
 	struct stack_record *record = &u->record;
@@ -190,7 +185,7 @@ static __always_inline void end_user(struct unwind *u)
 	counter_add(USER);
 }
 
-static __always_inline void kernel_stack(struct bpf_perf_event_data *ctx, struct unwind *u)
+static __always_inline void kernel_stack(event_context *ctx, struct unwind *u)
 {
 	uint64_t hash = hash_seed;
 	uint32_t at = u->record.user_frames;
@@ -236,11 +231,11 @@ static __always_inline void copy_stack(struct deferral *deferral, uint64_t sp)
 }
 
 /* Sends all that unwinding in user space takes; false when there is no room for it. */
-static __always_inline bool send_deferred(struct bpf_perf_event_data *ctx, bool in_user,
+static __always_inline bool send_deferred(event_context *ctx, bool in_user,
 					  struct unwind *u)
 {
-	uint32_t cpu = bpf_get_smp_processor_id();
-	struct deferral *deferral = bpf_map_lookup_elem(&deferrals, &cpu);
+	uint32_t number = deferral_number(u);
+	struct deferral *deferral = bpf_map_lookup_elem(&deferrals, &number);
 	struct deferred_record *record;
 
 	if (!deferral)
@@ -264,7 +259,7 @@ static __always_inline bool send_deferred(struct bpf_perf_event_data *ctx, bool 
 }
 
 /* New code: user space learns of it, and if it may still turn out to be known, gets the sample. */
-static __always_inline bool defer(struct bpf_perf_event_data *ctx, bool in_user, struct unwind *u)
+static __always_inline bool defer(event_context *ctx, bool in_user, struct unwind *u)
 {
 	uint32_t reason = u->record.key.stop;
 	uint64_t address = reason == STOP_NO_MAPPING ? u->pc : 0;
@@ -329,16 +324,18 @@ static __always_inline bool begin(struct unwind *u)
 		return false;
 	}
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
-	if (!is_wanted(record)) {
+	if (!is_wanted(record) || !is_in_scope(record)) {
 		counter_add(FILTERED);
 		return false;
 	}
+	if (!is_due())
+		return false;
 	counter_add(SAMPLES);
 	return true;
 }
 
 /* The user stack, if any, is in *u: adds the kernel's, and counts or sends them. */
-static __always_inline void finish(struct bpf_perf_event_data *ctx, bool in_user, struct unwind *u)
+static __always_inline void finish(event_context *ctx, bool in_user, struct unwind *u)
 {
 	uint32_t stop;
 
@@ -356,24 +353,18 @@ static __always_inline void finish(struct bpf_perf_event_data *ctx, bool in_user
 		count(&counts_1, u);
 }
 
-static __always_inline bool was_in_user(struct bpf_perf_event_data *ctx)
+SEC(EVENT_SECTION)
+int on_event(event_context *ctx)
 {
-	return (ctx->regs.cs & 3) == 3;
-}
-
-SEC("perf_event")
-int on_event(struct bpf_perf_event_data *ctx)
-{
-	uint32_t zero = 0;
-	struct unwind *u = bpf_map_lookup_elem(&unwinds, &zero);
+	struct unwind *u = IS_EVENT(ctx) ? take_workplace() : NULL;
 	bool in_user = was_in_user(ctx);
 
-	if (!u) {
-		counter_add(NO_SCRATCH);
+	if (!u)
+		return 0;
+	if (!begin(u)) {
+		leave_workplace(u);
 		return 0;
 	}
-	if (!begin(u))
-		return 0;
 	if (!want_user) {
 		u->record.key.stop = STOP_NOT_ASKED;
 	} else if (begin_user(ctx, in_user, u)) {
@@ -381,17 +372,17 @@ int on_event(struct bpf_perf_event_data *ctx)
 		end_user(u);
 	}
 	finish(ctx, in_user, u);
+	leave_workplace(u);
 	return 0;
 }
 
 #ifdef OLD_KERNEL
 
 /* Goes on with the sample that on_event began. */
-SEC("perf_event")
-int on_walk(struct bpf_perf_event_data *ctx)
+SEC(EVENT_SECTION)
+int on_walk(event_context *ctx)
 {
-	uint32_t zero = 0;
-	struct unwind *u = bpf_map_lookup_elem(&unwinds, &zero);
+	struct unwind *u = take_workplace();
 
 	if (!u)
 		return 0;

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.abi import COUNTERS, SAMPLE_KEY, STOP_REASONS, UNWIND_RULE
 from ebprof.bpf import events, probe
-from ebprof.bpf.events import Event, Scope
+from ebprof.bpf.events import Event, Rate, Scope
+from ebprof.bpf.maps import MapError
 from ebprof.bpf.object import BpfObject
 from ebprof.bpf.processes import ProcessEntries
 from ebprof.bpf.records import RecordReader
@@ -25,6 +28,22 @@ from ebprof.errors import NoTargetError, UnsupportedError, UsageError
 PROGRAM = "on_event"
 SETTLE_SECONDS = 0.002
 """Far longer than the BPF program runs: after it nobody writes to the half that was left."""
+_PLACES_A_CPU = 4
+"""Samples at work at a time, where one may interrupt another (workplace.bpf.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What perf does not keep a program to that is not run by a perf event: it looks itself.
+
+    tids, cpus: only these; empty: all. cgroup: a descriptor of its directory; None: all.
+    period: of the events on a CPU, each of this number; 1: all.
+    """
+
+    tids: frozenset[int] = frozenset()
+    cpus: tuple[int, ...] = ()
+    cgroup: int | None = None
+    period: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,8 @@ class CpuOptions:
     pids: only these processes; empty: all. comm: only threads of this name; empty: all.
     follow: also what these processes create (not where `namespace` is given).
     namespace: (device, inode) of the PID namespace that pids are numbered in; None: the initial.
+    sampler: the BPF object, a name or another one's path, without `.bpf.o`.
+    filter: for objects that no perf event runs. constants: what else the object wants to have set.
     """
 
     pids: frozenset[int] = frozenset()
@@ -45,19 +66,21 @@ class CpuOptions:
     frame_pointers: bool = True
     follow: bool = True
     namespace: tuple[int, int] | None = None
+    sampler: str | Path = "cpu"
+    filter: Filter | None = None
+    constants: Mapping[str, int] = field(default_factory=dict)
 
 
 class CpuSession:
-    """A loaded profiler; sampling starts with `start` and ends with `stop`.
+    """A loaded profiler; sampling starts when it is attached to events and ends with `stop`.
 
     Raises UnsupportedError when the kernel refuses the program.
     """
 
     def __init__(self, options: CpuOptions) -> None:
-        self._object = BpfObject(_choose_object())
+        self._object = BpfObject(_choose_object(options.sampler))
         self.hash_seed = secrets.randbits(64)
         self._descriptors: list[int] = []
-        self._gone: NoTargetError | None = None
         self._cleanup = ExitStack()
         self._reader: RecordReader | None = None
         try:
@@ -78,6 +101,7 @@ class CpuSession:
             filter_comm=bool(options.comm),
             wanted_comm=_comm(options.comm),
             hash_seed=self.hash_seed,
+            **options.constants,
         )
         if options.namespace:
             device, inode = options.namespace
@@ -93,7 +117,11 @@ class CpuSession:
         watch_memory = not options.namespace and probe.has_tracepoint("vm_unmapped_area")
         if not watch_memory:
             made.skip_program("on_unmapped_area")
+        if options.filter:
+            _prepare_filter(made, options.filter)
         made.load()
+        if options.filter:
+            _fill_filter(made, options.filter)
         self._wanted = made.map("wanted_pids") if options.pids else None
         for pid in options.pids:
             made.map("wanted_pids").update(pid, np.ones(1, np.uint8))
@@ -115,7 +143,7 @@ class CpuSession:
 
     @property
     def program(self) -> str:
-        """Which BPF object this kernel took: `cpu` or `cpu_old`."""
+        """Which BPF object this kernel took, such as `cpu` or `cpu_old`."""
         return self._object.name
 
     @property
@@ -124,34 +152,51 @@ class CpuSession:
         assert self._reader is not None
         return self._reader
 
-    def start(self, event: Event, frequency: int, scopes: Iterable[Scope], *, idle: bool) -> None:
-        """Open the event for each scope and begin to sample.
+    def attach_perf_event(
+        self, event: Event, rate: Rate, scopes: Iterable[Scope], *, idle: bool
+    ) -> None:
+        """Open a perf event for each scope and begin to sample.
 
         Threads that ended a moment ago are left out; raises NoTargetError when all did.
         """
         self._object.enable_statistics()
+        gone: NoTargetError | None = None
         for scope in scopes:
-            self._attach(event, frequency, scope, idle=idle)
-        if self._gone and not self._descriptors:
-            raise self._gone
+            try:
+                fd = events.open_event(event, rate, scope, idle=idle)
+            except NoTargetError as error:
+                gone = error
+                continue
+            self._object.attach_event(PROGRAM, fd)
+            self._descriptors.append(fd)
+        if gone and not self._descriptors:
+            raise gone
+
+    def attach_tracepoint(self, name: str, number: int) -> None:
+        """Begin to sample at a tracepoint, on all CPUs; number: its ID in tracefs."""
+        self._object.enable_statistics()
+        event = Event(name, events.PERF_TYPE_TRACEPOINT, number)
+        fd = events.open_event(event, Rate(), Scope(cpu=min(os.sched_getaffinity(0))))
+        self._object.attach_event(PROGRAM, fd)
+
+    def attach_function(self, path: str, offset: int, pid: int = -1) -> None:
+        """Begin to sample where code at an offset of a file is reached, in a process or in all."""
+        self._object.enable_statistics()
+        self._object.attach_function(PROGRAM, path, offset, pid)
+
+    def stop(self) -> None:
+        """Sampling ends; what was counted stays readable.
+
+        Events that perf does not schedule run the program for as long as it is attached.
+        """
+        events.disable(self._descriptors)
+        if not self._descriptors:
+            self._object.detach(PROGRAM)
 
     def forget(self, pid: int) -> None:
         """A process is gone: its place among those that are sampled is free."""
         if self._wanted is not None:
             self._wanted.delete(pid)
-
-    def _attach(self, event: Event, frequency: int, scope: Scope, *, idle: bool) -> None:
-        try:
-            fd = events.open_event(event, frequency, scope, idle=idle)
-        except NoTargetError as error:
-            self._gone = error
-            return
-        self._object.attach_event(PROGRAM, fd)
-        self._descriptors.append(fd)
-
-    def stop(self) -> None:
-        """Sampling ends; what was counted stays readable."""
-        events.disable(self._descriptors)
 
     def counters(self) -> dict[str, int]:
         """Counters of abi.h by name."""
@@ -178,6 +223,10 @@ class CpuSession:
         """Runs of the program, and seconds spent in it."""
         return self._object.run_statistics(PROGRAM)
 
+    def missed_events(self) -> int:
+        """Events at which another BPF program was running on the CPU: not samples."""
+        return self._object.missed_runs(PROGRAM)
+
     def close(self) -> None:
         """Detach and unload everything."""
         if self._reader is not None:
@@ -193,15 +242,55 @@ class CpuSession:
         self.close()
 
 
-def _choose_object() -> str:
-    """`cpu` where the kernel has all that it uses, else `cpu_old`, which does with less."""
+def _prepare_filter(made: BpfObject, wanted: Filter) -> None:
+    cpus = lib.libbpf_num_possible_cpus()
+    made.set_constants(
+        filter_tids=bool(wanted.tids),
+        filter_cpus=bool(wanted.cpus),
+        filter_cgroup=wanted.cgroup is not None,
+        period=wanted.period,
+    )
+    made.set_max_entries("wanted_cpus", cpus)
+    if made.has_map("workplaces"):
+        made.set_max_entries("workplaces", _PLACES_A_CPU * cpus)
+
+
+def _fill_filter(made: BpfObject, wanted: Filter) -> None:
+    yes = np.ones(1, np.uint8)
+    for tid in wanted.tids:
+        made.map("wanted_tids").update(tid, yes)
+    for cpu in wanted.cpus:
+        made.map("wanted_cpus").update(cpu, yes)
+    if wanted.cgroup is not None:
+        _want_cgroup(made, wanted.cgroup)
+
+
+def _want_cgroup(made: BpfObject, descriptor: int) -> None:
+    try:
+        made.map("wanted_cgroup").update(0, descriptor)
+    except MapError:
+        raise UnsupportedError(
+            "BPF programs know cgroups of the v2 hierarchy only",
+            "give a path below a cgroup2 mount",
+        ) from None
+
+
+def _choose_object(sampler: str | Path) -> str | Path:
+    """The sampler where the kernel has all that it uses, else the `_old` one for less."""
+    old = "" if _has_all_helpers() else "_old"
+    if isinstance(sampler, Path):
+        return sampler.with_name(f"{sampler.name}{old}.bpf.o")
+    return f"{sampler}{old}"
+
+
+def _has_all_helpers() -> bool:
     try:
         for name in probe.HELPERS:
             probe.check_helper(name)
         probe.check_growing_map()
     except UnsupportedError:
-        return "cpu_old"
-    return "cpu"
+        return False
+    return True
 
 
 def _comm(name: str) -> bytes:

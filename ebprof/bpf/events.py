@@ -18,7 +18,7 @@ from ebprof.errors import (
     UsageError,
 )
 
-PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE = 0, 1
+PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE, PERF_TYPE_TRACEPOINT = 0, 1, 2
 PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK = 0, 0
 PERF_EVENT_IOC_DISABLE = 0x2401
 MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
@@ -35,7 +35,23 @@ class Event:
 
 CPU_CLOCK = Event("cpu-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK)
 CYCLES = Event("cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES)
-CPU_EVENTS = {event.name: event for event in (CYCLES, CPU_CLOCK)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often to sample: `frequency` times a second, or where it is 0 at each `period`-th event.
+
+    The period of a clock is in nanoseconds.
+    """
+
+    frequency: int = 0
+    period: int = 1
+
+    def describe(self, event: str) -> str:
+        """`cpu-clock at 99 Hz`; `page-faults, one each 10`, or `page-faults` where all are."""
+        if self.frequency:
+            return f"{event} at {self.frequency} Hz"
+        return f"{event}, one each {self.period:,}" if self.period > 1 else event
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +68,10 @@ class Scope:
     inherit_thread: bool = False
 
 
-def choose_event(name: str) -> Event:
-    """The event of `-e`: `cpu` takes hardware cycles where there are any, else cpu-clock."""
-    if name == "cpu":
-        return CYCLES if is_supported(CYCLES) else CPU_CLOCK
-    if name not in CPU_EVENTS:
-        known = ", ".join(["cpu", *CPU_EVENTS])
-        raise UsageError(f"unknown event {name!r}", f"known events: {known}")
-    if not is_supported(CPU_EVENTS[name]):
-        raise UnsupportedError(
-            f"this machine does not count {name}", "use -e cpu-clock, which is always there"
-        )
-    return CPU_EVENTS[name]
-
-
 def is_supported(event: Event) -> bool:
     """Whether the event can be opened on this task."""
     try:
-        os.close(open_event(event, 1, Scope(pid=os.getpid())))
+        os.close(open_event(event, Rate(period=1 << 30), Scope(pid=os.getpid())))
     except EbprofError:
         return False
     return True
@@ -85,14 +87,15 @@ def check_frequency(frequency: int) -> None:
         )
 
 
-def open_event(event: Event, frequency: int, scope: Scope, *, idle: bool = False) -> int:
+def open_event(event: Event, rate: Rate, scope: Scope, *, idle: bool = False) -> int:
     """A descriptor of a disabled event. Raises NoTargetError, NoPermissionError, ..."""
     request = ffi.new(
         "struct event_request *",
         {
             "type": event.type,
             "config": event.config,
-            "frequency": frequency,
+            "frequency": rate.frequency,
+            "period": rate.period,
             "pid": scope.pid if scope.cgroup < 0 else scope.cgroup,
             "cpu": scope.cpu,
             "is_cgroup": scope.cgroup >= 0,

@@ -6,6 +6,7 @@
 #define EBPROF_MAPS_BPF_H
 
 #include "compat.bpf.h"
+#include "context.bpf.h"
 
 #ifdef OLD_KERNEL	/* global functions take pointers since 5.12 */
 #define VERIFIED_ALONE static __always_inline
@@ -88,7 +89,7 @@ enum { STEPS_A_CALL = 16, MAX_CALLS = 33 };
 
 _Static_assert(STEPS_A_CALL * MAX_CALLS > MAX_USER_FRAMES, "too few calls for the deepest stack");
 
-int on_walk(struct bpf_perf_event_data *ctx);
+int on_walk(event_context *ctx);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -98,7 +99,7 @@ struct {
 } walkers SEC(".maps") = { .values = { (void *)&on_walk } };
 
 /* Goes on in on_walk, from the registers in *u; returns only when there were too many calls. */
-static __always_inline void unwind_user(struct bpf_perf_event_data *ctx, struct unwind *u)
+static __always_inline void unwind_user(event_context *ctx, struct unwind *u)
 {
 	bpf_tail_call(ctx, &walkers, 0);
 	u->stop = STOP_TRUNCATED;
@@ -137,7 +138,7 @@ static long step_callback(uint32_t index, void *context)
 }
 
 /* Unwinds from the registers in *u until a stop reason is set. */
-static __always_inline void unwind_user(struct bpf_perf_event_data *ctx, struct unwind *u)
+static __always_inline void unwind_user(event_context *ctx, struct unwind *u)
 {
 	struct walk walk = { .unwind = u };
 

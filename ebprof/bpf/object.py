@@ -8,6 +8,7 @@ import os
 from contextlib import ExitStack
 from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,15 +23,16 @@ DOCTOR = "run `ebprof doctor` to see what this kernel lacks"
 
 
 class BpfObject:
-    """An object of this package: open, set up, `load`, attach; `close` takes all of it back.
+    """A BPF object: open, set up, `load`, attach; `close` takes all of it back.
 
-    Raises UnsupportedError when the object is missing from the installation or the kernel
-    refuses it, NoPermissionError without the right to load BPF programs.
+    name: of an object of this package, or the path of another one. Raises UnsupportedError when
+    the object is missing from the installation or the kernel refuses it, NoPermissionError without
+    the right to load BPF programs.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str | Path) -> None:
         lib.log_capture()
-        self.name = name
+        self.name = str(name)
         self._cleanup = ExitStack()
         self._image = _read(name)
         self._object = lib.bpf_object__open_mem(
@@ -39,6 +41,7 @@ class BpfObject:
         if not self._object:
             raise UnsupportedError(f"cannot open BPF object {name}: {_log()}", DOCTOR)
         self._cleanup.callback(lib.bpf_object__close, self._object)
+        self._links: dict[str, ExitStack] = {}
 
     def set_constants(self, **values: int | bytes) -> None:
         """Set `const volatile` variables before loading; integers take the variable's size."""
@@ -97,6 +100,17 @@ class BpfObject:
         handle = self._program(program)
         self._keep(lib.bpf_program__attach_perf_event(handle, event), program)
 
+    def attach_function(self, program: str, path: str, offset: int, pid: int = -1) -> None:
+        """Attach to code at an offset in a file, in one process or (-1) in all."""
+        handle = self._program(program)
+        link = lib.bpf_program__attach_uprobe(handle, False, pid, os.fsencode(path), offset)
+        self._keep(link, program)
+
+    def detach(self, program: str) -> None:
+        """Take back a program's attachments; it stays loaded."""
+        if program in self._links:
+            self._links.pop(program).close()
+
     def iterate(self, program: str, over: BpfMap | None = None) -> Iteration:
         """An iterator program; `over`: the map whose elements it gets, where it is of that kind."""
         options, keep = ffi.NULL, None
@@ -117,12 +131,20 @@ class BpfObject:
 
     def run_statistics(self, program: str) -> tuple[int, float]:
         """Runs of a program and seconds spent, while `enable_statistics` is in force."""
+        info = self._info(program)
+        return int(info.run_cnt), info.run_time_ns / 1e9
+
+    def missed_runs(self, program: str) -> int:
+        """How often the kernel left a program out as another one was running on the CPU."""
+        return int(self._info(program).recursion_misses)
+
+    def _info(self, program: str) -> Any:
+        """struct bpf_prog_info; all zero where the kernel does not tell."""
         info = ffi.new("struct bpf_prog_info *")
         size = ffi.new("uint32_t *", ffi.sizeof("struct bpf_prog_info"))
         fd = lib.bpf_program__fd(self._program(program))
-        if lib.bpf_obj_get_info_by_fd(fd, info, size):
-            return 0, 0.0
-        return int(info.run_cnt), info.run_time_ns / 1e9
+        lib.bpf_obj_get_info_by_fd(fd, info, size)
+        return info
 
     def enable_statistics(self) -> None:
         """Have the kernel time BPF programs until `close` (Linux 5.8; quietly not below)."""
@@ -145,7 +167,13 @@ class BpfObject:
             raise UnsupportedError(
                 f"cannot attach BPF program {program}: {os.strerror(ffi.errno)}", DOCTOR
             )
-        self._cleanup.callback(lib.bpf_link__destroy, link)
+        if program not in self._links:
+            self._links[program] = self._cleanup.enter_context(ExitStack())
+        self._links[program].callback(lib.bpf_link__destroy, link)
+
+    def has_map(self, name: str) -> bool:
+        """Whether the object has a map of that name."""
+        return bool(lib.bpf_object__find_map_by_name(self._object, name.encode()))
 
     def _map_handle(self, name: str) -> Any:
         handle = lib.bpf_object__find_map_by_name(self._object, name.encode())
@@ -195,8 +223,10 @@ def _read_on(fd: int) -> bool:
         return True
 
 
-def _read(name: str) -> bytes:
+def _read(name: str | Path) -> bytes:
     try:
+        if isinstance(name, Path):
+            return name.read_bytes()
         return (files("ebprof.bpf") / f"{name}.bpf.o").read_bytes()
     except FileNotFoundError:
         raise UnsupportedError(

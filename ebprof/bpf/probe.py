@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ebprof._native import ffi, lib
 from ebprof.bpf import events
+from ebprof.bpf.events import Rate
 from ebprof.bpf.object import BpfObject
 from ebprof.errors import UnsupportedError
 
@@ -46,7 +47,7 @@ def check_attach(program: str) -> None:
             loaded.attach_uprobe(program)
         elif program == "on_perf_event":
             scope = events.Scope(pid=os.getpid())
-            loaded.attach_event(program, events.open_event(events.CPU_CLOCK, 1, scope))
+            loaded.attach_event(program, events.open_event(events.CPU_CLOCK, Rate(1), scope))
         else:
             loaded.attach(program)
 
@@ -117,10 +118,7 @@ class _ProbeObject(BpfObject):
     def attach_uprobe(self, program: str) -> None:
         """Attach to a file that nothing executes: the object itself."""
         with as_file(files("ebprof.bpf") / "probe.bpf.o") as path:
-            link = lib.bpf_program__attach_uprobe(
-                self._program(program), False, -1, os.fsencode(path), 0
-            )
-            self._keep(link, program)
+            self.attach_function(program, str(path), 0)
 
 
 def _check_btf_target(program: str) -> None:

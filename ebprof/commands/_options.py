@@ -10,6 +10,7 @@ import click
 
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
+from ebprof.events import listing
 from ebprof.recording.recorder import (
     DEFAULT_TABLE_MEMORY,
     MAX_TABLE_MEMORY,
@@ -19,6 +20,15 @@ from ebprof.recording.recorder import (
 from ebprof.recording.target import Target, parse_cpus
 
 Function = Callable[..., Any]
+
+
+def _list_events(ctx: click.Context, option: click.Parameter, name: str) -> str:
+    """`-e help` prints what there is, and that is all."""
+    if name == "help":
+        for event, text in listing():
+            click.echo(f"{event:<40} {text}")
+        ctx.exit()
+    return name
 
 
 class RecordingCommand(click.Command):
@@ -57,15 +67,25 @@ _SAMPLING_OPTIONS = (
         "--event",
         metavar="EVENT",
         default="cpu",
-        help="cpu (cycles where the machine counts them, else cpu-clock), cycles, cpu-clock.",
+        callback=_list_events,
+        is_eager=True,
+        help="cpu (cycles where the machine counts them, else cpu-clock), a perf event, a "
+        "tracepoint, or a function as u:/path:name; `-e help` lists them.",
     ),
     click.option(
         "-F",
         "--frequency",
         type=click.IntRange(1),
-        default=99,
-        show_default=True,
-        help="Samples a second on each CPU.",
+        metavar="HZ",
+        help="Samples a second on each CPU; 99 for what takes time.",
+    ),
+    click.option(
+        "-c",
+        "--count",
+        "period",
+        type=click.IntRange(1, 2**63 - 1),
+        metavar="N",
+        help="Sample each N-th event instead; 1 for all that takes no time.",
     ),
     click.option("-d", "--duration", metavar="TIME", help="10, 10s, 2m; without it until Ctrl-C."),
     click.option("-U", "--user-stacks-only", is_flag=True, help="No kernel stacks."),
@@ -144,9 +164,13 @@ def _options(values: dict[str, Any]) -> RecordOptions:
     if user_only and kernel_only:
         raise UsageError("-U and -K exclude each other", "leave both out for both stacks")
     duration = values.pop("duration")
+    frequency, period = values.pop("frequency"), values.pop("period")
+    if frequency is not None and period is not None:
+        raise UsageError("-F and -c exclude each other", "choose one")
     return RecordOptions(
         event=values.pop("event"),
-        frequency=values.pop("frequency"),
+        frequency=frequency,
+        period=period,
         duration_s=None if duration is None else parse_duration(duration),
         user=not kernel_only,
         kernel=not user_only,

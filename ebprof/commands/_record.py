@@ -8,11 +8,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from ebprof.commands import _streams
 from ebprof.errors import BadFileError, UsageError
-from ebprof.output import check_writable, write_file
+from ebprof.output import OutputFormat, check_writable, write_file
 from ebprof.recording.recorder import Progress, Recorder, Recording, RecordOptions
 from ebprof.recording.statistics import Statistics, summary
 from ebprof.recording.target import Target
@@ -23,7 +22,7 @@ from ebprof.signals import tolerate_one_signal
 class Destination:
     """Where the result goes. path: None for stdout; stats: a file for the run's figures."""
 
-    output: ModuleType
+    output: OutputFormat
     path: str | None
     stats: str | None
     quiet: bool

@@ -17,7 +17,7 @@ from ebprof.comparison import Comparison, compare, reports, text
 from ebprof.comparison.join import SELF, TOTAL
 from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
 from ebprof.errors import RegressionError, UsageError
-from ebprof.output import check_writable, choose, read_profile, write_to
+from ebprof.output import check_writable, default_name, read_profile, write_to
 
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
 _NAMED = 5
@@ -79,9 +79,8 @@ def command(
 
 
 def _report(format_name: str | None, path: str | None) -> ModuleType:
-    chosen = choose(None, path, sys.stdout.isatty()).__name__.rpartition(".")[2]
-    name = chosen if format_name is None else format_name
-    module = plugins.load(reports, name)
+    name = default_name(path, sys.stdout.isatty()) if format_name is None else format_name
+    module: ModuleType | None = plugins.load(reports, name)
     if module is None:
         known = ", ".join(plugins.names(reports))
         raise UsageError(f"a comparison cannot be written as {name!r}", f"formats are {known}")

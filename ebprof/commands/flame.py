@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
@@ -12,7 +11,7 @@ import click
 from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
-from ebprof.output import check_writable, choose, read_profile, write_file
+from ebprof.output import OutputFormat, check_writable, choose, read_profile, write_file
 from ebprof.recording.recorder import RecordOptions
 from ebprof.recording.target import Target
 
@@ -52,6 +51,6 @@ def command(
     return 0
 
 
-def _draw(saved: str, output: ModuleType, path: str) -> None:
+def _draw(saved: str, output: OutputFormat, path: str) -> None:
     check_writable(path)
     write_file(read_profile(saved), output, path)

@@ -1,4 +1,4 @@
-"""`ebprof profile`: where CPU time goes."""
+"""`ebprof profile`: where CPU time goes, or where events come from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def command(
 ) -> int:
     """Sample CPU stacks and show where time goes.
 
-    On a terminal the hottest functions, into a pipe folded stacks.
+    On a terminal the hottest functions, into a pipe folded stacks. With -e, where other events
+    come from.
 
     \b
     ebprof profile -d 10                           the whole machine, 10 seconds
@@ -38,6 +39,7 @@ def command(
     ebprof profile -p 1234 -d 10 | flamegraph.pl > out.svg
     ebprof profile -o cpu.pb.gz -- make -j4        a command and its children, as pprof
     ebprof profile --comm nginx -U -F 999 -d 30s   threads of a name, user stacks
+    ebprof profile -e page-faults -p 1234          who touches new memory
     """
     if folded and format_name not in (None, "folded"):
         raise UsageError(f"--folded and -f {format_name} exclude each other", "choose one")

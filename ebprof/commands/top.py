@@ -12,6 +12,7 @@ from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._watch import Schedule, Watch
 from ebprof.recording.live import LiveRecorder
 from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.statistics import counted
 from ebprof.recording.target import Target
 from ebprof.screen.keyboard import Keyboard, terminal_fd
 from ebprof.screen.live import Screen
@@ -60,6 +61,7 @@ def command(
     ebprof top -p 1234                    a process
     ebprof top --by process 5             processes, every 5 seconds
     ebprof top -G system.slice/nginx.service -U -F 999
+    ebprof top -e page-faults -p 1234     who touches new memory
     ebprof top --json 1 60 > top.jsonl    a minute for programs
     """
     schedule = parse_schedule(interval, count, options.duration_s)
@@ -67,7 +69,7 @@ def command(
     check_sort(sort)
     live = is_live(schedule, as_json=as_json)
     with LiveRecorder(target, options) as recorder:
-        subject = _subject(target, options, recorder.event)
+        subject = Subject(target.describe(), recorder.sampled, len(target.pids) == 1)
         monitor = TopMonitor(recorder, is_kept=live)
         if live:
             _run_live(monitor, schedule, TopView((by,), sort), rows, subject)
@@ -76,6 +78,8 @@ def command(
             monitor.table.choose(by)
             most = rows or (None if as_json else STREAM_ROWS)
             _run_stream(monitor, schedule, form, sort, most, subject)
+        for line in counted({}, recorder.counters()):
+            _say(line)
         for warning in recorder.warnings:
             _say(f"warning: {warning}")
         return recorder.exit_code
@@ -97,7 +101,7 @@ def _run_stream(
     most: int | None,
     subject: Subject,
 ) -> None:
-    _say(f"sampling {subject.target} ({subject.event} at {subject.frequency} Hz)")
+    _say(f"sampling {subject.target} ({subject.sampled.describe()})")
     monitor.start()
     report = StreamTop(Outlet(sys.stdout.fileno()), monitor, form, sort, most)
     Watch(monitor, report, schedule).run()
@@ -105,17 +109,12 @@ def _run_stream(
         _say(line)
 
 
-def _subject(target: Target, options: RecordOptions, event: str) -> Subject:
-    return Subject(target.describe(), event, options.frequency, len(target.pids) == 1)
-
-
 def _summary(status: Status, subject: Subject) -> Iterator[str]:
     yield (
         f"{status.samples:,} samples of {subject.target} in {status.elapsed_s:.1f} s, "
         f"{100 * status.complete_share:.1f} % of user stacks complete, lost {status.lost:,}"
     )
-    for name, count in status.stops.items():
-        yield f"  {name} {count:,}"
+    yield from counted(status.stops, {})
     yield (
         f"overhead: {100 * status.kernel_share:.3f} % of a core in the kernel, "
         f"ebprof itself {100 * status.own_share:.1f} %"

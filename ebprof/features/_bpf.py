@@ -8,7 +8,7 @@ from functools import cache
 
 from ebprof.bpf import probe
 from ebprof.bpf.cpu import CpuOptions, CpuSession
-from ebprof.bpf.events import CPU_CLOCK, Scope
+from ebprof.bpf.events import CPU_CLOCK, Rate, Scope
 from ebprof.errors import EbprofError
 from ebprof.features._feature import Finding, Probe, missing, ok, unknown
 from ebprof.procfs import process
@@ -71,7 +71,7 @@ def _cpu_program() -> Finding:
         return unknown(reason)
     with CpuSession(CpuOptions(namespace=process.own_pid_namespace())) as session:
         session.shards.new_shard()
-        session.start(CPU_CLOCK, 1, [Scope(pid=os.getpid())], idle=False)
+        session.attach_perf_event(CPU_CLOCK, Rate(1), [Scope(pid=os.getpid())], idle=False)
         return ok(f"loads, takes unwind tables, samples: {session.program}.bpf.o")
 
 

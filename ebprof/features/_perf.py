@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ebprof.bpf import events
-from ebprof.bpf.events import CPU_CLOCK, CYCLES, Event, Scope
+from ebprof.bpf.events import CPU_CLOCK, CYCLES, Event, Rate, Scope
 from ebprof.bpf.sideband import Sideband
 from ebprof.errors import NoPermissionError
 from ebprof.features._feature import Finding, Probe, limited, ok, read_number, unknown
@@ -20,7 +20,7 @@ USUAL_DEPTH = 127
 def _open(event: Event) -> None:
     """Open it on a CPU, as a profile of all processes does."""
     scope = Scope(cpu=online_cpus()[0])
-    os.close(events.open_event(event, USUAL_FREQUENCY, scope))
+    os.close(events.open_event(event, Rate(USUAL_FREQUENCY), scope))
 
 
 def _cpu_clock() -> Finding:

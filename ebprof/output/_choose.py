@@ -7,6 +7,7 @@ from types import ModuleType
 
 from ebprof import plugins
 from ebprof.errors import UsageError
+from ebprof.output._protocol import OutputFormat
 
 TERMINAL_FORMAT = "table"
 PIPE_FORMAT = "folded"
@@ -17,17 +18,22 @@ def names() -> list[str]:
     return plugins.names(package())
 
 
-def choose(format: str | None, path: str | None, is_terminal: bool) -> ModuleType:
-    """The format's module: by name, else by the path's suffix, else by where output goes.
+def choose(format: str | None, path: str | None, is_terminal: bool) -> OutputFormat:
+    """The format: by name, else as `default_name` says.
 
-    is_terminal: whether stdout is one; it matters only when there is no path. Raises UsageError
-    when there is no such format.
+    Raises UsageError when there is no such format.
     """
-    if format is not None:
-        return _load(format)
+    return _load(default_name(path, is_terminal) if format is None else format)
+
+
+def default_name(path: str | None, is_terminal: bool) -> str:
+    """The name of the format by the path's suffix, or without a path by where output goes.
+
+    is_terminal: whether stdout is one.
+    """
     if path is None or path == "-":
-        return _load(TERMINAL_FORMAT if is_terminal else PIPE_FORMAT)
-    return _by_suffix(path) or _load(PIPE_FORMAT)
+        return TERMINAL_FORMAT if is_terminal else PIPE_FORMAT
+    return _name_by_suffix(path) or PIPE_FORMAT
 
 
 def package() -> ModuleType:
@@ -35,20 +41,21 @@ def package() -> ModuleType:
     return sys.modules["ebprof.output"]
 
 
-def _load(name: str) -> ModuleType:
-    module = plugins.load(package(), name)
-    if module is None:
+def _load(name: str) -> OutputFormat:
+    found: OutputFormat | None = plugins.load(package(), name, OutputFormat)
+    if found is None:
         raise UsageError(f"unknown format: {name}", f"formats are {', '.join(names())}")
-    return module
+    return found
 
 
-def _by_suffix(path: str) -> ModuleType | None:
-    """The module with the longest suffix that the path ends in."""
-    found: list[tuple[int, ModuleType]] = []
+def _name_by_suffix(path: str) -> str | None:
+    """The format with the longest suffix that the path ends in."""
+    found: list[tuple[int, str]] = []
     for name in names():
-        module = plugins.load(package(), name)
-        suffixes: tuple[str, ...] = getattr(module, "SUFFIXES", ())
-        lengths = [len(suffix) for suffix in suffixes if path.lower().endswith(suffix)]
-        if module is not None and lengths:
-            found.append((max(lengths), module))
+        one: OutputFormat | None = plugins.load(package(), name, OutputFormat)
+        if one is None:
+            continue
+        lengths = [len(suffix) for suffix in one.SUFFIXES if path.lower().endswith(suffix)]
+        if lengths:
+            found.append((max(lengths), name))
     return max(found, key=lambda one: one[0])[1] if found else None

@@ -10,15 +10,14 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import BinaryIO
 
 from ebprof import plugins
 from ebprof.errors import BadFileError
 from ebprof.model import Profile
 from ebprof.output._choose import names, package
+from ebprof.output._protocol import OutputFormat, ReadableFormat
 from ebprof.output._read import MAX_BYTES
 
 _HEAD = 4096
@@ -40,14 +39,19 @@ def read_profile(path: str) -> Profile:
     except OSError as error:
         raise BadFileError(f"cannot read {path}: {_reason(error)}") from None
     try:
-        return _reader(data[:_HEAD]).read(io.BytesIO(data))  # type: ignore[no-any-return]
+        return _reader(data[:_HEAD]).read(io.BytesIO(data))
     except BadFileError as error:
         raise BadFileError(f"{path}: {error.message}", error.hint or _READABLE) from None
 
 
-def write_file(profile: Profile, module: ModuleType, path: str | None) -> None:
-    """Write a profile with a format's module to a path, as `write_to` does."""
-    write_to(path, partial(module.write, profile))
+def write_file(profile: Profile, output: OutputFormat, path: str | None) -> None:
+    """Write a profile in a format to a path, as `write_to` does."""
+
+    def write(file: BinaryIO) -> None:
+        with plugins.blaming(output, "write its format"):
+            output.write(profile, file)
+
+    write_to(path, write)
 
 
 def write_to(path: str | None, write: Callable[[BinaryIO], object]) -> None:
@@ -86,12 +90,11 @@ def check_writable(path: str | None) -> None:
         raise BadFileError(f"cannot write {path}: {needed} is not writable")
 
 
-def _reader(head: bytes) -> ModuleType:
+def _reader(head: bytes) -> ReadableFormat:
     for name in names():
-        module = plugins.load(package(), name)
-        recognizes = getattr(module, "recognizes", None)
-        if module is not None and recognizes is not None and recognizes(head):
-            return module
+        found = plugins.load(package(), name, OutputFormat)
+        if isinstance(found, ReadableFormat) and found.recognizes(head):
+            return found
     raise BadFileError("not a profile", _READABLE)
 
 

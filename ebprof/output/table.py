@@ -144,6 +144,8 @@ def _heat(part: int, whole: int) -> str:
 
 def _footer(profile: Profile, rows: int) -> str:
     taken = f"{amount(profile.total, 'sample')} of {profile.event}"
+    if profile.unit == "count" and profile.period > 1:
+        taken += f", one each {profile.period:,}"
     if rows <= ROWS:
         return taken
     return f"{taken}; {amount(rows - ROWS, 'more function')} not shown"

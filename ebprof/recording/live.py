@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ebprof.abi import COUNTERS
+from ebprof.bpf.events import Rate
 from ebprof.model import Sample
 from ebprof.recording.counts import Rows
 from ebprof.recording.naming import Namer
@@ -23,6 +24,27 @@ from ebprof.recording.recorder import (
     exit_descriptors,
 )
 from ebprof.recording.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What is sampled. unit, period: what a sample stands for, as in a Profile."""
+
+    event: str
+    rate: Rate
+    unit: str
+    period: int
+
+    def describe(self) -> str:
+        """`cpu-clock at 99 Hz`."""
+        return self.rate.describe(self.event)
+
+    def pace(self, samples: int, seconds: float) -> str:
+        """`99 samples/s`; where the number of events is known, `2,340 events/s`."""
+        is_counted = self.unit == "count" and self.period
+        amount = samples * self.period if is_counted else samples
+        each_second = amount / seconds if seconds else 0.0
+        return f"{each_second:,.0f} {'events' if is_counted else 'samples'}/s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +92,9 @@ class LiveRecorder(Recorder):
         self.is_over = False
 
     @property
-    def event(self) -> str:
-        """What is sampled: `cycles`, `cpu-clock`."""
-        return self._event.name
+    def sampled(self) -> Sampled:
+        """What is sampled, and how often."""
+        return Sampled(self._event.name, self._rate, *self._event.weight(self._rate))
 
     @property
     def fd(self) -> int:
@@ -152,6 +174,13 @@ class LiveRecorder(Recorder):
             stops={name: count for name, count in stops.items() if count},
             kernel_seconds=self._session.run_statistics()[1],
         )
+
+    def counters(self) -> dict[str, int]:
+        """What else was counted since the start, by name; zeros are left out."""
+        counters = self._counters()
+        for name in ("samples", "user", "kernel_only"):
+            del counters[name]
+        return {name: count for name, count in counters.items() if count}
 
     def _name(self, rows: Rows, comms: list[str], start: float, end: float) -> None:
         self._named.put(Increment(self._namer.samples(rows, comms), start, end))

@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from ebprof._native import lib
 from ebprof.abi import COMPLETE
-from ebprof.bpf import events
-from ebprof.bpf.cpu import CpuOptions, CpuSession
-from ebprof.bpf.events import Event, Scope
+from ebprof.bpf.cpu import CpuOptions, CpuSession, Filter
+from ebprof.bpf.events import Scope
 from ebprof.bpf.records import DeferredSample
 from ebprof.bpf.sideband import Exited, Sideband
+from ebprof.errors import UnsupportedError
+from ebprof.events import Event, Processes, choose
 from ebprof.model import Profile
 from ebprof.procfs import process
 from ebprof.recording.deferred import DeferredSamples
@@ -71,11 +72,13 @@ DEFAULT_TABLE_MEMORY = 64
 class RecordOptions:
     """How to sample. duration_s: None until interrupted; call_graph: auto, dwarf or fp.
 
+    frequency (Hz) or period (events): None for what is usual for the event.
     table_memory: for unwind tables, MiB.
     """
 
     event: str = "cpu"
-    frequency: int = 99
+    frequency: int | None = None
+    period: int | None = None
     duration_s: float | None = None
     user: bool = True
     kernel: bool = True
@@ -132,14 +135,20 @@ class Recorder:
         target, options = self._target, self._options
         lib.memory_give_back()
         _allow_many_files()
-        self._event: Event = events.choose_event(options.event)
-        events.check_frequency(options.frequency)
         check_cpus(target.cpus)
         pids = processes_of(target)
         self._command = self._hold_command()
         followed = [self._command.pid] if self._command else pids
+        processes = Processes(tuple(followed), follow=self._command is not None)
+        self._event: Event = choose(options.event, processes)
+        self._rate = self._event.rate(options.frequency, options.period)
         self._namespace = process.own_pid_namespace()
         self._inherit_from = self._command.pid if self._command and self._namespace else None
+        if self._inherit_from and not self._event.is_scheduled:
+            raise UnsupportedError(
+                f"{self._event.name} of a command cannot be sampled in a PID namespace",
+                "start the command apart and use -p, or run ebprof in the host's namespace",
+            )
         self._session = self._cleanup.enter_context(CpuSession(self._bpf_options(followed)))
         self._timeline = Timeline(self._session.reader, self._open_sideband(followed))
         self._shards = Shards(self._session.shards)
@@ -172,12 +181,29 @@ class Recorder:
             comm=target.comm,
             user=options.user,
             kernel=options.kernel,
-            idle=options.idle,
+            idle=self._samples_idle,
             tables=options.call_graph != "fp",
             frame_pointers=options.call_graph != "dwarf",
             follow=target.is_system_wide,
             namespace=self._namespace,
+            sampler=self._event.sampler,
+            filter=None if self._event.is_scheduled else self._filter(),
+            constants=self._event.constants,
         )
+
+    @property
+    def _samples_idle(self) -> bool:
+        """Only of clocks is it no news that nothing runs: what else happens then, does happen."""
+        unit, _ = self._event.weight(self._rate)
+        return self._options.idle or unit == "count"
+
+    def _filter(self) -> Filter:
+        """The target as the program itself is to see it."""
+        target = self._target
+        cgroup = open_cgroup(target.cgroup) if target.cgroup else None
+        if cgroup is not None:
+            self._cleanup.callback(os.close, cgroup)
+        return Filter(frozenset(target.tids), target.cpus, cgroup, self._rate.period)
 
     def _make_upkeep(self) -> Upkeep:
         return Upkeep(
@@ -236,12 +262,8 @@ class Recorder:
 
     def _start(self) -> None:
         with ExitStack() as opened:
-            self._session.start(
-                self._event,
-                self._options.frequency,
-                self._scopes(opened),
-                idle=self._options.idle,
-            )
+            scopes = self._scopes(opened) if self._event.is_scheduled else []
+            self._event.attach(self._session, self._rate, scopes, idle=self._samples_idle)
         if self._command:
             self._command.release()
 
@@ -367,12 +389,12 @@ class Recorder:
         self._count()
         self._count()  # the other half
         samples = self._resolver.finish(self._store)
-        options = self._options
+        unit, period = self._event.weight(self._rate)
         profile = Profile(
             samples=samples,
             event=self._event.name,
-            unit="nanoseconds",
-            period=10**9 // options.frequency,
+            unit=unit,
+            period=period,
             time_ns=began,
             duration_ns=round((end - start) * 1e9),
         )
@@ -386,11 +408,12 @@ class Recorder:
         )
 
     def _statistics(self, profile: Profile, duration: float, ready: float) -> Statistics:
-        counters = self._session.counters() | asdict(self._user_counts())
+        counters = self._counters()
         total = counters.pop("samples")
         return Statistics(
             event=self._event.name,
-            frequency=self._options.frequency,
+            frequency=self._rate.frequency,
+            period=0 if self._rate.frequency else self._rate.period,
             duration_seconds=duration,
             samples=SampleStatistics(
                 total=total,
@@ -413,8 +436,12 @@ class Recorder:
             counters={name: n for name, n in counters.items() if n},
         )
 
+    def _counters(self) -> dict[str, int]:
+        return self._session.counters() | asdict(self._user_counts())
+
     def _user_counts(self) -> UserCounts:
         return UserCounts(
+            events_missed=self._session.missed_events(),
             changes_lost=self._tracker.lost,
             mappings_full=self._processes.cut,
             processes_full=self._processes.left_out,

@@ -127,7 +127,7 @@ class Resolver:
         self._ended.setdefault(pid, {}).update(
             (address, one) for address, one in found.items() if one.mapping != unknown
         )
-        self._symbolizer.forget_perf_map(pid)
+        self._symbolizer.forget_process(pid)
         self._watched.discard(pid)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS, Counter
+from ebprof.bpf.events import Rate
 
 NOT_SAMPLES = "filtered"
 """The counter of what never was a sample: in `--stats`, but no news for people."""
@@ -23,6 +24,9 @@ def _said(text: str, *, is_loss: bool = False) -> dict[str, Any]:
 class UserCounts:
     """What user space counts besides samples: each field is a counter, its metadata the rest."""
 
+    events_missed: int = field(
+        metadata=_said("events that met another BPF program on their CPU: the kernel skips them")
+    )
     changes_lost: int = field(
         metadata=_said("reports of new mappings and processes: perf's ring was full")
     )
@@ -101,10 +105,11 @@ class ToolStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """One run, as `--stats` writes it."""
+    """One run, as `--stats` writes it. frequency: 0 where each `period`-th event was sampled."""
 
     event: str
     frequency: int
+    period: int
     duration_seconds: float
     samples: SampleStatistics
     stacks: StackStatistics
@@ -148,9 +153,10 @@ def seconds_since_start() -> float:
 def summary(statistics: Statistics, target: str) -> list[str]:
     """Lines for stderr: samples, complete stacks, stop reasons, lost, overhead."""
     samples = statistics.samples
+    rate = Rate(statistics.frequency, statistics.period)
     head = (
-        f"{samples.total:,} samples of {target} ({statistics.event} at "
-        f"{statistics.frequency} Hz, {statistics.duration_seconds:.1f} s)"
+        f"{samples.total:,} samples of {target} "
+        f"({rate.describe(statistics.event)}, {statistics.duration_seconds:.1f} s)"
     )
     if samples.total:
         head += (
@@ -159,17 +165,26 @@ def summary(statistics: Statistics, target: str) -> list[str]:
             f"lost {samples.lost:,}"
         )
     else:
-        head += ", lost 0: nothing of it ran on a CPU meanwhile"
-    return [head, *_counted(statistics), _overhead(statistics)]
+        head += f", lost 0: {_nothing(statistics)}"
+    counts = counted(statistics.stacks.stop, statistics.counters)
+    return [head, *counts, _overhead(statistics)]
 
 
-def _counted(statistics: Statistics) -> Iterator[str]:
+def counted(stops: dict[str, int], counters: dict[str, int]) -> Iterator[str]:
+    """A line for each stop reason, the most frequent first, and each counter, with its meaning."""
     helps = {reason.name: reason.help for reason in STOP_REASONS}
     helps |= {counter.name: counter.help for counter in ALL_COUNTERS}
-    stops = sorted(statistics.stacks.stop.items(), key=lambda item: -item[1])
-    for name, count in (*stops, *statistics.counters.items()):
+    ranked = sorted(stops.items(), key=lambda item: -item[1])
+    for name, count in (*ranked, *counters.items()):
         if name not in (COMPLETE, NOT_SAMPLES):
             yield f"  {name} {count:,}: {helps[name]}"
+
+
+def _nothing(statistics: Statistics) -> str:
+    """What it means that there are no samples."""
+    if statistics.frequency:
+        return "nothing of it ran on a CPU meanwhile"
+    return "there were none" if statistics.period <= 1 else "there were not as many"
 
 
 def _overhead(statistics: Statistics) -> str:

@@ -55,7 +55,6 @@ class PerfMap:
         self._budget = budget
         self.path = f"/tmp/perf-{pid}.map"
         self.malformed = 0
-        self._start_time = _start_time(pid)
         self._refused = ""
         self._file: FileIO | None = None
         self._done = 0
@@ -74,10 +73,6 @@ class PerfMap:
         if self._cut or len(self._entries) >= MAX_ENTRIES:
             found.append(f"{self.path} is too large and was read in part")
         return found
-
-    def is_of_another_process(self) -> bool:
-        """True when the process is gone and its number belongs to another one now."""
-        return _start_time(self.pid) not in (0, self._start_time)
 
     def refresh(self) -> None:
         """Open the file when it is there by now, and read what was appended."""
@@ -186,14 +181,6 @@ def _parse(line: bytes) -> tuple[int, int, bytes] | None:
     if start < 0 or size <= 0 or start + size >= _ADDRESS_END or not name.strip():
         return None
     return start, start + size, name.rstrip()
-
-
-def _start_time(pid: int) -> int:
-    """When the process of this number started, 0 when there is none (that we can look at)."""
-    try:
-        return process.start_time(pid)
-    except EbprofError:
-        return 0
 
 
 def _owner_of(pid: int) -> _Owner:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class Call:
     line: int = 0
 
 
+@runtime_checkable
 class Source(Protocol):
     """Something that knows names of addresses: symbol tables, DWARF, kallsyms, perf maps."""
 

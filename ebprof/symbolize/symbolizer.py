@@ -16,7 +16,7 @@ from .debuginfod import Debuginfod
 from .demangle import Demangler
 from .kernel import KernelSymbols
 from .objects import ObjectSymbols, Tools
-from .perfmap import PerfMap
+from .runtimes import Runtimes
 from .source import Call
 from .worker import Worker
 
@@ -69,7 +69,7 @@ class Symbolizer:
         self._kept = 0
         self._known: dict[ObjectKey | str, dict[int, Location]] = {}
         self._frames: dict[Call, Frame] = {}
-        self._perf_maps: dict[int, PerfMap] = {}
+        self._runtimes = Runtimes(self._budgets)
         self._kernel: KernelSymbols | None = None
         self._kernel_time = 0.0
 
@@ -82,8 +82,7 @@ class Symbolizer:
                 found[self._store.warning] = None
             if self._tools.debuginfod:
                 found.update(dict.fromkeys(self._tools.debuginfod.warnings))
-            for perf_map in self._perf_maps.values():
-                found.update(dict.fromkeys(perf_map.warnings))
+            found.update(dict.fromkeys(self._runtimes.warnings))
             found.update(dict.fromkeys(self._budgets.warnings))
             return tuple(found)
 
@@ -95,7 +94,7 @@ class Symbolizer:
             new = wanted - known.keys()
             if new:
                 symbols = self._object(file)
-                known.update(self._locate(new, symbols.find, symbols.mapping))
+                known.update(self._locate(new, self._finder(symbols, file), symbols.mapping))
             return {address: known[address] for address in wanted}
 
     def known_locations(self, key: ObjectKey, addresses: Iterable[int]) -> dict[int, Location]:
@@ -110,6 +109,7 @@ class Symbolizer:
             symbols = self._objects.pop(key, None)
             if symbols is not None:
                 self._kept -= symbols.size
+            self._runtimes.forget_object(key)
 
     def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
         """Locations of kernel addresses; modules and BPF programs included."""
@@ -123,32 +123,30 @@ class Symbolizer:
             return {address: known[address] for address in wanted}
 
     def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
-        """Locations of addresses in a process's anonymous memory, by its perf map.
+        """Locations of addresses in a process's anonymous memory, by its perf map or runtime.
 
         These are looked up anew each time: a JIT writes late, and uses addresses again.
         """
         with self._lock:
-            perf_map = self._perf_map(pid)
-            perf_map.refresh()
-            mapping = Mapping(perf_map.path)
+            self._runtimes.refresh(pid)
             wanted = frozenset(addresses)
-            named = {address for address in wanted if perf_map.find(address)}
-            found = self._locate(named, perf_map.find, lambda _: mapping)
+            answers = {address: self._runtimes.find(pid, address) for address in wanted}
+            named = {address for address, (_, calls) in answers.items() if calls}
+            found = self._locate(
+                named, lambda one: answers[one][1], lambda one: Mapping(answers[one][0])
+            )
             found.update((address, self.unknown_location(address)) for address in wanted - named)
             return found
 
     def watch_jit(self, pid: int) -> None:
-        """Open the perf map of a process now, while it is alive to lead us there."""
+        """Have runtimes open a process now, while it is alive to lead them to what they read."""
         with self._lock:
-            self._perf_map(pid).refresh()
+            self._runtimes.refresh(pid)
 
-    def forget_perf_map(self, pid: int) -> None:
-        """Close and drop the perf map of a process that is gone."""
+    def forget_process(self, pid: int) -> None:
+        """Close and drop what runtimes know of a process that is gone."""
         with self._lock:
-            perf_map = self._perf_maps.pop(pid, None)
-            if perf_map is not None:
-                self._warnings.update(dict.fromkeys(perf_map.warnings))
-                perf_map.forget()
+            self._runtimes.forget(pid)
 
     def unknown_location(self, address: int, mapping: Mapping | None = None) -> Location:
         """The location of an address of which only the mapping, or not even that, is known."""
@@ -160,8 +158,7 @@ class Symbolizer:
         with self._lock:
             self._worker.close()
             self._store.close()
-            for perf_map in self._perf_maps.values():
-                perf_map.close()
+            self._runtimes.close()
 
     def _locate(
         self, addresses: Iterable[int], find: _Find, mapping: Callable[[int], Mapping]
@@ -215,13 +212,9 @@ class Symbolizer:
             return False
         return not all(kernel.find(address) for address in addresses)
 
-    def _perf_map(self, pid: int) -> PerfMap:
-        found = self._perf_maps.get(pid)
-        if found is None or found.is_of_another_process():
-            if found is not None:
-                found.close()
-            found = self._perf_maps[pid] = PerfMap(pid, self._budgets.perf_maps)
-        return found
+    def _finder(self, symbols: ObjectSymbols, file: ObjectFile) -> _Find:
+        """By the object's own symbols, else by those that a runtime knows of it."""
+        return lambda address: symbols.find(address) or self._runtimes.find_in_object(file, address)
 
     def _warn(self, what: str) -> None:
         self._warnings[what] = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,10 +87,7 @@ class SymbolTable:
         return best_name(names)
 
     def _name(self, symbol: np.void) -> str:
-        strings = self._tables[int(symbol["table"])].strings
-        offset = int(symbol["name"])
-        end = strings.find(b"\0", offset, offset + MAX_NAME)
-        return printable(strings[offset:end]) if end >= 0 else ""
+        return _string_at(self._tables[int(symbol["table"])].strings, int(symbol["name"]))
 
 
 def read_symbols(
@@ -111,12 +109,61 @@ def read_symbols(
 
 
 def _read_symbols(image: ElfImage, debug: ElfImage | None) -> SymbolTable:
+    return SymbolTable(image, _best_tables(image, debug))
+
+
+def _best_tables(image: ElfImage, debug: ElfImage | None) -> list[_Table]:
     for source in (image, debug):
         table = _table_or_none(source, ".symtab") if source else None
         if table is not None:
-            return SymbolTable(image, [table])
+            return [table]
     tables = (_minidebug_or_none(image), _table_or_none(image, ".dynsym"))
-    return SymbolTable(image, [table for table in tables if table is not None])
+    return [table for table in tables if table is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFunction:
+    """A symbol by its whole name; is_ifunc: its code only chooses which function is called."""
+
+    name: str
+    address: int
+    is_ifunc: bool
+
+
+def functions_with(
+    image: ElfImage, debug: ElfImage | None, text: str, most: int
+) -> Iterator[NamedFunction]:
+    """Functions whose symbol has a text in its name, at most that many of them."""
+    found = 0
+    for table in _best_tables(image, debug):
+        for row in _rows_with(table, text.encode()):
+            name = _string_at(table.strings, int(row["name"]))
+            kind = int(row["info"]) & 0xF
+            if text not in name or not _limits(image.segments, row["value"].reshape(1))[0]:
+                continue
+            yield NamedFunction(name, int(row["value"]), kind == _IFUNC)
+            found += 1
+            if found == most:
+                return
+
+
+def _rows_with(table: _Table, text: bytes) -> _Rows:
+    """Rows of functions whose names may hold a text: a name may be the end of another."""
+    rows = table.rows
+    kind = rows["info"] & 0xF
+    wanted = ((kind == _FUNCTION) | (kind == _IFUNC)) & (rows["section"] != 0)
+    places = np.array([one.start() for one in re.finditer(re.escape(text), table.strings)])
+    if not len(places):
+        return np.empty(0, rows.dtype)
+    ends = np.append(places, np.iinfo(np.int64).max)
+    names = rows["name"].astype(np.int64)
+    wanted &= ends[ends.searchsorted(names)] - names < MAX_NAME
+    return np.asarray(rows[wanted])
+
+
+def _string_at(strings: bytes, offset: int) -> str:
+    end = strings.find(b"\0", offset, offset + MAX_NAME)
+    return printable(strings[offset:end]) if end >= 0 else ""
 
 
 def best_name(names: Iterable[tuple[bool, str]]) -> str:

@@ -6,5 +6,5 @@ from ebprof import cli
 from ebprof.bpf import cpu
 
 if __name__ == "__main__":
-    cpu._choose_object = lambda: "cpu_old"
+    cpu._has_all_helpers = lambda: False
     cli.main()

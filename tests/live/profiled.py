@@ -107,10 +107,20 @@ def profile_command(*command: object, options: tuple[object, ...] = ()) -> Profi
     return _profile(["-F", FREQUENCY, "--no-inline", *options], [*command])
 
 
-def _profile(
-    options: list[object], command: list[object] | None = None, module: str = "ebprof"
+def count_events(
+    event: str, *options: object, command: tuple[object, ...] = (), module: str = "ebprof"
 ) -> Profiled:
-    done = record(options, command or [], module=module)
+    """`ebprof profile -e EVENT`, of a command until it ends."""
+    return _profile(["--no-inline", *options], [*command], module, event)
+
+
+def _profile(
+    options: list[object],
+    command: list[object] | None = None,
+    module: str = "ebprof",
+    event: str = "cpu-clock",
+) -> Profiled:
+    done = record(options, command or [], event=event, module=module)
     return Profiled(fold(done.output), done.stats, done.stderr)
 
 
@@ -119,12 +129,13 @@ def record(
     command: list[object],
     *,
     output_format: str = "folded",
+    event: str = "cpu-clock",
     module: str = "ebprof",
 ) -> Recorded:
-    """`ebprof profile OPTIONS [-- COMMAND]` in a format, by a clock that every machine has."""
+    """`ebprof profile OPTIONS [-- COMMAND]` in a format; by default by a clock that all have."""
     with tempfile.TemporaryDirectory() as directory:
         output, stats = Path(directory) / "out", Path(directory) / "stats"
-        files = ["-e", "cpu-clock", "-f", output_format, "-o", output, "--stats", stats]
+        files = ["-e", event, "-f", output_format, "-o", output, "--stats", stats]
         words = [*options, *files, *(["--", *command] if command else [])]
         done = run("profile", *words, module=module)
         assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ import pytest
 
 from ebprof.recording.target import cgroup_roots
 from tests import targets
+from tests.live.cgroups import new_cgroup
 from tests.live.profiled import SOME, profile
 
 KTHREADD = 2
@@ -18,15 +19,8 @@ KTHREADD = 2
 @pytest.fixture
 def cgroup() -> Iterator[Path]:
     """A cgroup of the hierarchy that perf events know."""
-    roots = cgroup_roots()
-    if not roots:
-        pytest.skip("no cgroup hierarchy that perf events know is mounted")
-    made = roots[0] / f"ebprof-test-{os.getpid()}"
-    made.mkdir()
-    yield made
-    for pid in (made / "cgroup.procs").read_text().split():
-        (roots[0] / "cgroup.procs").write_text(pid)
-    made.rmdir()
+    with new_cgroup(cgroup_roots()) as made:
+        yield made
 
 
 @pytest.mark.vm

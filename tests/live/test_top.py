@@ -50,7 +50,9 @@ def test_functions_have_their_shares(table: Terminal) -> None:
     share = float(row(lines, HOT)[1]) / 100
     samples = int(row(lines, HOT)[2].replace(",", "")) * 100 / float(row(lines, HOT)[0])
     assert_share(round(share * samples), round(samples), targets.SHARES[HOT], slack=0.08)
-    assert re.match(r"ebprof top: PID \d+, [\w-]+ at 499 Hz, \d+ samples/s, \d+\.\d % ", lines[0])
+    assert re.match(
+        r"ebprof top: PID \d+, [\w-]+ at 499 Hz, [\d,]+ samples/s, \d+\.\d % ", lines[0]
+    )
     assert lines[1].split()[-2:] == ["LAST", "MINUTE"] and "SELF %▼" in lines[1]
     assert re.match(r"last 10 s  \d+ shown, \d+ hidden  lost 0  ", lines[-2])
 
@@ -131,6 +133,52 @@ def test_json_counts_what_is_sampled(demo: targets.Running) -> None:
     total = sum(one["samples"] for one in found)
     hot = sum(row["total"] for one in found for row in one["rows"] if row["name"].startswith(HOT))
     assert_share(hot, total, targets.SHARES[HOT], slack=0.08)
+
+
+def counted() -> str:
+    """The event `counted`, which two threads of `calls` do, each in its own way."""
+    return f"u:{targets.build('calls')}:counted"
+
+
+def test_calls_of_a_function_have_its_callers() -> None:
+    with targets.running("calls") as program:
+        words = ("top", "-e", counted(), "-p", program.pid, "--json", 1, 2)
+        done = run(*words)
+        halves = run(*words[:5], "-c", 2, *words[5:])
+    assert done.returncode == halves.returncode == 0, done.stderr + halves.stderr
+    for one, period in ((done, 1), (halves, 2)):
+        found = [json.loads(line) for line in one.stdout.splitlines()]
+        assert len(found) == 2
+        for report in found:
+            samples = report["samples"]
+            self_counts = {row["name"]: row["self"] for row in report["rows"]}
+            assert samples >= SOME and self_counts["counted"] == samples
+            callers = {row["name"]: row["total"] for row in report["rows"]}
+            assert callers["from_left"] + callers["from_right"] == samples
+            assert (report["event"], report["unit"]) == ("probe_calls:counted", "count")
+            assert (report["frequency"], report["period"], report["lost"]) == (0, period, 0)
+
+
+def test_the_screen_says_which_event_and_how_many() -> None:
+    with targets.running("calls") as program, terminal() as opened:
+        opened.run("top", "-e", counted(), "-c", 2, "-p", program.pid)
+        lines = opened.until(
+            lambda lines: "from_left" in str(lines) and int(row(lines, "counted")[2]) >= SOME
+        )
+        head = re.match(
+            r"ebprof top: PID \d+, probe_calls:counted, one each 2, ([\d,]+) events/s, ", lines[0]
+        )
+        assert head and int(head[1].replace(",", "")) >= SOME
+        assert row(lines, "counted")[:2] == ["100.0", "100.0"]
+
+
+def test_events_that_happen_on_an_idle_cpu() -> None:
+    done = run("top", "-a", "-e", "sched:sched_switch", "--by", "process", "--json", "-d", 1)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["samples"] >= SOME
+    assert sum(one["self"] for one in report["rows"]) == report["samples"]
+    assert 0 in [one["pid"] for one in report["rows"]]
 
 
 def test_text_of_the_whole_machine(demo: targets.Running) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Protocol, runtime_checkable
 
 import pytest
 
-from ebprof import output, plugins
+from ebprof import commands, events, output, plugins, symbolizers
+from ebprof.commands import CommandModule
+from ebprof.errors import EbprofError
+from ebprof.events import EventKind
+from ebprof.output import OutputFormat
+from ebprof.symbolizers import Runtime
 
 
 @pytest.fixture
@@ -54,3 +62,72 @@ def test_one_that_fails_costs_one_warning(
 
 def test_what_nobody_has() -> None:
     assert plugins.load(output, "no-such-format") is None
+
+
+@runtime_checkable
+class Fancy(Protocol):
+    """What `other_fancy` is, but for the colour."""
+
+    NAME: str
+    colour: str
+
+
+def test_one_that_lacks_something_costs_one_warning(
+    third_party: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert plugins.load(output, "fancy", Fancy) is None
+    assert plugins.load(output, "fancy", Fancy) is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "ebprof: plug-in fancy (other_fancy) is no Fancy: it has no colour"
+
+
+@pytest.mark.parametrize(
+    ("package", "protocol"),
+    [
+        (commands, CommandModule),
+        (events, EventKind),
+        (output, OutputFormat),
+        (symbolizers, Runtime),
+    ],
+)
+def test_ours_follow_the_protocols_of_theirs(package: ModuleType, protocol: type) -> None:
+    for name in plugins.module_names(package):
+        assert isinstance(plugins.load(package, name), protocol), name
+
+
+@pytest.mark.parametrize("group", ["commands", "events", "outputs", "symbolizers"])
+def test_a_broken_one_of_any_group_leaves_the_others(group: str, tmp_path: Path) -> None:
+    info = tmp_path / "bad-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[ebprof.{group}]\nbad = bad_one\n")
+    (tmp_path / "bad_one.py").write_text("command = find = write = open_process = 1 / 0\n")
+    (tmp_path / "p.folded").write_text("a;b 1\n")
+    script = (
+        "import os\n"
+        "from ebprof import cli, events\n"
+        "from ebprof.symbolize import Symbolizer\n"
+        "list(events.listing())\n"
+        "Symbolizer(cache=None).jit_locations(os.getpid(), [1])\n"
+        f"try: cli.main(['report', '{tmp_path}/p.folded', '-o', '{tmp_path}/p.svg'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "cli.main(['--help'])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    warnings = [line for line in done.stderr.splitlines() if "bad_one" in line]
+    assert len(warnings) == 1
+    assert "ZeroDivisionError" in warnings[0]
+    assert (tmp_path / "p.svg").exists()
+
+
+def test_what_a_third_party_raises_names_it() -> None:
+    message = "plug-in builtins cannot write: ValueError"
+    with pytest.raises(EbprofError, match=message), plugins.blaming(object(), "write"):
+        raise ValueError("x")
+    ours = output.choose("svg", None, False)
+    with pytest.raises(ValueError, match="x"), plugins.blaming(ours, "write"):
+        raise ValueError("x")

@@ -731,6 +731,7 @@ function summaryText() {
   const parts = [costOf(data.total)];
   if (data.duration_ns) parts.push(`over ${duration(data.duration_ns)}`);
   if (data.period && data.unit === "nanoseconds") parts.push(`one each ${duration(data.period)}`);
+  if (data.period > 1 && data.unit === "count") parts.push(`one each ${amount(data.period, "event")}`);
   if (data.time_ns) parts.push(new Date(data.time_ns / 1e6).toLocaleString());
   return parts.join("  ·  ");
 }

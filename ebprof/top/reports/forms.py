@@ -45,10 +45,12 @@ class TextForm:
         clock = time.strftime("%H:%M:%S", time.localtime(time_s))
         hidden = f", {report.hidden:,} rows not shown" if report.hidden else ""
         stops = "".join(f", {name} {count:,}" for name, count in status.stops.items())
+        sampled = self._subject.sampled
         return (
-            f"{clock}  {report.samples:,} samples of {clean(self._subject.target)} in "
-            f"{report.seconds:.1f} s, {100 * status.complete_share:.1f} % complete, "
-            f"lost {status.lost:,}{stops}{hidden}"
+            f"{clock}  {report.samples:,} samples of {clean(self._subject.target)} "
+            f"({sampled.describe()}, {report.seconds:.1f} s), "
+            f"{sampled.pace(report.samples, report.seconds)}, "
+            f"{100 * status.complete_share:.1f} % complete, lost {status.lost:,}{stops}{hidden}"
         )
 
     def _cells(self, row: HotRow, samples: int) -> list[str]:
@@ -68,11 +70,14 @@ class JsonForm:
 
     def report(self, report: HotReport, status: Status, time_s: float) -> str:
         """One line."""
+        sampled = self._subject.sampled
         values = {
             "time": round(time_s, 3),
             "interval_s": round(report.seconds, 3),
-            "event": self._subject.event,
-            "frequency": self._subject.frequency,
+            "event": sampled.event,
+            "frequency": sampled.rate.frequency,
+            "unit": sampled.unit,
+            "period": sampled.period,
             "samples": report.samples,
             "complete_share": round(status.complete_share, 4),
             "lost": status.lost,

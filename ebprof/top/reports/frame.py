@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ebprof.recording.live import Sampled
 from ebprof.screen.layout import GAP, fit_columns
 from ebprof.screen.live import Size
 from ebprof.screen.table import (
@@ -67,11 +68,10 @@ HELP = (
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is sampled, and how. target: for people; is_one_process: rows need not say whose."""
+    """Of whom what is sampled. target: for people; is_one_process: rows need not say whose."""
 
     target: str
-    event: str
-    frequency: int
+    sampled: Sampled
     is_one_process: bool
 
 
@@ -132,11 +132,10 @@ class TopFrame:
         return {name: one.cell(row, samples) for name, one in self._columns.items()}
 
     def _parts(self, shown: Shown, view: TopView) -> tuple[str, ...]:
-        subject, report = self._subject, shown.report
-        rate = report.samples / report.seconds if report.seconds else 0.0
+        report, sampled = shown.report, self._subject.sampled
         return (
-            f"ebprof top: {subject.target}, {subject.event} at {subject.frequency} Hz,",
-            f"{rate:.0f} samples/s,",
+            f"ebprof top: {self._subject.target}, {sampled.describe()},",
+            f"{sampled.pace(report.samples, report.seconds)},",
             f"{100 * shown.status.complete_share:.1f} % complete,",
             *(f"in {name}," for name in shown.within),
             f"by {view.by[0]}, {sort_text(view)}" if shown.butterfly is None else "one function",

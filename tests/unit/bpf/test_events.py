@@ -8,18 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from ebprof.bpf import events
-from ebprof.bpf.events import CPU_CLOCK, Scope
+from ebprof.bpf.events import CPU_CLOCK, Rate, Scope
 from ebprof.errors import NoTargetError, UnsupportedError, UsageError
-
-
-def test_an_unknown_event_names_the_known_ones() -> None:
-    with pytest.raises(UsageError) as caught:
-        events.choose_event("page-flips")
-    assert "cpu-clock" in caught.value.hint
-
-
-def test_cpu_is_an_event_that_this_machine_has() -> None:
-    assert events.is_supported(events.choose_event("cpu"))
 
 
 def test_a_frequency_above_the_limit_names_the_limit() -> None:
@@ -31,13 +21,13 @@ def test_a_frequency_above_the_limit_names_the_limit() -> None:
 
 def test_a_thread_that_is_gone() -> None:
     with pytest.raises(NoTargetError, match="4194305"):
-        events.open_event(CPU_CLOCK, 99, Scope(pid=4194305))
+        events.open_event(CPU_CLOCK, Rate(99), Scope(pid=4194305))
 
 
 def test_a_cgroup_without_perf_events_says_what_to_enable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "lib", Refusing(errno.ENOENT))
     with pytest.raises(UnsupportedError) as caught:
-        events.open_event(CPU_CLOCK, 99, Scope(cpu=0, cgroup=3))
+        events.open_event(CPU_CLOCK, Rate(99), Scope(cpu=0, cgroup=3))
     assert "cgroup.subtree_control" in caught.value.hint
 
 

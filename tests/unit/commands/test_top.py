@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from ebprof import cli
+from ebprof.bpf.events import Rate
 from ebprof.commands import top
 from ebprof.errors import EXIT_USAGE
+from ebprof.recording.live import Sampled
 from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.statistics import NOT_SAMPLES
 from ebprof.recording.target import Target
 from ebprof.top.reports.frame import BUTTERFLY_KEYS, KEYS
 from tests.builders import stack
@@ -74,6 +77,28 @@ def test_one_report_of_a_whole_run(recording: FakeRecording, capfd: Capture) -> 
     assert run("-d", "0.3", "--json") == 0
     (one,) = objects(capfd)
     assert one["samples"] == 4 * recording.takes
+
+
+def test_events_are_said_with_their_rate(recording: FakeRecording, capfd: Capture) -> None:
+    recording.sampled = Sampled("page-faults", Rate(0, 10), "count", 10)
+    assert run("-e", "page-faults", "-c", "10", "0.1", "1") == 0
+    assert recording.asked[1] == RecordOptions(event="page-faults", period=10)  # type: ignore[attr-defined]
+    out, err = capfd.readouterr()
+    assert " (page-faults, one each 10, 1.0 s), 40 events/s, " in out
+    assert err.splitlines()[0] == "ebprof: sampling all processes (page-faults, one each 10)"
+
+
+def test_every_drop_is_said(recording: FakeRecording, capfd: Capture) -> None:
+    recording.others = {"events_missed": 3, NOT_SAMPLES: 5}
+    assert run("0.1", "1") == 0
+    _, err = capfd.readouterr()
+    assert "ebprof:   events_missed 3: events that met another BPF program" in err
+    assert NOT_SAMPLES not in err
+
+
+def test_help_lists_events_as_profile_does(capfd: Capture) -> None:
+    assert run("-e", "help") == 0
+    assert "page-faults " in capfd.readouterr().out
 
 
 def test_rows_pivots_and_orders(recording: FakeRecording, capfd: Capture) -> None:
@@ -149,6 +174,7 @@ def test_targets_and_filters_are_those_of_profile(recording: FakeRecording) -> N
         (["0.01"], "INTERVAL 0.01 is too short"),
         (["1", "x"], "cannot read COUNT 'x'"),
         (["-U", "-K"], "-U and -K exclude each other"),
+        (["-F", "9", "-c", "9"], "-F and -c exclude each other"),
         (["-p", "1", "--", "true"], "-p and -- COMMAND exclude each other"),
     ],
 )

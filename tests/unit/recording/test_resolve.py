@@ -91,7 +91,7 @@ class FakeSymbolizer:
     def forget_object(self, key: str) -> None:
         self.done.append(f"forget {key}")
 
-    def forget_perf_map(self, pid: int) -> None:
+    def forget_process(self, pid: int) -> None:
         self.done.append(f"forget {pid}")
         self.has_perf_map = ()
 

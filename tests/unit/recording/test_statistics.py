@@ -26,6 +26,7 @@ def statistics(
     return Statistics(
         event="cpu-clock",
         frequency=99,
+        period=0,
         duration_seconds=1.0,
         samples=samples,
         stacks=StackStatistics(unique=len(stop), stop=stop),

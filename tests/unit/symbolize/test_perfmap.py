@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebprof.procfs import process
-from ebprof.symbolize import Symbolizer, perfmap
+from ebprof.symbolize import Symbolizer, perfmap, runtimes
 from ebprof.symbolize.budget import Budget
 from ebprof.symbolize.perfmap import PerfMap
 
@@ -279,7 +279,7 @@ def test_number_used_again_starts_afresh(
     symbolizer = Symbolizer(cache=None)
     symbolizer.watch_jit(target.pid)
     write_map(target.pid, b"1000 10 second_process\n9000 10 other\n")
-    monkeypatch.setattr(perfmap, "_start_time", lambda pid: 1)
+    monkeypatch.setattr(runtimes, "_start_time", lambda pid: 1)
     (location,) = symbolizer.jit_locations(target.pid, [0x1000]).values()
     symbolizer.close()
     assert location.frames[0].function == "second_process"

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from ebprof.bpf.events import Rate
+from ebprof.recording.live import Sampled
 from ebprof.top.monitor import Status
 from ebprof.top.reports.forms import JsonForm, TextForm
 from ebprof.top.reports.frame import Subject
@@ -9,7 +13,9 @@ from ebprof.top.table import HotTable
 from tests.builders import HOSTILE, stack
 from tests.hot import table
 
-SUBJECT = Subject("PID 7", "cycles", 99, is_one_process=True)
+CYCLES = Sampled("cycles", Rate(99, 0), "nanoseconds", 10_101_010)
+FAULTS = Sampled("page-faults", Rate(0, 500), "count", 500)
+SUBJECT = Subject("PID 7", CYCLES, is_one_process=True)
 STATUS = Status(5.0, 4, 0.75, 2, {"no_row": 1}, 0.01, 0.001, is_waiting=False)
 TIME = 1_700_000_000.1234
 
@@ -29,7 +35,8 @@ def text(samples: HotTable, by: str = "function", most: int | None = None) -> li
 def test_a_table_an_interval() -> None:
     lines = text(made(), most=1)
     assert lines[0][8:] == (
-        "  4 samples of PID 7 in 1.0 s, 75.0 % complete, lost 2, no_row 1, 1 rows not shown"
+        "  4 samples of PID 7 (cycles at 99 Hz, 1.0 s), 4 samples/s, 75.0 % complete, lost 2, "
+        "no_row 1, 1 rows not shown"
     )
     assert lines[1].split() == [
         "SELF%", "TOTAL%", "SAMPLES", "PID", "PROCESS", "MODULE", "FUNCTION"
@@ -38,6 +45,21 @@ def test_a_table_an_interval() -> None:
         "75.0", "75.0", "3", "7", "my_web", "demo", "f(int, char)"
     ]  # fmt: skip
     assert lines[3:] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("sampled", "pace"),
+    [
+        (FAULTS, "(page-faults, one each 500, 1.0 s), 2,000 events/s, "),
+        (Sampled("cs", Rate(), "count", 1), "(cs, 1.0 s), 4 events/s, "),
+        (Sampled("cache-misses", Rate(99, 0), "count", 0), "(cache-misses at 99 Hz, 1.0 s), 4 s"),
+        (Sampled("cpu-clock", Rate(0, 9000), "nanoseconds", 9000), ", one each 9,000, 1.0 s), 4 s"),
+    ],
+)
+def test_events_are_counted_where_their_number_is_known(sampled: Sampled, pace: str) -> None:
+    samples = made()
+    form = TextForm(Subject("PID 7", sampled, is_one_process=True), "function")
+    assert pace in form.report(samples.report(samples.order()), STATUS, TIME)
 
 
 def test_columns_of_other_pivots() -> None:
@@ -63,6 +85,8 @@ def test_an_object_an_interval() -> None:
         "interval_s": 1.0,
         "event": "cycles",
         "frequency": 99,
+        "unit": "nanoseconds",
+        "period": 10_101_010,
         "samples": 4,
         "complete_share": 0.75,
         "lost": 2,

@@ -16,13 +16,13 @@ from ebprof.top.reports.live import LiveTop
 from ebprof.top.reports.view import TopView
 from ebprof.top.rows import PIVOTS, SORTS
 from tests.builders import stack
-from tests.hot import FakeRecording, stacks
+from tests.hot import CLOCK, FakeRecording, stacks
 from tests.unit.screen.pty import Pty
 
 ENTER, ESCAPE, BACKSPACE = "\r", "\x1b", "\x7f"
 RIGHT, LEFT, UP, DOWN, PAGE_DOWN, HOME = "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[B", "\x1b[6~", "\x1b[H"
 ROOM = 8
-SUBJECT = Subject("all processes", "fake-clock", 99, is_one_process=False)
+SUBJECT = Subject("all processes", CLOCK, is_one_process=False)
 
 
 class Table:

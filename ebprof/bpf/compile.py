@@ -1,4 +1,7 @@
-"""Compiles *.bpf.c to CO-RE objects with $CLANG, else clang, else the ziglang wheel's clang."""
+"""Compiles *.bpf.c to CO-RE objects with $CLANG, else clang, else the ziglang wheel's clang.
+
+For setup.py, ours and that of a plug-in with a program of its own; our headers are found.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ ARCHES = {"x86_64": "x86", "aarch64": "arm64"}
 
 
 def build(sources: Path, target: Path) -> None:
-    """Compile every `*.bpf.c` in `sources` to `*.bpf.o` in `target`."""
+    """Compile every `*.bpf.c` in `sources` to `*.bpf.o` in `target`; raises SystemExit."""
     target.mkdir(parents=True, exist_ok=True)
     compiler = _compiler()
     for source in sorted(sources.glob("*.bpf.c")):
@@ -48,6 +51,7 @@ def _flags() -> list[str]:
         "-Werror",
         "-fno-asynchronous-unwind-tables",
         f"-D__TARGET_ARCH_{ARCHES[machine]}",
+        f"-I{Path(__file__).parent}",
         "-I/usr/include",
         f"-I/usr/include/{machine}-linux-gnu",
     ]

@@ -1,0 +1,72 @@
+"""What a kind of events has to offer, ours and third parties'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from ebprof.bpf.cpu import CpuSession
+from ebprof.bpf.events import Rate, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """Those that are sampled from the start; none: all. follow: also what they start."""
+
+    pids: tuple[int, ...] = ()
+    follow: bool = False
+
+
+@runtime_checkable
+class Event(Protocol):
+    """One event, ready to be sampled: a stack is counted at it."""
+
+    @property
+    def name(self) -> str:
+        """As outputs show it, perf's name where perf has one: `page-faults`."""
+
+    @property
+    def sampler(self) -> str | Path:
+        """The BPF object that runs at it: `cpu` for perf events, `tracepoint`, `uprobe`, or
+        the path of another one, without `.bpf.o`.
+        """
+
+    @property
+    def constants(self) -> Mapping[str, int]:
+        """Values of the object's own `const volatile` variables."""
+
+    @property
+    def is_scheduled(self) -> bool:
+        """True when perf keeps it to tasks, CPUs and cgroups, and at its rate; else the program
+        does.
+        """
+
+    def rate(self, frequency: int | None, period: int | None) -> Rate:
+        """How often to sample by -F and -c, of which one at most is given.
+
+        Raises UsageError when it does not go with the event.
+        """
+
+    def weight(self, rate: Rate) -> tuple[str, int]:
+        """What a sample stands for: a unit, and how much of it; 0 when that is not known."""
+
+    def attach(
+        self, session: CpuSession, rate: Rate, scopes: Sequence[Scope], *, idle: bool
+    ) -> None:
+        """Begin to sample. scopes: what to open perf events on; idle: sample idle CPUs too."""
+
+
+@runtime_checkable
+class EventKind(Protocol):
+    """A kind of events: a module, or what an entry point names."""
+
+    def find(self, name: str, processes: Processes) -> Event | None:
+        """The event that -e names, in these processes; None when it is of another kind.
+
+        Raises an EbprofError when the event is of this kind and cannot be had.
+        """
+
+    def known(self) -> Iterable[tuple[str, str]]:
+        """What -e can name, with a line of help each."""

@@ -1,0 +1,125 @@
+"""User functions: from a name to offsets in a file."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+
+import pytest
+
+from ebprof.elf import ObjectFile, open_regular
+from ebprof.errors import EbprofError, NoTargetError, UsageError
+from ebprof.events import Processes, function
+from ebprof.procfs.maps import read_maps
+from ebprof.symbolize.functions import find_functions
+from tests import targets
+
+EVERYONE = Processes()
+
+
+def places(name: str, processes: Processes = EVERYONE) -> set[function.Place]:
+    found = function.find(name, processes)
+    assert found is not None
+    return set(found._places)
+
+
+def libc() -> str:
+    return next(one.path for one in read_maps(os.getpid()) if "libc.so" in one.path)
+
+
+def test_what_is_no_user_function_is_left_to_others() -> None:
+    assert function.find("sched:sched_switch", EVERYONE) is None
+
+
+def test_a_function_of_a_library_is_where_the_dynamic_linker_finds_it() -> None:
+    (place,) = places(f"u:{libc()}:malloc")
+    address = ctypes.cast(ctypes.CDLL(None).malloc, ctypes.c_void_p).value
+    (entry,) = (one for one in read_maps(os.getpid()) if address in range(one.start, one.end))
+    assert place == function.Place(libc(), address - entry.start + entry.offset)
+
+
+def test_a_function_of_processes_is_attached_to_in_them_alone() -> None:
+    own = os.getpid()
+    (place,) = places("u:malloc", Processes((own,)))
+    assert place.pid == own
+    assert place.path.startswith(f"/proc/{own}/map_files/")
+    assert Path(place.path).samefile(libc())
+
+
+def test_what_processes_start_belongs_to_them() -> None:
+    (place,) = places("u:malloc", Processes((os.getpid(),), follow=True))
+    assert place.pid == function.ALL
+
+
+def test_an_offset_is_taken_as_it_is() -> None:
+    (place,) = places(f"u:{libc()}:malloc")
+    assert places(f"u:{libc()}:{place.offset:#x}") == {place}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("malloc", "probe_libc:malloc"), ("0x26380", "probe_libc:abs_26380")],
+)
+def test_names_are_those_of_perf_probe(name: str, shown: str) -> None:
+    found = function.find(f"u:{libc()}:{name}", EVERYONE)
+    assert found is not None
+    assert found.name == shown
+
+
+def test_a_name_may_hold_colons() -> None:
+    path = targets.build("demo")
+    (place,) = places(f"u:{path}:kv::compress")
+    assert place.path == str(path)
+
+
+def test_a_readable_name_stands_for_all_overloads() -> None:
+    file = ObjectFile.open(open_regular(targets.build("overloads")), "overloads")
+    with file.file:
+        every = {one.name for one in find_functions(file, "ns::over")}
+        one = {one.name for one in find_functions(file, "ns::over(int)")}
+        mangled = {one.name for one in find_functions(file, "_ZN2ns4overEd")}
+    assert every == {"_ZN2ns4overEi", "_ZN2ns4overEd"}
+    assert one == {"_ZN2ns4overEi"}
+    assert mangled == {"_ZN2ns4overEd"}
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("ns::Part::run", 1),
+        ("ns::generic", 2),
+        ("ns::(anonymous namespace)::hidden", 1),
+        ("ns::ov", 0),
+        ("ov", 0),
+        ("run", 0),
+        ("ns::Part::run(long)", 0),
+    ],
+)
+def test_a_readable_name_is_whole(name: str, count: int) -> None:
+    file = ObjectFile.open(open_regular(targets.build("overloads")), "overloads")
+    with file.file:
+        assert len({one.address for one in find_functions(file, name)}) == count
+
+
+def test_what_stands_for_one_of_several_functions_is_refused() -> None:
+    with pytest.raises(UsageError, match="several functions"):
+        function.find(f"u:{libc()}:memcpy", EVERYONE)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("u:", UsageError),
+        ("u:malloc", UsageError),
+        ("u:/usr/bin/env", UsageError),
+        ("u:/usr/bin/env:", UsageError),
+        ("u:/usr/bin/env:0x0", UsageError),
+        ("u:/usr/bin/env:nothing_like_it", NoTargetError),
+        ("u:/dev/zero:main", EbprofError),
+        ("u:/:main", EbprofError),
+    ],
+)
+def test_what_cannot_be_had(name: str, error: type[EbprofError]) -> None:
+    with pytest.raises(error):
+        function.find(name, EVERYONE)
