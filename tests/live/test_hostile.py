@@ -60,7 +60,7 @@ def test_mappings_that_change_all_the_time() -> None:
     with beside("churn") as (hostile, victim):
         done = profile("-p", f"{hostile.pid},{victim.pid}")
     check_victim(done)
-    assert done.count_calls(*WORK) > SOME
+    assert done.count_calls(*WORK) + done.stops.get("no_table_yet", 0) > SOME
 
 
 def test_mappings_that_change_all_the_time_on_a_whole_machine() -> None:
