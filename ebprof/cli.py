@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ebprof import __version__, commands, plugins
 from ebprof.commands import CommandModule, _streams
@@ -33,6 +34,12 @@ class CommandGroup(click.Group):
         found = getattr(module, "command", None)
         return found if isinstance(found, click.Command) else None
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names without their help: for that all commands would have to be imported."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*map(CompletionItem, names), *options]
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader of its output that goes away is no error (to click it is)."""
         try:
@@ -47,7 +54,7 @@ class CommandGroup(click.Group):
 @click.group(
     cls=CommandGroup,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 no such target, 4 no permission, "
     "5 not supported by this kernel, 6 bad file, 7 regression (diff --fail-above), "
     "130 interrupted before sampling; "

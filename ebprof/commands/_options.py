@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from ebprof.commands import _complete
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
 from ebprof.events import listing
@@ -20,15 +22,20 @@ from ebprof.recording.recorder import (
 from ebprof.recording.target import Target, parse_cpus
 
 Function = Callable[..., Any]
+_HAS_COMMAND = f"{__name__}.has_command"
 
 
 def _list_events(ctx: click.Context, option: click.Parameter, name: str) -> str:
     """`-e help` prints what there is, and that is all."""
-    if name == "help":
+    if name == "help" and not ctx.resilient_parsing:
         for event, text in listing():
             click.echo(f"{event:<40} {text}")
         ctx.exit()
     return name
+
+
+def _event_names() -> list[str]:
+    return [event for event, _ in listing()]
 
 
 class RecordingCommand(click.Command):
@@ -42,11 +49,23 @@ class RecordingCommand(click.Command):
         """Parse what comes before `--`."""
         end = args.index("--") if "--" in args else len(args)
         words = tuple(args[end + 1 :])
-        if end < len(args) and not words:
+        if end < len(args) and not words and not ctx.resilient_parsing:
             raise UsageError("no command after --", "write it like -- ./server --port 80")
         rest = super().parse_args(ctx, args[:end])
         ctx.params["command_line"] = words
+        ctx.meta[_HAS_COMMAND] = end < len(args)
         return rest
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """None for a shell that completes what follows `--`: those words are not ours."""
+        is_over = ctx.resilient_parsing and ctx.meta.get(_HAS_COMMAND)
+        return [] if is_over else super().get_params(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Our options, or files after `--`."""
+        if ctx.meta.get(_HAS_COMMAND):
+            return [CompletionItem(incomplete, type="file")]
+        return super().shell_complete(ctx, incomplete)
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """What the help's first line shows."""
@@ -69,6 +88,7 @@ _SAMPLING_OPTIONS = (
         default="cpu",
         callback=_list_events,
         is_eager=True,
+        shell_complete=_complete.one_of(_event_names),
         help="cpu (cycles where the machine counts them, else cpu-clock), a perf event, a "
         "tracepoint, or a function as u:/path:name; `-e help` lists them.",
     ),
@@ -109,7 +129,12 @@ _SAMPLING_OPTIONS = (
     ),
 )
 _OUTPUT_OPTIONS = (
-    click.option("--stats", metavar="FILE", help="Write figures of the run to FILE as JSON."),
+    click.option(
+        "--stats",
+        metavar="FILE",
+        shell_complete=_complete.files,
+        help="Write figures of the run to FILE as JSON.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="No progress and no summary."),
     click.option("-v", "--verbose", is_flag=True, help="Sum up unwind tables and times too."),
 )

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ebprof import plugins
-from ebprof.commands import _streams
+from ebprof.commands import _complete, _streams
 from ebprof.comparison import Comparison, compare, reports, text
 from ebprof.comparison.join import SELF, TOTAL
 from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
@@ -24,10 +24,24 @@ _NAMED = 5
 
 
 @click.command()
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
-@click.option("-f", "--format", "format_name", metavar="FORMAT", help="See docs/diff.md.")
-@click.option("-o", "--output", "path", metavar="FILE", help="Write there instead of to stdout.")
+@click.argument("before", metavar="A", shell_complete=_complete.files)
+@click.argument("after", metavar="B", shell_complete=_complete.files)
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    metavar="FORMAT",
+    shell_complete=_complete.one_of(partial(plugins.names, reports)),
+    help="See docs/diff.md.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    shell_complete=_complete.files,
+    help="Write there instead of to stdout.",
+)
 @click.option("--absolute", is_flag=True, help="Compare samples, not shares of the total.")
 @click.option("-s", "--sort", type=click.Choice([SELF, TOTAL]), help="Change that comes first.")
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")

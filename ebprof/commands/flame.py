@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
@@ -19,7 +20,7 @@ DEFAULT_PATH = "flame.html"
 
 
 @click.command(cls=RecordingCommand)
-@click.argument("saved", required=False, metavar="[FILE]")
+@click.argument("saved", required=False, metavar="[FILE]", shell_complete=_complete.files)
 @recording_options
 @click.option(
     "-o",
@@ -28,6 +29,7 @@ DEFAULT_PATH = "flame.html"
     metavar="FILE",
     default=DEFAULT_PATH,
     show_default=True,
+    shell_complete=_complete.files,
     help="x.html to click in, x.svg to embed.",
 )
 def command(

@@ -7,19 +7,34 @@ from typing import Any
 
 import click
 
+from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
-from ebprof.output import choose
+from ebprof.output import choose, names
 from ebprof.recording.recorder import RecordOptions
 from ebprof.recording.target import Target
 
 
 @click.command(cls=RecordingCommand)
 @recording_options
-@click.option("-f", "--format", "format_name", metavar="FORMAT", help="See docs/formats.md.")
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    metavar="FORMAT",
+    shell_complete=_complete.one_of(names),
+    help="See docs/formats.md.",
+)
 @click.option("--folded", is_flag=True, help="The same as -f folded.")
-@click.option("-o", "--output", "path", metavar="FILE", help="Write there instead of to stdout.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    shell_complete=_complete.files,
+    help="Write there instead of to stdout.",
+)
 def command(
     target: Target,
     options: RecordOptions,

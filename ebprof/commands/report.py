@@ -6,13 +6,28 @@ import sys
 
 import click
 
-from ebprof.output import check_writable, choose, read_profile, write_file
+from ebprof.commands import _complete
+from ebprof.output import check_writable, choose, names, read_profile, write_file
 
 
 @click.command()
-@click.argument("file")
-@click.option("-f", "--format", "format_name", metavar="FORMAT", help="See docs/formats.md.")
-@click.option("-o", "--output", "path", metavar="FILE", help="Write there instead of to stdout.")
+@click.argument("file", shell_complete=_complete.files)
+@click.option(
+    "-f",
+    "--format",
+    "format_name",
+    metavar="FORMAT",
+    shell_complete=_complete.one_of(names),
+    help="See docs/formats.md.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="FILE",
+    shell_complete=_complete.files,
+    help="Write there instead of to stdout.",
+)
 def command(file: str, format_name: str | None, path: str | None) -> None:
     """Turn a saved profile (pprof or folded) into any format.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, sampling_options
 from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._watch import Schedule, Watch
@@ -34,10 +35,19 @@ STREAM_ROWS = 20
 @click.argument("count", required=False)
 @sampling_options
 @click.option(
-    "--by", metavar="KEY", default="function", help=f"What a row is: {', '.join(PIVOTS)}."
+    "--by",
+    metavar="KEY",
+    default="function",
+    shell_complete=_complete.one_of(lambda: PIVOTS),
+    help=f"What a row is: {', '.join(PIVOTS)}.",
 )
 @click.option(
-    "-s", "--sort", metavar="SORT", default="self", help=f"What comes first: {', '.join(SORTS)}."
+    "-s",
+    "--sort",
+    metavar="SORT",
+    default="self",
+    shell_complete=_complete.one_of(lambda: SORTS),
+    help=f"What comes first: {', '.join(SORTS)}.",
 )
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
 @click.option("--json", "as_json", is_flag=True, help="One object a line, see docs/top.md.")

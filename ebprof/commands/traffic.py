@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ebprof.commands import _complete
 from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.commands._watch import Schedule, Watch
@@ -20,6 +21,7 @@ from ebprof.screen.browser import View
 from ebprof.screen.keyboard import Keyboard, terminal_fd
 from ebprof.screen.live import Screen
 from ebprof.screen.outlet import Outlet
+from ebprof.traffic.backends import all_backends
 from ebprof.traffic.endpoint import Endpoint, parse_endpoint, parse_port
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import PIVOTS, SORTS, check_sort, parse_pivots
@@ -57,19 +59,38 @@ class Wanted:
 @click.option("--from", "source", metavar="ADDR[:PORT]", help="Only connections from there.")
 @click.option("--to", "destination", metavar="ADDR[:PORT]", help="Only connections to there.")
 @click.option(
-    "--by", metavar="KEY[,KEY]", default="flow", help=f"What a row is: {', '.join(PIVOTS)}."
+    "--by",
+    metavar="KEY[,KEY]",
+    default="flow",
+    shell_complete=_complete.some_of(lambda: PIVOTS),
+    help=f"What a row is: {', '.join(PIVOTS)}.",
 )
 @click.option("-4", "only_4", is_flag=True, help="Only IPv4.")
 @click.option("-6", "only_6", is_flag=True, help="Only IPv6.")
 @click.option(
-    "-s", "--sort", metavar="SORT", default="total", help=f"What comes first: {', '.join(SORTS)}."
+    "-s",
+    "--sort",
+    metavar="SORT",
+    default="total",
+    shell_complete=_complete.one_of(lambda: SORTS),
+    help=f"What comes first: {', '.join(SORTS)}.",
 )
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
 @click.option("-d", "--duration", metavar="TIME", help="10, 10s, 2m; without it until Ctrl-C.")
 @click.option("--names", is_flag=True, help="Names of peers, from reverse DNS.")
 @click.option("--json", "as_json", is_flag=True, help="One object a line, see docs/traffic.md.")
-@click.option("--backend", metavar="B", help="Count with this backend, see docs/traffic.md.")
-@click.option("--stats", metavar="FILE", help="Write figures of the run to FILE as JSON.")
+@click.option(
+    "--backend",
+    metavar="B",
+    shell_complete=_complete.one_of(lambda: [backend.name for backend in all_backends()]),
+    help="Count with this backend, see docs/traffic.md.",
+)
+@click.option(
+    "--stats",
+    metavar="FILE",
+    shell_complete=_complete.files,
+    help="Write figures of the run to FILE as JSON.",
+)
 def command(**values: Any) -> None:
     """Show who talks to whom over TCP: bytes, calls, connections, by process and peer.
 
