@@ -17,11 +17,10 @@ def command(ctx: click.Context, shell: str) -> None:
     Load it where the shell starts, or write it to where the shell looks for such scripts:
 
     \b
-    eval "$(ebprof completion bash)"                                        in ~/.bashrc
-    eval "$(ebprof completion zsh)"                                         in ~/.zshrc, after compinit
+    eval "$(ebprof completion bash)"                            in ~/.bashrc
+    eval "$(ebprof completion zsh)"                             in ~/.zshrc, after compinit
     ebprof completion fish > ~/.config/fish/completions/ebprof.fish
-    ebprof completion bash > /etc/bash_completion.d/ebprof                  for all users
-    ebprof completion zsh > /usr/local/share/zsh/site-functions/_ebprof     for all users
+    ebprof completion bash > /etc/bash_completion.d/ebprof      for all users
     """
     root = ctx.find_root()
     name = root.info_name or "ebprof"
