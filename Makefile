@@ -72,6 +72,10 @@ proof: $(VENV)/.installed-test ## Compare every stack with the truth, here and u
 	PYTHON=$(PYTHON) scripts/system-packages vm
 	$(BIN)/python -m tests.proof --kernel host $(PROOF_KERNELS:%=--kernel %)
 
+.PHONY: docs
+docs: $(VENV)/.installed ## Bring the help texts in docs/ up to date
+	$(BIN)/python -m scripts.docs
+
 .PHONY: clean
 clean: ## Remove what was built, and the virtual environment
 	rm -rf $(VENV) build ebprof/_native*.so ebprof/bpf/*.bpf.o *.egg-info

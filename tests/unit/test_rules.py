@@ -16,6 +16,7 @@ import pytest
 from ebprof import commands, plugins
 from ebprof.abi import STOP_REASONS
 from ebprof.recording.statistics import ALL_COUNTERS, Statistics
+from scripts.docs import without_block
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ebprof"
@@ -67,7 +68,8 @@ def options(name: str) -> list[click.Option]:
 
 
 def page(name: str) -> str:
-    return (DOCS / f"{name}.md").read_text()
+    """What people wrote of a page, without its copy of the help text."""
+    return without_block((DOCS / f"{name}.md").read_text())
 
 
 def module_name(path: Path) -> str:

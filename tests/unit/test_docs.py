@@ -1,0 +1,82 @@
+"""The documentation as a whole: it is complete, up to date, and leads nowhere wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ebprof import commands, plugins
+from scripts import docs
+
+ROOT = Path(__file__).parents[2]
+NAMES = plugins.module_names(commands)
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(path for top in ("docs", "bench", "examples") for path in (ROOT / top).rglob("*.md")),
+    ]
+)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^ {4}.*$|`[^`\n]+`", re.MULTILINE)
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+def links(path: Path) -> Iterator[str]:
+    """Targets of the links and pictures of a page, without those into the web."""
+    for target in LINK.findall(CODE.sub("", FENCED.sub("", path.read_text()))):
+        if not target.startswith(("https://", "http://")):
+            yield target
+
+
+def anchors(path: Path) -> set[str]:
+    """What the headings of a page can be linked by, as GitHub makes it."""
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in HEADING.findall(FENCED.sub("", path.read_text()))
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_has_the_help_text_of_today(name: str) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text()
+    assert page == docs.renewed(page, name), "run `make docs`"
+
+
+def test_the_help_text_is_that_of_a_terminal_of_100_columns() -> None:
+    text = docs.help_text("profile")
+    assert text.startswith("Usage: ebprof profile [OPTIONS]")
+    assert 90 < max(map(len, text.splitlines())) <= docs.COLUMNS
+
+
+def test_a_page_without_a_place_for_the_help_text_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"docs/report\.md needs one block"):
+        docs.renewed("# ebprof report\n", "report")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_the_first_page_leads_to_every_page(path: Path) -> None:
+    assert f"docs/{path.name}" in set(links(ROOT / "README.md"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_something(path: Path) -> None:
+    for target in links(path):
+        name, _, anchor = target.partition("#")
+        page = (path.parent / name).resolve() if name else path
+        assert page.exists(), target
+        assert page.is_relative_to(ROOT), target
+        assert not anchor or anchor in anchors(page), target
+
+
+def test_links_and_anchors_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# Which `-e`, and why?\n[a](b.md#c)\n[![p](p.png)](#d) `[x](y)` [w](https://w)\n"
+        "\n    [x](y)\n\n```\n# no heading\n[x](y)\n```\n"
+    )
+    assert list(links(page)) == ["b.md#c", "p.png", "#d"]
+    assert anchors(page) == {"which--e-and-why"}
