@@ -80,3 +80,48 @@ def test_links_and_anchors_are_found(tmp_path: Path) -> None:
     )
     assert list(links(page)) == ["b.md#c", "p.png", "#d"]
     assert anchors(page) == {"which--e-and-why"}
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+PLACEHOLDERS = ("NAME", "PID")
+
+
+def code_words(text: str) -> list[str]:
+    """What stands in backquotes, outside of blocks."""
+    return re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
+
+
+def is_path(name: str) -> bool:
+    """Whether a name is one of a file here: it says where, or of what kind it is."""
+    is_ours = "/" in name.rstrip("/") or name.endswith(("/", ".py", ".c", ".h", ".md"))
+    return is_ours and not name.startswith(("/", "-")) and not any(p in name for p in PLACEHOLDERS)
+
+
+def find_file(name: str) -> list[Path]:
+    """Files of that name, from the root, from the package, or anywhere in bpf/; may have a `*`."""
+    tops = (ROOT, ROOT / "ebprof", ROOT / "ebprof" / "bpf")
+    return [path for top in tops for path in top.glob(name.rstrip("/"))]
+
+
+@pytest.mark.parametrize("name", sorted(set(filter(is_path, code_words(ARCHITECTURE)))))
+def test_files_that_the_architecture_names_exist(name: str) -> None:
+    assert find_file(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    sorted(set(re.findall(r"`([\w.]+)`(?:\s+in\s+|\s+\()`([\w/]+\.[\w.]+)`", ARCHITECTURE))),
+)
+def test_names_stand_where_the_architecture_says(name: str, path: str) -> None:
+    text = "".join(one.read_text() for one in find_file(path))
+    for part in name.split("."):
+        assert re.search(rf"\b{part}\b", text), part
+
+
+def test_all_names_of_the_architecture_are_in_the_code() -> None:
+    sources = [p for kind in ("*.py", "*.[ch]") for p in (ROOT / "ebprof").rglob(kind)]
+    words = set(re.findall(r"\w+", "".join(path.read_text() for path in sources)))
+    names = [one for one in code_words(ARCHITECTURE) if re.fullmatch(r"[A-Za-z_][\w.]*", one)]
+    assert len(names) > 100
+    parts = {part for one in names if not is_path(one) for part in one.split(".")}
+    assert parts - words - {"make", "docs", *PLACEHOLDERS, "o"} == set()
