@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from ebprof import commands, plugins
@@ -125,3 +128,17 @@ def test_all_names_of_the_architecture_are_in_the_code() -> None:
     assert len(names) > 100
     parts = {part for one in names if not is_path(one) for part in one.split(".")}
     assert parts - words - {"make", "docs", *PLACEHOLDERS, "o"} == set()
+
+
+COMMAND_LINE = re.compile(r"^\$ ebprof (\w+) (.*)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), COMMAND_LINE.findall((ROOT / "docs" / "tutorial.md").read_text() + "\n")
+)
+def test_the_program_understands_what_the_tutorial_types(name: str, line: str) -> None:
+    words = list(itertools.takewhile(lambda word: word != ">", shlex.split(line)))
+    command = plugins.load(commands, name).command
+    assert isinstance(command, click.Command)
+    with command.make_context(name, words):
+        pass
