@@ -75,6 +75,14 @@ struct pt_regs___kernel {
 #define GROWING 0
 
 enum { KERNEL_STACK_SIZE = 16384 };	/* x86-64 without KASAN */
+enum { FRED_PADDING = 16 };	/* TOP_OF_KERNEL_STACK_PADDING since 6.9 with CONFIG_X86_FRED */
+
+/* Copies the registers that end at an address; false if there are none of user code. */
+static __always_inline bool read_registers(struct pt_regs *copy, void *end)
+{
+	return !bpf_probe_read_kernel(copy, sizeof(*copy), end - sizeof(*copy)) &&
+	       (copy->cs & 3) == 3;
+}
 
 /* The current task's user registers, as it entered the kernel; NULL if it has no user stack. They
  * are copied to `room` (struct pt_regs) from the end of the kernel stack, where entry code puts them:
@@ -89,10 +97,8 @@ static __always_inline struct pt_regs___kernel *saved_registers(void *room)
 
 	if (!mm || BPF_CORE_READ(task, flags) & PF_KTHREAD || !BPF_CORE_READ(mm, env_end))
 		return NULL;
-	if (bpf_probe_read_kernel(copy, sizeof(*copy), end - sizeof(*copy)))
-		return NULL;
-	if ((copy->cs & 3) != 3)	/* a stack of another size: these are no registers */
-		return NULL;
+	if (!read_registers(copy, end) && !read_registers(copy, end - FRED_PADDING))
+		return NULL;	/* or it is a stack of another size */
 	return room;
 }
 
