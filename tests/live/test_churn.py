@@ -163,7 +163,7 @@ def test_libraries_at_the_same_addresses(
     wrong = sum(wrong for _, wrong in inside)
     assert right > SOME / 2
     assert wrong <= 0.02 * right, inside
-    assert done.complete_share >= 0.97, done.stops
+    assert done.complete_share >= 0.9, done.stops
 
 
 def count_inside(done: Profiled, number: int) -> tuple[int, int]:

@@ -20,13 +20,14 @@ enum { UNIT = 100000 };
 
 static volatile unsigned long sink;
 
-/* From half to one and a half times as much, so that no round keeps step with the samples. */
-static inline unsigned long jittered(unsigned long iterations)
+/* From half to one and a half times as much, so that no round keeps step with the samples. Some programs
+ * copy their code to where it has no data: chance comes from a register.
+ */
+static inline __attribute__((always_inline)) unsigned long jittered(unsigned long iterations)
 {
-	static unsigned long state = 1;
+	unsigned long chance = __builtin_ia32_rdtsc() * 6364136223846793005UL;
 
-	state = state * 6364136223846793005UL + 1442695040888963407UL;
-	return iterations / 2 + (iterations * (state >> 48) >> 16);
+	return iterations / 2 + (iterations * (chance >> 48) >> 16);
 }
 
 static void finish(int signal_number)
@@ -35,7 +36,7 @@ static void finish(int signal_number)
 	_exit(0);
 }
 
-/* Call once in main, when everything is set up. No clock is read while the program works. */
+/* Call once in main, when everything is set up. Nobody is asked for the time while the program works. */
 static inline void ready(int argc, char **argv)
 {
 	int seconds = argc > 1 ? atoi(argv[1]) : 0;
