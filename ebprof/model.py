@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 KERNEL_PATH = "[kernel.kallsyms]"
 
@@ -104,8 +105,7 @@ class Profile:
         return sum(sample.count for sample in self.samples)
 
 
-@dataclass(frozen=True, slots=True)
-class FlowCounts:
+class FlowCounts(NamedTuple):
     """What moved over one flow, or over several together.
 
     tx: sent by this side, rx: received; calls are those that moved bytes. connections: opened,
@@ -124,8 +124,7 @@ class FlowCounts:
     connect_errors: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FlowRow:
+class FlowRow(NamedTuple):
     """One flow, or all flows that share what they were put together by.
 
     Each of pid to container is None where the flows differ in it, or where it does not exist: an

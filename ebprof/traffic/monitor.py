@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,16 +169,13 @@ class Monitor:
     def _total(self, flows: Flows) -> FlowRow:
         table = self._table
         first_seen = table.first_seen[flows.rows].min(initial=self._now)
-        return replace(
-            self._sum(
-                table.other_totals + _sum_rows(table.totals, flows.rows),
-                table.other_recent + _sum_rows(table.recent, flows.rows),
-                table.history.other() + table.history.sum(flows.rows),
-                self._start if table.other_totals.any() else float(first_seen),
-            ),
-            flows=len(flows),
-            is_other=False,
+        summed = self._sum(
+            table.other_totals + _sum_rows(table.totals, flows.rows),
+            table.other_recent + _sum_rows(table.recent, flows.rows),
+            table.history.other() + table.history.sum(flows.rows),
+            self._start if table.other_totals.any() else float(first_seen),
         )
+        return summed._replace(flows=len(flows), is_other=False)
 
     def _sum(
         self,

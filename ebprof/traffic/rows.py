@@ -168,7 +168,7 @@ def _addresses(keys: NDArray[Any], name: str) -> list[str]:
     return list(map(_address_text, packed, keys["family"].tolist()))
 
 
-_address_text = lru_cache(maxsize=1024)(address_text)
+_address_text = lru_cache(maxsize=8192)(address_text)
 
 
 def _agree(column: NDArray[Any], starts: NDArray[Any]) -> NDArray[np.bool_]:

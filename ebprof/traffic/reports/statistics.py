@@ -43,9 +43,9 @@ class TrafficStatistics:
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, keys as the fields are named; connect_errors by their names."""
-        values = asdict(self)
-        values["totals"]["connect_errors"] = dict(self.totals.connect_errors)
-        return values
+        totals = self.totals._asdict()
+        totals["connect_errors"] = dict(self.totals.connect_errors)
+        return asdict(self) | {"totals": totals}
 
 
 def of_run(monitor: Monitor, ready_seconds: float) -> TrafficStatistics:

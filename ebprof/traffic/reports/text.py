@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from ebprof.model import FlowCounts, FlowRow
@@ -59,23 +60,30 @@ class TextForm:
 
     def line(self, row: FlowRow, counts: FlowCounts, time_s: float) -> str:
         """A row with its line end. counts: of the interval that ended at time_s (Unix time)."""
-        cells = (_padded(_text(column.cell(row, counts)), column) for column in self._columns)
-        return _joined(time.strftime(_CLOCK, time.localtime(time_s)), cells)
+        cells = [_cell(column.cell(row, counts), column) for column in self._columns]
+        return _joined(_clock(time_s), cells)
+
+
+@lru_cache(maxsize=1)
+def _clock(time_s: float) -> str:
+    return time.strftime(_CLOCK, time.localtime(time_s))
 
 
 def _joined(clock: str, cells: Iterable[str]) -> str:
     return " ".join([clock, *cells]).rstrip() + "\n"
 
 
-def _text(value: object) -> str:
+def _cell(value: object, column: _Column) -> str:
     """Without blanks, which part columns: `-` for what differs or does not exist."""
-    return "-" if value in (None, "") else clean(str(value)).replace(" ", "_")
+    if value is None or value == "":
+        return _padded("-", column)
+    return _padded(clean(str(value)).replace(" ", "_"), column)
 
 
 def _padded(text: str, column: _Column) -> str:
     """What is too long moves the rest of the line: nothing is cut."""
-    padding = " " * (column.width - width_of(text))
-    return padding + text if column.align == "right" else text + padding
+    width = column.width - (0 if text.isascii() else width_of(text) - len(text))
+    return text.rjust(width) if column.align == "right" else text.ljust(width)
 
 
 def _whole(value: float | None) -> str | None:
