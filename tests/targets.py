@@ -118,8 +118,11 @@ def started(command: list[object]) -> Iterator[Running]:
 
 def _wait_until_ready(process: subprocess.Popen[str], words: list[str]) -> None:
     assert process.stdout is not None
-    if process.stdout.readline() != "ready\n":
+    line = process.stdout.readline()
+    if not line:
         raise RuntimeError(f"{' '.join(words)} did not start (exit code {process.wait()})")
+    if line != "ready\n":
+        raise RuntimeError(f"{' '.join(words)} said {line!r}, not that it is ready")
 
 
 def _source(name: str) -> Path:
