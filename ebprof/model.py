@@ -72,6 +72,8 @@ class Sample:
     locations: leaf first; kernel locations, when there are any, before user ones.
     stop: name of the stop reason of the user stack (`complete` when it reached the outermost
     frame); empty when the profile was read from a format that does not carry one.
+    time_ns: start of the slice of time that it was taken in, since the start of the run; None where
+    samples are not kept apart by time.
     """
 
     pid: int
@@ -80,6 +82,7 @@ class Sample:
     locations: tuple[Location, ...]
     stop: str
     count: int
+    time_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Profile:
     event: name of what was sampled, e.g. `cpu-clock` or `cycles`.
     period: value of one sample in `unit` (nanoseconds for cpu-clock); 0 when unknown.
     time_ns: start, nanoseconds since the epoch; duration_ns: length of the run.
+    slice_ns: length of the slices of time that samples are kept apart by; 0: none, or unknown.
     """
 
     samples: tuple[Sample, ...]
@@ -98,6 +102,7 @@ class Profile:
     time_ns: int = 0
     duration_ns: int = 0
     comments: tuple[str, ...] = field(default=())
+    slice_ns: int = 0
 
     @property
     def total(self) -> int:

@@ -177,7 +177,7 @@ struct sample_key {
 	uint32_t pid;
 	uint32_t tid;
 	uint32_t stop;
-	uint32_t reserved;
+	uint32_t slice;		/* of time, from 0 on; always 0 where a run is not in slices */
 };
 
 enum record_type { RECORD_STACK = 1, RECORD_NOTICE, RECORD_DEFERRED, RECORD_UNMAPPED };

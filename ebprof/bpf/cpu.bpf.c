@@ -22,7 +22,9 @@ const volatile bool filter_comm = false;
 const volatile char wanted_comm[16] = {};
 const volatile uint64_t pid_namespace_device = 0;	/* 0: the initial one */
 const volatile uint64_t pid_namespace_inode = 0;
+const volatile uint64_t slice_ns = 0;	/* 0: samples are not kept apart by time */
 
+uint64_t slices_start = 0;	/* CLOCK_MONOTONIC, ns; 0: sampling has only begun, slice 0 */
 uint32_t active_counts = 0;	/* which half of `counts` is written; user space reads the other */
 
 struct counts_half {
@@ -312,6 +314,18 @@ static __always_inline void count(void *counts, struct unwind *u)
 		counter_add(COUNTS_FULL);
 }
 
+/* The slice of time that a sample taken now is in. */
+static __always_inline uint32_t current_slice(void)
+{
+	uint64_t start = slices_start, now, slice;
+
+	if (!slice_ns || !start)
+		return 0;
+	now = bpf_ktime_get_ns();
+	slice = now > start ? (now - start) / slice_ns : 0;
+	return slice < -1u ? slice : -1u;
+}
+
 /* Takes up a sample; false for an event that is none. */
 static __always_inline bool begin(struct unwind *u)
 {
@@ -330,6 +344,7 @@ static __always_inline bool begin(struct unwind *u)
 	}
 	if (!is_due())
 		return false;
+	record->key.slice = current_slice();
 	counter_add(SAMPLES);
 	return true;
 }

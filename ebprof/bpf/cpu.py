@@ -53,6 +53,7 @@ class CpuOptions:
     pids: only these processes; empty: all. comm: only threads of this name; empty: all.
     follow: also what these processes create (not where `namespace` is given).
     namespace: (device, inode) of the PID namespace that pids are numbered in; None: the initial.
+    slice_ns: how long samples are counted together; 0: all the time.
     sampler: the BPF object, a name or another one's path, without `.bpf.o`.
     filter: for objects that no perf event runs. constants: what else the object wants to have set.
     """
@@ -66,6 +67,7 @@ class CpuOptions:
     frame_pointers: bool = True
     follow: bool = True
     namespace: tuple[int, int] | None = None
+    slice_ns: int = 0
     sampler: str | Path = "cpu"
     filter: Filter | None = None
     constants: Mapping[str, int] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class CpuSession:
             filter_comm=bool(options.comm),
             wanted_comm=_comm(options.comm),
             hash_seed=self.hash_seed,
+            slice_ns=options.slice_ns,
             **options.constants,
         )
         if options.namespace:
@@ -135,6 +138,7 @@ class CpuSession:
         self._counts = (made.map("counts_0"), made.map("counts_1"))
         self._variables = made.variables(".bss")
         self._active = made.variable_offset(".bss", "active_counts")
+        self._slices_start = made.variable_offset(".bss", "slices_start")
         self.capacity = self._counts[0].max_entries
         self.processes = ProcessEntries(made)
         self.shards = ShardMaps(made.map("shards"))
@@ -183,6 +187,11 @@ class CpuSession:
         """Begin to sample where code at an offset of a file is reached, in a process or in all."""
         self._object.enable_statistics()
         self._object.attach_function(PROGRAM, path, offset, pid)
+
+    def start_slices(self, time_ns: int) -> None:
+        """Slices of time count from then on (CLOCK_MONOTONIC); what was before is in the first."""
+        at = self._slices_start
+        self._variables[at : at + 8].view(np.uint64)[0] = time_ns
 
     def stop(self) -> None:
         """Sampling ends; what was counted stays readable.

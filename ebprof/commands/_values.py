@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ebprof.durations import nanoseconds
 from ebprof.errors import UsageError
 
-_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h|)")
 _NUMBERS = re.compile(r"[1-9][0-9]*(?:,[1-9][0-9]*)*")
 
 
 def parse_duration(text: str, what: str = "duration") -> float:
     """`10`, `10s`, `2m`, `500ms` as seconds; raises UsageError."""
-    match = _DURATION.fullmatch(text.strip())
-    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if seconds <= 0:
+    found = nanoseconds(text)
+    if not found:
         raise UsageError(f"cannot read {what} {text!r}", "write it like 10, 10s, 500ms or 2m")
-    return seconds
+    return found / 1e9
 
 
 def parse_numbers(texts: Iterable[str], what: str) -> tuple[int, ...]:

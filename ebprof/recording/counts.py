@@ -1,4 +1,8 @@
-"""Samples by key: 44 bytes each, however many processes come and go."""
+"""Samples by key: 44 bytes each, however many processes come and go.
+
+In a run that is in slices of time, the slice is a part of the key. When there are too many keys,
+two slices become one, all through the run: no count is lost, and memory has an end.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from ebprof.procfs.text import printable
 
 COUNTED_KEY = np.dtype([("key", SAMPLE_KEY), ("count", np.uint64), ("comm", np.uint32)])
 BUFFER = 4096
+MAX_SLICED = 1 << 17
+"""Keys, slices included: to write a profile of as many samples takes some 150 MB and 8 s."""
 
 Rows = NDArray[Any]
 
@@ -19,11 +25,14 @@ Rows = NDArray[Any]
 class SampleCounts:
     """Adds up counts by SAMPLE_KEY, and remembers the name of the thread with each.
 
-    min_merge: so many rows wait at least before they are added up.
+    min_merge: so many rows wait at least before they are added up. max_sliced: so many keys may be
+    in more than one slice of time.
     """
 
-    def __init__(self, min_merge: int = 1 << 16) -> None:
+    def __init__(self, min_merge: int = 1 << 16, max_sliced: int = MAX_SLICED) -> None:
         self._min_merge = min_merge
+        self._max_sliced = max_sliced
+        self._doublings = 0
         self._merged: Rows = np.zeros(0, COUNTED_KEY)
         self._parts: list[Rows] = []
         self._waiting = 0
@@ -61,6 +70,13 @@ class SampleCounts:
         return rows
 
     @property
+    def joined_slices(self) -> int:
+        """How many slices that were counted one slice of `rows` is."""
+        self._flush()
+        self._merge()
+        return 1 << self._doublings
+
+    @property
     def comms(self) -> list[str]:
         """Names of threads, by the numbers that rows have."""
         return [printable(name) for name in self._comms]
@@ -78,13 +94,24 @@ class SampleCounts:
     def _merge(self) -> None:
         if not self._waiting:
             return
-        rows = np.concatenate([self._merged, *self._parts])
+        new = np.concatenate(self._parts)
         self._parts, self._waiting = [], 0
-        words = np.ascontiguousarray(rows["key"]).view(np.uint64).reshape(len(rows), -1)
-        order = np.lexsort(words.T)
-        rows, words = rows[order], words[order]
-        starts = np.flatnonzero(np.append(True, (words[1:] != words[:-1]).any(axis=1)))
-        merged = rows[starts]
-        merged["count"] = np.add.reduceat(rows["count"], starts)
-        merged["comm"] = np.maximum.reduceat(rows["comm"], starts)
-        self._merged = merged
+        new["key"]["slice"] >>= self._doublings
+        rows = _add_up(np.concatenate([self._merged, new]))
+        while len(rows) > self._max_sliced and rows["key"]["slice"].any():
+            self._doublings += 1
+            rows["key"]["slice"] >>= 1
+            rows = _add_up(rows)
+        self._merged = rows
+
+
+def _add_up(rows: Rows) -> Rows:
+    """Each key once."""
+    words = np.ascontiguousarray(rows["key"]).view(np.uint64).reshape(len(rows), -1)
+    order = np.lexsort(words.T)
+    rows, words = rows[order], words[order]
+    starts = np.flatnonzero(np.append(True, (words[1:] != words[:-1]).any(axis=1)))
+    merged = rows[starts]
+    merged["count"] = np.add.reduceat(rows["count"], starts)
+    merged["comm"] = np.maximum.reduceat(rows["comm"], starts)
+    return merged

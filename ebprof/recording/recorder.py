@@ -18,6 +18,7 @@ from ebprof.bpf.cpu import CpuOptions, CpuSession, Filter
 from ebprof.bpf.events import Scope
 from ebprof.bpf.records import DeferredSample
 from ebprof.bpf.sideband import Exited, Sideband
+from ebprof.durations import written
 from ebprof.errors import UnsupportedError
 from ebprof.events import Event, Processes, choose
 from ebprof.model import Profile
@@ -73,7 +74,7 @@ class RecordOptions:
     """How to sample. duration_s: None until interrupted; call_graph: auto, dwarf or fp.
 
     frequency (Hz) or period (events): None for what is usual for the event.
-    table_memory: for unwind tables, MiB.
+    table_memory: for unwind tables, MiB. slice_ns: keep samples apart by slices of time; 0: do not.
     """
 
     event: str = "cpu"
@@ -86,6 +87,7 @@ class RecordOptions:
     call_graph: str = "auto"
     inline: bool = True
     table_memory: int = DEFAULT_TABLE_MEMORY
+    slice_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class Recorder:
         everyone = target.is_system_wide and not self._command
         self._tracker = Tracker(self._processes, everyone=everyone, members=followed)
         self._load(followed)
-        self._store = StackStore()
+        self._store = StackStore(options.slice_ns)
         self._upkeep = self._make_upkeep()
         self._deferred = DeferredSamples(
             self._replayer(), self._processes, self._tracker, self._store
@@ -186,6 +188,7 @@ class Recorder:
             frame_pointers=options.call_graph != "dwarf",
             follow=target.is_system_wide,
             namespace=self._namespace,
+            slice_ns=options.slice_ns,
             sampler=self._event.sampler,
             filter=None if self._event.is_scheduled else self._filter(),
             constants=self._event.constants,
@@ -253,6 +256,7 @@ class Recorder:
             self._start()
             ready = seconds_since_start()
             start = time.monotonic()
+            self._session.start_slices(round(start * 1e9))
             try:
                 self._record(interrupt, start, progress)
             finally:
@@ -397,6 +401,7 @@ class Recorder:
             period=period,
             time_ns=began,
             duration_ns=round((end - start) * 1e9),
+            slice_ns=self._store.slice_ns,
         )
         return Recording(
             profile=profile,
@@ -404,8 +409,13 @@ class Recorder:
             sampling_end=end,
             exit_code=self._command.exit_code if self._command else 0,
             command_cpu_seconds=self._command.cpu_seconds if self._command else 0.0,
-            warnings=(*self._tracker.warnings, *self._symbolizer.warnings),
+            warnings=self._warnings(profile),
         )
+
+    def _warnings(self, profile: Profile) -> tuple[str, ...]:
+        joined = profile.slice_ns > self._options.slice_ns
+        slices = [f"slices are {written(profile.slice_ns)} long: shorter ones were too many"]
+        return (*self._tracker.warnings, *self._symbolizer.warnings, *(slices if joined else ()))
 
     def _statistics(self, profile: Profile, duration: float, ready: float) -> Statistics:
         counters = self._counters()

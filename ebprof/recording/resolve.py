@@ -164,27 +164,30 @@ class _Assembly:
             name: tuple(by_address[address] for address in frames.tolist())
             for name, frames in kernel.items()
         }
+        self._joined: dict[tuple[int, int], Stack] = {}
         self._user: dict[int, Stack] = {}
         self._jit_user: dict[tuple[int, int], Stack] = {}
         self._jit: dict[int, dict[int, Location]] = {}
 
     def samples(self) -> tuple[Sample, ...]:
-        rows = self._store.counts
+        rows, slice_ns = self._store.counts, self._store.slice_ns
         keys, comms = rows["key"], self._store.comms
         self._learn_jit(keys)
         columns = (
-            keys[name].tolist() for name in ("pid", "tid", "user_stack", "kernel_stack", "stop")
+            keys[name].tolist()
+            for name in ("pid", "tid", "user_stack", "kernel_stack", "stop", "slice")
         )
         made = [
             Sample(
                 pid=pid,
                 tid=tid,
                 comm=comms[comm],
-                locations=self._kernel.get(kernel, ()) + self._user_stack(pid, user),
+                locations=self._stack(pid, user, kernel),
                 stop=STOP_REASONS[stop].name,
                 count=count,
+                time_ns=slice_ns * number if slice_ns else None,
             )
-            for pid, tid, user, kernel, stop, comm, count in zip(
+            for pid, tid, user, kernel, stop, number, comm, count in zip(
                 *columns, rows["comm"].tolist(), rows["count"].tolist(), strict=True
             )
         ]
@@ -203,6 +206,16 @@ class _Assembly:
 
     def _outside(self, frames: Frames) -> set[int]:
         return {frame for frame in frames.tolist() if frame not in self._by_frame}
+
+    def _stack(self, pid: int, user: int, kernel: int) -> Stack:
+        """One tuple for equal stacks: a run in slices has each in many samples."""
+        inner, outer = self._kernel.get(kernel, ()), self._user_stack(pid, user)
+        if not inner:
+            return outer
+        stack = self._joined.get((kernel, id(outer)))
+        if stack is None:
+            stack = self._joined[kernel, id(outer)] = inner + outer
+        return stack
 
     def _user_stack(self, pid: int, name: int) -> Stack:
         known = self._user.get(name) or self._jit_user.get((pid, name))

@@ -57,9 +57,11 @@ class StackStore:
     """Stacks of a run.
 
     user, kernel: frames by the stack's hash. objects: numbers that user frames name.
+    slice_ns: of the slices of time that keys come in; 0: they come in none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, slice_ns: int = 0) -> None:
+        self._slice_ns = slice_ns
         self.user = FramesByStack()
         self.kernel = FramesByStack()
         self.objects: set[int] = set()
@@ -77,6 +79,11 @@ class StackStore:
     def counts(self) -> Rows:
         """COUNTED_KEY[n]: samples by key."""
         return self._counts.rows
+
+    @property
+    def slice_ns(self) -> int:
+        """Length of the slices in `counts`: a multiple of what was asked for when too many."""
+        return self._slice_ns * self._counts.joined_slices
 
     def take_counts(self) -> Rows:
         """The same since the last call, also keys of which only the name came, with a count of 0.

@@ -187,6 +187,25 @@ def test_the_most_frequent_sample_is_first_and_none_is_lost() -> None:
     assert found[1] == (3, [], "no_user_stack", 4)
 
 
+def test_a_stack_in_several_slices_is_a_sample_in_each_and_one_tuple() -> None:
+    world = World()
+    world.store = StackStore(slice_ns=500)
+    world.store.user[5], world.store.kernel[6] = frames(in_object(1, 1)), frames(0xFFFF0010)
+    for number in (0, 3):
+        made = key(1, 5, 6)
+        made["slice"] = number
+        world.store.count(made, frames(2))
+    first, second = world.resolver.finish(world.store)
+    assert {(one.time_ns, one.count) for one in (first, second)} == {(0, 2), (1500, 2)}
+    assert first.locations is second.locations
+
+
+def test_without_slices_a_sample_has_no_time() -> None:
+    world = World()
+    world.sampled(1, 5, in_object(1, 0x10))
+    assert [one.time_ns for one in world.resolver.finish(world.store)] == [None]
+
+
 def test_an_object_that_is_not_known_is_an_address() -> None:
     store = StackStore()
     store.user[5] = frames(in_object(9, 0x10))

@@ -67,9 +67,10 @@ def counted(store: StackStore) -> dict[tuple[int, int], tuple[int, str]]:
     }
 
 
-def keys_of(*tids: int) -> NDArray[Any]:
+def keys_of(*tids: int, number: int = 0) -> NDArray[Any]:
+    """Keys of threads, in a slice of this number."""
     keys = np.zeros(len(tids), SAMPLE_KEY)
-    keys["pid"], keys["tid"] = 7, tids
+    keys["pid"], keys["tid"], keys["slice"] = 7, tids, number
     return keys
 
 
@@ -130,6 +131,67 @@ def test_no_count_is_lost_however_often_they_are_merged(
     found = dict(zip(rows["key"]["tid"].tolist(), rows["count"].tolist(), strict=True))
     assert found == dict(expected)
     assert names == [f"name{tid}" for tid in rows["key"]["tid"].tolist()]
+
+
+def by_slice(counts: SampleCounts) -> dict[tuple[int, int], int]:
+    """Counts by slice and thread."""
+    keys = counts.rows["key"]
+    rows = zip(keys["slice"].tolist(), keys["tid"].tolist(), strict=True)
+    return dict(zip(rows, counts.rows["count"].tolist(), strict=True))
+
+
+def test_slices_are_kept_apart() -> None:
+    counts = SampleCounts()
+    for number in (0, 5, 5):
+        counts.add(keys_of(1, 2, number=number), frames(1, 2))
+    counts.see(keys_of(1, number=5)[0], b"name", 4)
+    assert by_slice(counts) == {(0, 1): 1, (0, 2): 2, (5, 1): 6, (5, 2): 4}
+    assert counts.joined_slices == 1
+
+
+def test_slices_become_longer_before_they_are_too_many() -> None:
+    counts = SampleCounts(min_merge=0, max_sliced=8)
+    for number in range(21):
+        counts.add(keys_of(1, 2, number=number), frames(1, 10))
+        assert len(counts.rows) <= 8
+    assert counts.joined_slices == 8
+    assert by_slice(counts) == {
+        (0, 1): 8, (0, 2): 80, (1, 1): 8, (1, 2): 80, (2, 1): 5, (2, 2): 50
+    }  # fmt: skip
+
+
+def test_keys_that_are_too_many_by_themselves_are_in_one_slice() -> None:
+    counts = SampleCounts(min_merge=0, max_sliced=3)
+    for number in range(9):
+        counts.add(keys_of(1, 2, 3, 4, number=number), frames(1, 1, 1, 1))
+    assert by_slice(counts) == {(0, tid): 9 for tid in (1, 2, 3, 4)}
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 3)), max_size=40),
+    st.integers(1, 12),
+)
+def test_no_count_is_lost_however_often_slices_are_joined(
+    taken: list[tuple[int, int]], max_sliced: int
+) -> None:
+    counts = SampleCounts(min_merge=2, max_sliced=max_sliced)
+    for number, tid in taken:
+        counts.add(keys_of(tid, number=number), frames(1))
+    expected: Counter[tuple[int, int]] = Counter()
+    for number, tid in taken:
+        expected[number // counts.joined_slices, tid] += 1
+    assert by_slice(counts) == expected
+
+
+def test_a_store_says_how_long_slices_became(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert StackStore().slice_ns == 0
+    store = StackStore(slice_ns=10)
+    store.count(keys_of(1, number=0), frames(1))
+    store.count(keys_of(1, number=1), frames(1))
+    assert store.slice_ns == 10
+    monkeypatch.setattr(store._counts, "_max_sliced", 1)
+    store.count(keys_of(1, number=3), frames(1))
+    assert store.slice_ns == 40
 
 
 def test_many_samples_take_little_memory() -> None:
