@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from ebprof.errors import BadFileError
 from ebprof.model import Frame, Location, Mapping, Profile, Sample
-from ebprof.output._profile_proto import ProfileMessage
+from ebprof.output._profile_proto import SLICES, TIME, TIME_UNIT, ProfileMessage
 
 MAX_SAMPLES = 4_000_000
 MAX_FRAMES = 65_536
@@ -19,6 +20,7 @@ MAX_NAME = 16 << 10
 MAX_TEXT = 2 << 30
 """Characters of all stacks together, if all were written out."""
 _SAMPLES = ("samples", "count")
+_SLICES = re.compile(SLICES.format("([1-9][0-9]{0,17})"))
 
 
 def decode(data: bytes) -> Profile:
@@ -65,6 +67,7 @@ class _Decoder:
         column = self._column()
         samples = [self._sample(one, column) for one in message.sample]
         event, unit = self._event(column)
+        comments = tuple(map(self._string, message.comment))
         return Profile(
             tuple(sample for sample in samples if sample.count),
             event,
@@ -72,7 +75,8 @@ class _Decoder:
             max(0, message.period),
             max(0, message.time_nanos),
             max(0, message.duration_nanos),
-            tuple(map(self._string, message.comment)),
+            tuple(one for one in comments if not _SLICES.fullmatch(one)),
+            max(map(_slice_ns, comments), default=0),
         )
 
     def _column(self) -> int:
@@ -109,7 +113,18 @@ class _Decoder:
         numbers, texts = self._labels(message)
         comm = texts.get("comm", "" if "pid" in numbers else self._comm)
         pid = numbers.get("pid", 0)
-        return Sample(pid, numbers.get("tid", pid), comm, locations, texts.get("stop", ""), count)
+        tid, stop, time = numbers.get("tid", pid), texts.get("stop", ""), self._time(message)
+        return Sample(pid, tid, comm, locations, stop, count, time)
+
+    def _time(self, message: Any) -> int | None:
+        """When it was taken, if it is we who wrote it: others have labels of that name too."""
+        for label in message.label:
+            if label.num_unit and label.num >= 0 and self._is_time(label):
+                return int(label.num)
+        return None
+
+    def _is_time(self, label: Any) -> bool:
+        return (self._string(label.key), self._string(label.num_unit)) == (TIME, TIME_UNIT)
 
     def _check_size(self, location_ids: Any) -> None:
         """Raises BadFileError when a stack, or all up to here, are more than anybody reads."""
@@ -164,6 +179,12 @@ class _Decoder:
         if not 0 <= number < len(self._strings):
             raise _dangling("string", KeyError(number))
         return self._strings[number]
+
+
+def _slice_ns(comment: str) -> int:
+    """The length of slices that a comment tells of, 0 if it is another one."""
+    match = _SLICES.fullmatch(comment)
+    return int(match[1]) if match else 0
 
 
 def _nameless(address: int, mapping: Mapping | None) -> str:

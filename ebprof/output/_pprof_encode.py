@@ -7,7 +7,7 @@ from typing import Any
 
 from ebprof.model import Frame, Location, Mapping, Profile, Sample
 from ebprof.output._functions import distinct_locations, is_nameless
-from ebprof.output._profile_proto import ProfileMessage
+from ebprof.output._profile_proto import SLICES, TIME, TIME_UNIT, ProfileMessage
 from ebprof.output._read import MAX_INT64
 
 # Names that pprof users know; the event's own name is kept in period_type.
@@ -52,6 +52,8 @@ class _Encoder:
         message.time_nanos = profile.time_ns
         message.duration_nanos = profile.duration_ns
         message.comment.extend(map(self._string, profile.comments))
+        if profile.slice_ns:
+            message.comment.append(self._string(SLICES.format(profile.slice_ns)))
 
     def add_mappings(self, mappings: list[Mapping]) -> None:
         for number, mapping in enumerate(mappings, 1):
@@ -74,6 +76,9 @@ class _Encoder:
         message = self.message.sample.add(value=values)
         message.location_id.extend(map(self._by_identity.__getitem__, map(id, sample.locations)))
         message.label.extend(self._labels_of(sample))
+        if sample.time_ns is not None:
+            key, unit = self._string(TIME), self._string(TIME_UNIT)
+            message.label.add(key=key, num=sample.time_ns, num_unit=unit)
 
     def finish(self) -> bytes:
         strings = (text.encode("utf-8", "replace") for text in self._strings)

@@ -11,7 +11,8 @@ from ebprof.model import Profile
 class OutputFormat(Protocol):
     """A format: a module, or what an entry point names.
 
-    SUFFIXES: of file names, in lower case, that select it.
+    SUFFIXES: of file names, in lower case, that select it. One that writes when samples were taken
+    also has `KEEPS_TIMES = True`.
     """
 
     SUFFIXES: tuple[str, ...]

@@ -15,6 +15,7 @@ from ebprof.model import Frame, Location, Mapping, Profile, Sample
 from ebprof.output._functions import distinct_locations
 
 SUFFIXES = (".json",)
+KEEPS_TIMES = True
 
 VERSION = 1
 
@@ -35,6 +36,7 @@ def write(profile: Profile, file: BinaryIO) -> None:
         "period": profile.period,
         "time_ns": profile.time_ns,
         "duration_ns": profile.duration_ns,
+        **({"slice_ns": profile.slice_ns} if profile.slice_ns else {}),
         "comments": profile.comments,
         "total": profile.total,
         "samples": [_sample(sample, numbers) for sample in profile.samples],
@@ -57,6 +59,7 @@ def _sample(sample: Sample, numbers: dict[int, int]) -> dict[str, Any]:
         "comm": sample.comm,
         "stop": sample.stop,
         "count": sample.count,
+        **({} if sample.time_ns is None else {"time_ns": sample.time_ns}),
         "locations": [numbers[id(location)] for location in sample.locations],
     }
 

@@ -1,7 +1,8 @@
 """pprof's gzip-compressed profile.proto, for `go tool pprof` and all that reads it.
 
 Sample types are samples/count and, when the period is known, the event and its unit (`cpu` for
-cpu-clock). Labels of each sample: pid, tid (numbers), comm, stop (text).
+cpu-clock). Labels of each sample: pid, tid (numbers), comm, stop (text); in a run that is in slices
+of time also time (number, nanoseconds), and a comment says how long they are.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from ebprof.model import Profile
 from ebprof.output._read import read_whole
 
 SUFFIXES = (".pb.gz", ".pprof", ".pb")
+KEEPS_TIMES = True
 
 # protobuf takes longer to import than a small profile to write, and choosing a format by a
 # file's suffix imports this module: hence the imports inside.

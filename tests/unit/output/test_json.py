@@ -6,7 +6,7 @@ from typing import Any
 
 from ebprof.model import Frame, Location, Mapping, Profile, Sample
 from ebprof.output import json
-from tests.builders import example
+from tests.builders import example, profile, stack
 from tests.unit.output.written import written
 
 
@@ -26,7 +26,8 @@ def rebuild(document: dict[str, Any]) -> Profile:
         Sample(**{**one, "locations": tuple(locations[number] for number in one["locations"])})
         for one in document["samples"]
     ]
-    fields = ("event", "unit", "period", "time_ns", "duration_ns")
+    names = ("event", "unit", "period", "time_ns", "duration_ns", "slice_ns")
+    fields = [name for name in names if name in document]
     return Profile(
         tuple(samples),
         comments=tuple(document["comments"]),
@@ -36,6 +37,11 @@ def rebuild(document: dict[str, Any]) -> Profile:
 
 def test_golden(check_golden: Callable[[str, bytes], None]) -> None:
     check_golden("example.json", written(json, example()))
+
+
+def test_times_are_in_it_where_there_are_any() -> None:
+    sliced = profile(stack("main;f", time_ns=0), stack("main;f", time_ns=500), slice_ns=500)
+    assert rebuild(stdlib.loads(written(json, sliced))) == sliced
 
 
 def test_everything_is_in_it() -> None:

@@ -59,6 +59,21 @@ def test_equal_profiles_give_equal_bytes() -> None:
     assert written(pprof, example()) == written(pprof, example())
 
 
+def test_times_are_labels_and_a_comment_says_how_long_slices_are() -> None:
+    samples = stack("main", time_ns=0), stack("main", time_ns=500)
+    message = message_of(profile(*samples, slice_ns=500, comments=("ours",)))
+    (first, second) = (one.label[-1] for one in message.sample)
+    assert strings(message, [first.key, first.num_unit]) == ["time", "nanoseconds"]
+    assert (first.num, second.num) == (0, 500)
+    assert strings(message, list(message.comment)) == ["ours", "slices of 500 ns"]
+
+
+def test_a_profile_without_slices_does_not_mention_them() -> None:
+    message = message_of(example())
+    assert b"time" not in message.string_table
+    assert not any(b"slices" in text for text in message.string_table)
+
+
 def test_sample_types_and_values() -> None:
     message = message_of(profile(stack("main", 3), period=10))
     assert types(message) == [["samples", "count"], ["cpu", "nanoseconds"]]
@@ -209,6 +224,47 @@ def test_read_names_that_are_not_utf8() -> None:
     assert taken.samples[0].locations[0].frames[0].function == "caf\ufffd"
 
 
+@pytest.mark.parametrize(
+    ("key", "number", "unit", "time_ns"),
+    [
+        ("time", 7, "nanoseconds", 7),
+        ("time", 2**63 - 1, "nanoseconds", 2**63 - 1),
+        ("time", -1, "nanoseconds", None),
+        ("time", -(2**63), "nanoseconds", None),
+        ("time", 7, "seconds", None),
+        ("time", 7, "", None),
+        ("timestamp", 7, "nanoseconds", None),
+    ],
+)
+def test_read_takes_as_time_what_can_be_one(
+    key: str, number: int, unit: str, time_ns: int | None
+) -> None:
+    built = Built(("samples", "count"))
+    label = built.message.sample.add(value=[1]).label.add(key=built.text(key), num=number)
+    if unit:
+        label.num_unit = built.text(unit)
+    assert read(built.bytes()).samples[0].time_ns == time_ns
+
+
+@pytest.mark.parametrize(
+    ("comment", "slice_ns"),
+    [
+        ("slices of 1000 ns", 1000),
+        ("slices of 0 ns", 0),
+        ("slices of -5 ns", 0),
+        (f"slices of {'9' * 18} ns", 10**18 - 1),
+        (f"slices of {'9' * 19} ns", 0),
+        ("slices of \u0661 ns", 0),
+        ("in slices of 1000 ns", 0),
+    ],
+)
+def test_read_takes_as_slices_what_can_be_some(comment: str, slice_ns: int) -> None:
+    built = Built(("samples", "count"))
+    built.message.comment.append(built.text(comment))
+    taken = read(built.bytes())
+    assert (taken.slice_ns, taken.comments) == (slice_ns, () if slice_ns else (comment,))
+
+
 def _negative(built: Built) -> None:
     built.message.sample.add(value=[-1])
 
@@ -229,6 +285,10 @@ def _no_function(built: Built) -> None:
     built.message.location.add(id=1).line.add(function_id=8)
 
 
+def _no_unit(built: Built) -> None:
+    built.message.sample.add(value=[1]).label.add(key=built.text("time"), num=1, num_unit=99)
+
+
 def _no_string(built: Built) -> None:
     built.message.comment.append(99)
 
@@ -242,6 +302,7 @@ def _no_string(built: Built) -> None:
         (_no_mapping, "corrupt pprof profile: there is no mapping 6"),
         (_no_function, "corrupt pprof profile: there is no function 8"),
         (_no_string, "corrupt pprof profile: there is no string 99"),
+        (_no_unit, "corrupt pprof profile: there is no string 99"),
     ],
 )
 def test_read_refuses_inconsistent_messages(spoil: Any, message: str) -> None:
@@ -328,6 +389,20 @@ def test_what_go_writes_of_ours_is_the_same_profile(file: str, tmp_path: Path) -
     ours, theirs = read(Path(file).read_bytes()), read(copy.read_bytes())
     assert sorted(theirs.samples, key=repr) == sorted(ours.samples, key=repr)
     assert (theirs.event, theirs.unit, theirs.period) == (ours.event, ours.unit, ours.period)
+
+
+@needs_go
+def test_go_keeps_times_and_selects_by_them(tmp_path: Path) -> None:
+    samples = stack("main;f", 3, time_ns=0), stack("main;g", 5, time_ns=10**9)
+    ours = profile(*samples, slice_ns=10**9)
+    path, copy = tmp_path / "ours.pb.gz", tmp_path / "copy.pb.gz"
+    path.write_bytes(written(pprof, ours))
+    go_pprof("-proto", f"-output={copy}", str(path))
+    theirs = read(copy.read_bytes())
+    assert sorted(theirs.samples, key=repr) == sorted(ours.samples, key=repr)
+    assert theirs.slice_ns == ours.slice_ns
+    top = go_pprof("-top", "-sample_index=samples", "-tagfocus=time=1s:", str(path))
+    assert {row.split()[-1] for row in top.splitlines()[-2:]} == {"g", "main"}
 
 
 GO_PROGRAM = """package main

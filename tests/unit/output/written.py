@@ -37,7 +37,8 @@ def locations() -> st.SearchStrategy[Location]:
 
 def samples() -> st.SearchStrategy[Sample]:
     stack = st.lists(locations(), max_size=5).map(tuple)
-    return st.builds(Sample, PID, PID, st.text(), stack, st.text(), st.integers(1, 2**40))
+    count, time_ns = st.integers(1, 2**40), st.none() | INT63
+    return st.builds(Sample, PID, PID, st.text(), stack, st.text(), count, time_ns)
 
 
 def profiles() -> st.SearchStrategy[Profile]:
@@ -51,4 +52,5 @@ def profiles() -> st.SearchStrategy[Profile]:
         INT63,
         INT63,
         st.lists(st.text()).map(tuple),
+        st.integers(0, 10**18 - 1),
     )
