@@ -17,7 +17,7 @@ from ebprof.comparison import Comparison, compare, reports, text
 from ebprof.comparison.join import SELF, TOTAL
 from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
 from ebprof.errors import RegressionError, UsageError
-from ebprof.output import check_writable, default_name, read_profile, write_to
+from ebprof.output import check_writable, default_name, read_profiles, write_to
 
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
 _NAMED = 5
@@ -67,13 +67,15 @@ def command(
     """Compare two saved profiles (pprof or folded): what grew from A to B, what shrank.
 
     On a terminal the functions that changed most, into a pipe folded stacks with two counts, as
-    difffolded.pl writes them. Shares of the total are compared, so runs may differ in length.
+    difffolded.pl writes them. Shares of the total are compared, so runs may differ in length. A
+    profile recorded with --slice has windows of time: FILE@START-STOP.
 
     \b
     ebprof diff old.pb.gz new.pb.gz                   functions, largest change first
     ebprof diff old.pb.gz new.pb.gz -o diff.html      red grew, blue shrank
     ebprof diff old.folded new.folded | flamegraph.pl > diff.svg
     ebprof diff old.pb.gz new.pb.gz -f table --fail-above 5%
+    ebprof diff x.pb.gz@0s-30s x.pb.gz@30s-60s        two windows of one recording
     """
     report = _report(format_name, path)
     given = {name: value for name, value in view.items() if value is not None}
@@ -82,8 +84,8 @@ def command(
     check_writable(path)
     if before == after == "-":
         raise UsageError("A and B cannot both be stdin", "save one of them to a file")
-    profiles = read_profile(before), read_profile(after)
-    comparison = compare(*profiles, (_label(before), _label(after)), is_absolute=absolute)
+    old, new = read_profiles(before, after)
+    comparison = compare(old, new, (_label(before), _label(after)), is_absolute=absolute)
     try:
         write_to(path, partial(report.write, comparison, View(**given)))
     except BrokenPipeError:  # whether it is a regression does not hang on a reader

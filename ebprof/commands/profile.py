@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,14 +11,23 @@ import click
 from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._record import Destination, record
+from ebprof.commands._values import parse_duration
 from ebprof.errors import UsageError
-from ebprof.output import choose, names
+from ebprof.output import OutputFormat, choose, names
 from ebprof.recording.recorder import RecordOptions
 from ebprof.recording.target import Target
+
+MIN_SLICE_S, MAX_SLICE_S = 0.01, 86_400
 
 
 @click.command(cls=RecordingCommand)
 @recording_options
+@click.option(
+    "--slice",
+    "slice_text",
+    metavar="TIME",
+    help="Keep the samples of each so long apart, for FILE@START-STOP.",
+)
 @click.option(
     "-f",
     "--format",
@@ -38,6 +48,7 @@ from ebprof.recording.target import Target
 def command(
     target: Target,
     options: RecordOptions,
+    slice_text: str | None,
     format_name: str | None,
     folded: bool,
     path: str | None,
@@ -55,8 +66,20 @@ def command(
     ebprof profile -o cpu.pb.gz -- make -j4        a command and its children, as pprof
     ebprof profile --comm nginx -U -F 999 -d 30s   threads of a name, user stacks
     ebprof profile -e page-faults -p 1234          who touches new memory
+    ebprof profile --slice 1s -d 60 -o x.pb.gz     to look at x.pb.gz@30s-60s alone
     """
     if folded and format_name not in (None, "folded"):
         raise UsageError(f"--folded and -f {format_name} exclude each other", "choose one")
     output = choose("folded" if folded else format_name, path, sys.stdout.isatty())
+    if slice_text is not None:
+        options = replace(options, slice_ns=_slice_ns(slice_text, output))
     return record(target, options, Destination(output, path, **rest))
+
+
+def _slice_ns(text: str, output: OutputFormat) -> int:
+    seconds = parse_duration(text, "slice")
+    if not MIN_SLICE_S <= seconds <= MAX_SLICE_S:
+        raise UsageError(f"a slice of {text} is too short or too long", "from 10ms to 24h are kept")
+    if not getattr(output, "KEEPS_TIMES", False):
+        raise UsageError("--slice needs a format that keeps times", "add -o x.pb.gz, or -f json")
+    return round(seconds * 1e9)

@@ -35,6 +35,7 @@ def command(file: str, format_name: str | None, path: str | None) -> None:
     ebprof report cpu.pb.gz                    the table of hottest functions
     ebprof report cpu.pb.gz -o flame.html
     ebprof report stacks.folded -f pprof -o cpu.pb.gz
+    ebprof report cpu.pb.gz@30s-60s            a window of a recording in slices
     """
     output = choose(format_name, path, sys.stdout.isatty())
     check_writable(path)

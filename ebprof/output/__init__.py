@@ -6,7 +6,7 @@ with an underscore are what formats, and what compares profiles, share.
 """
 
 from ebprof.output._choose import choose, default_name, names
-from ebprof.output._files import check_writable, read_profile, write_file, write_to
+from ebprof.output._files import check_writable, read_profile, read_profiles, write_file, write_to
 from ebprof.output._protocol import OutputFormat, ReadableFormat
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "default_name",
     "names",
     "read_profile",
+    "read_profiles",
     "write_file",
     "write_to",
 ]

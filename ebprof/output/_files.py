@@ -16,6 +16,7 @@ from typing import BinaryIO
 from ebprof import plugins
 from ebprof.errors import BadFileError
 from ebprof.model import Profile
+from ebprof.output import _window
 from ebprof.output._choose import names, package
 from ebprof.output._protocol import OutputFormat, ReadableFormat
 from ebprof.output._read import MAX_BYTES
@@ -31,8 +32,25 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 def read_profile(path: str) -> Profile:
     """Read a profile, `-` for stdin, in the format that its first bytes show.
 
-    Raises BadFileError, with the path, when it cannot be opened or understood.
+    `FILE@START-STOP` is a window of time of one whose samples have times. Raises BadFileError, with
+    the path, when it cannot be opened or understood, UsageError when there is no such window.
     """
+    return read_profiles(path)[0]
+
+
+def read_profiles(*paths: str) -> list[Profile]:
+    """The same for several, each file read once, however many windows of it are asked for."""
+    whole: dict[str, Profile] = {}
+    profiles: list[Profile] = []
+    for path in paths:
+        file, window = _window.split(path)
+        if file not in whole:
+            whole[file] = _read(file)
+        profiles.append(_window.select(whole[file], window, file) if window else whole[file])
+    return profiles
+
+
+def _read(path: str) -> Profile:
     try:
         with _open_to_read(path) as file:
             data = file.read(MAX_BYTES + 1)

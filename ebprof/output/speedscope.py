@@ -14,6 +14,7 @@ import ebprof
 from ebprof.model import Profile, Sample
 from ebprof.output._functions import FunctionIndex, Lines, index_functions
 from ebprof.output._text import UNKNOWN_COMM, printable
+from ebprof.output._window import without_times
 
 SUFFIXES = (".speedscope.json", ".speedscope")
 
@@ -23,6 +24,7 @@ UNITS = frozenset(("bytes", "microseconds", "milliseconds", "nanoseconds", "seco
 
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the stacks; weights are in the profile's unit where speedscope knows it."""
+    profile = without_times(profile)
     index = index_functions(profile)
     document = {
         "$schema": SCHEMA,

@@ -12,7 +12,7 @@ import pytest
 from ebprof import cli, plugins
 from ebprof.commands._values import parse_duration, parse_numbers
 from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_NO_TARGET, EXIT_USAGE, UsageError
-from ebprof.output import pprof
+from ebprof.output import pprof, write_file
 from tests import builders
 
 Capture = pytest.CaptureFixture[str]
@@ -48,6 +48,15 @@ def fail(capsys: Capture, *words: object) -> tuple[int, str]:
         ("profile -d 0", "cannot read duration '0'"),
         ("profile -d -5", "cannot read duration '-5'"),
         ("profile -d 5d", "cannot read duration '5d'"),
+        ("profile --slice 1s", "--slice needs a format that keeps times: add -o x.pb.gz"),
+        ("profile --slice 1s -o x.folded", "--slice needs a format that keeps times"),
+        ("profile --slice 1s -f svg -o x.pb.gz", "--slice needs a format that keeps times"),
+        ("profile --slice 0 -f pprof", "cannot read slice '0'"),
+        ("profile --slice 5ms -f pprof", "a slice of 5ms is too short or too long: from 10ms"),
+        ("profile --slice 25h -f pprof", "a slice of 25h is too short or too long"),
+        ("profile --slice 999999999h -f pprof", "too short or too long"),
+        ("top --slice 1s", "no such option"),
+        ("flame --slice 1s", "no such option"),
         ("profile -C zero", "cannot read CPU list 'zero'"),
         ("profile -C 0-", "cannot read CPU list '0-'"),
         ("profile -C 3-1", "'3-1'"),
@@ -84,7 +93,7 @@ def test_usage(words: str, says: str, capsys: Capture) -> None:
     assert says in line
 
 
-@pytest.mark.parametrize("option", ["-p", "-t", "-C", "-G", "--comm", "-d", "-e", "-f"])
+@pytest.mark.parametrize("option", ["-p", "-t", "-C", "-G", "--comm", "-d", "-e", "-f", "--slice"])
 def test_an_empty_value_is_not_the_same_as_none(option: str, capsys: Capture) -> None:
     assert fail(capsys, "profile", option, "")[0] == EXIT_USAGE
 
@@ -182,6 +191,25 @@ def test_files_that_cannot_be_read(command: str, tmp_path: Path, capsys: Capture
         assert code == EXIT_BAD_FILE
         assert line.startswith(f"ebprof: cannot read {file}: ")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["report", "flame"])
+def test_windows_that_there_are_not(command: str, tmp_path: Path, capsys: Capture) -> None:
+    saved, stacks, output = tmp_path / "x.pb.gz", tmp_path / "x.folded", tmp_path / "x.html"
+    write_file(
+        builders.profile(builders.stack("main", time_ns=0), slice_ns=10**9), pprof, str(saved)
+    )
+    stacks.write_text("demo;main 1\n")
+    for name, says in (
+        (f"{saved}@0s", "cannot read window '0s' of"),
+        (f"{saved}@2s-1s", "the window 2s-1s ends before it begins"),
+        (f"{saved}@5s-9s", "has no samples in 5s-9s: it goes from 0s to 1.0s in slices of 1s"),
+        (f"{stacks}@0s-1s", "does not say when its samples were taken: record with --slice"),
+    ):
+        code, line = fail(capsys, command, "-o", output, name)
+        assert code == EXIT_USAGE
+        assert says in line
+    assert not output.exists()
 
 
 def test_a_report_that_fails_leaves_the_old_file(tmp_path: Path, capsys: Capture) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import pytest
 
 from ebprof import cli
 from ebprof.errors import EXIT_BAD_FILE, EXIT_REGRESSION, EXIT_USAGE
+from ebprof.output import pprof, write_file
+from tests.builders import profile, stack
 from tests.unit.commands.test_bad_input import fail
 
 Capture = pytest.CaptureFixture[str]
@@ -63,6 +66,39 @@ def test_a_regression_has_its_own_exit_code(
         assert "f +20.00 (10.00% to 30.00%)" in err and "main" not in err and "g " not in err
 
 
+@pytest.fixture
+def sliced(saved: Path) -> str:
+    """A profile of 4 s, with f alone in the first half of it and g alone in the second."""
+    samples = (
+        stack(f"main;{'f' if second < 2 else 'g'}", 25, time_ns=second * 10**9)
+        for second in range(4)
+    )
+    write_file(profile(*samples, slice_ns=10**9, duration_ns=4 * 10**9), pprof, "x.pb.gz")
+    return "x.pb.gz"
+
+
+def test_two_windows_of_one_recording(sliced: str, capsys: Capture) -> None:
+    words = f"{sliced}@0s-2s", f"{sliced}@2s-", "-f", "json", "--fail-above", "5%"
+    code, out, err = run(capsys, *words)
+    assert code == EXIT_REGRESSION
+    assert err.startswith("ebprof: self share grew by more than 5 points: g +100.00 ")
+    found = json.loads(out)
+    assert {one["function"]: one["self"]["points"] for one in found["functions"]} == {
+        "f": -100,
+        "g": 100,
+    }
+    assert [(found[one]["name"], found[one]["duration_ns"]) for one in "ab"] == [
+        ("x.pb.gz@0s-2s", 2 * 10**9),
+        ("x.pb.gz@2s-", 2 * 10**9),
+    ]
+    assert found["b"]["time_ns"] == found["a"]["time_ns"] + 2 * 10**9
+
+
+def test_a_window_and_the_whole(sliced: str, capsys: Capture) -> None:
+    code, out, _ = run(capsys, sliced, f"{sliced}@3s-4s", "--absolute")
+    assert (code, out) == (0, "demo;main;f 50 0\ndemo;main;g 50 25\n")
+
+
 def test_many_offenders_are_one_line(saved: Path, capsys: Capture) -> None:
     (saved / "many").write_text("".join(f"demo;f{number} 10\n" for number in range(8)))
     code, _, err = run(capsys, "old", "many", "--fail-above", "1%", "-o", "x.txt")
@@ -102,6 +138,8 @@ def test_a_regression_is_one_also_if_nobody_reads(saved: Path) -> None:
         ("old new --fail-above 5%%", "cannot read --fail-above '5%%'"),
         ("old new --fail-on total", "--fail-on total needs a limit: add --fail-above 5%"),
         ("old empty", "empty has no samples"),
+        ("old@0s-1s old@1s-2s", "old does not say when its samples were taken"),
+        ("old new@1s", "cannot read window '1s' of new: write it like @0s-30s"),
     ],
 )
 def test_usage(words: str, says: str, saved: Path, capsys: Capture) -> None:

@@ -1,0 +1,121 @@
+"""Windows of time of a profile whose samples say when they were taken: `cpu.pb.gz@30s-60s`.
+
+A slice of time belongs to the window that it begins in, as a whole: windows that follow one another
+have each sample once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from ebprof.durations import nanoseconds, written
+from ebprof.errors import UsageError
+from ebprof.model import Profile, Sample
+from ebprof.output._read import MAX_INT64
+
+_WINDOW = re.compile(r"([^-]*)-([^-]*)")
+_FORM = "write it like @0s-30s, @30s- or @-30s"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From start_ns on until before stop_ns, since the start of the run; None: to its end."""
+
+    start_ns: int
+    stop_ns: int | None
+
+    def __str__(self) -> str:
+        stop = "" if self.stop_ns is None else written(self.stop_ns)
+        return f"{written(self.start_ns)}-{stop}"
+
+
+def split(path: str) -> tuple[str, Window | None]:
+    """A file and the window of it that is asked for; a file of the whole name comes first.
+
+    Raises UsageError for a window that cannot be one, behind the name of a file that is there.
+    """
+    file, at, text = path.rpartition("@")
+    if not at or os.path.lexists(path):
+        return path, None
+    window = _parse(text)
+    if window is None:
+        if not os.path.lexists(file):
+            return path, None
+        raise UsageError(f"cannot read window {text!r} of {file}", _FORM)
+    return file, window
+
+
+def select(profile: Profile, window: Window, name: str) -> Profile:
+    """What was sampled in a window, as a run of its own; times start anew with it.
+
+    name: of the file, for errors. Raises UsageError where it has no times, or none in the window.
+    """
+    times = [one.time_ns for one in profile.samples if one.time_ns is not None]
+    if not times:
+        raise UsageError(
+            f"{name} does not say when its samples were taken",
+            "record with --slice 1s, and save it as pprof",
+        )
+    end = max(profile.duration_ns, max(times) + 1)
+    stop = end if window.stop_ns is None else window.stop_ns
+    start = window.start_ns
+    taken = [
+        one for one in profile.samples if one.time_ns is not None and start <= one.time_ns < stop
+    ]
+    if not taken:
+        raise UsageError(f"{name} has no samples in {window}", _has(profile, end))
+    begin = _next_slice(start, profile.slice_ns)
+    stop = min(_next_slice(stop, profile.slice_ns), end)
+    return replace(
+        profile,
+        samples=tuple(_since(begin, one) for one in taken),
+        time_ns=min(profile.time_ns + begin, MAX_INT64) if profile.time_ns else 0,
+        duration_ns=max(0, stop - begin),
+    )
+
+
+def without_times(profile: Profile) -> Profile:
+    """The same, each stack of a thread once, over all the time; itself where that is so already."""
+    if all(one.time_ns is None for one in profile.samples):
+        return profile
+    first: dict[object, Sample] = {}
+    counts: Counter[object] = Counter()
+    for one in profile.samples:
+        key = (one.pid, one.tid, one.comm, one.stop, tuple(map(id, one.locations)))
+        first.setdefault(key, one)
+        counts[key] += one.count
+    samples = (replace(one, count=counts[key], time_ns=None) for key, one in first.items())
+    return replace(profile, samples=tuple(samples), slice_ns=0)
+
+
+def _parse(text: str) -> Window | None:
+    """None when it does not have the form of a window."""
+    match = _WINDOW.fullmatch(text)
+    if match is None or text == "-":
+        return None
+    start = nanoseconds(match[1]) if match[1] else 0
+    stop = nanoseconds(match[2]) if match[2] else None
+    if start is None or (match[2] and stop is None):
+        return None
+    if stop is not None and stop <= start:
+        raise UsageError(f"the window {text} ends before it begins", _FORM)
+    return Window(start, stop)
+
+
+def _next_slice(time_ns: int, slice_ns: int) -> int:
+    """When the first slice begins that does so at a time, or after it."""
+    return -(-time_ns // slice_ns) * slice_ns if slice_ns else time_ns
+
+
+def _since(begin_ns: int, sample: Sample) -> Sample:
+    assert sample.time_ns is not None
+    return replace(sample, time_ns=max(0, sample.time_ns - begin_ns)) if begin_ns else sample
+
+
+def _has(profile: Profile, end_ns: int) -> str:
+    """What a profile has, for those who asked for something else."""
+    slices = f" in slices of {written(profile.slice_ns)}" if profile.slice_ns else ""
+    return f"it goes from 0s to {end_ns / 1e9:.1f}s{slices}"
