@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests import perf, targets
-from tests.live.profiled import SECONDS, SOME, Stack, profile
+from tests.live.profiled import SOME, Stack, profile
 
 pytestmark = pytest.mark.skipif(not perf.available(), reason="no perf here")
 
@@ -27,6 +27,7 @@ PROGRAMS: list[tuple[str, list[object]]] = [
     ("assembly", ["cfi"]),
     ("demo", []),
 ]
+SECONDS = 1  # perf takes several to unwind what it copied in one
 COMMON = 0.01  # stacks with a smaller share may be missing from one of the two
 EXPECTED = 20  # so may those of which chance decides whether they are seen at all
 
@@ -34,7 +35,7 @@ EXPECTED = 20  # so may those of which chance decides whether they are seen at a
 @pytest.mark.parametrize(("name", "args"), PROGRAMS)
 def test_common_stacks_are_the_same(name: str, args: list[object]) -> None:
     with targets.running(name, *args) as target:
-        ours = profile("-p", target.pid, "-U").stacks
+        ours = profile("-p", target.pid, "-U", seconds=SECONDS).stacks
         theirs = Counter(
             {tuple(s.split(";")): n for s, n in perf.profile(target.pid, SECONDS).items()}
         )
