@@ -13,6 +13,7 @@ import click
 
 from ebprof import plugins
 from ebprof.commands import _complete, _streams
+from ebprof.commands._output_options import format_option, output_option
 from ebprof.comparison import Comparison, compare, reports, text
 from ebprof.comparison.join import SELF, TOTAL
 from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
@@ -26,22 +27,8 @@ _NAMED = 5
 @click.command()
 @click.argument("before", metavar="A", shell_complete=_complete.files)
 @click.argument("after", metavar="B", shell_complete=_complete.files)
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    metavar="FORMAT",
-    shell_complete=_complete.one_of(partial(plugins.names, reports)),
-    help="See docs/diff.md.",
-)
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    metavar="FILE",
-    shell_complete=_complete.files,
-    help="Write there instead of to stdout.",
-)
+@format_option(partial(plugins.names, reports), "docs/diff.md")
+@output_option
 @click.option("--absolute", is_flag=True, help="Compare samples, not shares of the total.")
 @click.option("-s", "--sort", type=click.Choice([SELF, TOTAL]), help="Change that comes first.")
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")

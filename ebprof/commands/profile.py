@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, recording_options
+from ebprof.commands._output_options import format_option, output_option
 from ebprof.commands._record import Destination, record
 from ebprof.commands._values import parse_duration
 from ebprof.errors import UsageError
@@ -28,23 +28,9 @@ MIN_SLICE_S, MAX_SLICE_S = 0.01, 86_400
     metavar="TIME",
     help="Keep the samples of each so long apart, for FILE@START-STOP.",
 )
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    metavar="FORMAT",
-    shell_complete=_complete.one_of(names),
-    help="See docs/formats.md.",
-)
+@format_option(names, "docs/formats.md")
 @click.option("--folded", is_flag=True, help="The same as -f folded.")
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    metavar="FILE",
-    shell_complete=_complete.files,
-    help="Write there instead of to stdout.",
-)
+@output_option
 def command(
     target: Target,
     options: RecordOptions,

@@ -7,27 +7,14 @@ import sys
 import click
 
 from ebprof.commands import _complete
+from ebprof.commands._output_options import format_option, output_option
 from ebprof.output import check_writable, choose, names, read_profile, write_file
 
 
 @click.command()
 @click.argument("file", shell_complete=_complete.files)
-@click.option(
-    "-f",
-    "--format",
-    "format_name",
-    metavar="FORMAT",
-    shell_complete=_complete.one_of(names),
-    help="See docs/formats.md.",
-)
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    metavar="FILE",
-    shell_complete=_complete.files,
-    help="Write there instead of to stdout.",
-)
+@format_option(names, "docs/formats.md")
+@output_option
 def command(file: str, format_name: str | None, path: str | None) -> None:
     """Turn a saved profile (pprof or folded) into any format.
 

@@ -32,6 +32,10 @@ class Samples:
     """Rows by path and thread: those of each of the last POINTS seconds, and all."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all that came so far."""
         self.recent: deque[Second] = deque(maxlen=POINTS)
         self.seconds = 0.0
         self._merged = np.zeros(0, ROWS)
@@ -67,10 +71,6 @@ class Samples:
     def seconds_of_last(self, seconds: int) -> float:
         """How long those seconds were."""
         return sum(one.seconds for one in list(self.recent)[-seconds:])
-
-    def clear(self) -> None:
-        """Forget all that came so far."""
-        self.__init__()  # type: ignore[misc]
 
 
 def merged(parts: list[Rows]) -> Rows:

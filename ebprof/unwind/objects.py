@@ -267,7 +267,7 @@ class ObjectStore:
         if now < known.tried_at + RETRY_S:
             return False
         known.tried_at = now
-        return self.tables.heap.largest >= max(known.sizes) or self.make_room(known.sizes)
+        return self.tables.fits(known.sizes) or self.make_room(known.sizes)
 
     def _remember(self, key: FileKey, *, is_final: bool) -> None:
         self._bad[key] = is_final

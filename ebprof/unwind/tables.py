@@ -144,6 +144,10 @@ class TableStore:
         """Words of each segment that a table of these rows has. Raises UnwindError."""
         return tuple(int(size) for size in plan(rows)["words"])
 
+    def fits(self, sizes: Iterable[int]) -> bool:
+        """Whether there is room for the largest of these segments in one piece."""
+        return self.heap.largest >= max(sizes)
+
     def free(self, table: Table) -> None:
         """Give a table's room and rules back; BPF programs must no longer be able to reach it."""
         for segment in table.segments:

@@ -129,7 +129,7 @@ class Upkeep:
         if room < sum(sizes):
             return False
         self._evict(victims)
-        return self._take_back() and (self._fits(sizes) or self._compact(sizes))
+        return self._take_back() and (self._tables.fits(sizes) or self._compact(sizes))
 
     def _make_room_at_once(self, sizes: Sequence[int]) -> bool:
         """The same in the midst of other work: of what nobody uses, and more than is asked for."""
@@ -144,22 +144,19 @@ class Upkeep:
         if room < sum(sizes):
             return False
         self._evict(victims)
-        return self._take_back() and self._fits(sizes)
+        return self._take_back() and self._tables.fits(sizes)
 
     def _oldest(self, now: float) -> list[UnwindObject]:
         """Objects with a table that may be taken away, in the order to do so."""
         found = [one for one in self._objects.all() if one.table and one.used_at < now - RECENT_S]
         return sorted(found, key=lambda one: (one.users > 0, one.used_at))
 
-    def _fits(self, sizes: Sequence[int]) -> bool:
-        return self._tables.heap.largest >= max(sizes)
-
     def _compact(self, sizes: Sequence[int]) -> bool:
         """Empty shards, those with the least in them first, until there is room in one piece."""
         for shard in self._tables.heap.by_use():
             if not self._empty(shard):
                 return False
-            if self._fits(sizes):
+            if self._tables.fits(sizes):
                 return True
         return False
 

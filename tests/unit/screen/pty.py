@@ -7,6 +7,7 @@ import os
 import select
 import struct
 import termios
+from typing import Protocol
 
 from tests.unit.screen.terminal import Terminal
 
@@ -47,3 +48,32 @@ class Pty:
     def wait_for_input(self) -> None:
         """Wait until what was written to the outer end can be read at the inner one."""
         assert select.select([self.inner], [], [], SECONDS)[0]
+
+
+class Reactive(Protocol):
+    """A live report, as far as its keys go."""
+
+    def begin(self) -> None: ...
+    def react(self) -> None: ...
+
+
+class Pressed:
+    """A live report on a pseudo-terminal, begun, with keys pressed."""
+
+    def __init__(self, pty: Pty, report: Reactive) -> None:
+        self.pty = pty
+        self._pressed = report
+        report.begin()
+
+    def press(self, *keys: str) -> list[str]:
+        """Lines on the screen after some keys."""
+        for key in keys:
+            os.write(self.pty.outer, key.encode())
+            self.pty.wait_for_input()
+            self._pressed.react()
+        return self.lines()
+
+    def lines(self) -> list[str]:
+        """What the screen shows."""
+        self.pty.settle()
+        return self.pty.shown.lines

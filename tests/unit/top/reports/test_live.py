@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -17,7 +16,7 @@ from ebprof.top.reports.view import TopView
 from ebprof.top.rows import PIVOTS, SORTS
 from tests.builders import stack
 from tests.hot import CLOCK, FakeRecording, stacks
-from tests.unit.screen.pty import Pty
+from tests.unit.screen.pty import Pressed, Pty
 
 ENTER, ESCAPE, BACKSPACE = "\r", "\x1b", "\x7f"
 RIGHT, LEFT, UP, DOWN, PAGE_DOWN, HOME = "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[B", "\x1b[6~", "\x1b[H"
@@ -25,27 +24,14 @@ ROOM = 8
 SUBJECT = Subject("all processes", CLOCK, is_one_process=False)
 
 
-class Table:
+class Table(Pressed):
     """A live table on a pseudo-terminal of 140 by 12: it has room for 8 rows."""
 
     def __init__(self, pty: Pty, recording: FakeRecording, screen: Screen) -> None:
-        self.pty = pty
         self.recording = recording
         monitor = TopMonitor(recording, stacks(), is_kept=True)
         self.report = LiveTop(screen, monitor, TopView(("function",), "self"), None, SUBJECT)
-        self.report.begin()
-
-    def press(self, *keys: str) -> list[str]:
-        """Lines on the screen after some keys."""
-        for key in keys:
-            os.write(self.pty.outer, key.encode())
-            self.pty.wait_for_input()
-            self.report.react()
-        return self.lines()
-
-    def lines(self) -> list[str]:
-        self.pty.settle()
-        return self.pty.shown.lines
+        super().__init__(pty, self.report)
 
     def names(self) -> list[str]:
         """What is in the rows that are shown, by the fourth column."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import takewhile
 
@@ -16,33 +15,20 @@ from ebprof.traffic.reports import live
 from ebprof.traffic.reports.frame import HELP, KEYS
 from ebprof.traffic.reports.live import LiveReport
 from tests.flows import FakeMonitor, client, server
-from tests.unit.screen.pty import Pty
+from tests.unit.screen.pty import Pressed, Pty
 
 ENTER, ESCAPE, BACKSPACE, CTRL_U = "\r", "\x1b", "\x7f", "\x15"
 RIGHT, LEFT, UP, DOWN, PAGE_DOWN, HOME = "\x1b[C", "\x1b[D", "\x1b[A", "\x1b[B", "\x1b[6~", "\x1b[H"
 
 
-class Table:
+class Table(Pressed):
     """A live report on a pseudo-terminal of 120 by 12: it has room for 7 rows."""
 
     def __init__(self, pty: Pty, monitor: FakeMonitor, screen: Screen) -> None:
-        self.pty = pty
         self.monitor = monitor
         view = View(("flow",), "total")
         self.report = LiveReport(screen, monitor, view, None, "")  # type: ignore[arg-type]
-        self.report.begin()
-
-    def press(self, *keys: str) -> list[str]:
-        """Lines on the screen after some keys."""
-        for key in keys:
-            os.write(self.pty.outer, key.encode())
-            self.pty.wait_for_input()
-            self.report.react()
-        return self.lines()
-
-    def lines(self) -> list[str]:
-        self.pty.settle()
-        return self.pty.shown.lines
+        super().__init__(pty, self.report)
 
     def comms(self) -> list[str]:
         """Names in the rows that are shown."""
