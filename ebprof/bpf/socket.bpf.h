@@ -97,8 +97,9 @@ enum sock_flags { SOCK_DONE = 1 };
 struct direction {
 	uint64_t owner;		/* struct process_id as one word; 0 until a process calls */
 	uint64_t calls;		/* not settled yet */
-	uint32_t settled;	/* sequence number: bytes before it are counted */
-	uint32_t called;	/* ... at the last call, where a hook cannot tell bytes from none */
+	uint64_t origin;	/* sequence number at which the kernel's own count of bytes is 0 */
+	uint64_t settled;	/* position, low half a sequence number: bytes before it are counted */
+	uint64_t called;	/* ... at the last call, where a hook cannot tell bytes from none */
 	uint32_t is_open;	/* bytes can still move */
 	uint32_t called_drain;	/* the drain before the owner's last call */
 };

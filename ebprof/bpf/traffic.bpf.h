@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * TCP traffic by process and peer. The truth about bytes is in the socket's own sequence numbers:
- * write_seq is how far its processes have written, copied_seq how far they have read. A socket's
+ * write_seq is how far its processes have written, copied_seq how far they have read. Here they are
+ * positions of 64 bits, which do not wrap around however much moves between two looks. A socket's
  * state remembers up to where each was counted, and for whom; the difference is settled when
  * another process takes over, at each drain and at the end. So a call costs a look-up and a
  * counter, and bytes that move without a call that we see (splice, kernel TLS) are counted too.
@@ -17,7 +18,6 @@
 
 enum {
 	NS_PER_TICK = 10000000,		/* of /proc/PID/stat: USER_HZ is 100 */
-	SETTLE_AFTER = 1 << 30,		/* bytes: long before 32 bits of sequence wrap around */
 	DRAINS_TO_CLAIM = 2,
 	DRAINS_TO_TAKE_OVER = 1,
 };
@@ -192,23 +192,33 @@ static __always_inline void add(uint64_t *to, int64_t amount)
 		__sync_fetch_and_add(to, amount);
 }
 
-/* How far the processes have written. A FIN takes a number too: `tx.is_open` is cleared before it
- * is queued, so whoever reads the number first and the flag then does not count it.
- */
-static __always_inline uint32_t tx_position(struct tcp_sock *tp)
+/* The position whose low half is a sequence number, next to one that is less than 2 GiB away. */
+static __always_inline uint64_t position_near(uint64_t other, uint32_t sequence)
 {
-	return kread(tp, write_seq);
+	return other + (int32_t)(sequence - (uint32_t)other);
 }
 
-/* How far they have read, without the peer's FIN, which is passed like a byte. */
-static __always_inline uint32_t rx_position(struct sock *sk, struct tcp_sock *tp)
+/* How far the processes have written: at most a send buffer past what is acknowledged, which the
+ * kernel counts in 64 bits. A FIN takes a number too: `tx.is_open` is cleared before it is queued,
+ * so whoever reads the number first and the flag then does not count it.
+ */
+static __always_inline uint64_t tx_position(struct socket_state *state, struct tcp_sock *tp)
 {
-	uint32_t position = kread(tp, copied_seq);
+	return position_near(state->tx.origin + kread(tp, bytes_acked), kread(tp, write_seq));
+}
+
+/* How far they have read, without the peer's FIN, which is passed like a byte: at most a receive
+ * buffer behind what has come in.
+ */
+static __always_inline uint64_t rx_position(struct socket_state *state, struct sock *sk,
+					    struct tcp_sock *tp)
+{
+	uint32_t sequence = kread(tp, copied_seq);
 	uint64_t done = 1ull << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
 
-	if (kread(sk, __sk_common.skc_flags) & done && position == kread(tp, rcv_nxt))
-		position--;
-	return position;
+	if (kread(sk, __sk_common.skc_flags) & done && sequence == kread(tp, rcv_nxt))
+		sequence--;
+	return position_near(state->rx.origin + kread(tp, bytes_received), sequence);
 }
 
 /* Bytes since the last time. Those who race share them out: who comes late with an older position
@@ -216,11 +226,11 @@ static __always_inline uint32_t rx_position(struct sock *sk, struct tcp_sock *tp
  * finds that others have counted what they moved before it was their turn; at the end that is
  * given back.
  */
-static __always_inline int64_t bytes_until(struct direction *direction, uint32_t position,
+static __always_inline int64_t bytes_until(struct direction *direction, uint64_t position,
 					   bool is_final)
 {
-	uint32_t before;
-	int32_t bytes;
+	uint64_t before;
+	int64_t bytes;
 
 	barrier();
 	if (!direction->is_open)
@@ -253,7 +263,7 @@ static __noinline void count_moved(struct socket_state *state, uint64_t process,
 }
 
 /* Brings what has moved up to a position to the owner's flow. */
-static __noinline void settle(struct socket_state *state, bool is_tx, uint32_t position,
+static __noinline void settle(struct socket_state *state, bool is_tx, uint64_t position,
 			      bool is_final)
 {
 	struct direction *direction = side(state, is_tx);
@@ -264,7 +274,7 @@ static __noinline void settle(struct socket_state *state, bool is_tx, uint32_t p
 		count_moved(state, direction->owner, is_tx, bytes, calls);
 }
 
-static __always_inline bool is_unchanged(struct direction *direction, uint32_t position)
+static __always_inline bool is_unchanged(struct direction *direction, uint64_t position)
 {
 	return !direction->calls && (!direction->is_open || direction->settled == position);
 }
@@ -276,7 +286,7 @@ static __always_inline bool in_call(struct sock *sk)
 }
 
 /* For hooks that do not tell how many bytes a call has moved: up to where the last one went. */
-static __always_inline uint32_t last_call(struct direction *direction, uint32_t position)
+static __always_inline uint64_t last_call(struct direction *direction, uint64_t position)
 {
 	return __sync_lock_test_and_set(&direction->called, position);
 }
@@ -287,7 +297,7 @@ static __always_inline void count_call(struct direction *direction)
 }
 
 /* Where sends are seen at their start, the last one counts when it is over. */
-static __always_inline void count_last_send(struct socket_state *state, uint32_t position)
+static __always_inline void count_last_send(struct socket_state *state, uint64_t position)
 {
 	if (SENDS_SEEN_AT_START && state->tx.is_open &&
 	    last_call(&state->tx, position) != position)
@@ -310,7 +320,7 @@ static __always_inline void measure(struct socket_state *state, struct tcp_sock 
 static __always_inline void settle_all(struct socket_state *state, struct sock *sk,
 				       struct tcp_sock *tp)
 {
-	uint32_t tx = tx_position(tp), rx = rx_position(sk, tp);
+	uint64_t tx = tx_position(state, tp), rx = rx_position(state, sk, tp);
 
 	if (!in_call(sk))
 		count_last_send(state, tx);
@@ -324,12 +334,18 @@ static __always_inline void settle_all(struct socket_state *state, struct sock *
 
 /* ---- the life of a socket -------------------------------------------------------------- */
 
-static __always_inline void open_directions(struct socket_state *state, uint32_t tx, uint32_t rx)
+static __always_inline void on_established(struct socket_state *state, struct tcp_sock *tp)
 {
-	state->tx.settled = state->tx.called = tx;
-	state->rx.settled = state->rx.called = rx;
-	state->rx.is_open = state->tx.is_open = true;
+	state->tx.origin = (uint32_t)(kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked));
+	state->rx.origin = (uint32_t)(kread(tp, rcv_nxt) - (uint32_t)kread(tp, bytes_received));
 	state->is_connected = true;
+}
+
+static __always_inline void count_from(struct direction *direction, uint64_t position)
+{
+	direction->settled = direction->called = position;
+	barrier();
+	direction->is_open = true;
 }
 
 /* A connection that nobody has claimed by a call yet belongs to the first who does. */
@@ -340,25 +356,28 @@ static __always_inline void count_opened(struct socket_state *state)
 }
 
 /* A socket whose handshake we did not see. Its role is a server's if somebody listens there.
- * tx, rx: positions from which on to count.
+ * sent, received: what has moved already and is to be counted.
  */
-static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t tx, uint32_t rx,
-						    uint64_t owner)
+static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t sent,
+						    uint32_t received, uint64_t owner)
 {
 	struct listener listener = listener_of(sk);
 	uint64_t *listens = bpf_map_lookup_elem(&listeners, &listener);
 	struct tcp_sock *tp = tcp_of(sk);
 	struct socket_state *state = new_socket(sk);
 	uint8_t tcp_state = kread(sk, __sk_common.skc_state);
+	bool can_write = tcp_state == TCP_ESTABLISHED || tcp_state == TCP_SYN_RECV ||
+			 tcp_state == TCP_CLOSE_WAIT;
 
 	if (!tp || !state) {
 		traffic_count(UNTRACKED);
 		return NULL;
 	}
 	describe(state, sk, listens ? ROLE_SERVER : ROLE_CLIENT);
-	open_directions(state, tx, rx);
-	state->tx.is_open = tcp_state == TCP_ESTABLISHED || tcp_state == TCP_SYN_RECV ||
-			    tcp_state == TCP_CLOSE_WAIT;
+	on_established(state, tp);
+	if (can_write)
+		count_from(&state->tx, tx_position(state, tp) - sent);
+	count_from(&state->rx, rx_position(state, sk, tp) - received);
 	state->tx.owner = state->rx.owner = owner;
 	state->retransmits = kread(tp, total_retrans);
 	return state;
@@ -372,7 +391,7 @@ static __always_inline bool is_connected(struct sock *sk)
 }
 
 /* Another process becomes the owner: what moved up to `position` was its predecessor's. */
-static __always_inline void hand_over(struct socket_state *state, bool is_tx, uint32_t position,
+static __always_inline void hand_over(struct socket_state *state, bool is_tx, uint64_t position,
 				      uint64_t process)
 {
 	struct direction *direction = side(state, is_tx);
@@ -391,13 +410,18 @@ static __always_inline void hand_over(struct socket_state *state, bool is_tx, ui
  * for a while. Until then its bytes are counted at once and passed over by the owner, whose call
  * may be going on: this is right in whatever order the two move bytes.
  */
-static __noinline bool becomes_owner(struct socket_state *state, bool is_tx, uint32_t position,
+static __noinline bool becomes_owner(struct socket_state *state, struct sock *sk, bool is_tx,
 				     uint32_t bytes)
 {
 	struct direction *direction = side(state, is_tx);
+	struct tcp_sock *tp = tcp_of(sk);
 	uint64_t process = current_process();
 
+	if (!tp)
+		return false;
 	if (!state->tx.owner || drains - direction->called_drain > DRAINS_TO_TAKE_OVER) {
+		uint64_t position = is_tx ? tx_position(state, tp) : rx_position(state, sk, tp);
+
 		hand_over(state, is_tx, position - bytes, process);
 		return true;
 	}
@@ -413,19 +437,17 @@ static __always_inline bool is_owner(struct direction *direction)
 	return (uint32_t)direction->owner == bpf_get_current_pid_tgid() >> 32;
 }
 
-/* A call has ended in which the process moved `bytes`; `position` is after them. */
-static __always_inline void on_moved(struct socket_state *state, bool is_tx, uint32_t position,
+/* A call has ended in which the process moved `bytes`. */
+static __always_inline void on_moved(struct socket_state *state, struct sock *sk, bool is_tx,
 				     uint32_t bytes)
 {
 	struct direction *direction = side(state, is_tx);
 
-	if (!is_owner(direction) && !becomes_owner(state, is_tx, position, bytes))
+	if (!is_owner(direction) && !becomes_owner(state, sk, is_tx, bytes))
 		return;
 	direction->called_drain = drains;
 	if (bytes)
 		count_call(direction);
-	if ((int32_t)(position - direction->settled) > SETTLE_AFTER)
-		settle(state, is_tx, position, false);
 }
 
 static __always_inline void on_listen(struct sock *sk)
@@ -454,12 +476,12 @@ static __always_inline void on_connecting(struct sock *sk)
 static __always_inline void on_connected(struct socket_state *state, struct sock *sk,
 					 struct tcp_sock *tp)
 {
-	/* Counted from the SYN on, which may have carried data (TCP Fast Open). */
-	uint32_t start = kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked) + 1;
-
 	read_addresses(sk, &state->key);	/* our own is known only now */
 	state->is_connecting = false;
-	open_directions(state, start, kread(tp, copied_seq));
+	on_established(state, tp);
+	/* From the SYN on, which may have carried data (TCP Fast Open). */
+	count_from(&state->tx, state->tx.origin + 1);
+	count_from(&state->rx, rx_position(state, sk, tp));
 	count_opened(state);
 }
 
@@ -474,9 +496,10 @@ static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp)
 		return;
 	}
 	describe(state, sk, ROLE_SERVER);
+	on_established(state, tp);
 	/* From the start, as data may have come with the SYN and been read already. */
-	open_directions(state, kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked),
-			kread(tp, rcv_nxt) - (uint32_t)kread(tp, bytes_received));
+	count_from(&state->tx, state->tx.origin);
+	count_from(&state->rx, state->rx.origin);
 	state->listener = listens ? *listens : 0;
 	state->unclaimed_drains = DRAINS_TO_CLAIM;
 }
@@ -496,8 +519,7 @@ static __noinline struct socket_state *found_late(struct sock *sk, uint32_t sent
 		return find_socket(sk);
 	}
 	traffic_count(FOUND_LATE);
-	return found_socket(sk, tx_position(tp) - sent, rx_position(sk, tp) - received,
-			    current_process());
+	return found_socket(sk, sent, received, current_process());
 }
 
 /* At tcp_cleanup_rbuf. What it is told does not say what is new: a peek is told too, and each wait
@@ -507,14 +529,14 @@ static __always_inline int on_received(struct sock *sk)
 {
 	struct socket_state *state = find_socket(sk);
 	struct tcp_sock *tp = tcp_of(sk);
-	uint32_t position;
+	uint64_t position;
 
 	if (!state)
 		state = found_late(sk, 0, 0);
 	if (!state || !tp || !in_call(sk))
 		return 0;
-	position = rx_position(sk, tp);
-	on_moved(state, false, position, position - last_call(&state->rx, position));
+	position = rx_position(state, sk, tp);
+	on_moved(state, sk, false, position - last_call(&state->rx, position));
 	return 0;
 }
 
@@ -542,7 +564,7 @@ static __always_inline void on_failed(struct socket_state *state, struct sock *s
 static __always_inline void on_tx_closed(struct socket_state *state, struct sock *sk,
 					 struct tcp_sock *tp)
 {
-	uint32_t position = tx_position(tp);
+	uint64_t position = tx_position(state, tp);
 
 	if (!state->tx.owner && in_call(sk))	/* it was never called on: who closes it owns it */
 		hand_over(state, true, position, current_process());
@@ -557,7 +579,7 @@ static __always_inline void on_closed(struct socket_state *state, struct sock *s
 {
 	if (state->unclaimed_drains)
 		count_opened(state);
-	settle(state, false, rx_position(sk, tp), false);
+	settle(state, false, rx_position(state, sk, tp), false);
 	measure(state, tp);
 	add(&counts_of(state, state->tx.owner)->closed, 1);
 	state->is_connected = false;
@@ -600,7 +622,7 @@ int BPF_PROG(on_destroy, struct sock *sk)
 	if (!state || !tp)
 		return 0;
 	if (kread(tp, bytes_received))	/* 0: disconnected, and what was not read is dropped */
-		settle(state, false, rx_position(sk, tp), true);
+		settle(state, false, rx_position(state, sk, tp), true);
 	drop_socket(sk);
 	return 0;
 }
@@ -680,9 +702,9 @@ int on_seed_sockets(struct bpf_iter__task_file *ctx)
 	introduce(task, process);
 	state = find_socket(sk);
 	if (!state)
-		found_socket(sk, tx_position(tp), rx_position(sk, tp), process);
+		found_socket(sk, 0, 0, process);
 	else if (!state->tx.owner)
-		hand_over(state, true, tx_position(tp), process);
+		hand_over(state, true, tx_position(state, tp), process);
 	return 0;
 }
 

@@ -11,12 +11,11 @@ static __always_inline int on_sent(struct sock *sk, int ret)
 {
 	uint32_t sent = ret > 0 ? ret : 0;
 	struct socket_state *state = find_socket(sk);
-	struct tcp_sock *tp = tcp_of(sk);
 
 	if (!state)
 		state = found_late(sk, sent, 0);
-	if (state && tp)
-		on_moved(state, true, tx_position(tp), sent);
+	if (state)
+		on_moved(state, sk, true, sent);
 	return 0;
 }
 

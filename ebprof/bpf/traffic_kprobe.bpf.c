@@ -14,18 +14,16 @@ static __always_inline int on_sending(struct sock *sk)
 {
 	struct socket_state *state = find_socket(sk);
 	struct tcp_sock *tp = tcp_of(sk);
-	uint32_t position;
+	uint64_t position;
 
 	if (!state)
 		state = found_late(sk, 0, 0);
 	if (!state || !tp)
 		return 0;
-	position = tx_position(tp);
+	position = tx_position(state, tp);
 	count_last_send(state, position);
 	if (!is_owner(&state->tx))
 		hand_over(state, true, position, current_process());
-	else if ((int32_t)(position - state->tx.settled) > SETTLE_AFTER)
-		settle(state, true, position, false);
 	return 0;
 }
 

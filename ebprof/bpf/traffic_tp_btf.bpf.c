@@ -12,15 +12,11 @@ int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
 {
 	uint32_t sent = ret > 0 ? ret : 0;
 	struct socket_state *state = find_socket(sk);
-	struct tcp_sock *tp;
 
 	if (!state)
 		state = found_late(sk, sent, 0);
-	if (!state)
-		return 0;
-	tp = tcp_of(sk);
-	if (tp)
-		on_moved(state, true, tx_position(tp), sent);
+	if (state)
+		on_moved(state, sk, true, sent);
 	return 0;
 }
 
@@ -29,14 +25,10 @@ int BPF_PROG(on_receive, struct sock *sk, int ret, int flags)
 {
 	uint32_t received = ret > 0 && !(flags & MSG_PEEK) ? ret : 0;
 	struct socket_state *state = find_socket(sk);
-	struct tcp_sock *tp;
 
 	if (!state)
 		state = found_late(sk, 0, received);
-	if (!state)
-		return 0;
-	tp = tcp_of(sk);
-	if (tp)
-		on_moved(state, false, rx_position(sk, tp), received);
+	if (state)
+		on_moved(state, sk, false, received);
 	return 0;
 }

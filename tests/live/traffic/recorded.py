@@ -87,6 +87,15 @@ class Recording:
         """The most memory that ebprof has had until now."""
         return self._status("VmHWM")
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While the block runs, ebprof does not: its BPF programs go on, nothing is drained."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> Recorded:
         """End it as Ctrl-C does, and read what it wrote."""
         peak_kib = self.peak_kib
