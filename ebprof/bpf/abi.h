@@ -159,6 +159,7 @@ enum stop_reason { STOP_REASONS(STOP_ENUM) STOP_COUNT };
 	X(USER, "user", 0, "samples with a user stack") \
 	X(KERNEL_ONLY, "kernel_only", 0, "samples of tasks without a user stack") \
 	X(DEFERRED, "deferred", 0, "samples in new code: unwound in user space") \
+	X(NOT_DEFERRED, "not_deferred", 0, "samples in new code, for which the ring had no room") \
 	X(FILTERED, "filtered", 0, "events outside the target: not samples") \
 	X(COUNTS_FULL, "counts_full", 1, "the map of counts was full: raise its size") \
 	X(RING_FULL, "ring_full", 1, "the ring buffer was full: ebprof was not scheduled in time") \

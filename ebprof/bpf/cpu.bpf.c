@@ -268,10 +268,13 @@ static __always_inline bool defer(event_context *ctx, bool in_user, struct unwin
 
 	if (reason != STOP_NO_PROCESS && reason != STOP_NO_MAPPING)
 		return false;
-	if (!u->process.settled && bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < DEFER_BELOW &&
-	    send_deferred(ctx, in_user, u)) {
-		counter_add(DEFERRED);
-		return true;
+	if (!u->process.settled) {
+		if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < DEFER_BELOW &&
+		    send_deferred(ctx, in_user, u)) {
+			counter_add(DEFERRED);
+			return true;
+		}
+		counter_add(NOT_DEFERRED);
 	}
 	send_notice(u->record.key.pid, address);
 	return false;
