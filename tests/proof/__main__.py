@@ -22,7 +22,7 @@ def main(words: list[str]) -> int:
     arguments = _arguments(words)
     chosen = _chosen(arguments.workload)
     if arguments.json:
-        return _print_rows(chosen)
+        return _print_rows(chosen, arguments.slowness)
     rows: list[Row] = []
     for kernel in arguments.kernel or [HOST]:
         rows += _rows_of(kernel, chosen, arguments.again)
@@ -48,6 +48,14 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         "--again", action="store_true", help="measure anew also what an earlier run has measured"
     )
     parser.add_argument("--json", action="store_true", help="print rows as JSON, of this kernel")
+    parser.add_argument(
+        "--slowness",
+        type=float,
+        default=1,
+        metavar="TIMES",
+        help="with --json: how much slower than others this machine is; commands are sampled so "
+        "much less often",
+    )
     return parser.parse_args(words)
 
 
@@ -60,9 +68,9 @@ def _chosen(beginnings: list[str]) -> list[Workload]:
     return chosen
 
 
-def _print_rows(chosen: list[Workload]) -> int:
+def _print_rows(chosen: list[Workload], slowness: float) -> int:
     for workload in chosen:
-        print(json.dumps(asdict(measure(workload))), flush=True)
+        print(json.dumps(asdict(measure(workload, slowness))), flush=True)
     return 0
 
 

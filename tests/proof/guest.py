@@ -13,13 +13,16 @@ from tests.proof.workload import Row, Workload
 SECONDS = 3600
 """For one kernel, boot included."""
 
+SLOWNESS = 10
+"""Of an emulated CPU; it is more, but there must be samples enough."""
+
 
 def measure_in(series: str, workloads: list[Workload]) -> Iterator[Row]:
     """A row a workload, each as soon as it is there; those that do not come are failures."""
     if not workloads:
         return
     missing = {workload.name: workload for workload in workloads}
-    words = [sys.executable, "-m", "tests.proof", "--json", *missing]
+    words = [sys.executable, "-m", "tests.proof", "--json", "--slowness", str(SLOWNESS), *missing]
     command = [sys.executable, "-m", "tests.vm", "--kernel", series, "--timeout", str(SECONDS)]
     with subprocess.Popen(
         [*command, "--command", shlex.join(words)], stdout=subprocess.PIPE, text=True

@@ -21,15 +21,18 @@ SHOWN = 600
 def measure(workload: Workload, slowness: float = 1) -> Row:
     """Profile, and judge.
 
-    slowness: how much longer to sample than the workload says. Raises nothing: what is missing
-    here, and what went wrong, is in the row.
+    slowness: of this machine's CPUs. A command, which takes so much longer here, is sampled so
+    much less often: what ebprof does for a sample takes longer as well. Raises nothing: what is
+    missing here, and what went wrong, is in the row.
     """
     row = Row(workload.name, os.uname().release, workload.bar)
     try:
         with workload.start() as aim:
-            options = ["-F", FREQUENCY, "--no-inline", *aim.options]
-            if not aim.command:
-                options += ["-d", workload.seconds * slowness]
+            options = ["--no-inline", *aim.options]
+            if aim.command:
+                options += ["-F", round(FREQUENCY / slowness)]
+            else:
+                options += ["-F", FREQUENCY, "-d", workload.seconds]
             done = record(options, [*aim.command], output_format="json")
             return judge(row, workload, list(read(json.loads(done.output))), done.stats)
     except (NotHereError, targets.MissingCompilerError) as error:

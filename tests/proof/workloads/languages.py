@@ -26,7 +26,10 @@ GO_WORK = (
     ("main.closures", "main.apply", "main.closures.func1", "main.burn", ...),
     (times("main.recurse", DEPTH), "main.burn", ...),
 )
-GO_OTHERS = chain(GO_SWITCHES, ..., start=GO_THREAD)
+# Goroutines are interrupted by signals, whose handler has a stack of its own and is marked as the
+# outermost function there, for Go's own tracebacks too.
+GO_SIGNALS = chain("runtime.sigtrampgo", ..., start=r"runtime\.sigtramp(?:\.abi0)?")
+GO_OTHERS = any_of(chain(GO_SWITCHES, ..., start=GO_THREAD), GO_SIGNALS)
 GO = any_of(
     chains(
         *(["main.main", "main.calls", *work] for work in GO_WORK),
