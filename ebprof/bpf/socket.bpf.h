@@ -74,6 +74,7 @@ struct sock {
 	uint16_t sk_type;
 	uint16_t sk_protocol;
 	int sk_err;
+	int sk_write_pending;	/* sends that wait for memory */
 } CO_RE;
 
 struct tcp_sock {

@@ -285,6 +285,12 @@ static __always_inline bool in_call(struct sock *sk)
 	return kread(sk, sk_lock.owned);
 }
 
+/* A send that waits for memory has let go of the socket. */
+static __always_inline bool in_send(struct sock *sk)
+{
+	return in_call(sk) || kread(sk, sk_write_pending);
+}
+
 /* For hooks that do not tell how many bytes a call has moved: up to where the last one went. */
 static __always_inline uint64_t last_call(struct direction *direction, uint64_t position)
 {
@@ -322,7 +328,7 @@ static __always_inline void settle_all(struct socket_state *state, struct sock *
 {
 	uint64_t tx = tx_position(state, tp), rx = rx_position(state, sk, tp);
 
-	if (!in_call(sk))
+	if (!in_send(sk))
 		count_last_send(state, tx);
 	if (is_unchanged(&state->tx, tx) && is_unchanged(&state->rx, rx) &&
 	    state->retransmits == kread(tp, total_retrans))
