@@ -236,6 +236,11 @@ void sideband_drain(struct sideband_ring *ring, uint8_t *buffer, size_t size, si
 
 /* ---- the BPF ring buffer ---- */
 
+/* What a drain brings at most, besides a last record. The ring fills meanwhile: where page faults are
+ * sampled, those of this copy may bring more records than they give room to, for ever.
+ */
+enum { DRAIN_SIZE = 8 << 20 };
+
 static int append(void *context, void *data, size_t size)
 {
 	struct record_reader *reader = context;
@@ -246,14 +251,14 @@ static int append(void *context, void *data, size_t size)
 		uint8_t *grown = realloc(reader->data, capacity);
 
 		if (!grown)
-			return -ENOMEM;		/* the record stays in the ring */
+			return -ENOMEM;
 		reader->data = grown;
 		reader->capacity = capacity;
 	}
 	memcpy(reader->data + reader->size, data, size);
 	memset(reader->data + reader->size + size, 0, padded - size);
 	reader->size += padded;
-	return 0;
+	return reader->size < DRAIN_SIZE ? 0 : -ENOBUFS;	/* ends the drain; this one is taken */
 }
 
 int record_reader_open(int map, struct record_reader *reader)
@@ -267,7 +272,7 @@ int record_reader_drain(struct record_reader *reader)
 {
 	int count = ring_buffer__consume(reader->ring);
 
-	return count < 0 ? count : 0;
+	return count < 0 && count != -ENOBUFS ? count : 0;
 }
 
 void record_reader_close(struct record_reader *reader)

@@ -73,7 +73,9 @@ struct record_reader {
 };
 
 int record_reader_open(int map, struct record_reader *reader);
-/* Appends what the ring holds to data; records lie back to back, each padded to 8 bytes. */
+/* Appends what the ring holds to data, or a good part of it where it is filled meanwhile; records lie
+ * back to back, each padded to 8 bytes.
+ */
 int record_reader_drain(struct record_reader *reader);
 void record_reader_close(struct record_reader *reader);
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,14 @@ LEFT, RIGHT, OPENS, PAGES = 1000, 234, 500, 2000
 WHILE = ("-d", 1)
 SOME = 20
 """Of the thousand calls that a thread makes in that time, on a machine that is busy elsewhere."""
+ROOM = 1 << 30
+FAULTS = """
+import mmap, time
+while True:
+    with mmap.mmap(-1, 1 << 20) as memory:
+        memory.write(bytes(1 << 20))
+    time.sleep(0.01)
+"""
 NEWS = ("no_mapping", "no_table_yet")
 """How stacks end in libraries that ebprof has not had the time to look at."""
 OPEN = "syscalls:sys_enter_openat"
@@ -113,6 +122,16 @@ def test_page_faults_are_those_of_the_code_that_touches_memory() -> None:
     done = once("page-faults")
     assert done.count_of("touch") == PAGES
     assert done.stats["event"] == "page-faults"
+
+
+def test_page_faults_of_reading_the_records_do_not_feed_themselves() -> None:
+    with subprocess.Popen([sys.executable, "-c", FAULTS]) as process:
+        try:
+            done = count_events("page-faults", *WHILE, module="tests.live.old_kernel")
+        finally:
+            process.kill()
+    assert done.total >= SOME
+    assert done.stats["tool"]["max_rss_bytes"] < ROOM
 
 
 def test_a_period_stands_for_as_many_events() -> None:
