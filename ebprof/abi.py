@@ -100,5 +100,6 @@ UNWIND_RULE = dtype_of("struct unwind_rule")
 
 PROCESS_ID = dtype_of("struct process_id")
 OWNER = dtype_of("struct owner")
+LISTENER = dtype_of("struct listener")
 FLOW_KEY = dtype_of("struct flow_key")
 FLOW_COUNTS = dtype_of("struct flow_counts")

@@ -51,7 +51,7 @@ def write_source(directory: Path) -> str:
     ffi.cdef(_declarations(HEADERS), override=True)
     ffi.cdef(LIBBPF.read_text())
     includes = [f'#include "{name}"' for name in HEADERS]
-    libbpf = ["#include <bpf/bpf.h>", "#include <bpf/libbpf.h>"]
+    libbpf = [f"#include <bpf/{name}.h>" for name in ("bpf", "btf", "libbpf")]
     ffi.set_source("ebprof._native", "\n".join([*libbpf, *includes]))
     path = directory / "_native.c"
     ffi.emit_c_code(str(path))

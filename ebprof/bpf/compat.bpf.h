@@ -1,80 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
- * What differs between kernels, and the few kernel types that the programs read by CO-RE.
+ * What differs between kernels, and between the two that may load the programs: libbpf, and bcc.
  */
 #ifndef EBPROF_COMPAT_BPF_H
 #define EBPROF_COMPAT_BPF_H
 
-#include <linux/bpf.h>
-#include <linux/bpf_perf_event.h>
+#ifdef EBPROF_BCC
+#include "bcc.bpf.h"
+#else
+#include "core.bpf.h"
+#endif
 
-/* <stdint.h> of the C library does not compile for BPF; abi.h needs its names. */
-typedef __u8 uint8_t;
-typedef __u16 uint16_t;
-typedef __u32 uint32_t;
-typedef __u64 uint64_t;
-typedef __s16 int16_t;
-typedef __s32 int32_t;
-typedef __s64 int64_t;
-
-#define NULL ((void *)0)
-#define bool _Bool
-#define true 1
-#define false 0
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-
+#ifndef PF_KTHREAD
 #define PF_KTHREAD 0x00200000
+#endif
 
 /* Since Linux 6.0 programs on breakpoints in user space are preempted; cpu_old is for before 6.1. */
 #if defined(SAMPLE_UPROBE) && !defined(OLD_KERNEL)
 #define PREEMPTIBLE
 #endif
 
-struct mm_struct {
-	unsigned long env_end;	/* 0 until exec has set up the new stack */
-} __attribute__((preserve_access_index));
-
-struct kernfs_node {
-	uint64_t id;
-} __attribute__((preserve_access_index));
-
-struct cgroup {
-	struct kernfs_node *kn;
-} __attribute__((preserve_access_index));
-
-struct css_set {
-	struct cgroup *dfl_cgrp;	/* in the v2 hierarchy */
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-	unsigned int flags;
-	int pid;
-	int tgid;
-	void *stack;
-	struct mm_struct *mm;
-	struct task_struct *group_leader;
-	uint64_t start_boottime;
-	struct css_set *cgroups;
-	char comm[16];
-} __attribute__((preserve_access_index));
-
-/* The kernel's own names of the saved registers (uapi has others for the same layout). */
-struct pt_regs___kernel {
-	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
-	unsigned long ip;
-	unsigned short cs;	/* a long before 6.9 (FRED); libbpf adjusts the load's width */
-	unsigned long sp;
-} __attribute__((preserve_access_index));
-
 #ifdef OLD_KERNEL
 
 /* Before Linux 6.1 perf_event programs may not use maps that grow. */
 #define GROWING 0
 
-enum { KERNEL_STACK_SIZE = 16384 };	/* x86-64 without KASAN */
+#ifndef KERNEL_STACK_SIZE
+#define KERNEL_STACK_SIZE 16384		/* x86-64 without KASAN */
+#endif
+
 enum { FRED_PADDING = 16 };	/* TOP_OF_KERNEL_STACK_PADDING since 6.9 with CONFIG_X86_FRED */
 
 /* Copies the registers that end at an address; false if there are none of user code. */
@@ -108,7 +62,7 @@ static __always_inline struct pt_regs___kernel *saved_registers(void *room)
 
 static __always_inline struct pt_regs___kernel *saved_registers(void *room)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 
 	(void)room;
 	if (!task->mm || task->flags & PF_KTHREAD || !task->mm->env_end)

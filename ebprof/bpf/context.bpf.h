@@ -18,7 +18,7 @@
 
 typedef void event_context;
 
-#define EVENT_REGISTERS(ctx) ((struct pt_regs *)(ctx))	/* never read: it is the kernel's event */
+#define EVENT_REGISTERS(ctx) ((struct uapi_registers *)(ctx))	/* never read: it is the kernel's event */
 
 static __always_inline bool was_in_user(event_context *ctx)
 {
@@ -32,7 +32,7 @@ static __always_inline bool was_in_user(event_context *ctx)
 
 typedef struct pt_regs event_context;
 
-#define EVENT_REGISTERS(ctx) (ctx)
+#define EVENT_REGISTERS(ctx) ((struct uapi_registers *)(ctx))
 
 static __always_inline bool was_in_user(event_context *ctx)
 {
@@ -46,7 +46,7 @@ static __always_inline bool was_in_user(event_context *ctx)
 
 typedef struct bpf_perf_event_data event_context;
 
-#define EVENT_REGISTERS(ctx) (&(ctx)->regs)
+#define EVENT_REGISTERS(ctx) ((struct uapi_registers *)&(ctx)->regs)
 
 static __always_inline bool was_in_user(event_context *ctx)
 {
@@ -62,40 +62,40 @@ static __always_inline bool was_in_user(event_context *ctx)
 
 #if defined(SAMPLE_TRACEPOINT) || defined(SAMPLE_UPROBE)
 
-const volatile bool filter_tids = false;
-const volatile bool filter_cpus = false;
-const volatile bool filter_cgroup = false;
-const volatile uint64_t period = 1;
+SETTING(bool, filter_tids, false);
+SETTING(bool, filter_cpus, false);
+SETTING(bool, filter_cgroup, false);
+SETTING(uint64_t, period, 1);
 
-struct {
+MAP(wanted_tids,
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1 << 16);
 	__uint(map_flags, GROWING);
 	__type(key, uint32_t);
 	__type(value, uint8_t);
-} wanted_tids SEC(".maps");
+);
 
-struct {
+MAP(wanted_cpus,
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);		/* resized to the number of CPUs */
 	__type(key, uint32_t);
 	__type(value, uint8_t);
-} wanted_cpus SEC(".maps");
+);
 
-struct {
+MAP(wanted_cgroup,
 	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(uint32_t));
 	__uint(value_size, sizeof(uint32_t));
-} wanted_cgroup SEC(".maps");
+);
 
 /* Events in the target, where not all are sampled. */
-struct {
+MAP(events,
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, uint64_t);
-} events SEC(".maps");
+);
 
 static __always_inline bool is_in_scope(struct stack_record *record)
 {

@@ -11,21 +11,23 @@ enum {
 	RING_SIZE = 8 << 20,
 	WAKE_AT = RING_SIZE / 4,
 	DEFER_BELOW = RING_SIZE / 4 * 3,	/* the rest is for what would be lost without it */
-	PAGE_SIZE = 4096,
+	USER_PAGE = 4096,
 };
 
-const volatile bool want_user = true;
-const volatile bool want_kernel = true;
-const volatile bool want_idle = false;
-const volatile bool filter_pids = false;
-const volatile bool filter_comm = false;
-const volatile char wanted_comm[16] = {};
-const volatile uint64_t pid_namespace_device = 0;	/* 0: the initial one */
-const volatile uint64_t pid_namespace_inode = 0;
-const volatile uint64_t slice_ns = 0;	/* 0: samples are not kept apart by time */
+typedef char comm_text[16];
 
-uint64_t slices_start = 0;	/* CLOCK_MONOTONIC, ns; 0: sampling has only begun, slice 0 */
-uint32_t active_counts = 0;	/* which half of `counts` is written; user space reads the other */
+SETTING(bool, want_user, true);
+SETTING(bool, want_kernel, true);
+SETTING(bool, want_idle, false);
+SETTING(bool, filter_pids, false);
+SETTING(bool, filter_comm, false);
+SETTING(comm_text, wanted_comm, {});
+SETTING(uint64_t, pid_namespace_device, 0);	/* 0: the initial one */
+SETTING(uint64_t, pid_namespace_inode, 0);
+SETTING(uint64_t, slice_ns, 0);		/* 0: samples are not kept apart by time */
+
+VARIABLE(uint64_t, slices_start);	/* CLOCK_MONOTONIC, ns; 0: sampling has only begun, slice 0 */
+VARIABLE(uint32_t, active_counts);	/* which half of `counts` is written; user space reads the other */
 
 struct counts_half {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -34,52 +36,52 @@ struct counts_half {
 	__type(value, uint64_t);
 };
 
-struct counts_half counts_0 SEC(".maps");
-struct counts_half counts_1 SEC(".maps");
+MAP_LIKE(struct counts_half, counts_0);
+MAP_LIKE(struct counts_half, counts_1);
 
-struct {
+MAP(records,
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, RING_SIZE);
-} records SEC(".maps");
+);
 
-struct {
+MAP(counters,
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, COUNTER_COUNT);
 	__type(key, uint32_t);
 	__type(value, uint64_t);
-} counters SEC(".maps");
+);
 
 /* Samples by stop reason. */
-struct {
+MAP(stops,
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, STOP_COUNT);
 	__type(key, uint32_t);
 	__type(value, uint64_t);
-} stops SEC(".maps");
+);
 
-struct {
+MAP(wanted_pids,
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_PIDS);
 	__uint(map_flags, GROWING);
 	__type(key, uint32_t);
 	__type(value, uint8_t);
-} wanted_pids SEC(".maps");
+);
 
 #include "workplace.bpf.h"
 
 /* A sample on its way to be unwound in user space. */
 struct deferral {
 	struct deferred_record record;
-	uint8_t stack[STACK_PAGES * PAGE_SIZE];
+	uint8_t stack[STACK_PAGES * USER_PAGE];
 };
 
 /* One a CPU; values of per-CPU maps may not be that large. */
-struct {
+MAP(deferrals,
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, struct deferral);
-} deferrals SEC(".maps");
+);
 
 #include "outdated.bpf.h"
 
@@ -201,8 +203,10 @@ static __always_inline void kernel_stack(event_context *ctx, struct unwind *u)
 		return;
 	}
 	u->record.kernel_frames = size / sizeof(u->frames[0]);
-	for (uint32_t i = 0; i < MAX_KERNEL_FRAMES && i < u->record.kernel_frames; i++)
+	for (uint32_t i = 0; i < MAX_KERNEL_FRAMES && i < u->record.kernel_frames; i++) {
 		hash = hash_frame(hash, u->frames[at + i]);
+		barrier_var(i);		/* not to be counted in steps that the verifier does not follow */
+	}
 	u->record.key.kernel_stack = hash;
 }
 
@@ -212,13 +216,13 @@ static __always_inline void kernel_stack(event_context *ctx, struct unwind *u)
 static __always_inline void copy_stack(struct deferral *deferral, uint64_t sp)
 {
 	struct deferred_record *record = &deferral->record;
-	uint32_t size = PAGE_SIZE - (sp & (PAGE_SIZE - 1));
+	uint32_t size = USER_PAGE - (sp & (USER_PAGE - 1));
 	uint32_t at = 0, misses = 0;
 
 	record->readable = 0;
 	record->stack_size = 0;
 	for (int i = 0; i < STACK_PAGES && misses < 2; i++) {
-		if (at > (STACK_PAGES - 1) * PAGE_SIZE)	/* never; the verifier wants to see it */
+		if (at > (STACK_PAGES - 1) * USER_PAGE)	/* never; the verifier wants to see it */
 			break;
 		if (bpf_probe_read_user(&deferral->stack[at], size, (void *)(sp + at))) {
 			misses++;
@@ -228,7 +232,7 @@ static __always_inline void copy_stack(struct deferral *deferral, uint64_t sp)
 			record->stack_size = at + size;
 		}
 		at += size;
-		size = PAGE_SIZE;
+		size = USER_PAGE;
 	}
 }
 
@@ -239,6 +243,7 @@ static __always_inline bool send_deferred(event_context *ctx, bool in_user,
 	uint32_t number = deferral_number(u);
 	struct deferral *deferral = bpf_map_lookup_elem(&deferrals, &number);
 	struct deferred_record *record;
+	uint64_t size;
 
 	if (!deferral)
 		return false;
@@ -254,9 +259,11 @@ static __always_inline bool send_deferred(event_context *ctx, bool in_user,
 	record->pc = u->pc;
 	__builtin_memcpy(record->registers, u->leaf.dwarf, sizeof(record->registers));
 	copy_stack(deferral, u->sp);
-	if (record->stack_size > sizeof(deferral->stack))
+	size = record->stack_size;
+	barrier_var(size);	/* what is checked is what is used, and is not read again */
+	if (size > sizeof(deferral->stack))
 		return false;
-	return !bpf_ringbuf_output(&records, deferral, sizeof(*record) + record->stack_size,
+	return !bpf_ringbuf_output(&records, deferral, sizeof(*record) + size,
 				   BPF_RB_FORCE_WAKEUP);
 }
 
@@ -428,7 +435,7 @@ static __always_inline void follow(uint32_t parent, uint32_t child)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	uint32_t from = parent->tgid, to = child->tgid;
+	uint32_t from = traced(parent, tgid), to = traced(child, tgid);
 	struct process_entry *process;
 
 	if (from == to)
@@ -441,4 +448,4 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-char _license[] SEC("license") = "Dual BSD/GPL";
+LICENSE("Dual BSD/GPL");

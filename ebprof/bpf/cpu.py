@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import COUNTERS, SAMPLE_KEY, STOP_REASONS, UNWIND_RULE
-from ebprof.bpf import events, probe
+from ebprof.bpf import events, loaders, probe
 from ebprof.bpf.events import Event, Rate, Scope
 from ebprof.bpf.maps import MapError
 from ebprof.bpf.object import BpfObject
@@ -56,6 +56,7 @@ class CpuOptions:
     slice_ns: how long samples are counted together; 0: all the time.
     sampler: the BPF object, a name or another one's path, without `.bpf.o`.
     filter: for objects that no perf event runs. constants: what else the object wants to have set.
+    loader: of loaders.LOADERS.
     """
 
     pids: frozenset[int] = frozenset()
@@ -71,6 +72,7 @@ class CpuOptions:
     sampler: str | Path = "cpu"
     filter: Filter | None = None
     constants: Mapping[str, int] = field(default_factory=dict)
+    loader: str = loaders.AUTO
 
 
 class CpuSession:
@@ -80,7 +82,8 @@ class CpuSession:
     """
 
     def __init__(self, options: CpuOptions) -> None:
-        self._object = BpfObject(_choose_object(options.sampler))
+        loader = loaders.choose(options.loader)
+        self._object = loaders.open_object(_choose_object(options.sampler, loader), loader)
         self.hash_seed = secrets.randbits(64)
         self._descriptors: list[int] = []
         self._cleanup = ExitStack()
@@ -117,12 +120,14 @@ class CpuSession:
             made.skip_program("on_fork")
         if options.namespace:
             made.skip_program("on_exec")
-        watch_memory = not options.namespace and probe.has_tracepoint("vm_unmapped_area")
+        watch_memory = not options.namespace and made.has_tracepoint("vm_unmapped_area")
         if not watch_memory:
             made.skip_program("on_unmapped_area")
         if options.filter:
             _prepare_filter(made, options.filter)
         made.load()
+        if made.has_map("walkers"):
+            made.map("walkers").update(0, made.program_fd("on_walk"))
         if options.filter:
             _fill_filter(made, options.filter)
         self._wanted = made.map("wanted_pids") if options.pids else None
@@ -284,9 +289,12 @@ def _want_cgroup(made: BpfObject, descriptor: int) -> None:
         ) from None
 
 
-def _choose_object(sampler: str | Path) -> str | Path:
-    """The sampler where the kernel has all that it uses, else the `_old` one for less."""
-    old = "" if _has_all_helpers() else "_old"
+def _choose_object(sampler: str | Path, loader: str) -> str | Path:
+    """The sampler where the kernel has all that it uses, else the `_old` one for less.
+
+    bcc makes no function that is called, as a step of bpf_loop is.
+    """
+    old = "" if loader == loaders.LIBBPF and _has_all_helpers() else "_old"
     if isinstance(sampler, Path):
         return sampler.with_name(f"{sampler.name}{old}.bpf.o")
     return f"{sampler}{old}"

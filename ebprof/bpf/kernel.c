@@ -64,28 +64,64 @@ size_t log_take(char *text, size_t size)
 	return take;
 }
 
-int variable_find(struct bpf_object *object, const char *section, const char *name,
-		  uint32_t *offset, uint32_t *size)
+int variable_at(struct bpf_object *object, const char *section, uint32_t index,
+		struct variable *variable)
 {
 	const struct btf *btf = bpf_object__btf(object);
-	const struct btf_type *type, *variable;
 	const struct btf_var_secinfo *info;
-	int id, i;
+	const struct btf_type *type;
+	int id;
 
 	id = btf ? btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC) : -ENOENT;
 	if (id < 0)
 		return -ENOENT;
 	type = btf__type_by_id(btf, id);
-	info = btf_var_secinfos(type);
-	for (i = 0; i < btf_vlen(type); i++) {
-		variable = btf__type_by_id(btf, info[i].type);
-		if (strcmp(btf__name_by_offset(btf, variable->name_off), name))
+	if (index >= btf_vlen(type))
+		return -ENOENT;
+	info = &btf_var_secinfos(type)[index];
+	variable->name = btf__name_by_offset(btf, btf__type_by_id(btf, info->type)->name_off);
+	variable->offset = info->offset;
+	variable->size = info->size;
+	return 0;
+}
+
+static const struct btf_type *plain_type(const struct btf *types, uint32_t id)
+{
+	const struct btf_type *type = btf__type_by_id(types, id);
+
+	while (btf_is_mod(type) || btf_is_typedef(type))
+		type = btf__type_by_id(types, type->type);
+	return type;
+}
+
+enum { MAX_NESTED = 8 };	/* unnamed structs, one in another */
+
+static int64_t field_in(const struct btf *types, const struct btf_type *type, const char *field,
+			int depth)
+{
+	for (uint32_t i = 0; i < btf_vlen(type); i++) {
+		const struct btf_member *member = &btf_members(type)[i];
+		const char *name = btf__name_by_offset(types, member->name_off);
+		const struct btf_type *inner;
+		int64_t offset = btf_member_bit_offset(type, i) / 8, at;
+
+		if (!strcmp(name, field))
+			return offset;
+		inner = plain_type(types, member->type);
+		if (*name || !btf_is_composite(inner) || depth == MAX_NESTED)
 			continue;
-		*offset = info[i].offset;
-		*size = info[i].size;
-		return 0;
+		at = field_in(types, inner, field, depth + 1);
+		if (at >= 0)
+			return offset + at;
 	}
 	return -ENOENT;
+}
+
+int64_t field_find(const struct btf *types, const char *type, const char *field)
+{
+	int id = btf__find_by_name_kind(types, type, BTF_KIND_STRUCT);
+
+	return id < 0 ? -ENOENT : field_in(types, btf__type_by_id(types, id), field, 0);
 }
 
 /* ---- memory ---- */
@@ -138,6 +174,19 @@ int event_open(const struct event_request *request)
 	}
 #endif
 	return descriptor;
+}
+
+int probe_open(uint32_t type, const char *function_or_path, uint64_t offset, int32_t pid)
+{
+	struct perf_event_attr attr = {
+		.type = type,
+		.size = sizeof(attr),
+		.config1 = (uintptr_t)function_or_path,
+		.config2 = offset,
+	};
+
+	/* of all processes it is met on every CPU, whichever is named */
+	return perf_event_open(&attr, pid, pid < 0 ? 0 : -1, 0);
 }
 
 /* Bytes: an exec's worth. To wake us for each record would cost an interrupt for each mapping. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct bpf_object;
+struct btf;
 struct ring_buffer;
 
 /* ---- libbpf's log: kept instead of printed ------------------------------------------------ */
@@ -15,9 +16,23 @@ void log_capture(void);
 /* Copies the newest messages, at most size - 1 bytes and a NUL; empties the buffer. */
 size_t log_take(char *text, size_t size);
 
-/* Where a global variable lies in its section (`.rodata`, `.bss`, ...); -ENOENT if nowhere. */
-int variable_find(struct bpf_object *object, const char *section, const char *name,
-		  uint32_t *offset, uint32_t *size);
+/* ---- types and variables --------------------------------------------------------------------- */
+
+struct variable {
+	const char *name;	/* the object's */
+	uint32_t offset;
+	uint32_t size;
+};
+
+/* The global variables of a section (`.rodata`, `.bss`, ...), by index from 0 on; -ENOENT after the
+ * last, and where there is no such section.
+ */
+int variable_at(struct bpf_object *object, const char *section, uint32_t index,
+		struct variable *variable);
+/* Where a field of a struct lies, in bytes; -ENOENT if it has none of that name. Fields of unnamed
+ * structs and unions in it are its own.
+ */
+int64_t field_find(const struct btf *types, const char *type, const char *field);
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
@@ -43,6 +58,11 @@ struct event_request {
 
 /* A descriptor of a disabled event. Kernels without inherit_thread sample new processes as well. */
 int event_open(const struct event_request *request);
+/* A descriptor of an event at each run of code, for a BPF program to be given to: of a kernel function,
+ * or of a file, at an offset in it. type: what the kernel calls this kind of events (`type` in
+ * /sys/bus/event_source/devices/kprobe or .../uprobe). pid: -1 for all processes.
+ */
+int probe_open(uint32_t type, const char *function_or_path, uint64_t offset, int32_t pid);
 /* A descriptor of an event without samples that reports mmap, comm, fork and exit; each record ends
  * with its time (CLOCK_MONOTONIC, ns, 8 bytes).
  */

@@ -16,12 +16,14 @@
 
 #include "unwind.bpf.h"
 
-const volatile bool use_tables = true;		/* --call-graph auto, dwarf */
-const volatile bool use_frame_pointers = true;	/* --call-graph auto, fp */
-const volatile uint64_t hash_seed = 0;		/* drawn at load: nobody can aim for a collision */
+SETTING(bool, use_tables, true);		/* --call-graph auto, dwarf */
+SETTING(bool, use_frame_pointers, true);	/* --call-graph auto, fp */
+SETTING(uint64_t, hash_seed, 0);		/* drawn at load: nobody can aim for a collision */
 
 /* Rules are in .data sections of their own so that they are read without a map look-up. */
-struct unwind_rule rules[MAX_RULES] SEC(".data.rules");
+typedef struct unwind_rule rule_table[MAX_RULES];
+
+VARIABLE_IN(".data.rules", rule_table, rules);
 
 /* By sizes, not by types: to Linux 5.15..6.2 a map that is made without BTF, as user space makes
  * these, is of another kind than one whose value is a struct (map->timer_off).
@@ -34,20 +36,20 @@ struct inner_shard {
 	__uint(value_size, sizeof(struct shard));
 };
 
-struct {
+MAP(shards,
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, MAX_SHARDS);
 	__type(key, uint32_t);
 	__array(values, struct inner_shard);
-} shards SEC(".maps");
+);
 
-struct {
+MAP(processes,
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
 	__uint(map_flags, GROWING);
 	__type(key, uint32_t);
 	__type(value, struct process_entry);
-} processes SEC(".maps");
+);
 
 static __always_inline bool wants_tables(struct unwind *u)
 {
@@ -89,14 +91,13 @@ enum { STEPS_A_CALL = 16, MAX_CALLS = 33 };
 
 _Static_assert(STEPS_A_CALL * MAX_CALLS > MAX_USER_FRAMES, "too few calls for the deepest stack");
 
-int on_walk(event_context *ctx);
-
-struct {
+/* on_walk, which user space puts there. */
+MAP(walkers,
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(uint32_t));
-	__array(values, int(void *));
-} walkers SEC(".maps") = { .values = { (void *)&on_walk } };
+	__uint(value_size, sizeof(uint32_t));
+);
 
 /* Goes on in on_walk, from the registers in *u; returns only when there were too many calls. */
 static __always_inline void unwind_user(event_context *ctx, struct unwind *u)

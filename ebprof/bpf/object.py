@@ -5,18 +5,19 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.resources import files
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import ffi, lib
 from ebprof.bpf.maps import BpfMap
-from ebprof.errors import NoPermissionError, UnsupportedError
+from ebprof.errors import EbprofError, NoPermissionError, UnsupportedError
 
 LOG_LINES = 12
 DOCTOR = "run `ebprof doctor` to see what this kernel lacks"
@@ -25,23 +26,37 @@ DOCTOR = "run `ebprof doctor` to see what this kernel lacks"
 class BpfObject:
     """A BPF object: open, set up, `load`, attach; `close` takes all of it back.
 
-    name: of an object of this package, or the path of another one. Raises UnsupportedError when
-    the object is missing from the installation or the kernel refuses it, NoPermissionError without
-    the right to load BPF programs.
+    name: of an object of this package, or the path of another one. types: a file whose BTF stands
+    in for the kernel's; empty: the kernel's. Raises UnsupportedError when the object is missing
+    from the installation or the kernel refuses it, NoPermissionError without the right to load BPF
+    programs.
     """
 
-    def __init__(self, name: str | Path) -> None:
+    iterates_tasks = True
+    """Whether `iterate` runs programs on tasks and their files."""
+
+    def __init__(self, name: str | Path, types: str = "") -> None:
         lib.log_capture()
         self.name = str(name)
         self._cleanup = ExitStack()
         self._image = _read(name)
         self._object = lib.bpf_object__open_mem(
-            ffi.from_buffer(self._image), len(self._image), ffi.NULL
+            ffi.from_buffer(self._image), len(self._image), self._open_options(types)
         )
         if not self._object:
             raise UnsupportedError(f"cannot open BPF object {name}: {_log()}", DOCTOR)
         self._cleanup.callback(lib.bpf_object__close, self._object)
         self._links: dict[str, ExitStack] = {}
+        self._variables: dict[str, dict[str, tuple[int, int]]] = {}
+
+    def _open_options(self, types: str) -> Any:
+        if not types:
+            return ffi.NULL
+        self._types = ffi.new("char[]", os.fsencode(types))
+        size = ffi.sizeof("struct bpf_object_open_opts")
+        return ffi.new(
+            "struct bpf_object_open_opts *", {"sz": size, "btf_custom_path": self._types}
+        )
 
     def set_constants(self, **values: int | bytes) -> None:
         """Set `const volatile` variables before loading; integers take the variable's size."""
@@ -67,13 +82,13 @@ class BpfObject:
         result = lib.bpf_object__load(self._object)
         if result == 0:
             return
-        log = _log()
-        if -result in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
-            raise NoPermissionError("loading BPF programs needs root", "run with sudo")
-        reason = ": ".join(filter(None, [os.strerror(-result), _last_word(log)]))
-        raise UnsupportedError(
-            f"the kernel refused BPF object {self.name} ({reason})\n{log}", DOCTOR
-        )
+        if result == -errno.ESRCH:
+            raise UnsupportedError("libbpf finds no BTF of this kernel", "use --loader bcc")
+        raise refusal(f"BPF object {self.name}", -result, _log())
+
+    def program_fd(self, name: str) -> int:
+        """The descriptor of a loaded program, which the object owns."""
+        return int(lib.bpf_program__fd(self._program(name)))
 
     def map(self, name: str) -> BpfMap:
         """A map of the loaded object."""
@@ -111,7 +126,7 @@ class BpfObject:
         if program in self._links:
             self._links.pop(program).close()
 
-    def iterate(self, program: str, over: BpfMap | None = None) -> Iteration:
+    def iterate(self, program: str, over: BpfMap | None = None) -> Runnable:
         """An iterator program; `over`: the map whose elements it gets, where it is of that kind."""
         options, keep = ffi.NULL, None
         if over is not None:
@@ -142,8 +157,7 @@ class BpfObject:
         """struct bpf_prog_info; all zero where the kernel does not tell."""
         info = ffi.new("struct bpf_prog_info *")
         size = ffi.new("uint32_t *", ffi.sizeof("struct bpf_prog_info"))
-        fd = lib.bpf_program__fd(self._program(program))
-        lib.bpf_obj_get_info_by_fd(fd, info, size)
+        lib.bpf_obj_get_info_by_fd(self.program_fd(program), info, size)
         return info
 
     def enable_statistics(self) -> None:
@@ -164,12 +178,24 @@ class BpfObject:
 
     def _keep(self, link: Any, program: str) -> None:
         if not link:
-            raise UnsupportedError(
-                f"cannot attach BPF program {program}: {os.strerror(ffi.errno)}", DOCTOR
-            )
+            raise cannot_attach(program, ffi.errno)
+        self._on_detach(program, lib.bpf_link__destroy, link)
+
+    def _on_detach(self, program: str, release: Callable[[Any], object], what: Any) -> None:
+        """What takes an attachment back, and owns what it is kept by."""
         if program not in self._links:
             self._links[program] = self._cleanup.enter_context(ExitStack())
-        self._links[program].callback(lib.bpf_link__destroy, link)
+        self._links[program].callback(release, what)
+
+    @staticmethod
+    def has_function(name: str) -> bool:
+        """Whether programs can be attached to a function of the kernel."""
+        return bool(lib.libbpf_find_vmlinux_btf_id(name.encode(), lib.BPF_TRACE_FENTRY) > 0)
+
+    @staticmethod
+    def has_tracepoint(name: str) -> bool:
+        """Whether tp_btf programs of this kernel can be attached to a tracepoint."""
+        return bool(lib.libbpf_find_vmlinux_btf_id(name.encode(), lib.BPF_TRACE_RAW_TP) > 0)
 
     def has_map(self, name: str) -> bool:
         """Whether the object has a map of that name."""
@@ -187,11 +213,24 @@ class BpfObject:
             raise KeyError(f"no program {name} in BPF object {self.name}")
         return handle
 
+    def variables_of(self, section: str) -> dict[str, tuple[int, int]]:
+        """Where the variables of a section (`.rodata`, ...) lie: offset and size, by name."""
+        if section not in self._variables:
+            self._variables[section] = dict(_variables(self._object, section))
+        return self._variables[section]
+
     def _variable(self, section: str, name: str) -> tuple[int, int]:
-        offset, size = ffi.new("uint32_t *"), ffi.new("uint32_t *")
-        if lib.variable_find(self._object, section.encode(), name.encode(), offset, size):
-            raise KeyError(f"no variable {name} in {section} of BPF object {self.name}")
-        return offset[0], size[0]
+        try:
+            return self.variables_of(section)[name]
+        except KeyError:
+            raise KeyError(f"no variable {name} in {section} of BPF object {self.name}") from None
+
+
+class Runnable(Protocol):
+    """A program that sees all elements of something."""
+
+    def run(self) -> None:
+        """Have it see each element once. Raises UnsupportedError when the kernel fails."""
 
 
 class Iteration:
@@ -213,6 +252,27 @@ class Iteration:
                 pass
         finally:
             os.close(fd)
+
+
+def refusal(what: str, code: int, log: str) -> EbprofError:
+    """The error for what the kernel did not load; code: an errno value, log: the verifier's."""
+    if code in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
+        return NoPermissionError("loading BPF programs needs root", "run with sudo")
+    reason = ": ".join(filter(None, [os.strerror(code), _last_word(log)]))
+    return UnsupportedError(f"the kernel refused {what} ({reason})\n{_last_lines(log)}", DOCTOR)
+
+
+def cannot_attach(program: str, code: int) -> UnsupportedError:
+    """The error for it; code: an errno value."""
+    return UnsupportedError(f"cannot attach BPF program {program}: {os.strerror(code)}", DOCTOR)
+
+
+def _variables(handle: Any, section: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    found = ffi.new("struct variable *")
+    for index in count():
+        if lib.variable_at(handle, section.encode(), index, found):
+            return
+        yield ffi.string(found.name).decode(), (found.offset, found.size)
 
 
 def _read_on(fd: int) -> bool:
@@ -245,5 +305,9 @@ def _last_word(log: str) -> str:
 def _log() -> str:
     buffer = ffi.new("char[]", 1 << 16)
     lib.log_take(buffer, len(buffer))
-    lines = ffi.string(buffer).decode(errors="replace").strip().splitlines()
-    return "\n".join(lines[-LOG_LINES:]) or os.strerror(ffi.errno)
+    text = ffi.string(buffer).decode(errors="replace").strip()
+    return _last_lines(text) or os.strerror(ffi.errno)
+
+
+def _last_lines(log: str) -> str:
+    return "\n".join(log.splitlines()[-LOG_LINES:])

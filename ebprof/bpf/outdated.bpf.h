@@ -11,17 +11,13 @@
 
 #include "maps.bpf.h"
 
-enum { MAX_ERRNO = 4095 };
+enum { HIGHEST_ERRNO = 4095 };
 
 /* How often a program began and was done to write to an entry: user space, which writes whole ones, sees
  * whether it did so at the same time.
  */
-uint64_t marks_begun = 0;
-uint64_t marks_done = 0;
-
-struct vm_unmapped_area_info {
-	unsigned long length;
-} __attribute__((preserve_access_index));
+VARIABLE(uint64_t, marks_begun);
+VARIABLE(uint64_t, marks_done);
 
 /* Whether a process's list has a mapping in [start, end). */
 static __always_inline bool has_mapping(struct process_entry *process, uint64_t start, uint64_t end)
@@ -70,9 +66,9 @@ SEC("tp_btf/vm_unmapped_area")
 int BPF_PROG(on_unmapped_area, unsigned long addr, struct vm_unmapped_area_info *info)
 {
 	uint32_t pid = bpf_get_current_pid_tgid() >> 32;
-	uint64_t size = info->length, time;
+	uint64_t size = traced(info, length), time;
 
-	if (addr > (uint64_t)-MAX_ERRNO || !bpf_map_lookup_elem(&processes, &pid))
+	if (addr > (uint64_t)-HIGHEST_ERRNO || !bpf_map_lookup_elem(&processes, &pid))
 		return 0;
 	time = bpf_ktime_get_ns();
 	__atomic_fetch_add(&marks_begun, 1, __ATOMIC_RELAXED);
@@ -86,7 +82,7 @@ int BPF_PROG(on_unmapped_area, unsigned long addr, struct vm_unmapped_area_info 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	uint32_t pid = task->tgid;
+	uint32_t pid = traced(task, tgid);
 	struct process_entry *process;
 
 	__atomic_fetch_add(&marks_begun, 1, __ATOMIC_RELAXED);

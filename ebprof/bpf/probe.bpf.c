@@ -11,13 +11,13 @@ int on_perf_event(void *ctx)
 	return 0;
 }
 
-struct {
+MAP(growing,
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, uint32_t);
 	__type(value, uint32_t);
-} growing SEC(".maps");
+);
 
 SEC("perf_event")
 int on_growing_map(void *ctx)
@@ -57,4 +57,4 @@ int on_uprobe(void *ctx)
 	return 0;
 }
 
-char _license[] SEC("license") = "Dual BSD/GPL";
+LICENSE("Dual BSD/GPL");

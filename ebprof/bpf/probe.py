@@ -71,11 +71,6 @@ def check_helper(name: str) -> None:
         raise UnsupportedError(f"perf_event programs of this kernel cannot call {name}")
 
 
-def has_tracepoint(name: str) -> bool:
-    """Whether tp_btf programs of this kernel can be attached to a tracepoint."""
-    return bool(lib.libbpf_find_vmlinux_btf_id(name.encode(), lib.BPF_TRACE_RAW_TP) > 0)
-
-
 def check_growing_map() -> None:
     """Raises UnsupportedError if perf_event programs may not use maps that grow."""
     try:

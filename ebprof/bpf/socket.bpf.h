@@ -5,10 +5,10 @@
 #ifndef EBPROF_SOCKET_BPF_H
 #define EBPROF_SOCKET_BPF_H
 
-#include <bpf/bpf_endian.h>
-
 #include "compat.bpf.h"
 #include "traffic_abi.h"
+
+#ifndef EBPROF_BCC	/* which has all this from the kernel's headers */
 
 enum {
 	TCP_ESTABLISHED = 1,
@@ -30,8 +30,6 @@ enum {
 	ECONNREFUSED = 111,
 	EHOSTUNREACH = 113,
 };
-
-#define CO_RE __attribute__((preserve_access_index))
 
 struct ns_common {
 	unsigned int inum;
@@ -93,6 +91,10 @@ struct socket {
 } CO_RE;
 
 enum sock_flags { SOCK_DONE = 1 };
+
+enum { SOCK_STREAM = 1, IPPROTO_TCP = 6 };
+
+#endif
 
 /* One direction of a socket. */
 struct direction {

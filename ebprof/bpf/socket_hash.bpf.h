@@ -10,17 +10,17 @@
 
 #define kread(pointer, path) BPF_CORE_READ(pointer, path)
 
-enum { MAX_SOCKETS = 262144, SOCK_STREAM = 1, IPPROTO_TCP = 6 };
+enum { MAX_SOCKETS = 262144 };
 
-struct {
+MAP(sockets,
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_SOCKETS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, uint64_t);
 	__type(value, struct socket_state);
-} sockets SEC(".maps");
+);
 
-static const struct socket_state no_state = {};
+VARIABLE(struct socket_state, no_state);	/* never written to */
 
 static __always_inline struct socket_state *find_socket(struct sock *sk)
 {
@@ -56,6 +56,15 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 	return (struct tcp_sock *)sk;
 }
 
+#define EACH_SOCKET "iter/bpf_map_elem"
+
+#ifdef EBPROF_BCC	/* user space calls the program with each key */
+
+#define EACH_SOCKET_CONTEXT uint64_t
+#define socket_of_iteration(context) ((struct sock *)*(context))
+
+#else
+
 struct bpf_iter__bpf_map_elem {
 	struct bpf_iter_meta *meta;
 	struct bpf_map *map;
@@ -63,7 +72,6 @@ struct bpf_iter__bpf_map_elem {
 	void *value;
 };
 
-#define EACH_SOCKET "iter/bpf_map_elem"
 #define EACH_SOCKET_CONTEXT struct bpf_iter__bpf_map_elem
 
 static __always_inline struct sock *socket_of_iteration(EACH_SOCKET_CONTEXT *context)
@@ -72,5 +80,7 @@ static __always_inline struct sock *socket_of_iteration(EACH_SOCKET_CONTEXT *con
 
 	return address ? (struct sock *)*address : NULL;
 }
+
+#endif
 
 #endif

@@ -10,12 +10,12 @@
 
 #define kread(pointer, path) ((pointer)->path)
 
-struct {
+MAP(sockets,
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct socket_state);
-} sockets SEC(".maps");
+);
 
 static __always_inline struct socket_state *find_socket(struct sock *sk)
 {

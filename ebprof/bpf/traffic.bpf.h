@@ -30,52 +30,45 @@ struct inner_flows {
 	__type(value, struct flow_counts);
 };
 
-struct inner_flows flows_0 SEC(".maps");
-struct inner_flows flows_1 SEC(".maps");
+MAP_LIKE(struct inner_flows, flows_0);
+MAP_LIKE(struct inner_flows, flows_1);
 
 /* The one in use. User space replaces it by the other: the kernel then waits for the programs that
  * still write to the old one, so that a drain of it misses nothing.
  */
-struct {
+MAP(flows,
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__array(values, struct inner_flows);
-} flows SEC(".maps") = {
-	.values = { &flows_0 },
-};
+);
 
-struct {
+MAP(owners,
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_OWNERS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, uint64_t);
 	__type(value, struct owner);
-} owners SEC(".maps");
-
-struct listener {
-	uint32_t network;	/* namespace */
-	uint32_t port;
-};
+);
 
 /* Who listens: tells servers from clients where the handshake was before our time. */
-struct {
+MAP(listeners,
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_LISTENERS);
 	__type(key, struct listener);
 	__type(value, uint64_t);
-} listeners SEC(".maps");
+);
 
-struct {
+MAP(traffic_counters,
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, TRAFFIC_COUNTER_COUNT);
 	__type(key, uint32_t);
 	__type(value, uint64_t);
-} traffic_counters SEC(".maps");
+);
 
-struct flow_counts other = {};	/* what found no room in `flows`, since the start */
-uint32_t drains = 0;		/* so far: user space counts them, the programs' slow clock */
-static const struct flow_counts no_counts = {};
+VARIABLE(struct flow_counts, other);	/* what found no room in `flows`, since the start */
+VARIABLE(uint32_t, drains);		/* so far: user space counts them, the programs' slow clock */
+VARIABLE(struct flow_counts, no_counts);	/* never written to */
 
 #define traffic_count(name) per_cpu_add(&traffic_counters, &(uint32_t){ TRAFFIC_##name })
 
@@ -84,30 +77,32 @@ static const struct flow_counts no_counts = {};
 /* struct process_id as one word, which is read and written at once. */
 static __always_inline uint64_t process_of(struct task_struct *task)
 {
-	uint64_t start = task->group_leader->start_boottime / NS_PER_TICK;
+	struct task_struct *leader = traced(task, group_leader);
+	uint64_t start = traced(leader, start_boottime) / NS_PER_TICK;
 
-	return start << 32 | (uint32_t)task->tgid;
+	return start << 32 | (uint32_t)traced(task, tgid);
 }
 
 /* Keeps the name of a process that owns a socket: it may be gone when user space looks. */
 static __always_inline void introduce(struct task_struct *task, uint64_t process)
 {
-	struct task_struct *leader = task->group_leader;
+	struct task_struct *leader = traced(task, group_leader);
+	struct cgroup *cgroup = traced(traced(task, cgroups), dfl_cgrp);
 	struct owner owner = {};
 
 	if (bpf_map_lookup_elem(&owners, &process))
 		return;
-	owner.cgroup = task->cgroups->dfl_cgrp->kn->id;
+	owner.cgroup = traced(traced(cgroup, kn), id);
 #pragma unroll
 	for (int i = 0; i < (int)sizeof(owner.comm); i++)
-		owner.comm[i] = leader->comm[i];
+		owner.comm[i] = traced(leader, comm[i]);
 	if (bpf_map_update_elem(&owners, &process, &owner, BPF_ANY))
 		traffic_count(OWNERS_FULL);
 }
 
 static __noinline uint64_t current_process(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	uint64_t process = process_of(task);
 
 	introduce(task, process);
@@ -165,7 +160,7 @@ static __noinline struct flow_counts *counts_of(struct socket_state *state, uint
 {
 	struct flow_key key = state->key;
 	uint32_t zero = 0;
-	void *current = bpf_map_lookup_elem(&flows, &zero);
+	void *active = bpf_map_lookup_elem(&flows, &zero);
 	struct flow_counts *counts = NULL;
 
 	if (!process)
@@ -173,11 +168,11 @@ static __noinline struct flow_counts *counts_of(struct socket_state *state, uint
 	if (!process)
 		traffic_count(UNATTRIBUTED);
 	__builtin_memcpy(&key.process, &process, sizeof(key.process));
-	if (current) {
-		counts = bpf_map_lookup_elem(current, &key);
+	if (active) {
+		counts = bpf_map_lookup_elem(active, &key);
 		if (!counts) {
-			bpf_map_update_elem(current, &key, &no_counts, BPF_NOEXIST);
-			counts = bpf_map_lookup_elem(current, &key);
+			bpf_map_update_elem(active, &key, &no_counts, BPF_NOEXIST);
+			counts = bpf_map_lookup_elem(active, &key);
 		}
 	}
 	if (counts)
@@ -193,9 +188,9 @@ static __always_inline void add(uint64_t *to, int64_t amount)
 }
 
 /* The position whose low half is a sequence number, next to one that is less than 2 GiB away. */
-static __always_inline uint64_t position_near(uint64_t other, uint32_t sequence)
+static __always_inline uint64_t position_near(uint64_t close, uint32_t sequence)
 {
-	return other + (int32_t)(sequence - (uint32_t)other);
+	return close + (int32_t)(sequence - (uint32_t)close);
 }
 
 /* How far the processes have written: at most a send buffer past what is acknowledged, which the
@@ -714,6 +709,6 @@ int on_seed_sockets(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-char _license[] SEC("license") = "Dual BSD/GPL";
+LICENSE("Dual BSD/GPL");
 
 #endif

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import lib
-from ebprof.abi import FLOW_COUNTS, FLOW_KEY, OWNER, PROCESS_ID, TRAFFIC_COUNTERS
+from ebprof.abi import FLOW_COUNTS, FLOW_KEY, LISTENER, OWNER, PROCESS_ID, TRAFFIC_COUNTERS
+from ebprof.bpf import loaders
 from ebprof.bpf.maps import BpfMap
-from ebprof.bpf.object import BpfObject
 from ebprof.bpf.statistics import TimedShare
 
 _HALVES = ("flows_0", "flows_1")
 _LIFE = ("on_set_state", "on_destroy")
-_ITERATORS = ("on_seed_listeners", "on_seed_sockets", "on_drain")
+_SEEDS = ("on_seed_listeners", "on_seed_sockets")
+_DRAIN = "on_drain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,38 @@ class FlowBatch:
     owners: NDArray[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A process that listens on a port.
+
+    network: the namespace's inode number; start: as PROCESS_ID has it.
+    """
+
+    network: int
+    port: int
+    pid: int
+    start: int
+
+
 class TrafficSession:
     """Loaded programs; counting starts with `start`.
 
-    max_flows: how many may change between two drains; what is beyond goes to `other`.
+    max_flows: how many may change between two drains; what is beyond goes to `other`. loader: of
+    loaders.LOADERS. listening: who listens, asked where no program can look.
     Raises UnsupportedError when the kernel refuses them, NoPermissionError without the right to.
     """
 
-    def __init__(self, programs: TrafficPrograms, max_flows: int = lib.MAX_FLOWS) -> None:
-        self._object = BpfObject(programs.object_name)
+    def __init__(
+        self,
+        programs: TrafficPrograms,
+        max_flows: int = lib.MAX_FLOWS,
+        loader: str = loaders.AUTO,
+        listening: Callable[[], Iterable[Listening]] = tuple,
+    ) -> None:
+        self._object = loaders.open_object(programs.object_name, loader)
         self._calls = programs.calls
+        self._seeds = _SEEDS if self._object.iterates_tasks else ()
+        self._listening = listening
         self._timed = TimedShare()
         try:
             for half in _HALVES:
@@ -71,14 +94,17 @@ class TrafficSession:
     def _load(self, optional: Iterable[tuple[str, str]]) -> None:
         made = self._object
         for program, function in optional:
-            if _has_function(function):
+            if made.has_function(function):
                 self._calls += (program,)
             else:
                 made.skip_program(program)
+        for program in set(_SEEDS) - set(self._seeds):
+            made.skip_program(program)
         made.load()
         self._halves = [made.map(half) for half in _HALVES]
         self._active = 0
         self._flows: BpfMap = made.map("flows")
+        self._flows.update(0, self._halves[0].fd)
         self._owners: BpfMap = made.map("owners")
         section = made.variables(".bss")
         at = made.variable_offset(".bss", "other")
@@ -86,8 +112,8 @@ class TrafficSession:
         at = made.variable_offset(".bss", "drains")
         self._drains = section[at : at + 4].view(np.uint32)
         self._other_before = np.zeros(1, FLOW_COUNTS)
-        self._seed = made.iterate("on_seed_sockets")
-        self._drain = made.iterate("on_drain", made.map("sockets"))
+        self._seed = [made.iterate(program) for program in self._seeds]
+        self._drain = made.iterate(_DRAIN, made.map("sockets"))
 
     def start(self) -> None:
         """Attach, and find the sockets that exist already: who listens first, for the roles."""
@@ -95,8 +121,10 @@ class TrafficSession:
         self._timed.tick()
         for program in _LIFE:
             made.attach(program)
-        made.iterate("on_seed_listeners").run()
-        self._seed.run()
+        for seed in self._seed:
+            seed.run()
+        if not self._seed:
+            self._introduce_listeners()
         for program in self._calls:
             made.attach(program)
 
@@ -105,7 +133,8 @@ class TrafficSession:
         self._timed.tick()
         self._drains += 1
         if not self._calls:  # then no call tells whose the new sockets are
-            self._seed.run()
+            for seed in self._seed[1:]:
+                seed.run()
         self._drain.run()
         keys, counts = self._take_flows()
         processes, owners = self._owners.read(PROCESS_ID, OWNER, delete=True)
@@ -118,7 +147,7 @@ class TrafficSession:
 
     def overhead(self) -> tuple[int, float]:
         """Runs of all programs and seconds spent in them, scaled up from what was timed."""
-        programs = (*_LIFE, *_ITERATORS, *self._calls)
+        programs = (*_LIFE, *self._seeds, _DRAIN, *self._calls)
         runs, seconds = zip(*map(self._object.run_statistics, programs), strict=True)
         scale = self._timed.scale()
         return round(sum(runs) * scale), sum(seconds) * scale
@@ -134,6 +163,12 @@ class TrafficSession:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def _introduce_listeners(self) -> None:
+        listeners = self._object.map("listeners")
+        for one in self._listening():
+            key = np.array([(one.network, one.port)], LISTENER)
+            listeners.update(key, np.array([(one.pid, one.start)], PROCESS_ID))
+
     def _take_flows(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Put the other half in place: once that is done nobody writes to the first any more."""
         full = self._halves[self._active]
@@ -148,7 +183,3 @@ class TrafficSession:
             change[name] = now[name] - self._other_before[name]
         self._other_before = now
         return change
-
-
-def _has_function(name: str) -> bool:
-    return bool(lib.libbpf_find_vmlinux_btf_id(name.encode(), lib.BPF_TRACE_FENTRY) > 0)

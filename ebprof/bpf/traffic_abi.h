@@ -37,6 +37,12 @@ struct process_id {
 	uint32_t start;		/* clock ticks since boot as in /proc/PID/stat, the low 32 bits */
 };
 
+/* Where a process listens. */
+struct listener {
+	uint32_t network;	/* its namespace: the inode number */
+	uint32_t port;
+};
+
 /* Who talks to whom. A client's own port and a server's peer's port are ephemeral: left out, 0. */
 struct flow_key {
 	struct process_id process;

@@ -154,10 +154,10 @@ static __always_inline bool stop(struct unwind *u, enum stop_reason reason)
 /* Everything but the registers, the process, the record and the frames; the verifier wants no loop
  * here.
  */
-static __always_inline void reset(struct unwind *u, uint64_t hash_seed)
+static __always_inline void reset(struct unwind *u, uint64_t seed)
 {
 	u->fp_at = 0;
-	u->hash = hash_seed;
+	u->hash = seed;
 	u->map.start = u->map.end = 0;
 	u->count = 0;
 	u->window_pairs = 0;

@@ -19,12 +19,12 @@ struct workplace {
 	struct unwind unwind;
 };
 
-struct {
+MAP(workplaces,
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, PLACES_A_CPU);	/* resized to as many on each CPU */
 	__type(key, uint32_t);
 	__type(value, struct workplace);
-} workplaces SEC(".maps");
+);
 
 static __always_inline struct workplace *workplace_of(struct unwind *u)
 {
@@ -65,12 +65,12 @@ static __always_inline uint32_t deferral_number(struct unwind *u)
 
 #else
 
-struct {
+MAP(unwinds,
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, uint32_t);
 	__type(value, struct unwind);
-} unwinds SEC(".maps");
+);
 
 static __always_inline struct unwind *take_workplace(void)
 {

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from ebprof.bpf.loaders import AUTO, LOADERS
 from ebprof.commands import _complete
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
@@ -72,6 +73,13 @@ class RecordingCommand(click.Command):
         return [*super().collect_usage_pieces(ctx), "[-- COMMAND]"]
 
 
+loader_option = click.option(
+    "--loader",
+    type=click.Choice(LOADERS),
+    default=AUTO,
+    show_default=True,
+    help="Who loads the BPF programs: libbpf, or bcc where the kernel has no BTF.",
+)
 _TARGET_OPTIONS = (
     click.option("-p", "--pid", multiple=True, metavar="PID[,PID]", help="Only these processes."),
     click.option("-t", "--tid", multiple=True, metavar="TID[,TID]", help="Only these threads."),
@@ -127,6 +135,7 @@ _SAMPLING_OPTIONS = (
         show_default=True,
         help="Memory for unwind tables.",
     ),
+    loader_option,
 )
 _OUTPUT_OPTIONS = (
     click.option(
@@ -203,4 +212,5 @@ def _options(values: dict[str, Any]) -> RecordOptions:
         call_graph=values.pop("call_graph"),
         inline=not values.pop("no_inline"),
         table_memory=values.pop("table_memory"),
+        loader=values.pop("loader"),
     )

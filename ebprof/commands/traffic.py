@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ebprof.commands import _complete
+from ebprof.commands._options import loader_option
 from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.commands._watch import Schedule, Watch
@@ -85,6 +86,7 @@ class Wanted:
     shell_complete=_complete.one_of(lambda: [backend.name for backend in all_backends()]),
     help="Count with this backend, see docs/traffic.md.",
 )
+@loader_option
 @click.option(
     "--stats",
     metavar="FILE",
@@ -108,7 +110,8 @@ def command(**values: Any) -> None:
     wanted = _wanted(values)
     flow_filter = _filter(values)
     _check_stats(wanted.stats)
-    with Monitor.open(values["backend"], flow_filter, values["names"]) as monitor:
+    backend, loader = values["backend"], values["loader"]
+    with Monitor.open(backend, flow_filter, values["names"], loader) as monitor:
         ready = seconds_since_start()
         if wanted.is_live:
             _run_live(monitor, wanted, _describe(values))

@@ -4,11 +4,12 @@ A feature is plain data, made by a `Probe`; adding one is adding a line to a `PR
 of the modules here. `ebprof doctor` prints them all, tests skip by their names.
 """
 
-from ebprof.features import _bpf, _perf, _system, _traffic
+from ebprof.features import _bpf, _loaders, _perf, _system, _traffic
 from ebprof.features._feature import LIMITED, MISSING, OK, STATES, UNKNOWN, Feature, Probe
 
 PROBES: tuple[Probe, ...] = (
     *_system.PROBES,
+    *_loaders.PROBES,
     *_bpf.PROBES,
     *_perf.PROBES,
     *_traffic.PROBES,
@@ -25,7 +26,7 @@ def probe(name: str) -> Feature:
 
 
 def probe_all() -> list[Feature]:
-    """Look for every feature, in the order of PROBES. Takes about a second."""
+    """Look for every feature, in the order of PROBES. Takes some seconds: bcc compiles."""
     return [one.run() for one in PROBES]
 
 

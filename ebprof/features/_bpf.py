@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 
-from ebprof.bpf import probe
+from ebprof.bpf import loaders, probe
 from ebprof.bpf.cpu import CpuOptions, CpuSession
 from ebprof.bpf.events import CPU_CLOCK, Rate, Scope
 from ebprof.errors import EbprofError
@@ -60,7 +60,7 @@ def _unmapped_areas() -> Finding:
         return unknown(reason)
     if process.own_pid_namespace():
         return missing("its processes have other numbers than in this PID namespace")
-    if not probe.has_tracepoint("vm_unmapped_area"):
+    if not loaders.object_type().has_tracepoint("vm_unmapped_area"):
         return missing("this kernel has no tracepoint vm_unmapped_area")
     return ok("tracepoint vm_unmapped_area tells of them")
 
@@ -86,9 +86,8 @@ PROBES = (
     Probe(
         "tp_btf",
         _attaching("on_exec", "tracepoint sched_process_exec attaches"),
-        lost="CPU profiles: fork and exec of processes are followed by it",
+        lost="libbpf as loader: programs on tracepoints are typed; see the feature loader",
         remedy="a kernel with CONFIG_DEBUG_INFO_BTF=y",
-        required=True,
     ),
     Probe(
         "ring_buffer",

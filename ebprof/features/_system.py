@@ -182,9 +182,8 @@ PROBES = (
     Probe(
         "btf",
         _btf,
-        lost="CPU profiles: BPF programs are fitted to the kernel's types by it",
+        lost="libbpf as loader: programs are fitted to the kernel by it; see the feature loader",
         remedy="a kernel with CONFIG_DEBUG_INFO_BTF=y",
-        required=True,
     ),
     Probe(
         "libbpf",

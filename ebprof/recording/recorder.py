@@ -16,6 +16,7 @@ from ebprof._native import lib
 from ebprof.abi import COMPLETE
 from ebprof.bpf.cpu import CpuOptions, CpuSession, Filter
 from ebprof.bpf.events import Scope
+from ebprof.bpf.loaders import AUTO
 from ebprof.bpf.records import DeferredSample
 from ebprof.bpf.sideband import Exited, Sideband
 from ebprof.durations import written
@@ -75,6 +76,7 @@ class RecordOptions:
 
     frequency (Hz) or period (events): None for what is usual for the event.
     table_memory: for unwind tables, MiB. slice_ns: keep samples apart by slices of time; 0: do not.
+    loader: of BPF programs, one of LOADERS.
     """
 
     event: str = "cpu"
@@ -88,6 +90,7 @@ class RecordOptions:
     inline: bool = True
     table_memory: int = DEFAULT_TABLE_MEMORY
     slice_ns: int = 0
+    loader: str = AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,7 @@ class Recorder:
             namespace=self._namespace,
             slice_ns=options.slice_ns,
             sampler=self._event.sampler,
+            loader=options.loader,
             filter=None if self._event.is_scheduled else self._filter(),
             constants=self._event.constants,
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import TRAFFIC_COUNTERS, Counter
+from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficSession
 from ebprof.model import FlowReport, FlowRow
 from ebprof.traffic import backends
@@ -56,14 +57,20 @@ class Monitor:
         self._table = FlowTable(self._now)
 
     @classmethod
-    def open(cls, backend: str | None, filter: FlowFilter, names: bool = False) -> Monitor:
+    def open(
+        cls,
+        backend: str | None,
+        filter: FlowFilter,
+        names: bool = False,
+        loader: str = loaders.AUTO,
+    ) -> Monitor:
         """A monitor on the backend of this name, None: on the best that works here.
 
         Raises NoTargetError for a process or cgroup that is to be watched and does not exist,
         UsageError for an unknown backend, UnsupportedError when none works.
         """
         filter.check()
-        chosen, session = backends.open_session(backend)
+        chosen, session = backends.open_session(backend, loader)
         return cls(session, chosen.name, filter, names)
 
     def __enter__(self) -> Monitor:

@@ -26,6 +26,9 @@ MAX_LINES = 500
 COMMANDS = plugins.module_names(commands)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+BPF_SOURCES = sorted((PACKAGE / "bpf").glob("*.bpf.[ch]"))
+OF_ONE_LOADER = ("core.bpf.h", "bcc.bpf.h")
+
 # A module whose name starts with a key may not import one that starts with any of the values.
 FORBIDDEN = {
     "ebprof.output": (
@@ -182,3 +185,30 @@ def test_imports_go_one_way(path: Path) -> None:
 def test_the_import_rule_sees_every_way_to_import(tmp_path: Path) -> None:
     module = PACKAGE / "symbolize" / "cache.py"
     assert {"os", "pathlib.Path", "ebprof.elf.memory_file"} <= set(imports(module))
+
+
+@pytest.mark.parametrize("path", BPF_SOURCES, ids=lambda path: path.name)
+def test_sources_declare_maps_and_variables_in_a_way_that_both_loaders_take(path: Path) -> None:
+    """By the macros of core.bpf.h and bcc.bpf.h: what bcc compiles is told where they are."""
+    if path.name in OF_ONE_LOADER:
+        return
+    text = path.read_text()
+    own = re.findall(
+        r"^(?:static |const |volatile )+\w[^()]*;|SEC\(\"\.maps\"\)", text, re.MULTILINE
+    )
+    assert not own
+
+
+@pytest.mark.parametrize("path", BPF_SOURCES, ids=lambda path: path.name)
+def test_no_local_has_the_name_of_a_map_or_variable(path: Path) -> None:
+    """For bcc these names are macros."""
+    declared = (
+        r"\b(?:MAP\(|(?:MAP_LIKE|SETTING|VARIABLE)\([\w ]+, |VARIABLE_IN\([^,]+, [\w ]+, )(\w+)"
+    )
+    names = {name for one in BPF_SOURCES for name in re.findall(declared, one.read_text())}
+    names -= {"name"}
+    assert {"counters", "rules", "want_user", "other", "flows_0"} <= names
+    locals_ = re.findall(
+        r"\b(?:u?int\d*_t|bool|void|char|int|struct \w+) \*?(\w+)(?=[,;)= ])", path.read_text()
+    )
+    assert not names & {*locals_}

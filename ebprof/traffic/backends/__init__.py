@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from ebprof import plugins
+from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficSession
 from ebprof.errors import UnsupportedError, UsageError
 from ebprof.traffic.backends._backend import Backend
@@ -18,8 +19,10 @@ def all_backends() -> list[Backend]:
     return sorted(found, key=lambda backend: backend.rank)
 
 
-def open_session(name: str | None = None) -> tuple[Backend, TrafficSession]:
-    """Load the backend of this name, or the best that this kernel accepts.
+def open_session(
+    name: str | None = None, loader: str = loaders.AUTO
+) -> tuple[Backend, TrafficSession]:
+    """Load the backend of this name, or the best that this kernel accepts, by one of LOADERS.
 
     Raises UsageError for a name that there is not, UnsupportedError with the reason (of each, when
     none works), NoPermissionError without the right to load BPF programs.
@@ -27,21 +30,22 @@ def open_session(name: str | None = None) -> tuple[Backend, TrafficSession]:
     backends = all_backends()
     if name is not None:
         backend = _named(backends, name)
-        return backend, backend.open()
+        return backend, backend.open(loader)
     reasons: list[str] = []
-    for backend in backends:
-        session = _open_or_reason(backend, reasons)
+    for backend in filter(lambda one: one.is_for(loader), backends):
+        session = _open_or_reason(backend, loader, reasons)
         if session is not None:
             return backend, session
     raise UnsupportedError(
-        f"no way to see TCP traffic on this kernel ({'; '.join(reasons)})",
+        f"{loaders.choose(loader)} has no way to see TCP traffic on this kernel"
+        f" ({'; '.join(reasons)})",
         "run `ebprof doctor` to see what this kernel lacks",
     )
 
 
-def _open_or_reason(backend: Backend, reasons: list[str]) -> TrafficSession | None:
+def _open_or_reason(backend: Backend, loader: str, reasons: list[str]) -> TrafficSession | None:
     try:
-        return backend.open()
+        return backend.open(loader)
     except UnsupportedError as error:
         reasons.append(f"{backend.name}: {error.message.splitlines()[0]}")
         return None

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficPrograms, TrafficSession
+from ebprof.errors import UnsupportedError
+from ebprof.traffic.listening import find_listening
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,7 @@ class Backend:
 
     rank: lower is better. remedy: how to get it where it does not work. check: raises
     UnsupportedError where the kernel lacks what it hooks; it says why better than the refusal of
-    the whole object does.
+    the whole object does. by_bcc: whether bcc can load it.
     """
 
     name: str
@@ -23,8 +26,18 @@ class Backend:
     rank: int
     programs: TrafficPrograms
     check: Callable[[], None]
+    by_bcc: bool = False
 
-    def open(self) -> TrafficSession:
-        """Load it. Raises UnsupportedError or NoPermissionError."""
+    def is_for(self, loader: str) -> bool:
+        """Whether one of LOADERS can load it at all."""
+        return self.by_bcc or loaders.choose(loader) != loaders.BCC
+
+    def open(self, loader: str = loaders.AUTO) -> TrafficSession:
+        """Load it by one of LOADERS. Raises UnsupportedError or NoPermissionError."""
+        if not self.is_for(loader):
+            raise UnsupportedError(
+                f"bcc cannot load the backend {self.name}: its programs are typed by BTF",
+                "use --backend kprobe, or --loader libbpf",
+            )
         self.check()
-        return TrafficSession(self.programs)
+        return TrafficSession(self.programs, loader=loader, listening=find_listening)

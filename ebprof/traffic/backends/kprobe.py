@@ -17,4 +17,5 @@ BACKEND = Backend(
         optional=(("on_send_page", "tcp_sendpage"),),
     ),
     check=probe.check_kprobe,
+    by_bcc=True,
 )

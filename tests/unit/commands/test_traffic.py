@@ -34,8 +34,11 @@ def monitor(monkeypatch: pytest.MonkeyPatch) -> FakeMonitor:
     """What the command gets in place of a real monitor."""
     made = FakeMonitor(client(), server(), other())
 
-    def open_monitor(backend: str | None, flow_filter: FlowFilter, names: bool) -> FakeMonitor:
-        made.opened = {"backend": backend, "filter": flow_filter, "names": names}  # type: ignore[attr-defined]
+    def open_monitor(
+        backend: str | None, flow_filter: FlowFilter, names: bool, loader: str
+    ) -> FakeMonitor:
+        opened = {"backend": backend, "filter": flow_filter, "names": names, "loader": loader}
+        made.opened = opened  # type: ignore[attr-defined]
         return made
 
     monkeypatch.setattr(traffic.Monitor, "open", open_monitor)
@@ -106,11 +109,13 @@ def test_the_alias_is_the_same_command(monitor: FakeMonitor, capfd: Capture) -> 
 
 
 def test_options_reach_the_monitor(monitor: FakeMonitor, capfd: Capture) -> None:
-    words = "-p 1,2 -p 3 --comm x -G /a --port 80 --from 10.0.0.0/8 --to :80 -6 --names"
+    words = (
+        "-p 1,2 -p 3 --comm x -G /a --port 80 --from 10.0.0.0/8 --to :80 -6 --names --loader bcc"
+    )
     assert run("traffic", *words.split(), "--backend", "b", "-s", "tx", "-r", "1", "0.1", "1") == 0
     opened: Opened = monitor.opened  # type: ignore[attr-defined]
     chosen: FlowFilter = opened["filter"]
-    assert (opened["backend"], opened["names"]) == ("b", True)
+    assert (opened["backend"], opened["names"], opened["loader"]) == ("b", True, "bcc")
     assert (chosen.pids, chosen.comm, chosen.cgroup) == ((1, 2, 3), "x", "/a")
     assert (chosen.port, chosen.family) == (80, 6)
     assert chosen.source is not None and chosen.source.prefix == 8

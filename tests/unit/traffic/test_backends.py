@@ -15,8 +15,9 @@ from ebprof.traffic import backends
 class Loaded:
     """Stands for a session; remembers the object it was made of."""
 
-    def __init__(self, programs: Any) -> None:
+    def __init__(self, programs: Any, loader: str, listening: Any) -> None:
         self.name = programs.object_name
+        self.loader = loader
 
 
 def refuse(reason: str) -> Any:
@@ -64,6 +65,28 @@ def test_the_best_that_works_is_chosen(
     name, session = opened()
     assert name == chosen
     assert session.name == f"traffic_{chosen}"
+
+
+def test_bcc_loads_the_one_that_needs_no_btf(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel_that_refuses(monkeypatch)
+    backend, session = backends.open_session(loader="bcc")
+    assert backend.name == "kprobe"
+    assert session.loader == "bcc"
+
+
+def test_of_those_that_bcc_cannot_load_no_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel_that_refuses(monkeypatch, "kprobe")
+    with pytest.raises(UnsupportedError) as caught:
+        backends.open_session(loader="bcc")
+    assert caught.value.message == (
+        "bcc has no way to see TCP traffic on this kernel (kprobe: no kprobe here)"
+    )
+
+
+def test_bcc_says_which_one_it_cannot_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel_that_refuses(monkeypatch)
+    with pytest.raises(UnsupportedError, match="bcc cannot load the backend fentry"):
+        backends.open_session("fentry", "bcc")
 
 
 def test_one_can_be_forced(monkeypatch: pytest.MonkeyPatch) -> None:
