@@ -161,6 +161,17 @@ def assert_share(count: int, total: int, share: float, *, slack: float = 0.01) -
     assert abs(count - share * total) <= allowed, f"{count} of {total}, expected {share:.0%}"
 
 
+def assert_leads_back(done: Profiled, *functions: str) -> None:
+    """Many samples are in the kernel; all of them but a few have these functions on the stack."""
+    kernel = done.count(_is_in_kernel)
+    assert kernel >= 0.3 * done.total
+    assert done.count(lambda s: _is_in_kernel(s) and {*functions} <= {*s}) >= 0.99 * kernel
+
+
+def _is_in_kernel(stack: Stack) -> bool:
+    return stack[-1].endswith("_[k]")
+
+
 def assert_complete(done: Profiled) -> None:
     """Nothing was lost, and all stacks but a few reach the outermost frame."""
     assert done.stats["samples"]["lost"] == 0

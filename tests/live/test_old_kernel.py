@@ -8,7 +8,13 @@ import pytest
 
 from ebprof import features
 from tests import targets
-from tests.live.profiled import COMPLETE_SHARE, Profiled, assert_complete, profile
+from tests.live.profiled import (
+    COMPLETE_SHARE,
+    Profiled,
+    assert_complete,
+    assert_leads_back,
+    profile,
+)
 
 MAX_USER_FRAMES = 512
 BELOW_DESCEND = 5
@@ -54,9 +60,4 @@ def test_system_calls_lead_back_to_main(mode: str, caller: str) -> None:
     with targets.running("syscalls", mode) as target:
         done = profile_old("-p", target.pid)
     assert_complete(done)
-    kernel = done.count(lambda stack: stack[-1].endswith("_[k]"))
-    assert kernel >= 0.3 * done.total
-    whole = done.count(
-        lambda stack: stack[-1].endswith("_[k]") and {"main", "handle", caller} <= {*stack}
-    )
-    assert whole >= 0.99 * kernel
+    assert_leads_back(done, "main", "handle", caller)

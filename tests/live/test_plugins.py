@@ -34,6 +34,9 @@ def test_an_event_with_a_program_of_its_own(
     old = count_events("bigwrite", command=command, module="tests.live.old_kernel")
     assert old.total == TIMES
     assert "bigwrite:BYTES" in run("profile", "-e", "help").stdout
+    by_bcc = run("profile", "-e", "bigwrite", "--loader", "bcc", "-d", 1)
+    assert by_bcc.returncode == 5
+    assert "bcc loads ebprof's own programs only, not bigwrite" in by_bcc.stderr
     refused = run("profile", "-e", "bigwrite:much", "-d", 1)
     assert refused.returncode == 2
     assert "cannot read size 'much'" in refused.stderr

@@ -14,7 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 180
+START_SECONDS = 600
+"""Where bcc has to compile first, an emulated machine that is not alone takes minutes."""
 STOP_SECONDS = 300
 POLL_SECONDS = 0.02
 LOSSES = ("overflowed", "untracked", "owners_full")
@@ -128,11 +129,14 @@ class Recording:
 
 
 @contextmanager
-def recording(backend: str, *options: object) -> Iterator[Recording]:
-    """Start ebprof and wait until it records; without options until `stop`, for the totals."""
+def recording(backend: str, *options: object, module: str = "ebprof") -> Iterator[Recording]:
+    """Start ebprof and wait until it records; without options until `stop`, for the totals.
+
+    module: what stands for ebprof.
+    """
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        process = _start(directory, ["--backend", backend, *(options or UNTIL_STOPPED)])
+        process = _start(module, directory, ["--backend", backend, *(options or UNTIL_STOPPED)])
         try:
             started = Recording(process, directory)
             started.wait_until_begun(backend)
@@ -142,10 +146,10 @@ def recording(backend: str, *options: object) -> Iterator[Recording]:
             process.wait()
 
 
-def _start(directory: Path, options: list[object]) -> subprocess.Popen[bytes]:
+def _start(module: str, directory: Path, options: list[object]) -> subprocess.Popen[bytes]:
     words = ["traffic", "--json", "--stats", directory / "stats", *options]
     with (directory / "stdout").open("wb") as stdout, (directory / "stderr").open("wb") as stderr:
-        command = [sys.executable, "-m", "ebprof", *map(str, words)]
+        command = [sys.executable, "-m", module, *map(str, words)]
         return subprocess.Popen(command, stdout=stdout, stderr=stderr)
 
 

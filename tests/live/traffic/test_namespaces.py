@@ -15,6 +15,11 @@ QUIET_PAUSE = 0.1
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_hosts_on_a_switch(backend: str, family: int) -> None:
+    check_hosts_on_a_switch(family, backend)
+
+
+def check_hosts_on_a_switch(family: int, backend: str, module: str = "ebprof") -> None:
+    """Three hosts: what two clients and their server move is seen at either end, to the byte."""
     with ExitStack() as stack:
         machines = stack.enter_context(hosts(3))
         addresses = [one.address if family == 4 else one.address6 for one in machines]
@@ -22,7 +27,7 @@ def test_hosts_on_a_switch(backend: str, family: int) -> None:
             stack.enter_context(puppet(f"host{number}", within=machine.within))
             for number, machine in enumerate(machines)
         )
-        running = stack.enter_context(recording(backend))
+        running = stack.enter_context(recording(backend, module=module))
         port = server.listen("listener", "::")
         for number, client in enumerate(clients, start=1):
             client.connect("c", addresses[0], port)
