@@ -464,6 +464,7 @@ class Recorder:
             rules_full=self._tables.rules.overflowed,
             unreadable_files=self._objects.unreadable,
             files_full=self._objects.left_out,
+            slices_joined=self._store.slices_joined,
         )
 
     def close(self) -> None:

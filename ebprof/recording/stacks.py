@@ -81,6 +81,12 @@ class StackStore:
         return self._counts.rows
 
     @property
+    def slices_joined(self) -> int:
+        """How many slices one in `counts` is, where it is more than one; else 0."""
+        joined = self._counts.joined_slices
+        return joined if joined > 1 else 0
+
+    @property
     def slice_ns(self) -> int:
         """Length of the slices in `counts`: a multiple of what was asked for when too many."""
         return self._slice_ns * self._counts.joined_slices

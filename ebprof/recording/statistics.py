@@ -51,6 +51,9 @@ class UserCounts:
     files_full: int = field(
         metadata=_said("files mapped as code that were left out: too many were open or sampled")
     )
+    slices_joined: int = field(
+        metadata=_said("slices of time that became one: shorter ones had too many counts")
+    )
 
 
 USER_COUNTERS = tuple(Counter(one.name, **one.metadata) for one in fields(UserCounts))

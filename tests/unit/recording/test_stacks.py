@@ -188,10 +188,10 @@ def test_a_store_says_how_long_slices_became(monkeypatch: pytest.MonkeyPatch) ->
     store = StackStore(slice_ns=10)
     store.count(keys_of(1, number=0), frames(1))
     store.count(keys_of(1, number=1), frames(1))
-    assert store.slice_ns == 10
+    assert (store.slice_ns, store.slices_joined) == (10, 0)
     monkeypatch.setattr(store._counts, "_max_sliced", 1)
     store.count(keys_of(1, number=3), frames(1))
-    assert store.slice_ns == 40
+    assert (store.slice_ns, store.slices_joined) == (40, 4)
 
 
 def test_many_samples_take_little_memory() -> None:
