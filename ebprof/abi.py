@@ -96,6 +96,7 @@ DEFERRED_RECORD = dtype_of("struct deferred_record")
 UNMAPPED_RECORD = dtype_of("struct unmapped_record")
 MAPPING_ENTRY = dtype_of("struct mapping_entry")
 PROCESS_ENTRY = dtype_of("struct process_entry")
+MARK_COUNTS = dtype_of("struct mark_counts")
 UNWIND_RULE = dtype_of("struct unwind_rule")
 
 PROCESS_ID = dtype_of("struct process_id")

@@ -130,6 +130,16 @@ struct process_entry {
 	uint64_t mapped;	/* when room for new memory was last looked for */
 };
 
+enum { MARK_SLOTS = 1024 };
+
+/* How often a program began and was done to write to an entry, by pid modulo MARK_SLOTS: user space,
+ * which writes whole entries, sees whether it did so at the same time.
+ */
+struct mark_counts {
+	uint64_t begun[MARK_SLOTS];
+	uint64_t done[MARK_SLOTS];
+};
+
 /* ---- what comes out -------------------------------------------------------------------- */
 
 /* Why the unwinder stopped: name, line of help. The order is the number, and 0 is success. */

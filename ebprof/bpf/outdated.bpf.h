@@ -13,11 +13,12 @@
 
 enum { HIGHEST_ERRNO = 4095 };
 
-/* How often a program began and was done to write to an entry: user space, which writes whole ones, sees
- * whether it did so at the same time.
- */
-VARIABLE(uint64_t, marks_begun);
-VARIABLE(uint64_t, marks_done);
+VARIABLE(struct mark_counts, marks);
+
+static __always_inline void count_mark(uint64_t *count)
+{
+	__sync_fetch_and_add(count, 1);
+}
 
 /* Whether a process's list has a mapping in [start, end). */
 static __always_inline bool has_mapping(struct process_entry *process, uint64_t start, uint64_t end)
@@ -71,10 +72,10 @@ int BPF_PROG(on_unmapped_area, unsigned long addr, struct vm_unmapped_area_info 
 	if (addr > (uint64_t)-HIGHEST_ERRNO || !bpf_map_lookup_elem(&processes, &pid))
 		return 0;
 	time = bpf_ktime_get_ns();
-	__atomic_fetch_add(&marks_begun, 1, __ATOMIC_RELAXED);
+	count_mark(&marks.begun[pid % MARK_SLOTS]);
 	if (note_area(pid, time, addr, addr + size))
 		send_unmapped(pid, time, addr, size);
-	__atomic_fetch_add(&marks_done, 1, __ATOMIC_RELAXED);
+	count_mark(&marks.done[pid % MARK_SLOTS]);
 	return 0;
 }
 
@@ -85,11 +86,11 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	uint32_t pid = traced(task, tgid);
 	struct process_entry *process;
 
-	__atomic_fetch_add(&marks_begun, 1, __ATOMIC_RELAXED);
+	count_mark(&marks.begun[pid % MARK_SLOTS]);
 	process = bpf_map_lookup_elem(&processes, &pid);
 	if (process)
 		process->outdated = process->mapped = bpf_ktime_get_ns();
-	__atomic_fetch_add(&marks_done, 1, __ATOMIC_RELAXED);
+	count_mark(&marks.done[pid % MARK_SLOTS]);
 	return 0;
 }
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof.abi import PROCESS_ENTRY
+from ebprof._native import lib
+from ebprof.abi import MARK_COUNTS, PROCESS_ENTRY
 from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.object import BpfObject
 
@@ -29,25 +30,24 @@ class ProcessEntries:
 
     def __init__(self, made: BpfObject) -> None:
         self._map: BpfMap = made.map("processes")
-        variables = made.variables(".bss")
-        self._begun, self._done = (
-            variables[made.variable_offset(".bss", name) :][:8].view(np.uint64)
-            for name in ("marks_begun", "marks_done")
-        )
+        at = made.variable_offset(".bss", "marks")
+        marks = made.variables(".bss")[at:][: MARK_COUNTS.itemsize].view(MARK_COUNTS)[0]
+        self._begun, self._done = marks["begun"], marks["done"]
 
     def tell(self, pid: int, entry: NDArray[Any], known_until_ns: int) -> Told:
         """Set an entry that was true at a time (CLOCK_MONOTONIC); raises MapError when it is full.
 
         What BPF programs noticed later than that stays noted.
         """
-        done = int(self._done[0])
+        slot = pid % lib.MARK_SLOTS
+        done = int(self._done[slot])
         given = self.find(pid)
         told = entry.copy()
         if given is not None:
             told["mapped"] = given["mapped"]
             told["outdated"] = np.where(given["outdated"] > known_until_ns, given["outdated"], 0)
         self._map.update(pid, told)
-        if int(self._begun[0]) != done:  # one was marked at the same time: perhaps this
+        if int(self._begun[slot]) != done:  # one was marked at the same time: perhaps this
             return self.mark(pid, told)
         if told["outdated"][0]:
             return Told.OUTDATED
