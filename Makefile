@@ -10,7 +10,7 @@ DEMO_SECONDS ?= 10
 FUZZ_SECONDS ?= 60
 VM_KERNELS ?= 5.10 6.1 6.12 7.2
 VM_TESTS ?= -m vm tests/live
-VM_SECONDS ?= 1800
+VM_SECONDS ?= 5400
 VM_CI_TESTS := \
 	tests/live/test_split.py::test_functions_have_their_share[default] \
 	tests/live/test_kernel.py::test_system_calls_lead_back_to_main[read-read_zeros] \

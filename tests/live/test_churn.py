@@ -17,7 +17,7 @@ from tests.live.profiled import SOME, Profiled, Stack, has_calls, profile
 
 IS_SLOW = os.environ.get("EBPROF_SLOW") == "1"
 PROCESSES = 10_000 if IS_SLOW else 1_500
-PROGRAMS = 3_000 if IS_SLOW else 600
+PROGRAMS = 3_000 if IS_SLOW else 400
 MANY_SAMPLES = 4_999
 """Samples a second: 50 times what is usual, so that a minute has those of an hour."""
 FLAT = 16 << 20
