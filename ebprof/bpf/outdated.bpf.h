@@ -15,9 +15,10 @@ enum { HIGHEST_ERRNO = 4095 };
 
 VARIABLE(struct mark_counts, marks);
 
+/* Relaxed, as kernels before 5.12 have no other atomic addition. */
 static __always_inline void count_mark(uint64_t *count)
 {
-	__sync_fetch_and_add(count, 1);
+	__atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
 }
 
 /* Whether a process's list has a mapping in [start, end). */
