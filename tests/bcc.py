@@ -12,6 +12,8 @@ from ebprof.bpf.bcc import headers
 from ebprof.errors import UnsupportedError
 
 SOURCES = Path("/usr/src")
+WITHOUT_BTF = "tests.live.without_btf"
+"""Stands for ebprof, where the kernel's BTF is not to be seen."""
 
 
 def skip_without(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ebprof import features
 from ebprof.bpf.bcc import BccObject, headers
-from tests import bcc, targets
+from tests import bcc, needed, targets
 from tests.live.profiled import assert_complete, assert_leads_back, profile
 
 
 @pytest.fixture(autouse=True)
 def _by_bcc(monkeypatch: pytest.MonkeyPatch) -> None:
-    if features.probe("lockdown").state != features.OK:
-        pytest.skip("lockdown forbids to read kernel memory by address")
+    needed.skip_without("lockdown")  # kernel memory is read by address
     bcc.skip_without(monkeypatch)
 
 

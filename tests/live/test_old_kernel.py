@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from ebprof import features
-from tests import targets
+from tests import needed, targets
 from tests.live.profiled import (
     COMPLETE_SHARE,
     Profiled,
@@ -25,8 +24,7 @@ STEPS_A_CALL = 16
 @pytest.fixture(autouse=True)
 def lockdown() -> None:
     """Kernel memory is read by address there."""
-    if features.probe("lockdown").state != features.OK:
-        pytest.skip("lockdown forbids to read kernel memory by address")
+    needed.skip_without("lockdown")
 
 
 def profile_old(*options: object, **how: Any) -> Profiled:

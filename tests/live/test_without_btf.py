@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import bcc, targets
+from tests.bcc import WITHOUT_BTF
 from tests.live.profiled import (
     COMPLETE_SHARE,
     assert_complete,
@@ -14,7 +15,6 @@ from tests.live.profiled import (
     run,
 )
 
-WITHOUT_BTF = "tests.live.without_btf"
 DEPTH = 500
 LEFT, OPENS = 1000, 500
 """What `calls 0 once` does, see calls.c."""

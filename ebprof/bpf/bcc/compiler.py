@@ -1,4 +1,4 @@
-"""The compiler: a process of its own, as LLVM takes 100 MB, and ends the process when it fails.
+"""The compiler: a process of its own, as LLVM takes 200 MB, and ends the process when it fails.
 
 `compile_programs` runs this file as a script. It imports nothing of ours, and bcc from where
 Debian's python3-bpfcc puts it if this interpreter does not see it: it is plain Python over ctypes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ebprof import features
+from tests import needed
 
 BACKENDS = ("fentry", "kprobe", "tp_btf")
 
@@ -13,7 +14,5 @@ BACKENDS = ("fentry", "kprobe", "tp_btf")
 def backend(request: pytest.FixtureRequest) -> str:
     """Name of a backend."""
     name = str(request.param)
-    feature = features.probe(f"traffic_{name}")
-    if feature.state not in (features.OK, features.LIMITED):
-        pytest.skip(f"{feature.name}: {feature.detail}")
+    needed.skip_without(f"traffic_{name}", features.OK, features.LIMITED)
     return name

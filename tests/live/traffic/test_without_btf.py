@@ -6,22 +6,19 @@ from contextlib import ExitStack
 
 import pytest
 
-from ebprof import features
-from tests import bcc
+from tests import bcc, needed
+from tests.bcc import WITHOUT_BTF
 from tests.live.traffic.puppet import puppet
 from tests.live.traffic.recorded import recording
 from tests.live.traffic.test_namespaces import check_hosts_on_a_switch
 
 BACKEND = "kprobe"
-WITHOUT_BTF = "tests.live.without_btf"
 
 
 @pytest.fixture(autouse=True)
 def _by_bcc() -> None:
     bcc.skip_without_own_headers()
-    feature = features.probe(f"traffic_{BACKEND}")
-    if feature.state != features.OK:
-        pytest.skip(f"{feature.name}: {feature.detail}")
+    needed.skip_without(f"traffic_{BACKEND}")
 
 
 @pytest.mark.parametrize("family", [4, 6])
