@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import NoPermissionError, NoTargetError
@@ -18,7 +18,8 @@ _PF_KTHREAD = 0x00200000
 # include/linux/proc_ns.h, PROC_PID_INIT_INO: the inode of the first PID namespace never changes.
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 # Fields of /proc/PID/stat after the command's name, proc(5) numbers minus 3.
-_PARENT, _FLAGS, _START_TIME = 1, 6, 19
+_STATE, _PARENT, _FLAGS, _START_TIME = 0, 1, 6, 19
+_ENDED = (b"Z", b"X")
 
 
 @contextmanager
@@ -50,6 +51,22 @@ def threads(pid: int) -> list[int]:
     """Thread numbers of a process, sorted."""
     with reading(pid):
         return sorted(int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir())
+
+
+def living_thread(pid: int) -> int:
+    """A thread of a process that has not ended: the first one unless that has.
+
+    A process lives as long as a thread of it does, but without its first one much of /proc/PID is
+    empty or a lie; /proc/TID of the thread returned here is not. Raises NoTargetError when all
+    threads have ended.
+    """
+    if _stat_fields(pid)[_STATE] not in _ENDED:
+        return pid
+    for tid in threads(pid):
+        with suppress(NoTargetError):  # it ended meanwhile
+            if _stat_fields(tid)[_STATE] not in _ENDED:
+                return tid
+    raise NoTargetError(f"process {pid} has ended")
 
 
 def children(pid: int) -> list[int]:
