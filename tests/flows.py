@@ -54,6 +54,7 @@ class FakeMonitor:
     is_over = False
     tick_s = 1.0
     watched = ()
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, *rows: FlowRow, on_tick: Callable[[], None] = lambda: None) -> None:
         self.flows = rows
@@ -61,6 +62,7 @@ class FakeMonitor:
         self.names = False
         self.ticks = self.marks = 0
         self.asked: list[dict[str, Any]] = []
+        self.failures: dict[str, int] = {}
         self.counts = {counter.name: 0 for counter in COUNTERS}
 
     def __enter__(self) -> FakeMonitor:

@@ -117,6 +117,7 @@ def command(**values: Any) -> None:
             _run_live(monitor, wanted, _describe(values))
         else:
             _run_stream(monitor, wanted, flow_filter, ready)
+        _say(*(f"warning: {one}" for one in monitor.warnings))
         if wanted.stats:
             _write_stats(statistics.of_run(monitor, ready), wanted.stats)
 

@@ -20,6 +20,7 @@ from ebprof.output import _window
 from ebprof.output._choose import names, package
 from ebprof.output._protocol import OutputFormat, ReadableFormat
 from ebprof.output._read import MAX_BYTES
+from ebprof.walls import refusing
 
 _HEAD = 4096
 _NAME_LENGTH = 64  # of a temporary file: NAME_MAX is 255, in bytes
@@ -57,7 +58,8 @@ def _read(path: str) -> Profile:
     except OSError as error:
         raise BadFileError(f"cannot read {path}: {_reason(error)}") from None
     try:
-        return _reader(data[:_HEAD]).read(io.BytesIO(data))
+        with refusing():
+            return _reader(data[:_HEAD]).read(io.BytesIO(data))
     except BadFileError as error:
         raise BadFileError(f"{path}: {error.message}", error.hint or _READABLE) from None
 

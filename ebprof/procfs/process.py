@@ -39,7 +39,10 @@ def reading(pid: int) -> Iterator[None]:
 
 def exists(pid: int) -> bool:
     """True while there is a process (or thread) of this number; never raises."""
-    return Path(f"/proc/{pid}/stat").exists()
+    with suppress(OSError):
+        Path(f"/proc/{pid}/stat").stat()
+        return True
+    return False
 
 
 def all_processes() -> list[int]:

@@ -21,9 +21,8 @@ from ebprof.recording.recorder import (
     TICK_S,
     Recorder,
     RecordOptions,
-    exit_descriptors,
 )
-from ebprof.recording.target import Target
+from ebprof.recording.target import Target, exit_descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class LiveRecorder(Recorder):
         super().__init__(target, options)
         self._named: queue.SimpleQueue[Increment] = queue.SimpleQueue()
         self._namer = Namer(self._resolver, self._store)
-        self._waiting = 0
+        self._waiting = self._unnamed = 0
         self._begun = time.monotonic()
         self._exits = ExitStack()
         self._cleanup.callback(self._exits.close)
@@ -115,11 +114,6 @@ class LiveRecorder(Recorder):
     def exit_code(self) -> int:
         """The command's; 0 without one."""
         return self._command.exit_code if self._command else 0
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What went wrong without ending the run, a sentence each."""
-        return (*self._tracker.warnings, *self._symbolizer.warnings)
 
     def start(self) -> None:
         """Begin to sample."""
@@ -170,7 +164,7 @@ class LiveRecorder(Recorder):
         counters, stops = self._session.counters(), self._stops()
         return Figures(
             samples=counters["samples"],
-            lost=sum(counters[one.name] for one in COUNTERS if one.is_loss),
+            lost=sum(counters[one.name] for one in COUNTERS if one.is_loss) + self._unnamed,
             stops={name: count for name, count in stops.items() if count},
             kernel_seconds=self._session.run_statistics()[1],
         )
@@ -183,4 +177,9 @@ class LiveRecorder(Recorder):
         return {name: count for name, count in counters.items() if count}
 
     def _name(self, rows: Rows, comms: list[str], start: float, end: float) -> None:
-        self._named.put(Increment(self._namer.samples(rows, comms), start, end))
+        samples: tuple[Sample, ...] | None = None
+        with self._walls.around("names of samples"):
+            samples = self._namer.samples(rows, comms)
+        if samples is None:
+            self._unnamed += int(rows["count"].sum())
+        self._named.put(Increment(samples or (), start, end))

@@ -41,6 +41,7 @@ from ebprof.recording.statistics import (
 from ebprof.recording.target import (
     Target,
     check_cpus,
+    exit_descriptors,
     online_cpus,
     open_cgroup,
     processes_of,
@@ -56,6 +57,7 @@ from ebprof.unwind.processes import ProcessStore
 from ebprof.unwind.replay import Replayer
 from ebprof.unwind.tables import TableStore
 from ebprof.unwind.upkeep import Upkeep
+from ebprof.walls import Walls
 
 TICK_S = 0.25
 PENDING_S = 0.05
@@ -129,6 +131,7 @@ class Recorder:
     def __init__(self, target: Target, options: RecordOptions) -> None:
         self._target = target
         self._options = options
+        self._walls = Walls()
         self._cleanup = ExitStack()
         try:
             self._set_up()
@@ -137,7 +140,7 @@ class Recorder:
             raise
 
     def _set_up(self) -> None:
-        target, options = self._target, self._options
+        target, options, walls = self._target, self._options, self._walls
         lib.memory_give_back()
         _allow_many_files()
         check_cpus(target.cpus)
@@ -163,14 +166,15 @@ class Recorder:
             use_tables=options.call_graph != "fp",
             pause=self._timeline.relieve,
             on_drop=lambda known: self._resolver.drop(known),
+            walls=walls,
         )
         self._cleanup.callback(self._objects.close)
-        self._symbolizer = Symbolizer(inline=options.inline)
+        self._symbolizer = Symbolizer(inline=options.inline, walls=walls)
         self._cleanup.callback(self._symbolizer.close)
-        self._resolver = Resolver(self._objects, self._symbolizer)
-        self._processes = ProcessStore(self._session.processes, self._shards, self._objects)
+        self._resolver = Resolver(self._objects, self._symbolizer, walls)
+        self._processes = ProcessStore(self._session.processes, self._shards, self._objects, walls)
         everyone = target.is_system_wide and not self._command
-        self._tracker = Tracker(self._processes, everyone=everyone, members=followed)
+        self._tracker = Tracker(self._processes, everyone=everyone, members=followed, walls=walls)
         self._load(followed)
         self._store = StackStore(options.slice_ns)
         self._upkeep = self._make_upkeep()
@@ -247,9 +251,8 @@ class Recorder:
 
     def _load(self, followed: list[int]) -> None:
         """Tables of what is sampled from the start; of a whole system, as many as time allows."""
-        for pid in followed:
-            if not process.is_kernel_thread(pid):
-                self._processes.load(pid)
+        for pid in filter(self._tracker.has_memory, followed):
+            self._processes.load(pid)
         if not followed:
             self._tracker.load_all(process.all_processes(), PRELOAD_S)
 
@@ -419,7 +422,12 @@ class Recorder:
     def _warnings(self, profile: Profile) -> tuple[str, ...]:
         joined = profile.slice_ns > self._options.slice_ns
         slices = [f"slices are {written(profile.slice_ns)} long: shorter ones were too many"]
-        return (*self._tracker.warnings, *self._symbolizer.warnings, *(slices if joined else ()))
+        return (*self.warnings, *(slices if joined else ()))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong without ending the run, a sentence each."""
+        return (*self._tracker.warnings, *self._symbolizer.warnings, *self._walls.warnings)
 
     def _statistics(self, profile: Profile, duration: float, ready: float) -> Statistics:
         counters = self._counters()
@@ -448,6 +456,7 @@ class Recorder:
             bpf=BpfStatistics(*self._session.run_statistics()),
             tool=ToolStatistics(ready, 0.0, 0.0, 0),
             counters={name: n for name, n in counters.items() if n},
+            failures=dict(self._walls.places),
         )
 
     def _counters(self) -> dict[str, int]:
@@ -465,6 +474,7 @@ class Recorder:
             unreadable_files=self._objects.unreadable,
             files_full=self._objects.left_out,
             slices_joined=self._store.slices_joined,
+            readers_failed=self._walls.failed,
         )
 
     def close(self) -> None:
@@ -479,17 +489,6 @@ class Recorder:
 
 
 AnyRecorder = TypeVar("AnyRecorder", bound=Recorder)
-
-
-def exit_descriptors(pids: list[int], opened: ExitStack) -> Iterator[int]:
-    """A descriptor a process, readable once it has exited (pidfd_open(2))."""
-    for pid in pids:
-        try:
-            fd = os.pidfd_open(pid)
-        except OSError:
-            continue  # gone already, which the loop notices
-        opened.callback(os.close, fd)
-        yield fd
 
 
 def _allow_many_files() -> None:

@@ -16,6 +16,7 @@ from ebprof.model import Location, Sample
 from ebprof.recording.stacks import Frames, NewStack, StackStore, object_address, object_number
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.unwind.objects import ObjectStore, UnwindObject
+from ebprof.walls import Walls
 
 Stack = tuple[Location, ...]
 Task = Callable[[], None]
@@ -28,7 +29,10 @@ class Resolver:
     frames that came before were looked up.
     """
 
-    def __init__(self, objects: ObjectStore, symbolizer: Symbolizer) -> None:
+    def __init__(
+        self, objects: ObjectStore, symbolizer: Symbolizer, walls: Walls | None = None
+    ) -> None:
+        self._walls = walls or Walls()
         self._objects = objects
         self._symbolizer = symbolizer
         self._dropped: dict[int, ObjectFile] = {}
@@ -105,7 +109,8 @@ class Resolver:
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
-            task()
+            with self._walls.around("names"):
+                task()
 
     def _look_up(self, stacks: list[NewStack]) -> None:
         self.user_locations(self._new_user.of(frames for _, frames, _ in stacks))

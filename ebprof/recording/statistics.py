@@ -54,6 +54,9 @@ class UserCounts:
     slices_joined: int = field(
         metadata=_said("slices of time that became one: shorter ones had too many counts")
     )
+    readers_failed: int = field(
+        metadata=_said("times that something could not be read for a reason nobody expected")
+    )
 
 
 USER_COUNTERS = tuple(Counter(one.name, **one.metadata) for one in fields(UserCounts))
@@ -108,7 +111,10 @@ class ToolStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """One run, as `--stats` writes it. frequency: 0 where each `period`-th event was sampled."""
+    """One run, as `--stats` writes it. frequency: 0 where each `period`-th event was sampled.
+
+    failures: what `readers_failed` counts, by exception and line of code.
+    """
 
     event: str
     frequency: int
@@ -120,6 +126,7 @@ class Statistics:
     bpf: BpfStatistics
     tool: ToolStatistics
     counters: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
 
     @property
     def complete_share(self) -> float:

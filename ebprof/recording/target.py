@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,6 +143,17 @@ def cgroup_roots() -> list[Path]:
         for one in read_mounts()
         if one.kind == "cgroup2" or (one.kind == "cgroup" and "perf_event" in one.options)
     ]
+
+
+def exit_descriptors(pids: list[int], opened: ExitStack) -> Iterator[int]:
+    """A descriptor a process, readable once it has exited (pidfd_open(2))."""
+    for pid in pids:
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError:
+            continue  # gone already, which the loop notices
+        opened.callback(os.close, fd)
+        yield fd
 
 
 def _check_process(pid: int) -> None:

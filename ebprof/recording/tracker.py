@@ -14,6 +14,7 @@ from ebprof.procfs import process
 from ebprof.procfs.maps import MapsEntry
 from ebprof.unwind.mappings import Gap
 from ebprof.unwind.processes import ProcessStore
+from ebprof.walls import Notes, Walls
 
 FIRST_DELAY_S = 0.05
 LONGEST_DELAY_S = 5.0
@@ -36,10 +37,19 @@ class Tracker:
     from that when a sample needs it, even if it is gone by then. Others are read from /proc.
 
     everyone: every process belongs to the run; otherwise those of `members`, and what they fork.
+    walls: stand around what /proc says of each.
     """
 
-    def __init__(self, processes: ProcessStore, *, everyone: bool, members: Iterable[int]) -> None:
+    def __init__(
+        self,
+        processes: ProcessStore,
+        *,
+        everyone: bool,
+        members: Iterable[int],
+        walls: Walls | None = None,
+    ) -> None:
         self._processes = processes
+        self._walls = walls or Walls()
         self._everyone = everyone
         self._members = set(members)
         self._reloads: dict[int, _Reload] = {}
@@ -60,15 +70,23 @@ class Tracker:
         except NoPermissionError as error:
             self._refused[pid] = error.message
 
+    def has_memory(self, pid: int) -> bool:
+        """False for threads of the kernel, and for what cannot be looked at."""
+        with (
+            self._walls.around(f"/proc/{pid}/stat"),
+            suppress(NoTargetError, NoPermissionError),
+        ):
+            return not process.is_kernel_thread(pid)
+        return False
+
     def load_all(self, pids: Iterable[int], limit_s: float) -> None:
         """Read as many of these processes as the time allows; kernel threads have nothing."""
         limit = time.monotonic() + limit_s
         for pid in pids:
             if time.monotonic() > limit:
                 return
-            with suppress(NoTargetError):
-                if not process.is_kernel_thread(pid):
-                    self.load(pid)
+            if self.has_memory(pid):
+                self.load(pid)
 
     def follow(self, change: Change) -> None:
         """Take in what was reported, in the order of time."""
@@ -123,7 +141,7 @@ class Tracker:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What kept processes from being known."""
-        return tuple(self._refused.values())
+        return tuple(Notes(self._refused.values()))
 
     def _belongs(self, change: Change) -> bool:
         if self._everyone or isinstance(change, Lost):

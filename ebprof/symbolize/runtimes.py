@@ -14,6 +14,7 @@ from ..errors import EbprofError
 from ..procfs import process
 from ..procfs.text import printable
 from ..symbolizers import ProcessSymbols, Runtime
+from ..walls import Notes, Walls
 from .budget import Budgets
 from .source import Call, Source
 
@@ -32,35 +33,37 @@ class _Known:
 class Runtimes:
     """Names by process and address, and by object and address.
 
-    A third party's runtime that raises, or whose answer is none, is not asked again, and costs a
-    warning.
+    One that raises is not asked about that process or object again, and costs a warning; a third
+    party's whose answer is none is not asked at all any more.
     """
 
-    def __init__(self, budgets: Budgets) -> None:
+    def __init__(self, budgets: Budgets, walls: Walls | None = None) -> None:
         self._budgets = budgets
+        self._walls = walls or Walls()
         self._loaded: dict[str, Runtime] | None = None
         self._failed: dict[str, str] = {}
-        self._past: dict[str, None] = {}
+        self._past = Notes()
         self._processes: dict[int, _Known] = {}
         self._sources: dict[ObjectKey, dict[str, Source]] = {}
 
     @property
     def warnings(self) -> Iterator[str]:
         """Why names may be missing."""
-        yield from self._past
-        for pid in self._processes:
-            yield from self._warnings_of(pid)
+        known = (one for pid in self._processes for one in self._warnings_of(pid))
+        yield from Notes((*self._past, *known))
         yield from self._failed.values()
 
     def refresh(self, pid: int) -> None:
         """Have runtimes open a process, and those that know it read what is new."""
-        for name, symbols in self._open(pid).items():
-            self._ask(name, symbols.refresh, None)
+        opened = self._open(pid)
+        for name, symbols in list(opened.items()):
+            if not self._do(name, f"PID {pid}", symbols.refresh):
+                del opened[name]
 
     def find(self, pid: int, address: int) -> tuple[str, Calls]:
         """Module and calls at an address of a process, as of the last `refresh`; else none."""
         for name, symbols in self._processes[pid].symbols.items():
-            calls = self._find(name, symbols, address)
+            calls = self._find(name, f"PID {pid}", symbols, address)
             if calls:
                 return printable(symbols.path), calls
         return "", ()
@@ -70,7 +73,7 @@ class Runtimes:
         if file.key not in self._sources:
             self._sources[file.key] = self._open_object(file)
         for name, source in self._sources[file.key].items():
-            calls = self._find(name, source, address)
+            calls = self._find(name, file.path, source, address)
             if calls:
                 return calls
         return ()
@@ -79,9 +82,10 @@ class Runtimes:
         """A process is gone."""
         known = self._processes.get(pid)
         if known is not None:
-            self._past.update(dict.fromkeys(self._warnings_of(pid)))
+            for warning in self._warnings_of(pid):
+                self._past.add(warning)
             for name, symbols in known.symbols.items():
-                self._ask(name, symbols.forget, None)
+                self._do(name, f"PID {pid}", symbols.forget)
             del self._processes[pid]
 
     def forget_object(self, key: ObjectKey) -> None:
@@ -90,12 +94,12 @@ class Runtimes:
 
     def close(self) -> None:
         """Close files; what was read can still be asked for."""
-        for known in self._processes.values():
+        for pid, known in self._processes.items():
             for name, symbols in known.symbols.items():
-                self._ask(name, symbols.close, None)
+                self._do(name, f"PID {pid}", symbols.close)
 
     def _open(self, pid: int) -> dict[str, ProcessSymbols]:
-        start_time = _start_time(pid)
+        start_time = self._start_time(pid)
         known = self._processes.get(pid)
         if known is not None and start_time not in (0, known.start_time):
             self.forget(pid)
@@ -104,10 +108,17 @@ class Runtimes:
             known = self._processes[pid] = _Known(start_time, self._open_process(pid))
         return known.symbols
 
+    def _start_time(self, pid: int) -> int:
+        """0 when it is gone."""
+        with self._walls.around(f"/proc/{pid}/stat"), suppress(EbprofError):
+            return process.start_time(pid)
+        return 0
+
     def _open_process(self, pid: int) -> dict[str, ProcessSymbols]:
         found: dict[str, ProcessSymbols] = {}
         for name, runtime in self._runtimes().items():
-            symbols = self._ask(name, partial(runtime.open_process, pid, self._budgets), None)
+            question = partial(runtime.open_process, pid, self._budgets)
+            symbols = self._ask(name, f"PID {pid}", question, None)
             if symbols is not None and self._is_a(name, symbols, ProcessSymbols):
                 found[name] = symbols
         return found
@@ -115,7 +126,7 @@ class Runtimes:
     def _open_object(self, file: ObjectFile) -> dict[str, Source]:
         found: dict[str, Source] = {}
         for name, runtime in self._runtimes().items():
-            source = self._ask(name, partial(runtime.open_object, file), None)
+            source = self._ask(name, file.path, partial(runtime.open_object, file), None)
             if source is not None and self._is_a(name, source, Source):
                 found[name] = source
         return found
@@ -127,9 +138,9 @@ class Runtimes:
             self._loaded = {name: one for name, one in every.items() if one is not None}
         return self._loaded
 
-    def _find(self, name: str, source: Source, address: int) -> Calls:
+    def _find(self, name: str, what: str, source: Source, address: int) -> Calls:
         nothing: Calls = ()
-        calls: object = self._ask(name, partial(source.find, address), nothing)
+        calls: object = self._ask(name, what, partial(source.find, address), nothing)
         if not isinstance(calls, tuple) or not all(isinstance(one, Call) for one in calls):
             self._failed[name] = f"plug-in {name} failed: what it finds is no tuple of calls"
             return ()
@@ -144,27 +155,26 @@ class Runtimes:
     def _warnings_of(self, pid: int) -> Iterator[str]:
         nothing: Sequence[str] = ()
         for name, symbols in self._processes[pid].symbols.items():
-            warnings = self._ask(name, partial(getattr, symbols, "warnings"), nothing)
-            yield from map(printable, warnings)
+            question = partial(getattr, symbols, "warnings")
+            yield from map(printable, self._ask(name, f"PID {pid}", question, nothing))
 
-    def _ask(self, name: str, question: Callable[[], Answer], default: Answer) -> Answer:
-        if name in self._failed:
-            return default
-        try:
-            return question()
-        except Exception as error:
-            self._failed[name] = printable(f"plug-in {name} failed: {error!r}")
-            return default
+    def _do(self, name: str, what: str, action: Callable[[], object]) -> bool:
+        """Whether that went well."""
+
+        def done() -> bool:
+            action()
+            return True
+
+        return self._ask(name, what, done, False)
+
+    def _ask(self, name: str, what: str, question: Callable[[], Answer], default: Answer) -> Answer:
+        if name not in self._failed:
+            with self._walls.around(f"names by {name}, {what}"):
+                return question()
+        return default
 
 
 def _names() -> list[str]:
     """Ours first."""
     ours = plugins.module_names(symbolizers)
     return [*ours, *(name for name in plugins.names(symbolizers) if name not in ours)]
-
-
-def _start_time(pid: int) -> int:
-    """0 when it is gone."""
-    with suppress(EbprofError):
-        return process.start_time(pid)
-    return 0

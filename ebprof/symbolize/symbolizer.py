@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ..elf import ObjectFile, ObjectKey
 from ..model import KERNEL_PATH, Frame, Location, Mapping
+from ..walls import Notes, Walls
 from .budget import Budgets
 from .cache import DEFAULT_CACHE, SymCacheStore
 from .debugfiles import DebugFiles
 from .debuginfod import Debuginfod
 from .demangle import Demangler
-from .kernel import KernelSymbols
+from .kernel import KALLSYMS, KernelSymbols
 from .objects import ObjectSymbols, Tools
 from .runtimes import Runtimes
 from .source import Call
@@ -40,7 +41,8 @@ class Symbolizer:
     `[module]+0xaddress`.
 
     cache: directory for SymCaches, None for none. inline: False shows the physical function only.
-    debuginfod: ask the servers in $DEBUGINFOD_URLS for debug files.
+    debuginfod: ask the servers in $DEBUGINFOD_URLS for debug files. walls: around each object,
+    address and process, and around the kernel's symbols.
 
     Addresses are looked up as they are: callers pass return address - 1 where they mean the call.
     Results are remembered per object and address. Safe to call from several threads; a call
@@ -48,11 +50,17 @@ class Symbolizer:
     """
 
     def __init__(
-        self, *, cache: Path | None = DEFAULT_CACHE, inline: bool = True, debuginfod: bool = False
+        self,
+        *,
+        cache: Path | None = DEFAULT_CACHE,
+        inline: bool = True,
+        debuginfod: bool = False,
+        walls: Walls | None = None,
     ) -> None:
         self._inline = inline
+        self._walls = walls or Walls()
         self._lock = threading.RLock()
-        self._warnings: dict[str, None] = {}
+        self._warnings = Notes()
         self._worker = Worker()
         self._demangler = Demangler(self._worker)
         self._store = SymCacheStore(cache)
@@ -65,11 +73,11 @@ class Symbolizer:
             Debuginfod(cache.parent / "debuginfod" if cache else None) if debuginfod else None,
             self._warn,
         )
-        self._objects: dict[ObjectKey, ObjectSymbols] = {}
+        self._objects: dict[ObjectKey, ObjectSymbols | None] = {}
         self._kept = 0
         self._known: dict[ObjectKey | str, dict[int, Location]] = {}
         self._frames: dict[Call, Frame] = {}
-        self._runtimes = Runtimes(self._budgets)
+        self._runtimes = Runtimes(self._budgets, self._walls)
         self._kernel: KernelSymbols | None = None
         self._kernel_time = 0.0
 
@@ -77,7 +85,7 @@ class Symbolizer:
     def warnings(self) -> tuple[str, ...]:
         """Why symbols may be missing, one sentence each, in the order they came up."""
         with self._lock:
-            found = dict(self._warnings)
+            found = dict.fromkeys(self._warnings)
             if self._store.warning:
                 found[self._store.warning] = None
             if self._tools.debuginfod:
@@ -94,7 +102,8 @@ class Symbolizer:
             new = wanted - known.keys()
             if new:
                 symbols = self._object(file)
-                known.update(self._locate(new, self._finder(symbols, file), symbols.mapping))
+                find, mapping = self._finder(symbols, file), self._mapper(symbols, file)
+                known.update(self._locate(new, find, mapping))
             return {address: known[address] for address in wanted}
 
     def known_locations(self, key: ObjectKey, addresses: Iterable[int]) -> dict[int, Location]:
@@ -106,9 +115,7 @@ class Symbolizer:
     def forget_object(self, key: ObjectKey) -> None:
         """Drop the symbols of an object file; locations that were found are kept."""
         with self._lock:
-            symbols = self._objects.pop(key, None)
-            if symbols is not None:
-                self._kept -= symbols.size
+            self._kept -= _size(self._objects.pop(key, None))
             self._runtimes.forget_object(key)
 
     def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
@@ -119,7 +126,7 @@ class Symbolizer:
             new = wanted - known.keys()
             if new:
                 kernel = self._kernel_symbols(new)
-                known.update(self._locate(new, kernel.find, lambda _: _KERNEL))
+                known.update(self._locate(new, self._kernel_finder(kernel), lambda _: _KERNEL))
             return {address: known[address] for address in wanted}
 
     def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
@@ -166,7 +173,8 @@ class Symbolizer:
         calls = {address: find(address) for address in addresses}
         if not self._inline:
             calls = {address: found[-1:] for address, found in calls.items()}
-        self._demangler.learn({call.name for found in calls.values() for call in found})
+        with self._walls.around("mangled names"):
+            self._demangler.learn({call.name for found in calls.values() for call in found})
         return {
             address: self._location(address, mapping(address), found)
             for address, found in calls.items()
@@ -185,22 +193,29 @@ class Symbolizer:
             frame = self._frames[call] = Frame(name, call.file, call.line, system_name)
         return frame
 
-    def _object(self, file: ObjectFile) -> ObjectSymbols:
-        """The symbols of an object; of all that were read, those used last are kept."""
-        symbols = self._objects.pop(file.key, None)
-        if symbols is None:
-            symbols = ObjectSymbols(file, self._tools)
-            self._kept += symbols.size
+    def _object(self, file: ObjectFile) -> ObjectSymbols | None:
+        """The symbols of an object, None when they cannot be read; those used last are kept."""
+        if file.key in self._objects:
+            symbols = self._objects.pop(file.key)
+        else:
+            symbols = self._read(file)
+            self._kept += _size(symbols)
         self._objects[file.key] = symbols
         while self._kept > _MOST_KEPT and len(self._objects) > 1:
-            self._kept -= self._objects.pop(next(iter(self._objects))).size
-        symbols.refresh(file)
+            self._kept -= _size(self._objects.pop(next(iter(self._objects))))
+        if symbols:
+            symbols.refresh(file)
         return symbols
+
+    def _read(self, file: ObjectFile) -> ObjectSymbols | None:
+        with self._walls.around(file.path):
+            return ObjectSymbols(file, self._tools)
+        return None
 
     def _kernel_symbols(self, addresses: Iterable[int]) -> KernelSymbols:
         kernel = self._kernel
         if kernel is None or self._kernel_is_outdated(kernel, addresses):
-            kernel = self._kernel = KernelSymbols.read()
+            kernel = self._kernel = self._read_kernel()
             self._kernel_time = time.monotonic()
             if kernel.hidden:
                 self._warn(_HIDDEN_KERNEL)
@@ -210,14 +225,49 @@ class Symbolizer:
         """True when a module or BPF program may have been loaded since."""
         if kernel.hidden or time.monotonic() - self._kernel_time < _KERNEL_RELOAD_S:
             return False
-        return not all(kernel.find(address) for address in addresses)
+        return not all(map(self._kernel_finder(kernel), addresses))
 
-    def _finder(self, symbols: ObjectSymbols, file: ObjectFile) -> _Find:
-        """By the object's own symbols, else by those that a runtime knows of it."""
-        return lambda address: symbols.find(address) or self._runtimes.find_in_object(file, address)
+    def _read_kernel(self) -> KernelSymbols:
+        with self._walls.around(str(KALLSYMS)):
+            return KernelSymbols.read()
+        return KernelSymbols(b"")
+
+    def _kernel_finder(self, kernel: KernelSymbols) -> _Find:
+        def find(address: int) -> tuple[Call, ...]:
+            with self._walls.around(str(KALLSYMS)):
+                return kernel.find(address)
+            return ()
+
+        return find
+
+    def _finder(self, symbols: ObjectSymbols | None, file: ObjectFile) -> _Find:
+        """By the object's own symbols, else by those that a runtime knows of it. What goes wrong at
+        one address costs that one: a process may jump to any in a library that all use.
+        """
+
+        def find(address: int) -> tuple[Call, ...]:
+            calls: tuple[Call, ...] = ()
+            with self._walls.around(file.path):
+                calls = symbols.find(address) if symbols else ()
+            return calls or self._runtimes.find_in_object(file, address)
+
+        return find
+
+    def _mapper(self, symbols: ObjectSymbols | None, file: ObjectFile) -> Callable[[int], Mapping]:
+        def mapping(address: int) -> Mapping:
+            with self._walls.around(file.path):
+                if symbols:
+                    return symbols.mapping(address)
+            return Mapping(file.path)
+
+        return mapping
 
     def _warn(self, what: str) -> None:
-        self._warnings[what] = None
+        self._warnings.add(what)
+
+
+def _size(symbols: ObjectSymbols | None) -> int:
+    return symbols.size if symbols else 0
 
 
 def _unknown_frame(address: int, mapping: Mapping) -> Frame:

@@ -119,10 +119,14 @@ def find(name: str) -> str:
 
 
 class CgroupPaths:
-    """cgroup v2 ID -> path. An ID is the inode number of the cgroup's directory."""
+    """cgroup v2 ID -> path. An ID is the inode number of the cgroup's directory.
 
-    def __init__(self) -> None:
-        self._roots = [mount.path for mount in mounts() if mount.is_v2][:1]
+    mounted: hierarchies; None: those that are.
+    """
+
+    def __init__(self, mounted: Iterable[Mount] | None = None) -> None:
+        found = mounts() if mounted is None else mounted
+        self._roots = [mount.path for mount in found if mount.is_v2][:1]
         self._paths: dict[int, str] = {}
         self._may_scan = True
 

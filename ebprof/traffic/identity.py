@@ -15,6 +15,7 @@ from ebprof.procfs.text import printable
 from ebprof.traffic import cgroups
 from ebprof.traffic.cgroups import CgroupPaths, Placement
 from ebprof.traffic.index import UNKNOWN, KeyIndex, Pool, grown
+from ebprof.walls import Walls
 
 NO_COMM = "-"
 MAX_LOOKUPS = 1000
@@ -25,9 +26,13 @@ _START_BITS = 32
 
 
 class Processes:
-    """All processes that were seen, a row each; rows keep their numbers until `keep`."""
+    """All processes that were seen, a row each; rows keep their numbers until `keep`.
 
-    def __init__(self) -> None:
+    walls: stand around what /proc and the cgroup file system say of each.
+    """
+
+    def __init__(self, walls: Walls | None = None) -> None:
+        self._walls = walls or Walls()
         self._index = KeyIndex(words=1)
         self._comms = Pool(NO_COMM)
         self._placements = Pool(cgroups.UNKNOWN)
@@ -35,7 +40,7 @@ class Processes:
         self._placement = np.zeros(self._index.capacity, np.int32)
         self._cgroup = np.zeros(self._index.capacity, np.uint64)
         self._looked_up = 0
-        self._cgroup_paths = CgroupPaths()
+        self._cgroup_paths = self._open_cgroups()
         self._by_cgroup: dict[int, Placement] = {}
 
     def __len__(self) -> int:
@@ -122,6 +127,11 @@ class Processes:
         for row, name in zip(rows[nameless], owners["comm"][nameless].tolist(), strict=True):
             self._comm[row] = self._comms.code(printable(name) or NO_COMM)
 
+    def _open_cgroups(self) -> CgroupPaths:
+        with self._walls.around("cgroup file systems"):
+            return CgroupPaths()
+        return CgroupPaths(())
+
     def _rows_of(self, words: NDArray[np.uint64]) -> NDArray[np.int32]:
         """Rows of processes, of which the kernel need not have told us."""
         rows = self._index.find(words)
@@ -153,10 +163,12 @@ class Processes:
             pid, start = word & 0xFFFFFFFF, word >> _START_BITS
             placement = self._by_cgroup.get(cgroup_id)
             if placement is None and pid:
-                placement = self._find_placement(pid, start, cgroup_id)
+                with self._walls.around(f"/proc/{pid}/cgroup"):
+                    placement = self._find_placement(pid, start, cgroup_id)
                 budget -= 1
             if pid and not self._comm[row]:
-                self._comm[row] = self._comms.code(_comm(pid, start))
+                with self._walls.around(f"/proc/{pid}/comm"):
+                    self._comm[row] = self._comms.code(_comm(pid, start))
                 budget -= 1
             self._placement[row] = self._placements.code(placement or cgroups.UNKNOWN)
             self._looked_up += 1

@@ -21,11 +21,17 @@ from ebprof.traffic.names import Names
 from ebprof.traffic.rows import FlowRows, to_counts
 from ebprof.traffic.search import TextSearch
 from ebprof.traffic.table import MAX_ROWS, FlowTable
+from ebprof.walls import Walls
 
 _EVICTED = Counter(
     "evicted", "flows that were idle for longest and made room for new ones: in ~other", False
 )
-COUNTERS = (*TRAFFIC_COUNTERS, _EVICTED)
+_FAILED = Counter(
+    "readers_failed",
+    "times that something could not be read for a reason nobody expected",
+    False,
+)
+COUNTERS = (*TRAFFIC_COUNTERS, _EVICTED, _FAILED)
 """What is counted besides flows, by the kernel side and here."""
 _MAX_PROCESSES = MAX_ROWS + MAX_ROWS // 4
 
@@ -51,7 +57,8 @@ class Monitor:
         self.names = names
         self._resolver: Names | None = None
         self._search = TextSearch()
-        self._processes = Processes()
+        self._walls = Walls()
+        self._processes = Processes(self._walls)
         self._window_ended = False
         self._start = self._window_start = self._now = time.monotonic()
         self._table = FlowTable(self._now)
@@ -144,7 +151,18 @@ class Monitor:
 
     def counters(self) -> dict[str, int]:
         """COUNTERS since the start, by name."""
-        return {**self._session.counters(), _EVICTED.name: self._table.evicted}
+        own = {_EVICTED.name: self._table.evicted, _FAILED.name: self._walls.failed}
+        return {**self._session.counters(), **own}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong without ending the run, a sentence each."""
+        return tuple(self._walls.warnings)
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """What `readers_failed` counts, by exception and line of code."""
+        return dict(self._walls.places)
 
     def overhead(self) -> tuple[int, float]:
         """Runs of the programs in the kernel, and seconds spent in them."""
@@ -161,7 +179,7 @@ class Monitor:
         self, flows: Flows, groups: Groups, chosen: NDArray[np.int64], active: bool
     ) -> FlowRows:
         if self.names and self._resolver is None:
-            self._resolver = Names()
+            self._resolver = Names(self._walls)
         resolver = self._resolver if self.names else None
         return FlowRows(flows, groups, chosen, self._now, resolver, self._other(active))
 

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 
 from ebprof.procfs.text import printable
+from ebprof.walls import Walls
 
 MAX_NAMES = 4096
 MAX_WAITING = 256
@@ -19,10 +20,11 @@ class Names:
 
     At most MAX_NAMES are kept, those asked for last; an address without a name is kept as well.
     When MAX_WAITING are waiting, further ones are not: they are asked for again when they are
-    next shown.
+    next shown. walls: around each question.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, walls: Walls | None = None) -> None:
+        self._walls = walls or Walls()
         self._names: OrderedDict[str, str | None] = OrderedDict()
         self._waiting: queue.Queue[str] = queue.Queue(MAX_WAITING)
         self._lock = threading.Lock()
@@ -49,7 +51,9 @@ class Names:
     def _resolve(self) -> None:
         while True:
             address = self._waiting.get()
-            name = look_up(address)
+            name = None
+            with self._walls.around(f"name of {address}"):
+                name = look_up(address)
             with self._lock:
                 self._remember(address, name)
 

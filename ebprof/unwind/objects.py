@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from ebprof._native import lib
 from ebprof.elf import ObjectFile
-from ebprof.errors import BadFileError, EbprofError, NoPermissionError
+from ebprof.errors import BadFileError, EbprofError, NoPermissionError, NoTargetError
 from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object
 from ebprof.unwind.compile import UnwindError, UnwindRows, frame_section
 from ebprof.unwind.object_rows import object_rows
 from ebprof.unwind.tables import Table, TableStore
+from ebprof.walls import Walls
 
 MAX_OBJECTS: int = lib.MAX_OBJECTS
 MAX_REMEMBERED = 4096
@@ -31,6 +32,8 @@ RETRY_S = 1.0
 
 PAUSE_S = 0.02
 """Within it, samples that wait for a table fill a tenth of the ring that they wait in."""
+
+_SURPRISE = "its unwind information could not be used"
 
 FileKey = tuple[int, int, int]
 """Device, inode and, where these say nothing, size."""
@@ -65,7 +68,8 @@ class ObjectStore:
     """The object files that are mapped, or were a short time ago.
 
     pause: called every PAUSE_S while rows are made, which takes a large object a tenth of a second.
-    on_drop: gets each object that is dropped, and closes its file. make_room: called when there is
+    on_drop: gets each object that is dropped, and closes its file. walls: stand around the reading
+    of each. make_room: called when there is
     none for segments of these sizes; it may take away what nobody uses and was not given out since
     `settle`.
 
@@ -80,6 +84,7 @@ class ObjectStore:
         use_tables: bool = True,
         pause: Callable[[], None] = lambda: None,
         on_drop: Callable[[UnwindObject], None] = lambda known: known.file.close(),
+        walls: Walls | None = None,
     ) -> None:
         self.tables = tables
         self.make_room: Callable[[tuple[int, ...]], bool] = lambda sizes: False
@@ -90,6 +95,7 @@ class ObjectStore:
         self.left_out = 0
         self._pause = pause
         self._on_drop = on_drop
+        self._walls = walls or Walls()
         self._use_tables = use_tables
         self._max_open = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._by_file: dict[FileKey, UnwindObject] = {}
@@ -117,7 +123,7 @@ class ObjectStore:
         known = self._by_file.get(key)
         if known is not None:
             return self._used(known)
-        return None if self._bad.get(key) else self._open(key, lambda: open_object(pid, entry))
+        return None if self._bad.get(key) else self._open(key, pid, entry)
 
     def by_name(self, others: Iterable[int], entry: MapsEntry) -> UnwindObject | None:
         """The object behind a mapping of a process that is gone; None when it is not found.
@@ -133,8 +139,9 @@ class ObjectStore:
         if not entry.inode or self._bad.get(key):
             return None
         for other in others:
-            with suppress(BadFileError):
-                return self._add(key, open_named(other, entry))
+            file = self._named(other, entry)
+            if file is not None:
+                return self._add(key, file)
         self._remember(key, is_final=False)
         return None
 
@@ -219,13 +226,24 @@ class ObjectStore:
         for known in self.all():
             known.file.close()
 
-    def _open(self, key: FileKey, opener: Callable[[], ObjectFile]) -> UnwindObject | None:
-        try:
-            return self._add(key, opener())
-        except (NoPermissionError, NotOpenedError):
-            self._remember(key, is_final=False)  # of this process: another's mapping may do
-        except BadFileError:
-            self._remember(key, is_final=True)
+    def _open(self, key: FileKey, pid: int, entry: MapsEntry) -> UnwindObject | None:
+        is_final = False
+        file = None
+        with self._walls.around(entry.path, NoTargetError):
+            try:
+                file = open_object(pid, entry)
+            except (NoPermissionError, NotOpenedError):
+                pass  # of this process: another's mapping may do
+            except BadFileError:
+                is_final = True
+        if file is not None:
+            return self._add(key, file)
+        self._remember(key, is_final=is_final)
+        return None
+
+    def _named(self, pid: int, entry: MapsEntry) -> ObjectFile | None:
+        with self._walls.around(entry.path), suppress(BadFileError):
+            return open_named(pid, entry)
         return None
 
     def _add(self, key: FileKey, file: ObjectFile) -> UnwindObject | None:
@@ -279,14 +297,14 @@ class ObjectStore:
         began = time.monotonic()
         try:
             self._check_allowance(began)
-            task = self._worker.submit(self._rows_of, known.file)
+            task = self._worker.submit(self._rows_or_failure, known.file)
             while not task.done():
                 wait([task], PAUSE_S)
                 self._pause()
             rows = task.result()
             known.is_absent = rows is not None
             if rows is not None:
-                self._place(known, rows)
+                self._place_or_fail(known, rows)
         except EbprofError as error:
             known.failure, known.is_absent = error.message, False
         finally:
@@ -296,6 +314,17 @@ class ObjectStore:
         earned = (now - self._began) * UNWIND_BYTES_PER_S
         if self._unwind_bytes > MAX_UNWIND_BYTES + earned:
             raise UnwindError("all objects together have too much unwind information")
+
+    def _rows_or_failure(self, file: ObjectFile) -> UnwindRows | None:
+        with self._walls.around(file.path, EbprofError):
+            return self._rows_of(file)
+        raise UnwindError(_SURPRISE)
+
+    def _place_or_fail(self, known: UnwindObject, rows: UnwindRows) -> None:
+        with self._walls.around(known.file.path, EbprofError):
+            self._place(known, rows)
+            return
+        raise UnwindError(_SURPRISE)
 
     def _rows_of(self, file: ObjectFile) -> UnwindRows | None:
         section = frame_section(file.image)

@@ -22,6 +22,7 @@ from ebprof.unwind import mappings
 from ebprof.unwind.mappings import Gap, Row
 from ebprof.unwind.memory import Heap, Place, Shards
 from ebprof.unwind.objects import ObjectStore, UnwindObject
+from ebprof.walls import Walls
 
 MAX_MAPPINGS: int = lib.MAX_MAPPINGS
 MAX_LIST_SHARDS = 64
@@ -66,11 +67,18 @@ class ProcessStore:
 
     known_until_ns: all that was reported up to this time (CLOCK_MONOTONIC) is taken in.
     cut: lists that were cut at MAX_MAPPINGS, or for which there was no room at all. left_out:
-    times that the BPF map of processes was full.
+    times that the BPF map of processes was full. walls: stand around what /proc says of each.
     """
 
-    def __init__(self, processes: ProcessMap, shards: Shards, objects: ObjectStore) -> None:
+    def __init__(
+        self,
+        processes: ProcessMap,
+        shards: Shards,
+        objects: ObjectStore,
+        walls: Walls | None = None,
+    ) -> None:
         self._map = processes
+        self._walls = walls or Walls()
         self._shards = shards
         self._heap = Heap(shards, MAX_LIST_SHARDS)
         self._objects = objects
@@ -102,14 +110,19 @@ class ProcessStore:
         Raises NoTargetError when there is no such process, or only what is left of it.
         """
         before = time.monotonic_ns()
+        rows = None
+        with self._walls.around(f"/proc/{pid}/maps", EbprofError):
+            rows = self._read(pid)
+        if rows is not None and rows != self._rows(pid):
+            self._replace(pid, rows, known_until_ns=before)
+
+    def _read(self, pid: int) -> list[Row]:
         maps = read_maps(pid)
         if not maps:
             raise NoTargetError(f"process {pid} has ended")
-        rows = self._cut(
+        return self._cut(
             [row for one in maps for row in mappings.pieces(one, self._objects.of(pid, one))]
         )
-        if rows != self._rows(pid):
-            self._replace(pid, rows, known_until_ns=before)
 
     def extend(self, pid: int, maps: Iterable[MapsEntry | Gap], *, is_current: bool) -> None:
         """Put mappings, in the order they came and went, over what is known of a process.
@@ -357,12 +370,11 @@ class ProcessStore:
 
     def _is_contradicted(self, pid: int) -> bool:
         """Whether other code is by now where a process is known to have some."""
-        try:
+        with self._walls.around(f"/proc/{pid}/maps"), suppress(EbprofError):
             maps = read_maps(pid)
-        except EbprofError:
-            return False
-        now = [row for one in maps for row in mappings.pieces(one, self._objects.known(one))]
-        return mappings.contradict(self._rows(pid), now)
+            now = [row for one in maps for row in mappings.pieces(one, self._objects.known(one))]
+            return mappings.contradict(self._rows(pid), now)
+        return False
 
     def _forget(self, pid: int) -> None:
         self._map.delete(pid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ebprof.model import FlowCounts
@@ -31,7 +31,10 @@ class ToolStatistics:
 
 @dataclass(frozen=True, slots=True)
 class TrafficStatistics:
-    """One run, as `--stats` writes it."""
+    """One run, as `--stats` writes it.
+
+    failures: what `readers_failed` counts, by exception and line of code.
+    """
 
     backend: str
     duration_seconds: float
@@ -40,6 +43,7 @@ class TrafficStatistics:
     bpf: BpfStatistics
     tool: ToolStatistics
     counters: dict[str, int]
+    failures: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, keys as the fields are named; connect_errors by their names."""
@@ -60,6 +64,7 @@ def of_run(monitor: Monitor, ready_seconds: float) -> TrafficStatistics:
         bpf=BpfStatistics(*monitor.overhead()),
         tool=ToolStatistics(ready_seconds, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss),
         counters=monitor.counters(),
+        failures=monitor.failures,
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ebprof.symbolize import Symbolizer, runtimes
 from ebprof.symbolize.source import Call
+from ebprof.walls import Walls
 
 CODE = 0x7000
 
@@ -63,10 +64,20 @@ def fail(address: int) -> tuple[Call, ...]:
     raise RuntimeError("out of order")
 
 
+@pytest.mark.usefixtures("walls_hold")
+def test_one_that_raises_costs_what_was_asked(add: Callable[[object], None]) -> None:
+    add(Symbols(fail))
+    walls = Walls()
+    found = Symbolizer(cache=None, walls=walls).jit_locations(os.getpid(), [CODE, CODE + 1])
+    assert len(found) == 2
+    assert walls.failed == 2
+    (first, *_) = walls.warnings
+    assert first.startswith(f"names by third, PID {os.getpid()}: RuntimeError: out of order (")
+
+
 @pytest.mark.parametrize(
     ("symbols", "message"),
     [
-        (Symbols(fail), "plug-in third failed: RuntimeError('out of order')"),
         (Symbols(lambda _: ["x"]), "plug-in third failed: what it finds is no tuple of calls"),
         (Symbols(lambda _: ("x",)), "plug-in third failed: what it finds is no tuple of calls"),
         (object(), "plug-in third failed: what it opens is no ProcessSymbols"),
