@@ -77,7 +77,7 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """A process is gone."""
+    """The first thread of a process ended, and mostly the process with it."""
 
     time: int
     pid: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -12,14 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from ..elf import ObjectFile, open_regular, reopen_regular
-from ..errors import BadFileError
-from .process import reading
+from ..errors import BadFileError, NoTargetError
+from .process import directory, reading
 from .text import printable
 
 VDSO = "[vdso]"
 
 _MAX_BYTES = 64 << 20
 _MAX_VDSO = 1 << 20
+_TRIES = 3
 _ADDRESSES_OF_32_BITS = 1 << 32
 _DELETED = b" (deleted)"
 _HEX = rb"([0-9a-f]{1,16})"
@@ -59,9 +61,18 @@ class NotOpenedError(BadFileError):
 
 
 def read_maps(pid: int, *, executable_only: bool = True) -> list[MapsEntry]:
-    """The mappings of a process by address; raises NoTargetError when it is gone."""
-    with reading(pid), FileIO(f"/proc/{pid}/maps") as file:
-        data = _read_bounded(file)
+    """The mappings of a process by address; raises NoTargetError when it is gone.
+
+    There are none when all of its threads have ended. One by which they are read may end
+    meanwhile: then another one is asked.
+    """
+    data = b""
+    for _ in range(_TRIES):
+        place = directory(pid)
+        with suppress(NoTargetError), reading(pid), FileIO(f"{place}/maps") as file:
+            data = _read_bounded(file)
+        if data:
+            break
     return parse_maps(data, executable_only)
 
 
@@ -76,12 +87,13 @@ def open_object(pid: int, entry: MapsEntry) -> ObjectFile:
     Raises BadFileError when it is no ELF file, NotOpenedError when it cannot be had from this
     process, NoTargetError when the process is gone.
     """
-    root = f"/proc/{pid}/root"
+    place = directory(pid)
+    root = f"{place}/root"
     path = printable(entry.path)
     if entry.path == VDSO:
         return ObjectFile.from_memory(_read_own_vdso(), path, root)
     try:
-        file = _open_mapped(pid, entry)
+        file = _open_mapped(pid, place, entry)
     except NotOpenedError as error:
         raise NotOpenedError(f"{path}: {error.message}") from None
     return ObjectFile.open(file, path, root)
@@ -95,10 +107,11 @@ def open_named(pid: int, entry: MapsEntry) -> ObjectFile:
     """
     path = printable(entry.path)
     try:
-        file = _open_named(pid, entry)
-    except NotOpenedError as error:
+        root = f"{directory(pid)}/root"
+        file = _open_named(root, entry)
+    except (NotOpenedError, NoTargetError) as error:
         raise NotOpenedError(f"{path}: {error.message}") from None
-    return ObjectFile.open(file, path, f"/proc/{pid}/root")
+    return ObjectFile.open(file, path, root)
 
 
 def _read_bounded(file: FileIO) -> bytes:
@@ -154,21 +167,21 @@ def _parse_file(text: bytes) -> tuple[int, int, str, bool]:
     return os.makedev(int(major, 16), int(minor, 16)), int(inode), os.fsdecode(path), deleted
 
 
-def _open_mapped(pid: int, entry: MapsEntry) -> FileIO:
+def _open_mapped(pid: int, place: str, entry: MapsEntry) -> FileIO:
     try:
-        file = open_regular(f"/proc/{pid}/map_files/{entry.start:x}-{entry.end:x}")
+        file = open_regular(f"{place}/map_files/{entry.start:x}-{entry.end:x}")
     except BadFileError as error:
         raise NotOpenedError(error.message) from None
     except OSError:
         with reading(pid):
-            Path(f"/proc/{pid}/root").stat()  # a zombie has none
-        return _open_named(pid, entry)
+            Path(f"{place}/root").stat()  # a zombie has none
+        return _open_named(f"{place}/root", entry)
     return _checked(file, entry)
 
 
-def _open_named(pid: int, entry: MapsEntry) -> FileIO:
+def _open_named(root: str, entry: MapsEntry) -> FileIO:
     try:
-        place = os.open(f"/proc/{pid}/root{entry.path}", os.O_PATH | os.O_CLOEXEC)
+        place = os.open(f"{root}{entry.path}", os.O_PATH | os.O_CLOEXEC)
     except OSError as error:
         raise NotOpenedError(f"cannot open: {error.strerror}") from None
     try:

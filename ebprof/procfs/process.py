@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import NoPermissionError, NoTargetError
@@ -66,10 +66,30 @@ def living_thread(pid: int) -> int:
     if _stat_fields(pid)[_STATE] not in _ENDED:
         return pid
     for tid in threads(pid):
-        with suppress(NoTargetError):  # it ended meanwhile
-            if _stat_fields(tid)[_STATE] not in _ENDED:
-                return tid
+        if not has_ended(tid):
+            return tid
     raise NoTargetError(f"process {pid} has ended")
+
+
+def directory(pid: int) -> str:
+    """`/proc/PID`, or where the first thread has ended `/proc/TID` of `living_thread`."""
+    return f"/proc/{living_thread(pid)}"
+
+
+def has_ended(tid: int) -> bool:
+    """True when a thread has ended, be it still listed or not; others of its process may run."""
+    try:
+        return _stat_fields(tid)[_STATE] in _ENDED
+    except NoTargetError:
+        return True
+
+
+def is_running(pid: int) -> bool:
+    """True while any thread of the process runs, be it the first or another."""
+    try:
+        return living_thread(pid) > 0
+    except NoTargetError:
+        return False
 
 
 def children(pid: int) -> list[int]:
@@ -95,7 +115,7 @@ def is_kernel_thread(pid: int) -> bool:
 
 def cgroup(pid: int) -> str:
     """The path of the process in the cgroup v2 hierarchy, empty where there is none."""
-    for line in lines(_read(pid, f"/proc/{pid}/cgroup")):
+    for line in lines(_read(pid, f"{directory(pid)}/cgroup")):
         if line.startswith(b"0::"):
             return printable(line[3:])
     return ""

@@ -72,7 +72,7 @@ def processes_of(target: Target) -> list[int]:
             _check_process(pid)
         return list(target.pids)
     if target.tids:
-        return sorted({_process_of_thread(tid) for tid in target.tids})
+        return sorted({_process_of_thread(_alive(tid)) for tid in target.tids})
     return []
 
 
@@ -166,6 +166,15 @@ def _check_process(pid: int) -> None:
     leader = _process_of_thread(pid)
     if leader != pid:
         raise NoTargetError(f"{pid} is a thread of PID {leader}", f"use -t {pid} or -p {leader}")
+
+
+def _alive(tid: int) -> int:
+    if process.exists(tid) and process.has_ended(tid):
+        raise NoTargetError(
+            f"cannot attach to TID {tid}: this thread has ended",
+            f"use -p {_process_of_thread(tid)} for the threads of its process that still run",
+        )
+    return tid
 
 
 def _process_of_thread(tid: int) -> int:

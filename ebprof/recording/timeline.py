@@ -9,6 +9,7 @@ from operator import attrgetter
 
 from ebprof.bpf.records import DeferredSample, RecordReader, Records
 from ebprof.bpf.sideband import Change, Executed, Exited, Sideband
+from ebprof.procfs import process
 
 Event = Change | DeferredSample
 
@@ -65,7 +66,11 @@ class Timeline:
         return taken
 
     def take_until(self, time_ns: float) -> Iterator[Event]:
-        """Events up to a time; those after it stay, as earlier ones may still come."""
+        """Events up to a time; those after it stay, as earlier ones may still come.
+
+        What is reported as the end of a process is that of its first thread: it is left out where
+        other threads run on, or one of them executed another program.
+        """
         self._events.sort(key=attrgetter("time"))
         due = [event for event in self._events if event.time <= time_ns]
         del self._events[: len(due)]
@@ -74,7 +79,8 @@ class Timeline:
                 self._ends[event.pid] -= 1
                 if not self._ends[event.pid]:
                     del self._ends[event.pid]
-            yield event
+            if not (isinstance(event, Exited) and process.is_running(event.pid)):
+                yield event
 
     def is_ending(self, pid: int) -> bool:
         """Whether it is known that the process exits or executes another program after this."""

@@ -185,7 +185,7 @@ def _parse(line: bytes) -> tuple[int, int, bytes] | None:
 
 def _owner_of(pid: int) -> _Owner:
     users = frozenset(process.user_ids(pid))
-    return _Owner(f"/proc/{pid}/root", process.namespace_pid(pid), users)
+    return _Owner(f"{process.directory(pid)}/root", process.namespace_pid(pid), users)
 
 
 def _open_map(owner: _Owner) -> FileIO:

@@ -48,7 +48,10 @@ def _stat(name: bytes) -> None:
 def _cgroup(text: bytes) -> None:
     placement = cgroups.parse_placement(text)
     assert all(path.isprintable() for path in (*placement.paths, placement.container))
-    with mock.patch.object(process, "_read", return_value=text):
+    with (
+        mock.patch.object(process, "directory", return_value="/proc/7"),
+        mock.patch.object(process, "_read", return_value=text),
+    ):
         assert process.cgroup(7).isprintable()
 
 

@@ -14,7 +14,9 @@ import pytest
 
 from ebprof.errors import NoTargetError
 from ebprof.procfs import process
+from ebprof.procfs.maps import read_maps
 from ebprof.procfs.text import printable
+from tests import targets
 
 
 def own_pid() -> int:
@@ -174,3 +176,31 @@ def test_printable_cleans_only_what_is_not() -> None:
     assert printable(b"a\nb\x1b[0mc\xff") == "a\ufffdb\ufffd[0mc\ufffd"
     assert printable("\udcff") == "\ufffd"
     assert printable("a\u202eb") == "a\ufffdb"
+
+
+def test_a_process_runs_as_long_as_any_thread_of_it() -> None:
+    with targets.running("headless") as target:
+        other = process.living_thread(target.pid)
+        assert other in set(process.threads(target.pid)) - {target.pid}
+        assert process.directory(target.pid) == f"/proc/{other}"
+        assert process.is_running(target.pid)
+        assert process.cgroup(target.pid) == process.cgroup(own_pid())
+        names = [entry.path for entry in read_maps(target.pid)]
+        assert str(target.path) in names
+
+
+def test_a_process_that_was_not_waited_for_does_not_run() -> None:
+    child = subprocess.Popen(["true"])
+    deadline = time.monotonic() + 10
+    while process.is_running(child.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert process.exists(child.pid)
+    with pytest.raises(NoTargetError, match=f"process {child.pid} has ended"):
+        read_maps(child.pid)
+    child.wait()
+    assert not process.is_running(child.pid)
+
+
+def test_the_first_thread_is_the_one_to_ask_while_it_lives() -> None:
+    assert process.directory(own_pid()) == f"/proc/{own_pid()}"

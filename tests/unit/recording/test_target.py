@@ -8,7 +8,9 @@ import threading
 import pytest
 
 from ebprof.errors import NoTargetError, UsageError
+from ebprof.procfs import process
 from ebprof.recording.target import Target, check_cpus, parse_cpus, processes_of, scopes
+from tests import targets
 
 NO_SUCH_PID = 2**22 + 1
 """Above the kernel's largest PID."""
@@ -88,3 +90,13 @@ def test_where_nobody_can_follow_them_its_children_inherit() -> None:
 def test_the_whole_system_is_watched_by_cpu() -> None:
     assert {scope.cpu for scope in scopes(Target())} == set(os.sched_getaffinity(0))
     assert {scope.pid for scope in scopes(Target())} == {-1}
+
+
+def test_a_first_thread_that_has_ended_is_no_target_but_its_process_is() -> None:
+    with targets.running("headless") as target:
+        assert processes_of(Target(pids=(target.pid,))) == [target.pid]
+        other = process.living_thread(target.pid)
+        assert other and processes_of(Target(tids=(other,))) == [target.pid]
+        with pytest.raises(NoTargetError, match="this thread has ended") as caught:
+            processes_of(Target(tids=(target.pid,)))
+    assert f"-p {target.pid}" in caught.value.hint

@@ -36,6 +36,14 @@ class Sideband:
         return taken
 
 
+@pytest.fixture(autouse=True)
+def running(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Processes that run on, whatever was reported of their first thread; none by default."""
+    pids: set[int] = set()
+    monkeypatch.setattr(timeline.process, "is_running", pids.__contains__)
+    return pids
+
+
 def sample(time: int, pid: int = 1) -> DeferredSample:
     return DeferredSample(time, pid, None, memoryview(b""))
 
@@ -115,3 +123,12 @@ def test_changes_that_gather_in_the_midst_of_work_are_bounded(
         sideband.changes = [Forked(45, 3, 2)] * 4
         line.relieve()
     assert len(list(line.take_until(inf))) == 12
+
+
+def test_the_end_of_a_first_thread_is_none_of_a_process_that_runs_on(running: set[int]) -> None:
+    running.add(2)
+    changes: list[Change] = [Exited(40, 2), Exited(50, 3)]
+    line = Timeline(Reader(), Sideband(changes))  # type: ignore[arg-type]
+    line.collect()
+    assert [event.pid for event in line.take_until(inf)] == [3]
+    assert not line.is_ending(2)

@@ -1,0 +1,78 @@
+"""A process lives as long as any of its threads: its first one ends before or during the run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ebprof.procfs import process
+from tests import targets
+from tests.live.profiled import (
+    SECONDS,
+    SOME,
+    Profiled,
+    assert_complete,
+    assert_share,
+    profile,
+    profile_command,
+    run,
+)
+
+LEAVE_MS = 1500
+"""Long enough for a run to be under way by then."""
+
+
+def assert_named(done: Profiled) -> None:
+    """Both workers are there, and their stacks lead from the start of the thread to its work."""
+    for name in ("sixty", "forty"):
+        assert done.count_comm(name) > SOME
+        assert done.count_calls(f"run_{name}", f"work_{name}") >= 0.9 * done.count_comm(name)
+
+
+def assert_split(done: Profiled) -> None:
+    assert_complete(done)
+    assert_named(done)
+    working = done.count_comm("sixty") + done.count_comm("forty")
+    assert_share(done.count_comm("sixty"), working, 0.6, slack=0.03)
+
+
+@pytest.mark.parametrize("leave_ms", [0, LEAVE_MS], ids=["before", "during"])
+def test_a_process(leave_ms: int) -> None:
+    with targets.running("headless", leave_ms) as target:
+        done = profile("-p", target.pid, seconds=2 * LEAVE_MS / 1000)
+        assert process.living_thread(target.pid) not in (None, target.pid)
+    assert_split(done)
+
+
+@pytest.mark.parametrize("leave_ms", [0, LEAVE_MS], ids=["before", "during"])
+def test_the_whole_machine(leave_ms: int) -> None:
+    with targets.running("headless", leave_ms):
+        done = profile("-a", seconds=2 * LEAVE_MS / 1000)
+    assert_named(done)
+
+
+def test_one_thread_of_such_a_process() -> None:
+    with targets.running("headless") as target:
+        tid = next(tid for tid in process.threads(target.pid) if process.comm(tid) == "sixty")
+        done = profile("-t", tid)
+    assert done.total > SOME
+    assert_complete(done)
+    assert done.count_calls("run_sixty", "work_sixty") >= 0.9 * done.total
+
+
+def test_a_command_runs_until_its_last_thread_has_ended() -> None:
+    done = profile_command(targets.build("headless"), SECONDS, 500)
+    assert done.stats["duration_seconds"] > 0.9 * SECONDS
+    assert_split(done)
+
+
+@pytest.mark.parametrize("leave_ms", [0, LEAVE_MS], ids=["before", "during"])
+def test_top(leave_ms: int) -> None:
+    with targets.running("headless", leave_ms) as target:
+        done = run("top", "-p", target.pid, "-F", 499, "--json", 1, 4)
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    functions = {(row["name"], row["module"]) for row in last["rows"]}
+    assert {("work_sixty", "headless"), ("work_forty", "headless")} <= functions
+    assert last["complete_share"] >= 0.99
