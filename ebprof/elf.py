@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -29,6 +29,7 @@ from elftools.elf.enums import ENUM_E_MACHINE
 from elftools.elf.notes import iter_notes
 from elftools.elf.structs import ELFStructs
 
+from .compression import old_header, unpack_zlib, unpack_zstd
 from .errors import BadFileError
 
 EM_X86_64 = ENUM_E_MACHINE["EM_X86_64"]
@@ -44,6 +45,14 @@ _MAX_NOTE_SEGMENTS = 8
 _MAX_NOTES = 16 << 10
 _MAX_BUILD_ID = 64
 _PAGE = 4096
+
+_Unpack = Callable[[bytes, int], bytes]
+_UNPACK: dict[object, _Unpack] = {
+    "ELFCOMPRESS_ZLIB": unpack_zlib,
+    "ELFCOMPRESS_ZSTD": unpack_zstd,
+    2: unpack_zstd,  # to a pyelftools that has no name for it
+}
+_COMPRESSIBLE, _OLD_COMPRESSED = ".debug_", ".zdebug_"
 
 _IDENT_SIZE = 16
 _TABLE = ("off", "entsize", "num")
@@ -166,7 +175,10 @@ class ElfImage:
         return tuple(_section(header, names) for header in headers)
 
     def section(self, name: str) -> Section | None:
-        """The first section of that name that has contents in this file."""
+        """The first section of that name that has contents in this file.
+
+        What is kept as `.zdebug_info` is `.debug_info` as well.
+        """
         return self._sections_by_name.get(name)
 
     def section_data(self, name: str, limit: int = SECTION_LIMIT) -> bytes | None:
@@ -222,6 +234,9 @@ class ElfImage:
         for section in self.sections:
             if section.has_contents:
                 found.setdefault(section.name, section)
+        for name, section in list(found.items()):
+            if name.startswith(_OLD_COMPRESSED):
+                found.setdefault(name.replace(_OLD_COMPRESSED, _COMPRESSIBLE, 1), section)
         return found
 
     def _headers_of_type(self, kind: str) -> Iterator[Any]:
@@ -286,20 +301,27 @@ class ElfImage:
         return ""
 
     def _decompress(self, section: Section, data: bytes, limit: int) -> bytes:
-        stream = BytesIO(data)
-        header = _decode(self._structs.Elf_Chdr, stream)
-        kind, size = header["ch_type"], header["ch_size"]
-        if kind != "ELFCOMPRESS_ZLIB":
-            raise BadFileError(f"section {section.name} has unknown compression {kind}")
-        if size > limit:
-            raise BadFileError(f"section {section.name} of {size} bytes is too large")
         try:
-            plain = zlib.decompressobj().decompress(stream.read(), size) if size else b""
-        except zlib.error as error:
-            raise BadFileError(f"section {section.name}: {error}") from None
+            unpack, size, packed = self._packed(section, data)
+            if size > limit:
+                raise BadFileError(f"{size} bytes are too large")
+            plain = unpack(packed, size)
+        except BadFileError as error:
+            raise BadFileError(f"section {section.name}: {error.message}") from None
         if len(plain) != size:
             _corrupt(f"compressed section {section.name}")
         return plain
+
+    def _packed(self, section: Section, data: bytes) -> tuple[_Unpack, int, bytes]:
+        """How to unpack a section, its size then, and what is to be unpacked."""
+        if section.name.startswith(_OLD_COMPRESSED):
+            return (unpack_zlib, *old_header(data))
+        stream = BytesIO(data)
+        header = _decode(self._structs.Elf_Chdr, stream)
+        unpack = _UNPACK.get(header["ch_type"])
+        if unpack is None:
+            raise BadFileError(f"unknown compression {header['ch_type']}")
+        return unpack, header["ch_size"], stream.read()
 
     def _eh_frame_by_header(self) -> Section | None:
         """Where `.eh_frame_hdr` says that it is; pyelftools does not read that."""
@@ -439,14 +461,16 @@ def _is_executable(program_header: Any) -> bool:
 
 
 def _section(header: Any, names: bytes) -> Section:
+    name = _name_at(names, header["sh_name"])
     return Section(
-        name=_name_at(names, header["sh_name"]),
+        name=name,
         address=header["sh_addr"],
         offset=header["sh_offset"],
         size=header["sh_size"],
         link=header["sh_link"],
         has_contents=header["sh_type"] != "SHT_NOBITS",
-        is_compressed=bool(header["sh_flags"] & SH_FLAGS.SHF_COMPRESSED),
+        is_compressed=bool(header["sh_flags"] & SH_FLAGS.SHF_COMPRESSED)
+        or name.startswith(_OLD_COMPRESSED),
     )
 
 

@@ -7,8 +7,9 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -17,6 +18,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 from ebprof.elf import DebugLink, ElfImage, ObjectFile, Segment, memory_file, open_regular
 from ebprof.errors import BadFileError
@@ -268,24 +274,56 @@ def with_section(name: bytes, body: bytes, flags: int = 0, more_names: bytes = b
     return header + body + names + sections
 
 
-def with_compressed_section(size: int, packed: bytes) -> bytes:
-    return with_section(b".data", struct.pack("<I4xQQ", 1, size, 1) + packed, flags=0x800)
+def compressed(kind: int) -> Callable[[int, bytes], bytes]:
+    """Writes files whose `.debug_info` is compressed in this way (ELFCOMPRESS_...)."""
+    return lambda size, packed: with_section(
+        b".debug_info", struct.pack("<I4xQQ", kind, size, 1) + packed, flags=0x800
+    )
 
 
-def test_decompresses_sections_within_a_bound() -> None:
+def compressed_as_before_elf_knew(size: int, packed: bytes) -> bytes:
+    return with_section(b".zdebug_info", b"ZLIB" + size.to_bytes(8, "big") + packed)
+
+
+def zstd_frames(plain: bytes) -> bytes:
+    """Two frames, as linkers write that compress in parallel."""
+    return zstd.compress(plain[: len(plain) // 3]) + zstd.compress(plain[len(plain) // 3 :])
+
+
+Packer = Callable[[bytes], bytes]
+COMPRESSIONS: dict[str, tuple[Callable[[int, bytes], bytes], Packer]] = {
+    "zlib": (compressed(1), zlib.compress),
+    "zstd": (compressed(2), zstd.compress),
+    "zstd in two frames": (compressed(2), zstd_frames),
+    "zlib-gnu": (compressed_as_before_elf_knew, zlib.compress),
+}
+
+
+@pytest.mark.parametrize(("write", "pack"), COMPRESSIONS.values(), ids=COMPRESSIONS)
+def test_decompresses_sections_within_a_bound(
+    write: Callable[[int, bytes], bytes], pack: Packer
+) -> None:
     plain = b"symbols" * 1000
-    packed = zlib.compress(plain)
-    assert image_of(with_compressed_section(len(plain), packed)).section_data(".data") == plain
+    packed = pack(plain)
+    assert image_of(write(len(plain), packed)).section_data(".debug_info") == plain
     with pytest.raises(BadFileError, match="too large"):
-        image_of(with_compressed_section(len(plain), packed)).section_data(".data", limit=6999)
+        image_of(write(len(plain), packed)).section_data(".debug_info", limit=6999)
     for size, data in ((len(plain) + 1, packed), (len(plain), packed[:-20]), (10, b"garbage")):
-        with pytest.raises(BadFileError):
-            image_of(with_compressed_section(size, data)).section_data(".data")
+        with pytest.raises(BadFileError, match="debug_info"):
+            image_of(write(size, data)).section_data(".debug_info")
 
 
-def test_says_more_than_it_unpacks() -> None:
-    bomb = zlib.compress(bytes(64 << 20))
-    assert image_of(with_compressed_section(100, bomb)).section_data(".data") == bytes(100)
+@pytest.mark.parametrize(("write", "pack"), COMPRESSIONS.values(), ids=COMPRESSIONS)
+def test_says_less_than_it_unpacks_to(write: Callable[[int, bytes], bytes], pack: Packer) -> None:
+    bomb = pack(bytes(64 << 20))
+    assert image_of(write(100, bomb)).section_data(".debug_info") == bytes(100)
+
+
+def test_compression_that_nobody_knows() -> None:
+    with pytest.raises(BadFileError, match="unknown compression 7"):
+        image_of(compressed(7)(10, b"")).section_data(".debug_info")
+    with pytest.raises(BadFileError, match="no header"):
+        image_of(with_section(b".zdebug_info", b"ZLIB")).section_data(".debug_info")
 
 
 def test_only_regular_files_are_opened(tmp_path: Path) -> None:
