@@ -217,6 +217,21 @@ class ElfImage:
                 return segment.address + offset - segment.offset
         return None
 
+    def bytes_at(self, address: int, size: int) -> bytes:
+        """Contents at a virtual address; raises BadFileError where the file has not all of them."""
+        segment = self.segment_of_address(address)
+        if segment is None or address + size > segment.address + segment.file_size:
+            _corrupt(f"nothing at 0x{address:x}")
+        return self._read(segment.offset + address - segment.address, size)
+
+    @cached_property
+    def dynamic(self) -> Section | None:
+        """What the dynamic linker reads, found as it finds it: by PT_DYNAMIC."""
+        header = next(self._headers_of_type("PT_DYNAMIC"), None)
+        if header is None:
+            return None
+        return Section(".dynamic", header["p_vaddr"], header["p_offset"], header["p_filesz"])
+
     def segment_of_address(self, address: int) -> Segment | None:
         """The segment that holds a virtual address, an executable one if several do."""
         for segment in self._executable_first:

@@ -42,6 +42,7 @@ MUSL_VARIANTS = ("musl", "musl_static")
 GO_VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),
     "stripped": ("-ldflags=-s -w",),
+    "stripped_pie": ("-buildmode=pie", "-ldflags=-s -w -linkmode=external"),
 }
 RUST_VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),

@@ -12,7 +12,7 @@ from ..procfs.text import printable
 from .budget import Budget
 from .cache import SymCacheStore
 from .source import Call
-from .symtab import MAX_NAME
+from .strings import MAX_NAME
 from .worker import OP_SYMCACHE, Worker, WorkerError
 
 # SymCaches hold 32-bit addresses, relative to the first segment.

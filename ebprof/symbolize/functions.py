@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import closing
 from io import FileIO
 
@@ -11,6 +12,7 @@ from ..errors import BadFileError
 from .budget import Budgets
 from .debugfiles import DebugFiles
 from .demangle import Demangler, is_mangled
+from .go import read_go_symbols
 from .symtab import NamedFunction, functions_with
 from .worker import Worker
 
@@ -38,12 +40,18 @@ def find_functions(file: ObjectFile, wanted: str) -> list[NamedFunction]:
 
 
 def _find(image: ElfImage, debug: ElfImage | None, wanted: str) -> list[NamedFunction]:
-    having = functions_with(image, debug, wanted, _MOST)
+    having = (*functions_with(image, debug, wanted, _MOST), *_go_functions(image, wanted))
     found = [one for one in having if wanted in (one.name, _CLONE.sub("", one.name))]
     if found:
         return found
     words = _IDENTIFIER.findall(_ARGUMENTS.sub("", wanted))
     return _find_readable(image, debug, wanted, words[-1]) if words else []
+
+
+def _go_functions(image: ElfImage, wanted: str) -> Iterator[NamedFunction]:
+    symbols = read_go_symbols(image)
+    for name, address in symbols.functions_with(wanted) if symbols else ():
+        yield NamedFunction(name, address, is_ifunc=False)
 
 
 def _find_readable(

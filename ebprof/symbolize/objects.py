@@ -10,11 +10,12 @@ from io import FileIO
 from ..elf import ElfImage, ObjectFile, Segment
 from ..errors import BadFileError
 from ..model import Mapping
-from .budget import Budgets
+from .budget import Budget, Budgets
 from .cache import SymCacheStore
 from .debugfiles import DebugFiles, has_dwarf
 from .debuginfod import Debuginfod
 from .dwarf import DwarfSource, open_dwarf
+from .go import GoSymbols, read_go_symbols
 from .plt import StubTable
 from .source import Call
 from .symtab import SymbolTable, read_symbols
@@ -39,7 +40,8 @@ class ObjectSymbols:
     """Answers for one object.
 
     The function that an address lies in physically is named by the symbol table, as DWARF does
-    not tell `main` from `main.cold`; DWARF adds what was inlined there, and files and lines.
+    not tell `main` from `main.cold`; DWARF or, without it, Go's table adds what was inlined there,
+    and files and lines.
     """
 
     def __init__(self, file: ObjectFile, tools: Tools) -> None:
@@ -52,19 +54,24 @@ class ObjectSymbols:
                 self._image, debug.image, tools.budgets.symbols
             )
             self._dwarf: DwarfSource | None = debug.open_dwarf()
+        self._go = None if self._dwarf else _go_symbols(self._image, tools.budgets.symbols)
 
     @property
     def size(self) -> int:
         """Bytes of memory that it takes."""
-        return self._symbols.size + (self._dwarf.size if self._dwarf else 0)
+        others = (self._dwarf, self._go)
+        return self._symbols.size + sum(one.size for one in others if one is not None)
 
     def refresh(self, file: ObjectFile) -> None:
         """Read on from a file that is open now: the one given before may have been closed."""
         self._stubs.image = file.image
+        if self._go is not None:
+            self._go.image = file.image
 
     def find(self, address: int) -> tuple[Call, ...]:
         """The calls at an address (p_vaddr), innermost first; empty when nothing knows it."""
-        calls = self._dwarf.find(address) if self._dwarf else ()
+        lines = self._dwarf or self._go
+        calls = lines.find(address) if lines else ()
         if not calls:
             return self._symbols.find(address) or self._stubs.find(address)
         *inlined, function = calls
@@ -84,6 +91,14 @@ class ObjectSymbols:
             return Mapping(path, build_id)
         limit = segment.address + segment.memory_size
         return Mapping(path, build_id, segment.address, limit, segment.offset)
+
+
+def _go_symbols(image: ElfImage, budget: Budget) -> GoSymbols | None:
+    if not budget.allows():
+        return None
+    found = read_go_symbols(image)
+    budget.spend(found.size if found else 0)
+    return found
 
 
 class _DebugFile:

@@ -9,9 +9,8 @@ import numpy as np
 
 from ..elf import EM_X86_64, ElfImage, Section
 from ..errors import BadFileError
-from ..procfs.text import printable
 from .source import Call
-from .symtab import MAX_NAME
+from .strings import string_at
 
 _SECTIONS = (".plt", ".plt.sec", ".plt.got")
 _STUB = 16
@@ -88,8 +87,7 @@ def _name(symbols: bytes, strings: bytes, number: int) -> str:
     if place + _SYMBOL_SIZE > len(symbols):
         return ""
     (offset,) = struct.unpack_from("<I", symbols, place)
-    end = strings.find(b"\0", offset, offset + MAX_NAME)
-    return printable(strings[offset:end]) if end > 0 else ""
+    return string_at(strings, offset)
 
 
 def _section_or_none(image: ElfImage, name: str) -> Section | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,13 +10,10 @@ import numpy.typing as npt
 
 from ..elf import ElfImage, Section, Segment, memory_file
 from ..errors import BadFileError
-from ..procfs.text import printable
 from .budget import Budget
 from .ranges import RangeTable
 from .source import Call
-
-MAX_NAME = 16 << 10
-"""Bytes of a symbol's name that are read; the longest in libLLVM and Chromium have about 4,000."""
+from .strings import may_hold, string_at
 
 _MAX_TABLE = 128 << 20
 _MAX_MINIDEBUG = 64 << 20
@@ -87,7 +83,7 @@ class SymbolTable:
         return best_name(names)
 
     def _name(self, symbol: np.void) -> str:
-        return _string_at(self._tables[int(symbol["table"])].strings, int(symbol["name"]))
+        return string_at(self._tables[int(symbol["table"])].strings, int(symbol["name"]))
 
 
 def read_symbols(
@@ -137,7 +133,7 @@ def functions_with(
     found = 0
     for table in _best_tables(image, debug):
         for row in _rows_with(table, text.encode()):
-            name = _string_at(table.strings, int(row["name"]))
+            name = string_at(table.strings, int(row["name"]))
             kind = int(row["info"]) & 0xF
             if text not in name or not _limits(image.segments, row["value"].reshape(1))[0]:
                 continue
@@ -152,18 +148,8 @@ def _rows_with(table: _Table, text: bytes) -> _Rows:
     rows = table.rows
     kind = rows["info"] & 0xF
     wanted = ((kind == _FUNCTION) | (kind == _IFUNC)) & (rows["section"] != 0)
-    places = np.array([one.start() for one in re.finditer(re.escape(text), table.strings)])
-    if not len(places):
-        return np.empty(0, rows.dtype)
-    ends = np.append(places, np.iinfo(np.int64).max)
-    names = rows["name"].astype(np.int64)
-    wanted &= ends[ends.searchsorted(names)] - names < MAX_NAME
+    wanted &= may_hold(text, table.strings, rows["name"].astype(np.int64))
     return np.asarray(rows[wanted])
-
-
-def _string_at(strings: bytes, offset: int) -> str:
-    end = strings.find(b"\0", offset, offset + MAX_NAME)
-    return printable(strings[offset:end]) if end >= 0 else ""
 
 
 def best_name(names: Iterable[tuple[bool, str]]) -> str:

@@ -12,6 +12,7 @@ from ebprof._native import ffi, lib
 from ebprof.abi import UNWIND_RULE, dtype_of
 from ebprof.elf import ElfImage, Section
 from ebprof.errors import BadFileError
+from ebprof.golang import is_go
 
 TABLE_SEGMENT = dtype_of("struct table_segment")
 
@@ -90,7 +91,7 @@ def frame_section(image: ElfImage) -> FrameSection | None:
         raise UnwindError(f"object of another architecture (ELF machine {image.machine})")
     section = image.eh_frame_section()
     is_debug_frame = section is None
-    if section is None and not go_table(image):
+    if section is None and not is_go(image):
         section = _section(image, ".debug_frame")
     code = [segment for segment in image.segments if segment.executable]
     if section is None or not code:
@@ -105,11 +106,6 @@ def frame_section(image: ElfImage) -> FrameSection | None:
         is_debug_frame=is_debug_frame,
         ends_at_terminator=not is_debug_frame and _section(image, ".eh_frame") is None,
     )
-
-
-def go_table(image: ElfImage) -> Section | None:
-    """What Go's runtime unwinds by; None where Go's toolchain made no part of the object."""
-    return _section(image, ".gopclntab")
 
 
 def compile_rows(section: FrameSection) -> UnwindRows:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ebprof.elf import ElfImage
 from ebprof.errors import BadFileError
+from ebprof.golang import find_go_table
 from ebprof.unwind.code import with_code_rows
-from ebprof.unwind.compile import FrameSection, UnwindRows, compile_rows, go_table
+from ebprof.unwind.compile import FrameSection, UnwindRows, compile_rows
 from ebprof.unwind.merge import merge
 from ebprof.unwind.pclntab import go_rows
 
@@ -27,10 +28,10 @@ def object_rows(image: ElfImage, section: FrameSection | None) -> ObjectRows:
     section: `frame_section(image)`. Raises UnwindError when it cannot be used.
     """
     rows = None if section is None else compile_rows(section)
-    table = go_table(image)
     with suppress(BadFileError):  # of what only these need
+        table = find_go_table(image)
         if table is None:
             return ObjectRows(*with_code_rows(image, rows))
-        go = go_rows(image)
-        return ObjectRows(merge(rows, go) if go else rows, table.size)
+        go = go_rows(image, table)
+        return ObjectRows(merge(rows, go) if go else rows, len(table.data))
     return ObjectRows(rows, 0)

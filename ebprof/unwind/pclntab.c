@@ -69,7 +69,7 @@ static bool read_header(const struct pclntab *table, struct reader *r)
 		return false;
 	if (r->count == 0 || r->count >= (table->size - functions_at) / 8)
 		return false;
-	if (!r->text)
+	if (table->text_address)
 		r->text = table->text_address;
 	r->end = c.end;
 	r->deltas = table->data + deltas_at;

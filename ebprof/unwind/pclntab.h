@@ -18,7 +18,7 @@ enum pclntab_error {
 struct pclntab {
 	const uint8_t *data;
 	uint64_t size;
-	uint64_t text_address;	/* what functions' offsets are relative to, where the table has none */
+	uint64_t text_address;	/* what functions' offsets are relative to; 0: as the table says */
 };
 
 /* Bytes of scratch that reading a table takes. */

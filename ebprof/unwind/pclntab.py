@@ -6,26 +6,21 @@ import numpy as np
 
 from ebprof._native import ffi, lib
 from ebprof.elf import ElfImage
-from ebprof.unwind.compile import RowBuffers, UnwindRows, go_table
+from ebprof.golang import GoTable
+from ebprof.unwind.compile import RowBuffers, UnwindRows
 
 _ROWS_PER_BYTE = 2
 """Tables are shared by functions; real ones have 0.2 rows a byte."""
 
 
-def go_rows(image: ElfImage) -> UnwindRows | None:
+def go_rows(image: ElfImage, table: GoTable) -> UnwindRows | None:
     """Rows of Go's functions; None where the table is of another version or cannot be used."""
-    section = go_table(image)
-    text = image.section(".text")
-    if section is None or text is None:
-        return None
-    # linked by a C toolchain, .text begins with something else
-    address = 0 if image.section(".eh_frame") else text.address
-    rows = compile_table(image.contents(section), address)
+    rows = compile_table(table.data, table.text)
     return rows if rows and _is_code(image, rows) else None
 
 
 def compile_table(data: bytes, text_address: int) -> UnwindRows | None:
-    """Rows of a table; text_address: where functions begin if the table does not say it."""
+    """Rows of a table; text_address: where functions begin; 0: as the table says."""
     rows = RowBuffers(_ROWS_PER_BYTE * len(data) + 1)
     scratch = np.empty(lib.pclntab_scratch_size(), np.uint8)
     source = ffi.from_buffer("uint8_t[]", data)

@@ -62,8 +62,9 @@ def test_rows_agree_with_the_debug_information(program: Path) -> None:
     assert differ.sum() <= 0.001 * has_row.sum(), [hex(at) for at in addresses[differ][:10]]
 
 
-def test_a_stripped_program_has_the_same_rows(program: Path) -> None:
-    ours, stripped = rows_of(program), rows_of(targets.build("gowork", "stripped"))
+@pytest.mark.parametrize("variant", ["stripped", "stripped_pie"])
+def test_a_stripped_program_has_the_same_rows(program: Path, variant: str) -> None:
+    ours, stripped = rows_of(program), rows_of(targets.build("gowork", variant))
     assert abs(len(ours.offsets) - len(stripped.offsets)) < 0.01 * len(ours.offsets)
 
 
