@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.run import print_bars, print_table, ratio, run
 from ebprof.elf import ElfImage
-from ebprof.unwind.compile import UnwindRows, compile_rows, frame_section, pack, plan
+from ebprof.unwind.compile import UnwindRows, compile_rows, frame_sections, pack, plan
 
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 DEFAULT = (
@@ -56,7 +56,7 @@ def main() -> None:
 def measure(path: Path, repeat: int) -> Figures:
     """Compile and pack a file, and have readelf read it."""
     with path.open("rb", buffering=0) as file:
-        section = frame_section(ElfImage(file))
+        section = next(iter(frame_sections(ElfImage(file))), None)
     if section is None:
         raise SystemExit(f"{path} has no unwind information")
     rows = compile_rows(section)

@@ -17,12 +17,16 @@ BUILT = Path(__file__).parents[1] / "build" / "targets"
 START_SECONDS = 10
 NO_FRAME_POINTERS = ("-fomit-frame-pointer",)
 FRAME_POINTERS = ("-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer")
+NO_EH_FRAME = ("-fno-asynchronous-unwind-tables", "-fno-unwind-tables")
+DEBUG_FRAME_ONLY = (*NO_FRAME_POINTERS, *NO_EH_FRAME, "-include", str(PROGRAMS / "large.h"))
 
 # What a variant adds to the compiler's command line; `default` is how software is usually built.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "default": NO_FRAME_POINTERS,
     "fp": FRAME_POINTERS,
-    "fp_only": (*FRAME_POINTERS, "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"),
+    "fp_only": (*FRAME_POINTERS, *NO_EH_FRAME),
+    "debug_frame": DEBUG_FRAME_ONLY,
+    "debug_frame_zstd": (*DEBUG_FRAME_ONLY, "-Wl,--compress-debug-sections=zstd"),
     "stripped": (*NO_FRAME_POINTERS, "-s"),
     "static": (*NO_FRAME_POINTERS, "-static"),
     "static_pie": (*NO_FRAME_POINTERS, "-static-pie"),

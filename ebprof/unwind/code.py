@@ -13,7 +13,7 @@ from ebprof.abi import dtype_of
 from ebprof.elf import ElfImage, Section
 from ebprof.errors import BadFileError
 from ebprof.unwind.compile import RowBuffers, UnwindRows
-from ebprof.unwind.merge import merge
+from ebprof.unwind.merge import merge, uncovered
 
 CODE_ENTRY = dtype_of("struct code_entry")
 
@@ -76,7 +76,7 @@ def with_code_rows(image: ElfImage, rows: UnwindRows | None) -> tuple[UnwindRows
 
 
 def _gaps(image: ElfImage, rows: UnwindRows | None) -> _Gaps:
-    starts, ends = _uncovered(rows)
+    starts, ends = uncovered(rows)
     is_code = ends - starts >= _SHORTEST
     starts, ends = starts[is_code], ends[is_code]
     pieces = []
@@ -89,18 +89,6 @@ def _gaps(image: ElfImage, rows: UnwindRows | None) -> _Gaps:
     found = np.concatenate([np.zeros((2, 0), np.uint64), *pieces], axis=1)
     found = found[:, np.argsort(found[0], kind="stable")]
     return _Gaps(found[0], found[1])
-
-
-def _uncovered(rows: UnwindRows | None) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Where rows say nothing: before the first, behind the last, and wherever they say so."""
-    lowest, highest = np.zeros(1, np.uint64), np.full(1, 2**64 - 1, np.uint64)
-    if rows is None or not len(rows.offsets):
-        return lowest, highest
-    places = np.uint64(rows.base) + rows.offsets.astype(np.uint64)
-    at = np.flatnonzero(rows.rules == lib.RULE_NONE)
-    starts = np.concatenate([lowest, places[at]])
-    ends = np.concatenate([places[:1], places[at[:-1] + 1], highest])
-    return starts, ends
 
 
 # ---- entries -------------------------------------------------------------------------------------

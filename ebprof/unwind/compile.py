@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,22 +81,50 @@ class UnwindRows:
     counters: FrameCounters
 
 
-def frame_section(image: ElfImage) -> FrameSection | None:
-    """The unwind information of an object: `.eh_frame`, else `.debug_frame`, else None.
+def frame_sections(image: ElfImage) -> tuple[FrameSection, ...]:
+    """The unwind information of an object: `.eh_frame`, and `.debug_frame` for what is not in it.
 
     Go's `.debug_frame` is not used: it does not say where frame pointers are saved, nor that
-    some functions change stacks, and goes wrong there. Raises BadFileError when the file
-    contradicts itself or is of another architecture.
+    some functions change stacks, and goes wrong there. A section that cannot be read is left out
+    where there is another. Raises BadFileError when none can be, or the object is of another
+    architecture.
     """
     if not image.is_64 or image.machine != lib.EH_MACHINE:
         raise UnwindError(f"object of another architecture (ELF machine {image.machine})")
+    if not any(segment.executable for segment in image.segments):
+        return ()
+    found = [_or_error(read, image) for read in (_eh_frame, _debug_frame)]
+    sections = tuple(one for one in found if isinstance(one, FrameSection))
+    failures = [one for one in found if isinstance(one, BadFileError)]
+    if failures and not sections:
+        raise failures[0]
+    return sections
+
+
+def _or_error(
+    read: Callable[[ElfImage], FrameSection | None], image: ElfImage
+) -> FrameSection | BadFileError | None:
+    try:
+        return read(image)
+    except BadFileError as error:
+        return error
+
+
+def _eh_frame(image: ElfImage) -> FrameSection | None:
     section = image.eh_frame_section()
-    is_debug_frame = section is None
-    if section is None and not is_go(image):
-        section = _section(image, ".debug_frame")
-    code = [segment for segment in image.segments if segment.executable]
-    if section is None or not code:
+    if section is None:
         return None
+    is_guess = _section(image, ".eh_frame") is None
+    return replace(_read_section(image, section), ends_at_terminator=is_guess)
+
+
+def _debug_frame(image: ElfImage) -> FrameSection | None:
+    section = None if is_go(image) else _section(image, ".debug_frame")
+    return None if section is None else replace(_read_section(image, section), is_debug_frame=True)
+
+
+def _read_section(image: ElfImage, section: Section) -> FrameSection:
+    code = [segment for segment in image.segments if segment.executable]
     return FrameSection(
         data=image.contents(section),
         address=section.address,
@@ -103,8 +132,6 @@ def frame_section(image: ElfImage) -> FrameSection | None:
         data_address=_address(image, ".got.plt") or _address(image, ".got"),
         code_start=min(segment.address for segment in code),
         code_limit=max(segment.address + segment.memory_size for segment in code),
-        is_debug_frame=is_debug_frame,
-        ends_at_terminator=not is_debug_frame and _section(image, ".eh_frame") is None,
     )
 
 

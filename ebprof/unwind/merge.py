@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,46 @@ def merge(rows: UnwindRows | None, more: UnwindRows) -> UnwindRows | None:
     new = more.offsets + np.uint32(more.base - base)
     offsets, rules = _insert(old, rows.rules, new, ids[more.rules])
     return UnwindRows(base, offsets, rules, dictionary, rows.counters)
+
+
+def fill(rows: UnwindRows | None, more: UnwindRows) -> UnwindRows | None:
+    """Rows and, in gaps of them, those parts of `more` that lie there; bounded like `merge`."""
+    if rows is None or not len(rows.offsets):
+        return more
+    return merge(rows, _within(more, *uncovered(rows))) if len(more.offsets) else rows
+
+
+def uncovered(rows: UnwindRows | None) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Where rows say nothing: before the first, behind the last, and wherever they say so.
+
+    Addresses [starts, ends): uint64[n] each, ascending.
+    """
+    lowest, highest = np.zeros(1, np.uint64), np.full(1, 2**64 - 1, np.uint64)
+    if rows is None or not len(rows.offsets):
+        return lowest, highest
+    places = _places(rows)
+    at = np.flatnonzero(rows.rules == lib.RULE_NONE)
+    starts = np.concatenate([lowest, places[at]])
+    ends = np.concatenate([places[:1], places[at[:-1] + 1], highest])
+    return starts, ends
+
+
+def _within(rows: UnwindRows, starts: NDArray[np.uint64], ends: NDArray[np.uint64]) -> UnwindRows:
+    """What rows say of the addresses [starts, ends)."""
+    places = _places(rows)
+    edges = np.concatenate([starts, ends])
+    inside = edges[(edges > places[0]) & (edges < places[-1])]
+    at = np.unique(np.concatenate([places, inside]))
+    rules = rows.rules[np.searchsorted(places, at, "right") - 1]
+    gap = np.searchsorted(starts, at, "right") - 1
+    rules = np.where(at < ends[gap], rules, np.uint16(lib.RULE_NONE))
+    differs = np.append(rules[:1] != lib.RULE_NONE, rules[1:] != rules[:-1])
+    offsets = (at - np.uint64(rows.base)).astype(np.uint32)
+    return replace(rows, offsets=offsets[differs], rules=rules[differs])
+
+
+def _places(rows: UnwindRows) -> NDArray[np.uint64]:
+    return np.uint64(rows.base) + rows.offsets.astype(np.uint64)
 
 
 def _insert(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -9,25 +10,25 @@ from ebprof.elf import ElfImage
 from ebprof.errors import BadFileError
 from ebprof.golang import find_go_table
 from ebprof.unwind.code import with_code_rows
-from ebprof.unwind.compile import FrameSection, UnwindRows, compile_rows
-from ebprof.unwind.merge import merge
+from ebprof.unwind.compile import FrameSection, UnwindError, UnwindRows, compile_rows
+from ebprof.unwind.merge import fill, merge
 from ebprof.unwind.pclntab import go_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectRows:
-    """rows: None when there are none; bytes_read: of code or of Go's table, besides the section."""
+    """rows: None when there are none; bytes_read: of code or of Go's table, besides sections."""
 
     rows: UnwindRows | None
     bytes_read: int
 
 
-def object_rows(image: ElfImage, section: FrameSection | None) -> ObjectRows:
+def object_rows(image: ElfImage, sections: Iterable[FrameSection]) -> ObjectRows:
     """Rows from an object's unwind information and, where it has none, from its code or Go's table.
 
-    section: `frame_section(image)`. Raises UnwindError when it cannot be used.
+    sections: `frame_sections(image)`. Raises UnwindError when none of them can be used.
     """
-    rows = None if section is None else compile_rows(section)
+    rows = _told_rows(sections)
     with suppress(BadFileError):  # of what only these need
         table = find_go_table(image)
         if table is None:
@@ -35,3 +36,23 @@ def object_rows(image: ElfImage, section: FrameSection | None) -> ObjectRows:
         go = go_rows(image, table)
         return ObjectRows(merge(rows, go) if go else rows, len(table.data))
     return ObjectRows(rows, 0)
+
+
+def _told_rows(sections: Iterable[FrameSection]) -> UnwindRows | None:
+    """Rows of all sections: what one does not cover is for the next."""
+    rows, failures = None, []
+    for compiled in map(_compiled, sections):
+        if isinstance(compiled, UnwindError):
+            failures.append(compiled)
+        else:
+            rows = fill(rows, compiled)
+    if failures and rows is None:
+        raise failures[0]
+    return rows
+
+
+def _compiled(section: FrameSection) -> UnwindRows | UnwindError:
+    try:
+        return compile_rows(section)
+    except UnwindError as error:
+        return error

@@ -13,7 +13,7 @@ from ebprof._native import lib
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError, NoTargetError
 from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object
-from ebprof.unwind.compile import UnwindError, UnwindRows, frame_section
+from ebprof.unwind.compile import UnwindError, UnwindRows, frame_sections
 from ebprof.unwind.object_rows import object_rows
 from ebprof.unwind.tables import Table, TableStore
 from ebprof.walls import Walls
@@ -327,9 +327,9 @@ class ObjectStore:
         raise UnwindError(_SURPRISE)
 
     def _rows_of(self, file: ObjectFile) -> UnwindRows | None:
-        section = frame_section(file.image)
-        self._unwind_bytes += 0 if section is None else len(section.data)
-        made = object_rows(file.image, section)
+        sections = frame_sections(file.image)
+        self._unwind_bytes += sum(len(section.data) for section in sections)
+        made = object_rows(file.image, sections)
         self._unwind_bytes += made.bytes_read
         return made.rows
 

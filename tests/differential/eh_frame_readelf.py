@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.elf import ElfImage
 from ebprof.errors import BadFileError
-from ebprof.unwind.compile import FrameSection, UnwindRows, compile_rows, frame_section
+from ebprof.unwind.compile import FrameSection, UnwindRows, compile_rows, frame_sections
 
 REGISTERS = (
     *("rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp"),
@@ -94,10 +94,13 @@ class Comparison:
 def compare_file(path: Path) -> Comparison | None:
     """Compare one file; None when it has no unwind information. Raises BadFileError."""
     with path.open("rb", buffering=0) as file:
-        section = frame_section(ElfImage(file))
-    if section is None or not section.data:
+        sections = [section for section in frame_sections(ElfImage(file)) if section.data]
+    if not sections:
         return None
-    return compare(section, read_oracle(path, section))
+    total = Comparison()
+    for section in sections:
+        total += compare(section, read_oracle(path, section))
+    return total
 
 
 def compare(section: FrameSection, oracle: Oracle) -> Comparison:

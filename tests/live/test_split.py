@@ -14,6 +14,8 @@ VARIANTS = [
     pytest.param("default", marks=pytest.mark.vm),
     "fp",
     "fp_only",
+    "debug_frame",
+    "debug_frame_zstd",
     pytest.param("static", marks=pytest.mark.vm),
     "static_pie",
     "no_pie",

@@ -15,7 +15,7 @@ from ebprof.elf import ElfImage, memory_file
 from ebprof.errors import BadFileError
 from ebprof.symbolize.plt import StubTable
 from ebprof.symbolize.symtab import read_symbols
-from ebprof.unwind.compile import frame_section
+from ebprof.unwind.compile import frame_sections
 from ebprof.unwind.object_rows import object_rows
 
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
@@ -67,7 +67,7 @@ def _made(directory: Path) -> Iterator[bytes]:
 
 
 def _rows(image: ElfImage) -> None:
-    object_rows(image, frame_section(image))
+    object_rows(image, frame_sections(image))
 
 
 def _symbols(image: ElfImage) -> None:

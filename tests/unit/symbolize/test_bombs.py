@@ -27,12 +27,11 @@ from contextlib import suppress
 from ebprof.elf import ObjectFile, open_regular
 from ebprof.errors import BadFileError
 from ebprof.symbolize import Symbolizer
-from ebprof.unwind.compile import compile_rows, frame_section
+from ebprof.unwind.compile import compile_rows, frame_sections
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
 file = ObjectFile.open(open_regular(sys.argv[1]), "/app/bomb")
 with suppress(BadFileError):
-    section = frame_section(file.image)
-    if section:
+    for section in frame_sections(file.image):
         compile_rows(section)
 (location,) = Symbolizer(cache=None).object_locations(file, [0x1010]).values()
 print(location.frames[0].function)

@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ebprof._native import lib
 from ebprof.unwind.compile import FrameSection, UnwindRows, compile_rows
 
@@ -236,6 +238,12 @@ class SectionBuilder:
 def eh_frame(*program: bytes, length: int = 100) -> SectionBuilder:
     """A section with one FDE of [CODE, CODE + length)."""
     return SectionBuilder().cie().fde(CODE, length, *program)
+
+
+def rule_at(rows: UnwindRows, address: int) -> Any:
+    """The rule in force at an address that is not before the first row."""
+    index = int(np.searchsorted(rows.offsets, address - rows.base, "right")) - 1
+    return rows.dictionary[rows.rules[index]]
 
 
 def rule_text(rule: Any) -> str:

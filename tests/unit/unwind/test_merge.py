@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ebprof._native import lib
 from ebprof.abi import UNWIND_RULE
 from ebprof.unwind.compile import FrameCounters, UnwindRows
-from ebprof.unwind.merge import merge
+from ebprof.unwind.merge import fill, merge
 
 COUNTERS = FrameCounters(0, 0, 0, 0, 0, 0, 0, 0, False)
 SIZE = 40
@@ -62,6 +62,20 @@ def test_each_address_has_what_either_says(
     rows = merge(rows_of(owners[0], first_base), rows_of(owners[1], second_base))
     assert rows is not None
     assert values_of(rows) == owners[0] | owners[1]
+    assert (np.diff(rows.offsets.astype(int)) > 0).all()
+    assert (rows.rules[1:] != rows.rules[:-1]).all()
+
+
+covers = st.dictionaries(st.integers(5, SIZE - 1), st.integers(1, 3))
+
+
+@given(covers, covers, st.integers(0, 5), st.integers(0, 5))
+def test_the_second_fills_what_the_first_leaves(
+    first: dict[int, int], second: dict[int, int], first_base: int, second_base: int
+) -> None:
+    rows = fill(rows_of(first, first_base), rows_of(second, second_base))
+    assert rows is not None
+    assert values_of(rows) == second | first
     assert (np.diff(rows.offsets.astype(int)) > 0).all()
     assert (rows.rules[1:] != rows.rules[:-1]).all()
 

@@ -30,7 +30,7 @@ def program() -> Path:
 
 def rows_of(path: Path) -> UnwindRows:
     with path.open("rb", buffering=0) as file:
-        rows = object_rows(ElfImage(file), None).rows
+        rows = object_rows(ElfImage(file), ()).rows
     assert rows is not None
     return rows
 

@@ -8,9 +8,8 @@ import subprocess
 from collections.abc import Callable
 from ctypes.util import find_library
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
 import pytest
 from elftools.dwarf.callframe import FDE, CFARule, RegisterRule
 from elftools.dwarf.dwarf_expr import DWARFExprParser
@@ -18,9 +17,11 @@ from elftools.elf.elffile import ELFFile
 
 from ebprof._native import lib
 from ebprof.elf import ElfImage
-from ebprof.unwind.compile import UnwindRows, compile_rows, frame_section
+from ebprof.unwind.compile import UnwindError, UnwindRows, compile_rows, frame_sections
+from ebprof.unwind.object_rows import object_rows
 from tests.differential.eh_frame_readelf import Comparison, compare_file
 from tests.targets import MissingCompilerError, build
+from tests.unit.unwind.frame_builder import rule_at
 
 RBP, RSP, RIP = 6, 7, 16
 DW_CFA_DEF_CFA_EXPRESSION, DW_CFA_EXPRESSION = 0x0F, 0x10
@@ -82,10 +83,57 @@ def read_vdso() -> bytes:
 def test_debug_frame_agrees_with_readelf(tmp_path: Path) -> None:
     path = only_debug_frame(tmp_path)
     with path.open("rb", buffering=0) as file:
-        section = frame_section(ElfImage(file))
-    assert section is not None and section.is_debug_frame
+        (section,) = frame_sections(ElfImage(file))
+    assert section.is_debug_frame
     comparison = compare_file(path)
     assert comparison is not None and not comparison.differ and comparison.agree > 100
+
+
+@needs_readelf
+@pytest.mark.parametrize("compression", ["none", "zlib", "zlib-gnu", "zstd"])
+def test_what_the_c_runtimes_frames_leave_is_in_debug_frame(
+    tmp_path: Path, compression: str
+) -> None:
+    """Rows for both: `_start` has them in .eh_frame, `main` in .debug_frame."""
+    path = tmp_path / "split"
+    command = ["objcopy", f"--compress-debug-sections={compression}"]
+    try:
+        source = build("split", "debug_frame")
+    except MissingCompilerError as error:
+        pytest.skip(str(error))
+    if subprocess.run([*command, str(source), str(path)], capture_output=True).returncode:
+        pytest.skip(f"this objcopy does not know {compression}")
+    with path.open("rb", buffering=0) as file:
+        image = ElfImage(file)
+        sections = frame_sections(image)
+        rows = object_rows(image, sections).rows
+        symbols = {symbol.name: symbol["st_value"] for symbol in symbols_of(file)}
+    assert [section.is_debug_frame for section in sections] == [False, True]
+    assert rows is not None
+    assert rule_at(rows, symbols["_start"])["ra_kind"] == lib.RA_UNDEFINED
+    assert rule_at(rows, symbols["main"])["ra_kind"] == lib.RA_AT_CFA
+    alone = compile_rows(sections[1])
+    assert rule_at(rows, symbols["main"] + 10) == rule_at(alone, symbols["main"] + 10)
+
+
+def test_a_section_that_cannot_be_used_leaves_the_other(tmp_path: Path) -> None:
+    path = only_debug_frame(tmp_path)
+    (tmp_path / "garbage").write_bytes(b"\xff" * 100)
+    options = ["--add-section", f".eh_frame={tmp_path / 'garbage'}"]
+    subprocess.run(["objcopy", *options, str(path)], check=True)
+    with path.open("rb", buffering=0) as file:
+        image = ElfImage(file)
+        broken, whole = frame_sections(image)
+        with pytest.raises(UnwindError):
+            object_rows(image, [broken])
+        rows, alone = object_rows(image, [broken, whole]).rows, object_rows(image, [whole]).rows
+    assert rows is not None and alone is not None
+    assert rows.offsets.tolist() == alone.offsets.tolist()
+
+
+def symbols_of(file: BinaryIO) -> list[Any]:
+    table = ELFFile(file).get_section_by_name(".symtab")
+    return list(table.iter_symbols())
 
 
 def only_debug_frame(directory: Path) -> Path:
@@ -190,8 +238,7 @@ def expressions_in(row: dict[Any, Any]) -> list[Any]:
 
 
 def check_row(rows: UnwindRows, pc: int, row: dict[Any, Any], parser: DWARFExprParser) -> None:
-    index = int(np.searchsorted(rows.offsets, pc - rows.base, "right")) - 1
-    rule = rows.dictionary[rows.rules[index]]
+    rule = rule_at(rows, pc)
     for seed in range(20):
         registers = {reg: memory(seed * 100 + reg) & ~7 for reg in range(16)} | {RIP: pc + seed}
         cfa: CFARule = row["cfa"]
@@ -209,9 +256,8 @@ def check_row(rows: UnwindRows, pc: int, row: dict[Any, Any], parser: DWARFExprP
 
 def check_expressions(path: Path) -> int:
     with path.open("rb", buffering=0) as file:
-        section = frame_section(ElfImage(file))
+        section, *_ = frame_sections(ElfImage(file))
         parser = DWARFExprParser(ELFFile(file).get_dwarf_info().structs)
-    assert section is not None
     rows = compile_rows(section)
     found = expression_rows(path)
     for pc, row in found:

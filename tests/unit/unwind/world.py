@@ -107,7 +107,7 @@ class World:
         self.clock = Clock()
         for module in (objects_module, processes_module, upkeep_module):
             self.monkeypatch.setattr(module, "time", self.clock)
-        self.monkeypatch.setattr(objects_module, "frame_section", lambda image: None)
+        self.monkeypatch.setattr(objects_module, "frame_sections", lambda image: ())
         self.monkeypatch.setattr(objects_module, "object_rows", lambda image, _: self.made(image))
         self.source = FakeShards(on_wait=self.end_of_programs)
         self.shards = Shards(self.source)
