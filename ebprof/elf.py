@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -29,7 +29,7 @@ from elftools.elf.enums import ENUM_E_MACHINE
 from elftools.elf.notes import iter_notes
 from elftools.elf.structs import ELFStructs
 
-from .compression import old_header, unpack_zlib, unpack_zstd
+from .compression import ZLIB, decompress, old_header
 from .errors import BadFileError
 
 EM_X86_64 = ENUM_E_MACHINE["EM_X86_64"]
@@ -46,12 +46,6 @@ _MAX_NOTES = 16 << 10
 _MAX_BUILD_ID = 64
 _PAGE = 4096
 
-_Unpack = Callable[[bytes, int], bytes]
-_UNPACK: dict[object, _Unpack] = {
-    "ELFCOMPRESS_ZLIB": unpack_zlib,
-    "ELFCOMPRESS_ZSTD": unpack_zstd,
-    2: unpack_zstd,  # to a pyelftools that has no name for it
-}
 _COMPRESSIBLE, _OLD_COMPRESSED = ".debug_", ".zdebug_"
 
 _IDENT_SIZE = 16
@@ -317,26 +311,17 @@ class ElfImage:
 
     def _decompress(self, section: Section, data: bytes, limit: int) -> bytes:
         try:
-            unpack, size, packed = self._packed(section, data)
-            if size > limit:
-                raise BadFileError(f"{size} bytes are too large")
-            plain = unpack(packed, size)
+            return decompress(*self._packed(section, data), limit)
         except BadFileError as error:
             raise BadFileError(f"section {section.name}: {error.message}") from None
-        if len(plain) != size:
-            _corrupt(f"compressed section {section.name}")
-        return plain
 
-    def _packed(self, section: Section, data: bytes) -> tuple[_Unpack, int, bytes]:
-        """How to unpack a section, its size then, and what is to be unpacked."""
+    def _packed(self, section: Section, data: bytes) -> tuple[object, int, bytes]:
+        """How it is compressed (ch_type), its size when unpacked, and what is to be unpacked."""
         if section.name.startswith(_OLD_COMPRESSED):
-            return (unpack_zlib, *old_header(data))
+            return (ZLIB, *old_header(data))
         stream = BytesIO(data)
         header = _decode(self._structs.Elf_Chdr, stream)
-        unpack = _UNPACK.get(header["ch_type"])
-        if unpack is None:
-            raise BadFileError(f"unknown compression {header['ch_type']}")
-        return unpack, header["ch_size"], stream.read()
+        return header["ch_type"], header["ch_size"], stream.read()
 
     def _eh_frame_by_header(self) -> Section | None:
         """Where `.eh_frame_hdr` says that it is; pyelftools does not read that."""
