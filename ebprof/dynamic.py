@@ -59,7 +59,7 @@ class DynamicSection:
 
     @cached_property
     def _entries(self) -> dict[int, int]:
-        place = self._image.dynamic
+        place = self._image.place_of("PT_DYNAMIC")
         if place is None:
             return {}
         data = self._bytes_at(place.address, min(place.size, _MAX_DYNAMIC))

@@ -114,10 +114,8 @@ class ElfImage:
 
     @property
     def fd(self) -> int:
-        """The descriptor that is read; raises BadFileError once its file is closed.
-
-        Asked for at every read: the number of a closed file soon belongs to another.
-        """
+        """The descriptor that is read; raises BadFileError once its file is closed."""
+        # Asked for at every read: the number of a closed file soon belongs to another.
         if isinstance(self._source, int):
             return self._source
         if self._source.closed:
@@ -218,13 +216,11 @@ class ElfImage:
             _corrupt(f"nothing at 0x{address:x}")
         return self._read(segment.offset + address - segment.address, size)
 
-    @cached_property
-    def dynamic(self) -> Section | None:
-        """What the dynamic linker reads, found as it finds it: by PT_DYNAMIC."""
-        header = next(self._headers_of_type("PT_DYNAMIC"), None)
-        if header is None:
-            return None
-        return Section(".dynamic", header["p_vaddr"], header["p_offset"], header["p_filesz"])
+    def place_of(self, kind: str) -> Section | None:
+        """Where the first program header of a kind (`PT_DYNAMIC`) points; None without one."""
+        for header in self._headers_of_type(kind):
+            return Section(kind, header["p_vaddr"], header["p_offset"], header["p_filesz"])
+        return None
 
     def segment_of_address(self, address: int) -> Segment | None:
         """The segment that holds a virtual address, an executable one if several do."""
@@ -325,10 +321,10 @@ class ElfImage:
 
     def _eh_frame_by_header(self) -> Section | None:
         """Where `.eh_frame_hdr` says that it is; pyelftools does not read that."""
-        header = next(self._headers_of_type("PT_GNU_EH_FRAME"), None)
+        header = self.place_of("PT_GNU_EH_FRAME")
         if header is None:
             return None
-        offset, address = header["p_offset"], header["p_vaddr"] + _EH_FRAME_POINTER
+        offset, address = header.offset, header.address + _EH_FRAME_POINTER
         version, encoding = self._read(offset, 2)
         if version != 1 or encoding != _EH_PE_PCREL_SDATA4:
             return None

@@ -1,4 +1,8 @@
-"""ELF symbol tables: `.symtab`, `.dynsym` and MiniDebugInfo (ELF gABI chapter 4)."""
+"""ELF symbol tables: `.symtab`, `.dynsym` and MiniDebugInfo (ELF gABI chapter 4).
+
+All that an object has are used together: a file that was stripped may keep one symbol in `.symtab`
+(`strip -K`) and hundreds in `.dynsym`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..dynamic import DynamicSection
 from ..elf import ElfImage, Section, Segment, memory_file
 from ..errors import BadFileError
+from .bounds import function_bounds
 from .budget import Budget
 from .ranges import RangeTable
 from .source import Call
@@ -21,7 +27,7 @@ _LZMA_MEMORY = 128 << 20
 _MAX_SEGMENTS = 64
 _MAX_ALIASES = 64
 
-_FUNCTION, _LABEL, _IFUNC = 2, 0, 10
+_FUNCTION, _LABEL, _IFUNC, _THREAD_LOCAL = 2, 0, 10, 6
 _FIRST_RESERVED_SECTION = 0xFF00
 _MAPPING_SYMBOLS = ("$", ".L")
 
@@ -31,17 +37,22 @@ _Addresses = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One symbol table: its rows (see `_row_type`) and the strings that they name."""
+    """One symbol table: its rows (see `_row_type`) and the strings that they name.
+
+    section_ends: addresses, by the number of the section in the same file.
+    """
 
     rows: _Rows
     strings: bytes
+    section_ends: _Addresses
 
 
 class SymbolTable:
     """Functions of an object by address, out of one or more of its symbol tables.
 
     A symbol with a size holds exactly its bytes; one without (hand-written assembly) reaches to
-    the next symbol or the end of its section and yields to any that has a size.
+    where anything else is known to begin or to end: a symbol of whatever kind, a function with
+    unwind information, its section. It yields to any that has a size.
     """
 
     def __init__(self, image: ElfImage, tables: Iterable[_Table]) -> None:
@@ -50,7 +61,9 @@ class SymbolTable:
         symbols = np.concatenate(parts) if parts else np.empty(0, _SYMBOL)
         symbols = symbols[np.argsort(symbols["start"], kind="stable")]
         self._symbols = symbols
-        self._ranges = RangeTable(_c(symbols["start"]), _ends(symbols))
+        stops = [_all_starts(table) for table in self._tables]
+        ends = _ends(symbols, np.concatenate([function_bounds(image), *stops]))
+        self._ranges = RangeTable(_c(symbols["start"]), ends)
 
     def __len__(self) -> int:
         return len(self._ranges)
@@ -89,31 +102,27 @@ class SymbolTable:
 def read_symbols(
     image: ElfImage, debug: ElfImage | None = None, budget: Budget | None = None
 ) -> SymbolTable:
-    """The symbols of an object: `.symtab` here or in its debug file, else what was left.
+    """The symbols of an object, from all tables in it and in its debug file.
 
-    Stripped files have `.dynsym`, and on some distributions the names of local functions in
-    `.gnu_debugdata`. A table that cannot be read is left out; all are when nothing of the budget
-    (bytes read) is left.
+    A table that cannot be read is left out; all are when nothing of the budget (bytes read) is
+    left.
     """
     if budget is None:
-        return _read_symbols(image, debug)
+        return SymbolTable(image, _tables(image, debug))
     if not budget.allows():
         return SymbolTable(image, [])
-    found = _read_symbols(image, debug)
+    found = SymbolTable(image, _tables(image, debug))
     budget.spend(found.size)
     return found
 
 
-def _read_symbols(image: ElfImage, debug: ElfImage | None) -> SymbolTable:
-    return SymbolTable(image, _best_tables(image, debug))
-
-
-def _best_tables(image: ElfImage, debug: ElfImage | None) -> list[_Table]:
-    for source in (image, debug):
-        table = _table_or_none(source, ".symtab") if source else None
-        if table is not None:
-            return [table]
-    tables = (_minidebug_or_none(image), _table_or_none(image, ".dynsym"))
+def _tables(image: ElfImage, debug: ElfImage | None) -> list[_Table]:
+    tables = (
+        _table_or_none(image, ".symtab"),
+        _table_or_none(debug, ".symtab") if debug else None,
+        _minidebug_or_none(image),
+        _table_or_none(image, ".dynsym") or _dynamic_or_none(image),
+    )
     return [table for table in tables if table is not None]
 
 
@@ -131,7 +140,7 @@ def functions_with(
 ) -> Iterator[NamedFunction]:
     """Functions whose symbol has a text in its name, at most that many of them."""
     found = 0
-    for table in _best_tables(image, debug):
+    for table in _tables(image, debug):
         for row in _rows_with(table, text.encode()):
             name = string_at(table.strings, int(row["name"]))
             kind = int(row["info"]) & 0xF
@@ -198,9 +207,23 @@ def _table_or_none(image: ElfImage, name: str) -> _Table | None:
         strings = image.contents(image.sections[section.link])
     except BadFileError:
         return None
+    return _table(image, data, strings)
+
+
+def _dynamic_or_none(image: ElfImage) -> _Table | None:
+    """The dynamic symbols where no section header leads to them."""
+    dynamic = DynamicSection(image)
+    try:
+        return _table(image, dynamic.symbols(), dynamic.strings())
+    except BadFileError:
+        return None
+
+
+def _table(image: ElfImage, data: bytes, strings: bytes) -> _Table:
     row_type = _row_type(image)
-    count = len(data) // row_type.itemsize
-    return _Table(np.frombuffer(data, row_type, count), strings)
+    rows = np.frombuffer(data, row_type, len(data) // row_type.itemsize)
+    ends = [min(one.address + one.size, (1 << 64) - 1) for one in _sections_or_none(image)]
+    return _Table(rows, strings, np.array(ends, np.uint64))
 
 
 def _minidebug_or_none(image: ElfImage) -> _Table | None:
@@ -233,19 +256,31 @@ def _functions(image: ElfImage, index: int, table: _Table) -> _Rows:
     rows = table.rows
     kind = rows["info"] & 0xF
     wanted = (kind == _FUNCTION) | (kind == _IFUNC) | (kind == _LABEL)
-    wanted &= (rows["section"] != 0) & (rows["section"] < _FIRST_RESERVED_SECTION)
-    rows = rows[wanted & (rows["name"] != 0)]
+    rows = rows[wanted & _is_placed(rows) & (rows["name"] != 0)]
     starts = rows["value"].astype(np.uint64)
     limits = _limits(image.segments, starts)
     found = np.zeros(len(rows), _SYMBOL)
     found["start"] = starts
-    found["limit"] = np.minimum(limits, _section_ends(image, rows["section"], starts, limits))
+    found["limit"] = np.minimum(limits, _section_ends(table, rows["section"], starts, limits))
     found["size"] = rows["size"]
     found["name"] = rows["name"]
     found["table"] = index
     found["sized"] = (rows["size"] > 0) & ((rows["info"] & 0xF) != _LABEL)
     found["local"] = rows["info"] >> 4 == 0
     return found[limits > 0]
+
+
+def _is_placed(rows: _Rows) -> npt.NDArray[np.bool_]:
+    """Whether a symbol is an address in this object."""
+    section = rows["section"]
+    placed: npt.NDArray[np.bool_] = (section != 0) & (section < _FIRST_RESERVED_SECTION)
+    return placed
+
+
+def _all_starts(table: _Table) -> _Addresses:
+    """Where symbols of any kind are, sections' too; those in thread-local storage are elsewhere."""
+    rows = table.rows[_is_placed(table.rows) & (table.rows["info"] & 0xF != _THREAD_LOCAL)]
+    return _c(rows["value"])
 
 
 def _limits(segments: Iterable[Segment], starts: _Addresses) -> _Addresses:
@@ -260,13 +295,11 @@ def _limits(segments: Iterable[Segment], starts: _Addresses) -> _Addresses:
 
 
 def _section_ends(
-    image: ElfImage, numbers: npt.NDArray[np.uint16], starts: _Addresses, limits: _Addresses
+    table: _Table, numbers: npt.NDArray[np.uint16], starts: _Addresses, limits: _Addresses
 ) -> _Addresses:
     """The end of the section that each symbol names; its segment's when that makes no sense."""
-    sections = _sections_or_none(image)
-    bounds = np.array([min(s.address + s.size, (1 << 64) - 1) for s in sections] or [0], np.uint64)
-    known = numbers < len(sections)
-    ends = np.where(known, bounds[np.where(known, numbers, 0)], limits)
+    bounds = np.append(table.section_ends, np.uint64(0))
+    ends = bounds[np.minimum(numbers, len(bounds) - 1)]
     return np.where(ends > starts, ends, limits)
 
 
@@ -277,14 +310,15 @@ def _sections_or_none(image: ElfImage) -> tuple[Section, ...]:
         return ()
 
 
-def _ends(symbols: _Rows) -> _Addresses:
+def _ends(symbols: _Rows, stops: _Addresses) -> _Addresses:
+    """Where each symbol ends; one without a size, at the next stop or end of another."""
     starts, limits = _c(symbols["start"]), _c(symbols["limit"])
-    room = limits - starts
-    sized = starts + np.minimum(symbols["size"], room)
-    following = starts.searchsorted(starts, "right")
-    padded = np.append(starts, np.uint64((1 << 64) - 1))
-    unsized = np.minimum(padded[following], limits)
-    return np.where(symbols["size"] > 0, sized, unsized)
+    is_sized = symbols["size"] > 0
+    sized = starts + np.minimum(symbols["size"], limits - starts)
+    stops = np.sort(np.concatenate([stops, sized[is_sized]]), kind="stable")
+    padded = np.append(stops, np.uint64((1 << 64) - 1))
+    following = padded[stops.searchsorted(starts, "right")]
+    return np.where(is_sized, sized, np.minimum(following, limits))
 
 
 def _c(column: npt.NDArray[np.uint64]) -> _Addresses:

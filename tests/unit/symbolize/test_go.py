@@ -71,7 +71,7 @@ def test_inlined_calls(version: str) -> None:
 @pytest.mark.parametrize("version", ["1.18", "1.20", "1.27"])
 def test_unwind_rows_of_a_hidden_table(version: str) -> None:
     with memory_file(GoFile(version, section="", pie=True).build()) as file:
-        rows = object_rows(ElfImage(file), None).rows
+        rows = object_rows(ElfImage(file), ()).rows
     assert rows is not None
     assert (rows.base, int(rows.offsets[-1])) == (TEXT, END)
 

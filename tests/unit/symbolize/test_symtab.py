@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import struct
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from ebprof.elf import ElfImage, memory_file
 from ebprof.errors import BadFileError
 from ebprof.symbolize import Symbolizer
+from ebprof.symbolize.functions import find_functions
 from ebprof.symbolize.plt import StubTable
 from ebprof.symbolize.symtab import SymbolTable, best_name, read_symbols
+from ebprof.unwind.compile import UnwindRows, compile_rows, frame_sections
 
 from .conftest import STATICS, Compile, opened, run, symbols_of
 
@@ -115,6 +118,118 @@ def test_stripped_library_has_dynamic_symbols_only(compile_program: Compile) -> 
     asked = [symbols["visible"][0], symbols["hidden_helper"][0]]
     assert names(path, asked) == ["visible", "hidden_helper"]
     assert names(stripped, asked) == ["visible", ""]
+
+
+def test_all_tables_are_used_together(compile_program: Compile) -> None:
+    """One symbol was kept, of the others those that are exported are left: as in bpftrace."""
+    path = compile_program(STATICS, "gcc", "-O2", "-shared", "-fPIC")
+    kept = path.with_name("kept.so")
+    run("strip", "-K", "hidden_helper", "-o", kept, path)
+    symbols = symbols_of(path)
+    asked = [symbols[name][0] for name in ("hidden_helper", "visible", "main")]
+    assert names(kept, asked) == ["hidden_helper", "visible", "main"]
+    with opened(kept) as file:
+        (found,) = find_functions(file, "visible")
+    assert found.address == symbols["visible"][0]
+
+
+def test_a_table_in_the_file_hides_none_in_its_debug_file(compile_program: Compile) -> None:
+    path = compile_program(STATICS, "gcc", "-O2")
+    debug, kept = path.with_name("program.debug"), path.with_name("kept")
+    run("objcopy", "--only-keep-debug", path, debug)
+    run("strip", "-K", "visible", "-o", kept, path)
+    run("objcopy", f"--add-gnu-debuglink={debug}", kept)
+    symbols = symbols_of(path)
+    with opened(kept) as file, opened(debug) as other:
+        found = read_symbols(file.image, other.image)
+        for name in ("visible", "hidden_helper"):
+            assert found.find(symbols[name][0])[0].name == name
+        (function,) = find_functions(file, "hidden_helper")
+    assert function.address == symbols["hidden_helper"][0]
+
+
+LABELS = r"""
+__asm__(
+    ".text\n.globl asm_label\n"
+    "asm_label: .skip 4, 0x90\n ret\n"
+    ".globl with_cfi\n.p2align 4\n"
+    "with_cfi: .cfi_startproc\n .skip 20, 0x90\n ret\n .cfi_endproc\n"
+);
+static __attribute__((noinline)) int hidden(int x) { volatile int y = x; return y + 1; }
+__attribute__((noinline)) int visible(int x) { return hidden(x); }
+__asm__(".text\n.globl last_label\nlast_label: .skip 7, 0x90\n ret\n .p2align 4\n");
+int main(int argc, char **argv) { (void)argv; return visible(argc); }
+"""
+
+
+@pytest.mark.parametrize("headers", [True, False], ids=["sections", "no sections"])
+def test_labels_do_not_swallow_functions_without_a_symbol(
+    compile_program: Compile, headers: bool
+) -> None:
+    path = compile_program(LABELS, "gcc", "-O1", "-rdynamic", "-fno-toplevel-reorder")
+    stripped = path.with_name("stripped")
+    run("strip", "-o", stripped, path)
+    if not headers:
+        stripped = without_section_headers(stripped, "absent")
+    lines = [line.split() for line in run("nm", path).splitlines()]
+    place = {words[-1]: int(words[0], 16) for words in lines if len(words) == 3}
+    hidden = place["hidden"]
+    assert place["asm_label"] < place["with_cfi"] < hidden < place["visible"]
+    assert names(path, [hidden]) == ["hidden"]
+    assert names(stripped, [hidden, hidden + 4, place["visible"] - 1]) == ["", "", ""]
+    for label, inside in (("asm_label", 4), ("with_cfi", 20), ("last_label", 7)):
+        start = place[label]
+        assert names(stripped, [start, start + inside]) == [label] * 2
+
+
+def test_a_label_inside_a_function_ends_with_it(compile_program: Compile) -> None:
+    path = compile_program(ASSEMBLY, "gcc", "-O1")
+    kept = path.with_name("kept")
+    run("strip", "-K", "outer", "-K", "label_inside", "-o", kept, path)
+    outer, size = symbols_of(path)["outer"]
+    assert names(kept, [outer + 20, outer + size]) == ["outer", ""]
+
+
+def without_section_headers(path: Path, how: str) -> Path:
+    """As sstrip and packers leave a file."""
+    data = bytearray(path.read_bytes())
+    (start,) = struct.unpack_from("<Q", data, 40)
+    size, count = struct.unpack_from("<HH", data, 58)
+    if how == "zeroed":
+        data[start : start + size * count] = bytes(size * count)
+    elif how == "absent":
+        struct.pack_into("<Q", data, 40, 0)
+        struct.pack_into("<HHH", data, 58, 0, 0, 0)
+    elif how == "cut off":
+        del data[start:]
+    result = path.with_name(f"{path.name}-{how.replace(' ', '-')}")
+    result.write_bytes(data)
+    return result
+
+
+@pytest.mark.parametrize("style", ["gnu", "sysv", "both"])
+@pytest.mark.parametrize("how", ["zeroed", "absent", "cut off"])
+def test_dynamic_symbols_without_section_headers(
+    compile_program: Compile, how: str, style: str
+) -> None:
+    flags = ("-O2", "-shared", "-fPIC", f"-Wl,--hash-style={style}", "-Wl,--build-id")
+    path = compile_program(STATICS, "gcc", *flags)
+    bare = without_section_headers(path, how)
+    symbols = symbols_of(path)
+    asked = [symbols[name][0] for name in ("visible", "main", "hidden_helper")]
+    assert names(bare, asked) == ["visible", "main", ""]
+    with opened(bare) as file, opened(path) as whole:
+        assert file.image.build_id == whole.image.build_id != ""
+        (found,) = find_functions(file, "visible")
+        ours, theirs = rows_of(file.image), rows_of(whole.image)
+        assert ours.base == theirs.base
+        assert {*theirs.offsets.tolist()} == {*ours.offsets.tolist()}
+    assert found.address == symbols["visible"][0]
+
+
+def rows_of(image: ElfImage) -> UnwindRows:
+    """Of `.eh_frame`."""
+    return compile_rows(frame_sections(image)[0])
 
 
 def minidebug(path: Path, packed: bytes) -> Path:
