@@ -72,6 +72,7 @@ struct sock {
 	uint16_t sk_type;
 	uint16_t sk_protocol;
 	int sk_err;
+	uint32_t sk_max_ack_backlog;	/* as listen(2) was told; who is accepted inherits it */
 	int sk_write_pending;	/* sends that wait for memory */
 } CO_RE;
 

@@ -51,12 +51,12 @@ MAP(owners,
 	__type(value, struct owner);
 );
 
-/* Who listens: tells servers from clients where the handshake was before our time. */
+/* Who listens: who has a connection on which no process calls. */
 MAP(listeners,
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_LISTENERS);
 	__type(key, struct listener);
-	__type(value, uint64_t);
+	__type(value, struct listening);
 );
 
 MAP(traffic_counters,
@@ -148,9 +148,77 @@ static __always_inline struct listener listener_of(struct sock *sk)
 	struct listener listener = {
 		.network = kread(net, ns.inum),
 		.port = kread(sk, __sk_common.skc_num),
+		.family = kread(sk, __sk_common.skc_family),
+	};
+	uint32_t *address = (uint32_t *)listener.address;
+
+	if (listener.family != FAMILY_IPV6) {
+		address[0] = kread(sk, __sk_common.skc_rcv_saddr);
+		return listener;
+	}
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		address[i] = kread(sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
+	return listener;
+}
+
+/* Who listens where a connection can come from: it has its listener's family, and the address that
+ * the listener has or, where that has none, any.
+ */
+static __noinline struct listening *find_listening(struct sock *sk)
+{
+	struct listener listener = listener_of(sk);
+	struct listening *found = bpf_map_lookup_elem(&listeners, &listener);
+
+	if (found)
+		return found;
+	__builtin_memset(listener.address, 0, sizeof(listener.address));
+	return bpf_map_lookup_elem(&listeners, &listener);
+}
+
+/* A process has a socket that listens. Where several sockets do (SO_REUSEPORT), a connection does not
+ * tell which one it came from.
+ */
+static __noinline void learn_listener(struct sock *sk, uint64_t process)
+{
+	struct listener listener = listener_of(sk);
+	struct listening *known = bpf_map_lookup_elem(&listeners, &listener);
+	struct listening now = {
+		.process = process,
+		.socket = (uint64_t)sk,
+		.backlog = kread(sk, sk_max_ack_backlog),
+		.sockets = 1,
 	};
 
-	return listener;
+	if (known && known->sockets > 1 && known->socket == now.socket)
+		return;
+	if (known && known->socket != now.socket) {
+		now.process = 0;
+		now.sockets = known->sockets + 1;
+	}
+	bpf_map_update_elem(&listeners, &listener, &now, BPF_ANY);
+}
+
+static __always_inline void forget_listener(struct sock *sk)
+{
+	struct listener listener = listener_of(sk);
+	struct listening *known = bpf_map_lookup_elem(&listeners, &listener);
+
+	if (known && --known->sockets == 0)
+		bpf_map_delete_elem(&listeners, &listener);
+}
+
+/* Whether a connection was accepted: then it has its listener's backlog, which outlives the listener.
+ * Who connects has none. A backlog of 0 says nothing, unless nobody who could have accepted it has one.
+ */
+static __always_inline bool was_accepted(struct sock *sk)
+{
+	struct listening *listening;
+
+	if (kread(sk, sk_max_ack_backlog))
+		return true;
+	listening = find_listening(sk);
+	return listening && !listening->backlog;
 }
 
 /* ---- counting -------------------------------------------------------------------------- */
@@ -356,14 +424,13 @@ static __always_inline void count_opened(struct socket_state *state)
 	state->unclaimed_drains = 0;
 }
 
-/* A socket whose handshake we did not see. Its role is a server's if somebody listens there.
+/* A socket whose handshake we did not see.
  * sent, received: what has moved already and is to be counted.
  */
 static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t sent,
 						    uint32_t received, uint64_t owner)
 {
-	struct listener listener = listener_of(sk);
-	uint64_t *listens = bpf_map_lookup_elem(&listeners, &listener);
+	bool is_server = was_accepted(sk);
 	struct tcp_sock *tp = tcp_of(sk);
 	struct socket_state *state = new_socket(sk);
 	uint8_t tcp_state = kread(sk, __sk_common.skc_state);
@@ -374,7 +441,7 @@ static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t se
 		traffic_count(UNTRACKED);
 		return NULL;
 	}
-	describe(state, sk, listens ? ROLE_SERVER : ROLE_CLIENT);
+	describe(state, sk, is_server ? ROLE_SERVER : ROLE_CLIENT);
 	on_established(state, tp);
 	if (can_write)
 		count_from(&state->tx, tx_position(state, tp) - sent);
@@ -451,14 +518,6 @@ static __always_inline void on_moved(struct socket_state *state, struct sock *sk
 		count_call(direction);
 }
 
-static __always_inline void on_listen(struct sock *sk)
-{
-	struct listener listener = listener_of(sk);
-	uint64_t process = current_process();
-
-	bpf_map_update_elem(&listeners, &listener, &process, BPF_ANY);
-}
-
 static __always_inline void on_connecting(struct sock *sk)
 {
 	struct socket_state *state;
@@ -489,8 +548,7 @@ static __always_inline void on_connected(struct socket_state *state, struct sock
 static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp)
 {
 	struct socket_state *state = new_socket(sk);
-	struct listener listener = listener_of(sk);
-	uint64_t *listens = bpf_map_lookup_elem(&listeners, &listener);
+	struct listening *listening = find_listening(sk);
 
 	if (!state) {
 		traffic_count(UNTRACKED);
@@ -501,7 +559,7 @@ static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp)
 	/* From the start, as data may have come with the SYN and been read already. */
 	count_from(&state->tx, state->tx.origin);
 	count_from(&state->rx, state->rx.origin);
-	state->listener = listens ? *listens : 0;
+	state->listener = listening ? listening->process : 0;
 	state->unclaimed_drains = DRAINS_TO_CLAIM;
 }
 
@@ -595,7 +653,9 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 	if (!tp)
 		return 0;
 	if (new == TCP_LISTEN)
-		on_listen(sk);
+		learn_listener(sk, current_process());
+	else if (old == TCP_LISTEN && new == TCP_CLOSE)
+		forget_listener(sk);
 	else if (new == TCP_SYN_SENT)
 		on_connecting(sk);
 	state = find_socket(sk);
@@ -667,21 +727,19 @@ static __always_inline struct sock *socket_of_file(struct bpf_iter__task_file *c
 	return socket ? socket->sk : NULL;
 }
 
-/* First all who listen: roles of the others follow from them. */
+/* First all who listen: the others may be theirs. */
 SEC("iter/task_file")
 int on_seed_listeners(struct bpf_iter__task_file *ctx)
 {
 	struct sock *sk = socket_of_file(ctx);
 	struct task_struct *task = ctx->task;
-	struct listener listener;
 	uint64_t process;
 
 	if (!task || !sk || !tcp_of(sk) || kread(sk, __sk_common.skc_state) != TCP_LISTEN)
 		return 0;
 	process = process_of(task);
 	introduce(task, process);
-	listener = listener_of(sk);
-	bpf_map_update_elem(&listeners, &listener, &process, BPF_ANY);
+	learn_listener(sk, process);
 	return 0;
 }
 

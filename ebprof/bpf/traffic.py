@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import lib
-from ebprof.abi import FLOW_COUNTS, FLOW_KEY, LISTENER, OWNER, PROCESS_ID, TRAFFIC_COUNTERS
+from ebprof.abi import (
+    FLOW_COUNTS,
+    FLOW_KEY,
+    LISTENER,
+    LISTENING,
+    OWNER,
+    PROCESS_ID,
+    TRAFFIC_COUNTERS,
+)
 from ebprof.bpf import loaders
 from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.statistics import TimedShare
@@ -19,6 +27,8 @@ _HALVES = ("flows_0", "flows_1")
 _LIFE = ("on_set_state", "on_destroy")
 _SEEDS = ("on_seed_listeners", "on_seed_sockets")
 _DRAIN = "on_drain"
+_SOME_BACKLOG = 1
+"""Of listeners of which it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,16 @@ class FlowBatch:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A process that listens on a port.
+    """A process that listens.
 
-    network: the namespace's inode number; start: as PROCESS_ID has it.
+    network: the namespace's inode number; family and address: as flow keys have them, the address
+    all 0 for any; start: as PROCESS_ID has it.
     """
 
     network: int
     port: int
+    family: int
+    address: bytes
     pid: int
     start: int
 
@@ -166,8 +179,10 @@ class TrafficSession:
     def _introduce_listeners(self) -> None:
         listeners = self._object.map("listeners")
         for one in self._listening():
-            key = np.array([(one.network, one.port)], LISTENER)
-            listeners.update(key, np.array([(one.pid, one.start)], PROCESS_ID))
+            address = np.frombuffer(one.address, np.uint8)
+            key = np.array([(one.network, one.port, one.family, address)], LISTENER)
+            known = one.start << 32 | one.pid, 0, _SOME_BACKLOG, 1
+            listeners.update(key, np.array([known], LISTENING))
 
     def _take_flows(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Put the other half in place: once that is done nobody writes to the first any more."""

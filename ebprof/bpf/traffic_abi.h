@@ -37,10 +37,20 @@ struct process_id {
 	uint32_t start;		/* clock ticks since boot as in /proc/PID/stat, the low 32 bits */
 };
 
-/* Where a process listens. */
+/* Where a socket listens. */
 struct listener {
 	uint32_t network;	/* its namespace: the inode number */
-	uint32_t port;
+	uint16_t port;
+	uint16_t family;	/* of the socket: one of FAMILY_IPV6 may take IPv4 connections as well */
+	uint8_t address[16];	/* network order, all 0 for any; FAMILY_IPV4: the first 4 bytes */
+};
+
+/* Who listens there. */
+struct listening {
+	uint64_t process;	/* struct process_id as one word; 0 when several sockets listen there */
+	uint64_t socket;	/* its address in the kernel; 0: not known */
+	uint32_t backlog;	/* how many connections may wait for accept; 0 is possible */
+	uint32_t sockets;	/* how many listen there (SO_REUSEPORT) */
 };
 
 /* Who talks to whom. A client's own port and a server's peer's port are ephemeral: left out, 0. */

@@ -1,4 +1,4 @@
-"""Usage: puppet.py CONTROL NAME
+"""Usage: puppet.py CONTROL NAME [SOCKET=DESCRIPTOR ...]
 
 Does with sockets what it is told over its control socket (a file descriptor), and ends with it. A
 request is a JSON list, [ACTION, ARGUMENTS...]; the answer is [RESULT, NAME OF ERROR]. Sockets have
@@ -25,6 +25,12 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 ANY_FAMILY = struct.pack("H14x", socket.AF_UNSPEC)
 LINGER_0 = struct.pack("ii", 1, 0)
 PIECE_BYTES = 1 << 16
+BACKLOG = 128
+OPTIONS = {
+    "reuse_port": (socket.SOL_SOCKET, socket.SO_REUSEPORT),
+    "v6_only": (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY),
+}
+SYS_EXIT = 60  # x86-64: of one thread
 
 
 class Puppet:
@@ -47,13 +53,25 @@ class Puppet:
                 answer = [None, errno.errorcode.get(error.errno or 0, str(error))]
             socket.send_fds(self.control, [json.dumps(answer).encode()], sent)
 
-    def do_listen(self, name: str, address: str, port: int) -> int:
-        listener = _socket_for(address)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sockets[name] = listener
-        listener.bind((address, port))
-        listener.listen()
+    def do_listen(
+        self, name: str, address: str, port: int, options: dict[str, int] | None = None
+    ) -> int:
+        options = options or {}
+        listener = self.sockets[name] = _bound(address, port, options)
+        listener.listen(options.get("backlog", BACKLOG))
         return int(listener.getsockname()[1])
+
+    def do_connect_from(
+        self,
+        name: str,
+        source: str,
+        source_port: int,
+        address: str,
+        port: int,
+        options: dict[str, int],
+    ) -> None:
+        self.sockets[name] = _bound(source, source_port, options)
+        self.sockets[name].connect((address, port))
 
     def do_accept(self, name: str, listener: str) -> None:
         self.sockets[name], _ = self.sockets[listener].accept()
@@ -159,10 +177,34 @@ class Puppet:
         """From now on accept all, and take what comes."""
         threading.Thread(target=self._serve, args=(self.sockets[listener],), daemon=True).start()
 
+    def do_execute(self, name: str) -> None:
+        """What this program is replaced by gives the answer."""
+        os.set_inheritable(self.control.fileno(), True)
+        words = [sys.executable, __file__, str(self.control.fileno()), name]
+        for own, one in self.sockets.items():
+            os.set_inheritable(one.fileno(), True)
+            words.append(f"{own}={one.fileno()}")
+        os.execv(sys.executable, words)
+
+    def do_end_first_thread(self) -> None:
+        """The thread that goes on gives the answer."""
+        threading.Thread(target=self._go_on_alone).start()
+        LIBC.syscall(SYS_EXIT, 0)
+
     def do_flood(self, name: str, size: int, pause: float) -> None:
         """From now on send, until the connection breaks."""
         arguments = (self.sockets[name], bytes(size), pause)
         threading.Thread(target=_flood, args=arguments, daemon=True).start()
+
+    def _go_on_alone(self) -> None:
+        while Path("/proc/self/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.001)
+        self.confirm()
+        self.obey()
+
+    def confirm(self) -> None:
+        """Answer a request of an earlier thread or program."""
+        self.control.send(json.dumps([None, ""]).encode())
 
     def _serve(self, listener: socket.socket) -> None:
         while True:
@@ -189,10 +231,27 @@ def _socket_for(address: str) -> socket.socket:
     return created
 
 
+def _bound(address: str, port: int, options: dict[str, int]) -> socket.socket:
+    bound = _socket_for(address)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for name, (level, option) in OPTIONS.items():
+        if name in options:
+            bound.setsockopt(level, option, options[name])
+    bound.bind((address, port))
+    return bound
+
+
 def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    Path("/proc/self/comm").write_text(arguments[2])
-    Puppet(socket.socket(fileno=int(arguments[1]))).obey()
+    _, control, name, *inherited = arguments
+    Path("/proc/self/comm").write_text(name)
+    puppet = Puppet(socket.socket(fileno=int(control)))
+    for word in inherited:
+        own, _, descriptor = word.partition("=")
+        puppet.sockets[own] = socket.socket(fileno=int(descriptor))
+    if inherited:
+        puppet.confirm()
+    puppet.obey()
 
 
 if __name__ == "__main__":

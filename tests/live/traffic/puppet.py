@@ -34,6 +34,10 @@ class Puppet:
         """Listen on an address (IPv6 ones take IPv4 as well); returns the port."""
         return int(self._do("listen", name, address, port))
 
+    def listen_with(self, name: str, address: str, port: int = 0, **options: int) -> int:
+        """The same with socket options (reuse_port, v6_only) and a backlog."""
+        return int(self._do("listen", name, address, port, options))
+
     def accept(self, name: str, listener: str) -> None:
         """Wait for a connection."""
         self._do("accept", name, listener)
@@ -41,6 +45,12 @@ class Puppet:
     def connect(self, name: str, address: str, port: int) -> int:
         """Wait until a connection is made, with at most one more SYN; returns the local port."""
         return int(self._do("connect", name, address, port))
+
+    def connect_from(
+        self, name: str, source: tuple[str, int], address: str, port: int, **options: int
+    ) -> None:
+        """Connect a socket that is bound to an address and port of its own."""
+        self._do("connect_from", name, *source, address, port, options)
 
     def connect_to_itself(self, name: str, address: str) -> int:
         """Make one socket both ends of a connection; returns its port."""
@@ -121,6 +131,14 @@ class Puppet:
             child = int(self._do("fork", files=[theirs.fileno()]))
         _value(ours.recv(MESSAGE_BYTES))
         return Puppet(child, ours)
+
+    def execute(self, name: str) -> None:
+        """Become another program of this process name, which has the same sockets."""
+        self._do("execute", name)
+
+    def end_first_thread(self) -> None:
+        """Let another thread do all further steps."""
+        self._do("end_first_thread")
 
     def pass_to(self, other: Puppet, name: str) -> None:
         """Give another process a copy of a socket, by SCM_RIGHTS."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,8 +27,8 @@ class Flow:
     """One line of the output; an ephemeral port is None."""
 
     time: float
-    pid: int
-    comm: str
+    pid: int | None
+    comm: str | None
     role: str
     family: int
     local_address: str
@@ -45,6 +45,7 @@ class Flow:
     connect_errors: dict[str, int]
     retransmits: int
     rtt_us: float | None
+    cgroup: str | None
     container: str | None
 
 
@@ -129,14 +130,17 @@ class Recording:
 
 
 @contextmanager
-def recording(backend: str, *options: object, module: str = "ebprof") -> Iterator[Recording]:
+def recording(
+    backend: str, *options: object, module: str = "ebprof", within: Sequence[str] = ()
+) -> Iterator[Recording]:
     """Start ebprof and wait until it records; without options until `stop`, for the totals.
 
-    module: what stands for ebprof.
+    module: what stands for ebprof. within: words before its command line.
     """
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        process = _start(module, directory, ["--backend", backend, *(options or UNTIL_STOPPED)])
+        words = ["--backend", backend, *(options or UNTIL_STOPPED)]
+        process = _start([*within, sys.executable, "-m", module], directory, words)
         try:
             started = Recording(process, directory)
             started.wait_until_begun(backend)
@@ -146,10 +150,10 @@ def recording(backend: str, *options: object, module: str = "ebprof") -> Iterato
             process.wait()
 
 
-def _start(module: str, directory: Path, options: list[object]) -> subprocess.Popen[bytes]:
+def _start(command: list[str], directory: Path, options: list[object]) -> subprocess.Popen[bytes]:
     words = ["traffic", "--json", "--stats", directory / "stats", *options]
     with (directory / "stdout").open("wb") as stdout, (directory / "stderr").open("wb") as stderr:
-        command = [sys.executable, "-m", module, *map(str, words)]
+        command += map(str, words)
         return subprocess.Popen(command, stdout=stdout, stderr=stderr)
 
 

@@ -12,9 +12,12 @@ from ebprof.bpf.traffic import Listening
 from ebprof.procfs import process
 from ebprof.traffic.listening import find_listening
 
+from . import batches
+
 
 @pytest.mark.parametrize(
-    ("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    ("family", "address"),
+    [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")],
 )
 def test_a_listening_socket_is_found_with_its_process(
     monkeypatch: pytest.MonkeyPatch, family: socket.AddressFamily, address: str
@@ -24,7 +27,10 @@ def test_a_listening_socket_is_found_with_its_process(
         port = server.getsockname()[1]
         found = [one for one in find_listening() if one.port == port]
     network = Path("/proc/self/ns/net").stat().st_ino
-    assert found == [Listening(network, port, os.getpid(), process.start_time(os.getpid()))]
+    key = batches.key(peer=address, local=address)
+    local = key["local_address"].tobytes()
+    start = process.start_time(os.getpid())
+    assert found == [Listening(network, port, key["family"][0], local, os.getpid(), start)]
 
 
 def test_connected_sockets_and_processes_that_are_gone_are_left_out(
