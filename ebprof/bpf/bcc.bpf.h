@@ -51,6 +51,7 @@
 #endif
 #define BPF_CORE_READ(pointer, path) traced(pointer, path)
 #define bpf_core_enum_value(type, value) (value)
+#define bpf_core_field_exists(...) 1
 #define current_task() ((struct task_struct *)bpf_get_current_task())
 
 static long (*bpf_tail_call)(void *ctx, void *map, u32 index) = (void *)BPF_FUNC_tail_call;

@@ -60,10 +60,14 @@ struct css_set {
 	struct cgroup *dfl_cgrp;	/* in the v2 hierarchy */
 } CO_RE;
 
+struct pid;
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
+	struct pid *thread_pid;
+	uint64_t self_exec_id;	/* how often it, and who it was forked from, has executed a program */
 	void *stack;
 	struct mm_struct *mm;
 	struct task_struct *group_leader;

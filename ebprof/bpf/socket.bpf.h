@@ -35,6 +35,20 @@ struct ns_common {
 	unsigned int inum;
 } CO_RE;
 
+struct pid_namespace {
+	struct ns_common ns;
+} CO_RE;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+} CO_RE;
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[];	/* by level; one element before Linux 6.5 */
+} CO_RE;
+
 struct net {
 	struct ns_common ns;
 } CO_RE;

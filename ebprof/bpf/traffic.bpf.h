@@ -20,6 +20,7 @@ enum {
 	NS_PER_TICK = 10000000,		/* of /proc/PID/stat: USER_HZ is 100 */
 	DRAINS_TO_CLAIM = 2,
 	DRAINS_TO_TAKE_OVER = 1,
+	MAX_PID_LEVELS = 8,		/* of PID namespaces in each other; the kernel allows 32 */
 };
 
 struct inner_flows {
@@ -70,9 +71,19 @@ VARIABLE(struct flow_counts, other);	/* what found no room in `flows`, since the
 VARIABLE(uint32_t, drains);		/* so far: user space counts them, the programs' slow clock */
 VARIABLE(struct flow_counts, no_counts);	/* never written to */
 
+/* ebprof's PID namespace, for numbers that mean something there; inode 0: the host's. */
+VARIABLE(uint64_t, pid_namespace_device);
+VARIABLE(uint64_t, pid_namespace_inode);
+
 #define traffic_count(name) per_cpu_add(&traffic_counters, &(uint32_t){ TRAFFIC_##name })
 
 /* ---- processes ------------------------------------------------------------------------- */
+
+/* PID and execs as struct process_id has them. */
+static __always_inline uint32_t number_of(struct task_struct *task)
+{
+	return traced(task, tgid) | (uint32_t)traced(task, self_exec_id) << PID_BITS;
+}
 
 /* struct process_id as one word, which is read and written at once. */
 static __always_inline uint64_t process_of(struct task_struct *task)
@@ -80,7 +91,40 @@ static __always_inline uint64_t process_of(struct task_struct *task)
 	struct task_struct *leader = traced(task, group_leader);
 	uint64_t start = traced(leader, start_boottime) / NS_PER_TICK;
 
-	return start << 32 | (uint32_t)traced(task, tgid);
+	return start << 32 | number_of(task);
+}
+
+/* The current process's PID in ebprof's namespace; 0 if it is in another one, or not the current. */
+static __always_inline uint32_t current_pid_in_namespace(struct task_struct *task)
+{
+	struct bpf_pidns_info current = {};
+
+	if (traced(task, tgid) == bpf_get_current_pid_tgid() >> 32)
+		bpf_get_ns_current_pid_tgid(pid_namespace_device, pid_namespace_inode, &current,
+					    sizeof(current));
+	return current.tgid;
+}
+
+/* A process's PID in ebprof's namespace, 0 if it has none there. Before Linux 6.5 the verifier takes
+ * all numbers but the first to lie outside of their structure: then only that of the current process
+ * is known.
+ */
+static __always_inline uint32_t pid_in_namespace(struct task_struct *task)
+{
+	struct pid *pid = traced(traced(task, group_leader), thread_pid);
+
+	if (!bpf_core_field_exists(struct pid, numbers[1].nr))
+		return current_pid_in_namespace(task);
+#pragma unroll
+	for (int i = 1; i <= MAX_PID_LEVELS; i++) {
+		struct pid_namespace *namespace = traced(pid, numbers[i].ns);
+
+		if (i > traced(pid, level))
+			return 0;
+		if (traced(namespace, ns.inum) == pid_namespace_inode)
+			return traced(pid, numbers[i].nr);
+	}
+	return 0;
 }
 
 /* Keeps the name of a process that owns a socket: it may be gone when user space looks. */
@@ -93,9 +137,12 @@ static __always_inline void introduce(struct task_struct *task, uint64_t process
 	if (bpf_map_lookup_elem(&owners, &process))
 		return;
 	owner.cgroup = traced(traced(cgroup, kn), id);
+	owner.pid = pid_namespace_inode ? pid_in_namespace(task) : traced(task, tgid);
 #pragma unroll
 	for (int i = 0; i < (int)sizeof(owner.comm); i++)
 		owner.comm[i] = traced(leader, comm[i]);
+	if (!owner.pid)
+		traffic_count(OUTSIDE);
 	if (bpf_map_update_elem(&owners, &process, &owner, BPF_ANY))
 		traffic_count(OWNERS_FULL);
 }
@@ -502,7 +549,7 @@ static __noinline bool becomes_owner(struct socket_state *state, struct sock *sk
 
 static __always_inline bool is_owner(struct direction *direction)
 {
-	return (uint32_t)direction->owner == bpf_get_current_pid_tgid() >> 32;
+	return (uint32_t)direction->owner == number_of(current_task());
 }
 
 /* A call has ended in which the process moved `bytes`. */

@@ -80,7 +80,8 @@ class TrafficSession:
     """Loaded programs; counting starts with `start`.
 
     max_flows: how many may change between two drains; what is beyond goes to `other`. loader: of
-    loaders.LOADERS. listening: who listens, asked where no program can look.
+    loaders.LOADERS. listening: who listens, asked where no program can look. namespace: ours of
+    PIDs (device, inode), None for the host's; those of OWNER are of it.
     Raises UnsupportedError when the kernel refuses them, NoPermissionError without the right to.
     """
 
@@ -90,6 +91,7 @@ class TrafficSession:
         max_flows: int = lib.MAX_FLOWS,
         loader: str = loaders.AUTO,
         listening: Callable[[], Iterable[Listening]] = tuple,
+        namespace: tuple[int, int] | None = None,
     ) -> None:
         self._object = loaders.open_object(programs.object_name, loader)
         self._calls = programs.calls
@@ -100,6 +102,7 @@ class TrafficSession:
             for half in _HALVES:
                 self._object.set_max_entries(half, max_flows)
             self._load(programs.optional)
+            self._set_namespace(namespace or (0, 0))
         except BaseException:
             self.close()
             raise
@@ -119,14 +122,21 @@ class TrafficSession:
         self._flows: BpfMap = made.map("flows")
         self._flows.update(0, self._halves[0].fd)
         self._owners: BpfMap = made.map("owners")
-        section = made.variables(".bss")
-        at = made.variable_offset(".bss", "other")
-        self._other = section[at : at + FLOW_COUNTS.itemsize].view(FLOW_COUNTS)
-        at = made.variable_offset(".bss", "drains")
-        self._drains = section[at : at + 4].view(np.uint32)
+        self._bss = made.variables(".bss")
+        self._other = self._variable("other", FLOW_COUNTS)
+        self._drains = self._variable("drains", np.dtype(np.uint32))
         self._other_before = np.zeros(1, FLOW_COUNTS)
         self._seed = [made.iterate(program) for program in self._seeds]
         self._drain = made.iterate(_DRAIN, made.map("sockets"))
+
+    def _variable(self, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
+        at = self._object.variable_offset(".bss", name)
+        return self._bss[at : at + dtype.itemsize].view(dtype)
+
+    def _set_namespace(self, namespace: tuple[int, int]) -> None:
+        names = "pid_namespace_device", "pid_namespace_inode"
+        for name, value in zip(names, namespace, strict=True):
+            self._variable(name, np.dtype(np.uint64))[0] = value
 
     def start(self) -> None:
         """Attach, and find the sockets that exist already: who listens first, for the roles."""

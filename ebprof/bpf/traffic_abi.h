@@ -9,6 +9,7 @@ enum {
 	MAX_FLOWS = 65536,	/* that change between two drains */
 	MAX_OWNERS = 16384,	/* processes at first sight between two drains */
 	MAX_LISTENERS = 16384,	/* least recently used ones go first */
+	PID_BITS = 22,		/* the kernel's PID_MAX_LIMIT */
 	FAMILY_IPV4 = 2,	/* AF_INET, AF_INET6: v4-mapped addresses are IPv4 */
 	FAMILY_IPV6 = 10,
 };
@@ -31,9 +32,11 @@ enum flow_role {
 #define CONNECT_ERROR_ENUM(name, text, help) CONNECT_##name,
 enum connect_error { CONNECT_ERRORS(CONNECT_ERROR_ENUM) CONNECT_ERROR_COUNT };
 
-/* A process: its number may be given again, its start may not. pid 0: not known. */
+/* A process and the program that it executes: a PID may be given again, a start may not, and with
+ * exec a process becomes another program. All 0: not known.
+ */
 struct process_id {
-	uint32_t pid;
+	uint32_t number;	/* PID of the host; above PID_BITS the low bits of the count of execs */
 	uint32_t start;		/* clock ticks since boot as in /proc/PID/stat, the low 32 bits */
 };
 
@@ -82,6 +85,8 @@ struct flow_counts {
 /* What a process was at its first sight. */
 struct owner {
 	uint64_t cgroup;		/* cgroup v2 ID: the inode of its directory */
+	uint32_t pid;			/* in ebprof's PID namespace; 0: none there, or not known */
+	uint32_t reserved;
 	char comm[16];
 };
 
@@ -91,6 +96,7 @@ struct owner {
 	X(UNTRACKED, "untracked", 1, "calls on sockets for which there was no memory") \
 	X(OWNERS_FULL, "owners_full", 0, "processes whose name was not kept: too many at once") \
 	X(UNATTRIBUTED, "unattributed", 0, "changes of flows that belong to no known process") \
+	X(OUTSIDE, "outside", 0, "sights of processes without PID in ebprof's PID namespace: name only") \
 	X(FOUND_LATE, "found_late", 0, "sockets first seen at a call: what came before is not counted")
 
 #define TRAFFIC_COUNTER_ENUM(name, text, lost, help) TRAFFIC_##name,

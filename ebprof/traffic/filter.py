@@ -59,7 +59,8 @@ class FlowFilter:
         """Which of n flows are counted. keys: FLOW_KEY[n]; process_rows: theirs in processes."""
         matched = np.ones(len(keys), np.bool_)
         if self.pids:
-            matched &= np.isin(keys["process"]["pid"], np.array(self.pids, np.uint32))
+            pids = processes.pids[process_rows]
+            matched &= np.isin(pids, np.array(self.pids, np.uint32))
         if self.family is not None:
             matched &= keys["family"] == key_family(self.family)
         if self.port is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ebprof._native import lib
 from ebprof.errors import NoPermissionError, NoTargetError
 from ebprof.procfs import process
 from ebprof.procfs.text import printable
@@ -23,19 +24,24 @@ MAX_LOOKUPS = 1000
 MAX_CGROUPS = 4096
 """Whose placement is kept; a machine with more looks processes up one by one."""
 _START_BITS = 32
+_PID_MASK = (1 << lib.PID_BITS) - 1
 
 
 class Processes:
     """All processes that were seen, a row each; rows keep their numbers until `keep`.
 
-    walls: stand around what /proc and the cgroup file system say of each.
+    A process that executes another program is another one from then on. walls: stand around what
+    /proc and the cgroup file system say of each. in_host: whether we are in the host's PID
+    namespace, so that the kernel's numbers are ours.
     """
 
-    def __init__(self, walls: Walls | None = None) -> None:
+    def __init__(self, walls: Walls | None = None, *, in_host: bool = True) -> None:
         self._walls = walls or Walls()
+        self._in_host = in_host
         self._index = KeyIndex(words=1)
         self._comms = Pool(NO_COMM)
         self._placements = Pool(cgroups.UNKNOWN)
+        self._pid = np.zeros(self._index.capacity, np.uint32)
         self._comm = np.zeros(self._index.capacity, np.int32)
         self._placement = np.zeros(self._index.capacity, np.int32)
         self._cgroup = np.zeros(self._index.capacity, np.uint64)
@@ -48,8 +54,8 @@ class Processes:
 
     @property
     def pids(self) -> NDArray[np.uint32]:
-        """uint32[processes], by row."""
-        return (self._index.keys[:, 0] & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+        """uint32[processes], by row: 0 for what is no process, or has no PID in our namespace."""
+        return self._pid[: len(self)]
 
     @property
     def comms(self) -> NDArray[np.int32]:
@@ -112,7 +118,7 @@ class Processes:
     def keep(self, rows: NDArray[Any]) -> None:
         """Forget all other processes; the kept ones (ascending) are numbered anew."""
         count = len(rows)
-        for column in (self._comm, self._placement, self._cgroup):
+        for column in (self._pid, self._comm, self._placement, self._cgroup):
             column[:count] = column[rows]
         self._index.keep(rows)
         self._looked_up = int(np.searchsorted(rows, self._looked_up))
@@ -126,6 +132,7 @@ class Processes:
         nameless = np.flatnonzero(self._comm[rows] == 0)
         for row, name in zip(rows[nameless], owners["comm"][nameless].tolist(), strict=True):
             self._comm[row] = self._comms.code(printable(name) or NO_COMM)
+        self._pid[rows] = np.where(owners["pid"] > 0, owners["pid"], self._pid[rows])
 
     def _open_cgroups(self) -> CgroupPaths:
         with self._walls.around("cgroup file systems"):
@@ -145,9 +152,11 @@ class Processes:
     def _add(self, words: NDArray[np.uint64], cgroup_ids: NDArray[np.uint64]) -> NDArray[np.int32]:
         rows = self._index.add(words)
         if len(self._comm) < self._index.capacity:
+            self._pid = grown(self._pid, self._index.capacity)
             self._comm = grown(self._comm, self._index.capacity)
             self._placement = grown(self._placement, self._index.capacity)
             self._cgroup = grown(self._cgroup, self._index.capacity)
+        self._pid[rows] = words[:, 0] & np.uint64(_PID_MASK) if self._in_host else 0
         self._comm[rows] = 0
         self._placement[rows] = 0
         self._cgroup[rows] = cgroup_ids
@@ -159,10 +168,10 @@ class Processes:
         budget = MAX_LOOKUPS
         while self._looked_up < len(self) and budget > 0:
             row = self._looked_up
-            word, cgroup_id = int(self._index.keys[row, 0]), int(self._cgroup[row])
-            pid, start = word & 0xFFFFFFFF, word >> _START_BITS
+            pid, cgroup_id = int(self._pid[row]), int(self._cgroup[row])
+            start = int(self._index.keys[row, 0]) >> _START_BITS
             placement = self._by_cgroup.get(cgroup_id)
-            if placement is None and pid:
+            if placement is None and (pid or cgroup_id):
                 with self._walls.around(f"/proc/{pid}/cgroup"):
                     placement = self._find_placement(pid, start, cgroup_id)
                 budget -= 1
@@ -174,7 +183,7 @@ class Processes:
             self._looked_up += 1
 
     def _find_placement(self, pid: int, start: int, cgroup_id: int) -> Placement:
-        text = _while_alive(pid, start, lambda: Path(f"/proc/{pid}/cgroup").read_bytes())
+        text = _while_alive(pid, start, _read_cgroup)
         if text is None:
             path = self._cgroup_paths.path_of(cgroup_id)
             return cgroups.place(path) if path else cgroups.UNKNOWN
@@ -199,22 +208,28 @@ class Processes:
 
 
 def _words(processes: NDArray[Any]) -> NDArray[np.uint64]:
-    """PROCESS_ID[n] as uint64[n, 1]: the number, and the start above it."""
+    """PROCESS_ID[n] as uint64[n, 1]: PID and execs, and the start above them."""
     start = processes["start"].astype(np.uint64) << np.uint64(_START_BITS)
-    words: NDArray[np.uint64] = start | processes["pid"]
+    words: NDArray[np.uint64] = start | processes["number"]
     return words.reshape(-1, 1)
 
 
 def _comm(pid: int, start: int) -> str:
-    return _while_alive(pid, start, lambda: process.comm(pid)) or NO_COMM
+    return _while_alive(pid, start, process.comm) or NO_COMM
 
 
-def _while_alive(pid: int, start: int, read: Callable[[], Any]) -> Any:
+def _read_cgroup(pid: int) -> bytes:
+    return Path(process.directory(pid), "cgroup").read_bytes()
+
+
+def _while_alive(pid: int, start: int, read: Callable[[int], Any]) -> Any:
     """What read says, None when that is another process or none: what was read before the
     start was seen to be right can only be of the process that started then."""
+    if not pid:
+        return None
     try:
         with process.reading(pid):
-            found = read()
+            found = read(pid)
         alive = process.start_time(pid) & 0xFFFFFFFF == start
     except (NoTargetError, NoPermissionError):
         return None

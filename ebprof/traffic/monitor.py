@@ -13,6 +13,7 @@ from ebprof.abi import TRAFFIC_COUNTERS, Counter
 from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficSession
 from ebprof.model import FlowReport, FlowRow
+from ebprof.procfs.process import own_pid_namespace_is_initial
 from ebprof.traffic import backends
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import Flows, Groups, group, happened, order, round_trips, sums
@@ -48,7 +49,13 @@ class Monitor:
     watched: Sequence[tuple[int, int]] = ()
 
     def __init__(
-        self, session: TrafficSession, backend: str, filter: FlowFilter, names: bool = False
+        self,
+        session: TrafficSession,
+        backend: str,
+        filter: FlowFilter,
+        names: bool = False,
+        *,
+        in_host: bool = True,
     ) -> None:
         lib.memory_give_back()  # what a tick of many flows copies is not kept for the next one
         self.backend = backend
@@ -58,7 +65,7 @@ class Monitor:
         self._resolver: Names | None = None
         self._search = TextSearch()
         self._walls = Walls()
-        self._processes = Processes(self._walls)
+        self._processes = Processes(self._walls, in_host=in_host)
         self._window_ended = False
         self._start = self._window_start = self._now = time.monotonic()
         self._table = FlowTable(self._now)
@@ -78,7 +85,8 @@ class Monitor:
         """
         filter.check()
         chosen, session = backends.open_session(backend, loader)
-        return cls(session, chosen.name, filter, names)
+        in_host = own_pid_namespace_is_initial()
+        return cls(session, chosen.name, filter, names, in_host=in_host)
 
     def __enter__(self) -> Monitor:
         try:

@@ -92,12 +92,13 @@ class FlowRows(Sequence[FlowRow]):
         keys, process = self._table.keys[members], self._table.process[members]
         first, first_process = keys[starts], process[starts].tolist()
         processes = self._processes
+        pids = processes.pids[process]
         placements = [processes.placement_of(row) for row in first_process]
         family = _agree(keys["family"], starts)
         peers = _common(
             _addresses(first, "peer_address"), family & _agree(keys["peer_address"], starts)
         )
-        yield _common(first["process"]["pid"].tolist(), _agree(processes.pids[process], starts))
+        yield _common(pids[starts].tolist(), _agree(pids, starts))
         yield _common(
             [processes.comm_of(row) for row in first_process],
             _agree(processes.comms[process], starts),

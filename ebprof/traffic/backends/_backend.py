@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficPrograms, TrafficSession
 from ebprof.errors import UnsupportedError
+from ebprof.procfs import process
 from ebprof.traffic.listening import find_listening
 
 
@@ -40,4 +41,9 @@ class Backend:
                 "use --backend kprobe, or --loader libbpf",
             )
         self.check()
-        return TrafficSession(self.programs, loader=loader, listening=find_listening)
+        return TrafficSession(
+            self.programs,
+            loader=loader,
+            listening=find_listening,
+            namespace=process.own_pid_namespace(),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from ebprof.model import FlowCounts, FlowRow
+from ebprof.traffic.identity import NO_COMM
 from ebprof.traffic.reports import units
 
 
@@ -51,4 +52,4 @@ def _values(row: FlowRow, counts: FlowCounts, time_s: float) -> dict[str, object
 def _comm(row: FlowRow) -> str | None:
     if row.is_other:
         return units.OTHER
-    return None if row.pid == 0 else row.comm
+    return None if row.pid == 0 and row.comm == NO_COMM else row.comm

@@ -7,8 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -27,29 +25,6 @@ def gone_pid() -> int:
     child = subprocess.Popen(["true"])
     child.wait()
     return child.pid
-
-
-_SYS_EXIT = 60
-_WITHOUT_FIRST_THREAD = f"""
-import ctypes, sys, threading, time
-def wait():
-    while open("/proc/self/stat").read().rpartition(")")[2].split()[0] != "Z":
-        time.sleep(0.001)
-    print(flush=True)
-    sys.stdin.read()
-threading.Thread(target=wait).start()
-ctypes.CDLL(None).syscall({_SYS_EXIT}, 0)
-"""
-
-
-@contextmanager
-def without_first_thread() -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose first thread has ended while another one goes on."""
-    command = [sys.executable, "-c", _WITHOUT_FIRST_THREAD]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
-        assert started.stdout and started.stdout.readline()
-        yield started
-        started.kill()
 
 
 def test_threads() -> None:
@@ -130,22 +105,6 @@ def test_number_in_another_namespace() -> None:
             time.sleep(0.01)
         assert process.namespace_pid(inner[0]) == 1
         parent.kill()
-
-
-def test_a_process_lives_as_long_as_a_thread_of_it() -> None:
-    assert process.living_thread(own_pid()) == own_pid()
-    with without_first_thread() as child:
-        thread = process.living_thread(child.pid)
-        assert thread in set(process.threads(child.pid)) - {child.pid}
-        assert process.cgroup(thread) == process.cgroup(own_pid())
-
-
-def test_a_process_of_which_only_the_exit_code_is_left_has_no_thread() -> None:
-    with subprocess.Popen(["true"], stdout=subprocess.PIPE) as child:
-        assert child.stdout and child.stdout.read() == b""
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        with pytest.raises(NoTargetError, match=f"process {child.pid} has ended"):
-            process.living_thread(child.pid)
 
 
 @pytest.mark.parametrize(

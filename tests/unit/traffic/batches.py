@@ -34,7 +34,7 @@ def key(
 ) -> Array:
     """FLOW_KEY[1]."""
     made = np.zeros(1, FLOW_KEY)
-    made["process"]["pid"], made["process"]["start"] = pid, start
+    made["process"]["number"], made["process"]["start"] = pid, start
     made["peer_address"] = np.frombuffer(packed(peer), np.uint8)
     made["local_address"] = np.frombuffer(packed(local), np.uint8)
     made["peer_port"], made["local_port"], made["role"] = peer_port, local_port, role
@@ -53,17 +53,17 @@ def counts(tx: int = 0, rx: int = 0, **fields: Any) -> Array:
     return made
 
 
-def process(pid: int, start: int = 7) -> Array:
+def process(pid: int, start: int = 7, execs: int = 0) -> Array:
     """PROCESS_ID[1]."""
     made = np.zeros(1, PROCESS_ID)
-    made["pid"], made["start"] = pid, start
+    made["number"], made["start"] = execs << lib.PID_BITS | pid, start
     return made
 
 
-def owner(comm: str | bytes, cgroup: int = 0) -> Array:
+def owner(comm: str | bytes, cgroup: int = 0, pid: int = 0) -> Array:
     """OWNER[1]."""
     made = np.zeros(1, OWNER)
-    made["comm"], made["cgroup"] = comm, cgroup
+    made["comm"], made["cgroup"], made["pid"] = comm, cgroup, pid
     return made
 
 

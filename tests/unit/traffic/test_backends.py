@@ -15,7 +15,7 @@ from ebprof.traffic import backends
 class Loaded:
     """Stands for a session; remembers the object it was made of."""
 
-    def __init__(self, programs: Any, loader: str, listening: Any) -> None:
+    def __init__(self, programs: Any, loader: str, **_: Any) -> None:
         self.name = programs.object_name
         self.loader = loader
 

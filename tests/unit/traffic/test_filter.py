@@ -54,7 +54,7 @@ def selected(monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[int]:
         FLOWS["process"],
     )
     wanted = FlowFilter(**options).matches(FLOWS, rows, processes)
-    found: list[int] = FLOWS["process"]["pid"][wanted].tolist()
+    found: list[int] = FLOWS["process"]["number"][wanted].tolist()
     return found
 
 

@@ -15,6 +15,7 @@ from ebprof.abi import OWNER, PROCESS_ID
 from ebprof.procfs import process as procfs
 from ebprof.traffic import cgroups, identity
 from ebprof.traffic.identity import NO_COMM, Processes
+from tests import targets
 
 from .batches import Array, joined, owner, process
 
@@ -57,6 +58,36 @@ def test_number_that_is_given_again_is_another_process() -> None:
     rows = identify(processes, (process(5, 1), owner("old")), (process(5, 2), owner("new")))
     assert [processes.comm_of(row) for row in rows] == ["old", "new"]
     assert processes.pids.tolist() == [5, 5]
+
+
+def test_a_process_that_executes_another_program_is_another_one() -> None:
+    processes = Processes()
+    pid = os.getpid()
+    start = procfs.start_time(pid) & 0xFFFFFFFF
+    before, after = process(pid, start), process(pid, start, execs=1)
+    rows = identify(processes, (before, owner("shell")), (after, owner("server")))
+    assert [processes.comm_of(row) for row in rows] == ["shell", "server"]
+    assert processes.pids.tolist() == [pid, pid]
+    placed = {processes.placement_of(row) for row in rows}
+    assert placed == {cgroups.parse_placement(Path("/proc/self/cgroup").read_bytes())}
+
+
+def test_in_another_namespace_a_pid_is_what_the_kernel_says_it_is_there() -> None:
+    processes = Processes(in_host=False)
+    inside, outside, lost = process(4711), process(4712), process(4713)
+    identify(processes, (inside, owner("in", pid=12)), (outside, owner("out")), wanted=lost)
+    assert processes.pids.tolist() == [12, 0, 0]
+    assert [processes.comm_of(row) for row in range(3)] == ["in", "out", NO_COMM]
+
+
+def test_a_process_whose_first_thread_has_ended_keeps_its_cgroup() -> None:
+    with targets.running("headless") as child:
+        processes = Processes()
+        (row,) = identify(processes, wanted=alive(child.pid))
+        thread = procfs.living_thread(child.pid)
+        own = cgroups.parse_placement(Path(f"/proc/{thread}/cgroup").read_bytes())
+        assert processes.placement_of(row) == own
+        assert processes.comm_of(row) == procfs.comm(child.pid)
 
 
 def test_names_are_untrusted() -> None:
@@ -108,8 +139,8 @@ def test_no_process_at_all() -> None:
 
 def test_name_that_comes_late_is_taken() -> None:
     processes = Processes()
-    (row,) = identify(processes, wanted=process(4_000_000_000))
-    assert identify(processes, (process(4_000_000_000), owner("late"))) == [row]
+    (row,) = identify(processes, wanted=process(4_000_000))
+    assert identify(processes, (process(4_000_000), owner("late"))) == [row]
     assert processes.comm_of(row) == "late"
 
 
@@ -163,7 +194,7 @@ def test_gone_process_is_placed_by_its_cgroups_id(
     (tmp_path / "mounts").write_text(f"cgroup2 {tmp_path / 'cgroup'} cgroup2 rw 0 0\n")
     monkeypatch.setattr(cgroups, "MOUNTS", tmp_path / "mounts")
     processes = Processes()
-    (row,) = identify(processes, (process(4_000_000_000), owner("curl", place.stat().st_ino)))
+    (row,) = identify(processes, (process(4_000_000), owner("curl", place.stat().st_ino)))
     assert processes.placement_of(row).container == container
 
 

@@ -17,7 +17,7 @@ TX, RX = count_columns("tx_bytes")[0], count_columns("rx_bytes")[0]
 def add(table: FlowTable, *flows: tuple[Array, Array], now: float = 0.0) -> None:
     keys = joined((flow for flow, _ in flows), FLOW_KEY)
     deltas = joined((count for _, count in flows), FLOW_COUNTS)
-    table.add(keys, deltas, keys["process"]["pid"].astype(np.int32), now)
+    table.add(keys, deltas, keys["process"]["number"].astype(np.int32), now)
 
 
 def test_columns_of_counts() -> None:
@@ -30,7 +30,7 @@ def test_counts_add_up_by_flow_and_window() -> None:
     add(table, (key(1), counts(10, 1)), (key(2), counts(20, 2)))
     table.begin_window()
     add(table, (key(2), counts(5, 5, failed={0: 1, 3: 2})))
-    assert table.keys["process"]["pid"].tolist() == [1, 2] == table.process.tolist()
+    assert table.keys["process"]["number"].tolist() == [1, 2] == table.process.tolist()
     assert table.totals[:, TX].tolist() == [10, 25]
     assert table.recent[:, [TX, RX]].tolist() == [[0, 0], [5, 5]]
     assert table.totals[1, 9:].tolist() == [1, 0, 0, 2, 0, 0]
