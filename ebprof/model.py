@@ -65,6 +65,22 @@ class Location:
         return self.mapping is not None and self.mapping.is_kernel
 
 
+class SampleType(NamedTuple):
+    """What one of the values of samples is: `inuse_space` in `bytes`.
+
+    A unit like `count/100` says that values are hundredths.
+    """
+
+    name: str
+    unit: str
+
+
+SAMPLES = SampleType("samples", "count")
+
+# Names that users of pprof know for what an event amounts to.
+_AMOUNTS = {"cpu-clock": "cpu", "task-clock": "cpu"}
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A stack and how often it was seen.
@@ -72,8 +88,10 @@ class Sample:
     locations: leaf first; kernel locations, when there are any, before user ones.
     stop: name of the stop reason of the user stack (`complete` when it reached the outermost
     frame); empty when the profile was read from a format that does not carry one.
+    count: how often it was seen or, in a profile with sample types, the value of the type shown.
     time_ns: start of the slice of time that it was taken in, since the start of the run; None where
     samples are not kept apart by time.
+    values: one for each of the profile's sample types; empty in a profile that names none.
     """
 
     pid: int
@@ -83,6 +101,7 @@ class Sample:
     stop: str
     count: int
     time_ns: int | None = None
+    values: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,10 @@ class Profile:
     period: value of one sample in `unit` (nanoseconds for cpu-clock); 0 when unknown.
     time_ns: start, nanoseconds since the epoch; duration_ns: length of the run.
     slice_ns: length of the slices of time that samples are kept apart by; 0: none, or unknown.
+    sample_types: what the values of each sample are. Empty for what a sampler records: then samples
+    are counted, one each `period`.
+    shown: index into sample_types of the values that `count` has.
+    warnings: what is missing of the file that the profile was read from, a line each.
     """
 
     samples: tuple[Sample, ...]
@@ -103,11 +126,33 @@ class Profile:
     duration_ns: int = 0
     comments: tuple[str, ...] = field(default=())
     slice_ns: int = 0
+    sample_types: tuple[SampleType, ...] = ()
+    shown: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
-        """Number of samples taken."""
+        """Number of samples taken, or the sum of the values shown."""
         return sum(sample.count for sample in self.samples)
+
+    @property
+    def is_sampled(self) -> bool:
+        """True when samples are counted, and each stands for `period`."""
+        return not self.sample_types
+
+    @property
+    def types(self) -> tuple[SampleType, ...]:
+        """The sample types, also those that follow from the period."""
+        if self.sample_types or not self.period:
+            return self.sample_types or (SAMPLES,)
+        return SAMPLES, SampleType(_AMOUNTS.get(self.event, self.event), self.unit)
+
+    @property
+    def subject(self) -> SampleType:
+        """What the profile is about: the event that was sampled, or the sample type shown."""
+        if self.is_sampled:
+            return SampleType(self.event, self.unit)
+        return self.sample_types[self.shown]
 
 
 class FlowCounts(NamedTuple):
