@@ -13,12 +13,13 @@ import click
 
 from ebprof import plugins
 from ebprof.commands import _complete, _streams
+from ebprof.commands._input_options import reading_options, warn
 from ebprof.commands._output_options import format_option, output_option
 from ebprof.comparison import Comparison, compare, reports, text
 from ebprof.comparison.join import SELF, TOTAL
 from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
 from ebprof.errors import RegressionError, UsageError
-from ebprof.output import check_writable, default_name, read_profiles, write_to
+from ebprof.output import Reading, check_writable, default_name, read_profiles, write_to
 
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
 _NAMED = 5
@@ -29,6 +30,7 @@ _NAMED = 5
 @click.argument("after", metavar="B", shell_complete=_complete.files)
 @format_option(partial(plugins.names, reports), "docs/diff.md")
 @output_option
+@reading_options
 @click.option("--absolute", is_flag=True, help="Compare samples, not shares of the total.")
 @click.option("-s", "--sort", type=click.Choice([SELF, TOTAL]), help="Change that comes first.")
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
@@ -46,6 +48,7 @@ def command(
     after: str,
     format_name: str | None,
     path: str | None,
+    how: Reading,
     absolute: bool,
     limit: str | None,
     share: str | None,
@@ -71,7 +74,8 @@ def command(
     check_writable(path)
     if before == after == "-":
         raise UsageError("A and B cannot both be stdin", "save one of them to a file")
-    old, new = read_profiles(before, after)
+    old, new = read_profiles(before, after, how=how)
+    warn(old, new)
     comparison = compare(old, new, (_label(before), _label(after)), is_absolute=absolute)
     try:
         write_to(path, partial(report.write, comparison, View(**given)))

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from ebprof.commands import _complete
+from ebprof.commands._input_options import reading_options, warn
 from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
-from ebprof.output import OutputFormat, check_writable, choose, read_profile, write_file
+from ebprof.output import Reading, check_writable, choose, read_profile, write_file
 from ebprof.recording.recorder import RecordOptions
 from ebprof.recording.target import Target
 
@@ -22,6 +23,7 @@ DEFAULT_PATH = "flame.html"
 @click.command(cls=RecordingCommand)
 @click.argument("saved", required=False, metavar="[FILE]", shell_complete=_complete.files)
 @recording_options
+@reading_options
 @click.option(
     "-o",
     "--output",
@@ -33,7 +35,12 @@ DEFAULT_PATH = "flame.html"
     help="x.html to click in, x.svg to embed.",
 )
 def command(
-    target: Target, options: RecordOptions, saved: str | None, path: str, **rest: Any
+    target: Target,
+    options: RecordOptions,
+    saved: str | None,
+    path: str,
+    how: Reading,
+    **rest: Any,
 ) -> int:
     """Draw a flame graph of what runs, or of a saved profile (FILE).
 
@@ -44,15 +51,17 @@ def command(
     """
     output = choose(None if Path(path).suffix else "flamegraph", path, False)
     if saved is None:
+        if how != Reading():
+            raise UsageError(
+                "--sample-type, --no-comm and --strict are for saved profiles", "name a file"
+            )
         return record(target, options, Destination(output, path, **rest))
     if target != Target():
         raise UsageError("a saved profile and a target exclude each other", "choose one")
-    _draw(saved, output, path)
+    check_writable(path)
+    profile = read_profile(saved, how)
+    warn(profile)
+    write_file(profile, output, path)
     if not rest["quiet"]:
         print(f"ebprof: wrote {path}", file=sys.stderr)
     return 0
-
-
-def _draw(saved: str, output: OutputFormat, path: str) -> None:
-    check_writable(path)
-    write_file(read_profile(saved), output, path)

@@ -7,15 +7,17 @@ import sys
 import click
 
 from ebprof.commands import _complete
+from ebprof.commands._input_options import reading_options, warn
 from ebprof.commands._output_options import format_option, output_option
-from ebprof.output import check_writable, choose, names, read_profile, write_file
+from ebprof.output import Reading, check_writable, choose, names, read_profile, write_file
 
 
 @click.command()
 @click.argument("file", shell_complete=_complete.files)
 @format_option(names, "docs/formats.md")
 @output_option
-def command(file: str, format_name: str | None, path: str | None) -> None:
+@reading_options
+def command(file: str, format_name: str | None, path: str | None, how: Reading) -> None:
     """Turn a saved profile (pprof or folded) into any format.
 
     \b
@@ -23,7 +25,10 @@ def command(file: str, format_name: str | None, path: str | None) -> None:
     ebprof report cpu.pb.gz -o flame.html
     ebprof report stacks.folded -f pprof -o cpu.pb.gz
     ebprof report cpu.pb.gz@30s-60s            a window of a recording in slices
+    ebprof report heap.pb.gz --sample-type alloc_space
     """
     output = choose(format_name, path, sys.stdout.isatty())
     check_writable(path)
-    write_file(read_profile(file), output, path)
+    profile = read_profile(file, how)
+    warn(profile)
+    write_file(profile, output, path)

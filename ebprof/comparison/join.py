@@ -18,7 +18,9 @@ from ebprof.errors import UsageError
 from ebprof.model import Location, Profile, Sample
 from ebprof.output import _functions
 from ebprof.output._functions import KERNEL, Function
+from ebprof.output._measure import Measure, divisor, measure
 from ebprof.output._text import printable
+from ebprof.output._types import in_parts, is_bare, select
 
 Path = tuple[int, ...]
 
@@ -63,7 +65,10 @@ class FunctionChange:
 
 @dataclass(frozen=True, slots=True)
 class StackChange:
-    """A stack, as indices into the functions, and its samples; the process (by comm) is first."""
+    """A stack, as indices into the functions, and its samples.
+
+    The process (by comm) is first, unless no process has a name.
+    """
 
     path: Path
     count: Pair
@@ -74,8 +79,9 @@ class Comparison:
     """What two profiles have, each in samples of its own.
 
     functions: of all stacks, sorted, processes included. stacks: those of either, sorted.
-    unit: of the runs' periods. is_absolute: whether quantities are compared as they are, not as
-    shares of their profile.
+    unit: of the runs' periods, or of the values that are compared. is_absolute: whether quantities
+    are compared as they are, not as shares of their profile. measure: how values of a sample type
+    are written; None where samples are compared.
     """
 
     event: str
@@ -85,6 +91,7 @@ class Comparison:
     functions: tuple[Function, ...]
     stacks: tuple[StackChange, ...]
     is_absolute: bool = False
+    measure: Measure | None = None
 
     @property
     def total(self) -> Pair:
@@ -119,8 +126,10 @@ class Comparison:
         """Whether samples taken at random of two equal runs would differ as much now and then.
 
         True for a change of at most SIGMAS standard deviations: those of two proportions or, if
-        `is_absolute`, of two counts.
+        `is_absolute`, of two counts. Of values nobody knows how many samples made them.
         """
+        if self.measure is not None:
+            return False
         if self.is_absolute:
             before, after = self.amount(count)
             squares = sum(
@@ -148,10 +157,10 @@ class Comparison:
         """
         own, total = _Sums(len(self.functions)), _Sums(len(self.functions))
         for stack in self.stacks:
-            for number in set(stack.path[1:]):
+            for number in set(stack.path):
                 total.add(number, stack.count)
-            if len(stack.path) > 1:
-                own.add(stack.path[-1], stack.count)
+            for number in stack.path[-1:]:
+                own.add(number, stack.count)
         return [
             FunctionChange(function, own.pair(number), total.pair(number))
             for number, function in enumerate(self.functions)
@@ -169,35 +178,54 @@ def compare(
     """Join two profiles; raises UsageError where they count different things, or nothing."""
     for profile, name in zip((before, after), names, strict=True):
         if not profile.total:
-            raise UsageError(f"{printable(name)} has no samples", "record longer, or a busier time")
+            raise UsageError(f"{printable(name)} has no {_counted(profile)}", _hint(profile))
+    before, after = _in_one_unit(before, after)
     _check_alike(before, after, names)
-    known = before if _knows_event(before) else after
+    known = after if is_bare(before) else before
+    typed = [one for one in (before, after) if not one.is_sampled]
     functions = _Functions([before, after])
     return Comparison(
-        printable(known.event),
-        printable(known.unit),
+        printable(known.subject.name),
+        printable(known.subject.unit),
         _run(before, names[0]),
         _run(after, names[1]),
         tuple(functions.sorted),
         tuple(_join(functions.count(before), functions.count(after))),
         is_absolute,
+        measure(typed[0].subject) if typed else None,
     )
 
 
+def _counted(profile: Profile) -> str:
+    return "samples" if profile.is_sampled else printable(profile.subject.name)
+
+
+def _hint(profile: Profile) -> str:
+    if len(profile.sample_types) > 1:
+        return f"--sample-type shows {printable(', '.join(one.name for one in profile.types))}"
+    return "record longer, or a busier time"
+
+
+def _in_one_unit(before: Profile, after: Profile) -> tuple[Profile, Profile]:
+    """The two, with values of the same type where only one has samples, and as many decimals."""
+    for one, other in ((before, after), (after, before)):
+        if one.is_sampled and not other.is_sampled and other.subject in one.types:
+            changed = select(one, other.subject.name, "")
+            before, after = (changed, after) if one is before else (before, changed)
+    parts = max(divisor(one.subject.unit) for one in (before, after))
+    return in_parts(before, parts), in_parts(after, parts)
+
+
 def _check_alike(before: Profile, after: Profile, names: tuple[str, str]) -> None:
-    if not (_knows_event(before) and _knows_event(after)):
+    if is_bare(before) or is_bare(after):
         return
-    told = [printable(f"{one.event} ({one.unit})") for one in (before, after)]
-    if (before.event, before.unit) != (after.event, after.unit):
+    told = [printable(f"{one.subject.name} ({one.subject.unit})") for one in (before, after)]
+    if before.subject != after.subject:
+        is_sampled = before.is_sampled and after.is_sampled
         raise UsageError(
             f"{printable(names[0])} counts {told[0]}, {printable(names[1])} {told[1]}",
-            "record both with the same -e",
+            "record both with the same -e" if is_sampled else "choose one with --sample-type",
         )
-
-
-def _knows_event(profile: Profile) -> bool:
-    """Whether a profile says what was sampled: folded stacks, and what came of them, do not."""
-    return (profile.event, profile.unit) != ("samples", "count")
 
 
 def _run(profile: Profile, name: str) -> Run:
@@ -205,7 +233,7 @@ def _run(profile: Profile, name: str) -> Run:
         printable(name),
         profile.total,
         sum(one.count for one in profile.samples if one.stop not in _functions.WHOLE),
-        profile.period,
+        profile.period if profile.is_sampled else 0,
         profile.time_ns,
         profile.duration_ns,
     )
@@ -239,13 +267,14 @@ class _Functions:
     """
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
+        self._is_named = any(map(_functions.has_comms, profiles))
         shown: dict[tuple[str, str], Function] = {}
         keys: dict[int, list[tuple[str, str]]] = {}
         for profile in profiles:
             found: dict[tuple[str, str], set[Function]] = {}
             for location in _functions.distinct_locations(profile):
                 keys[id(location)] = [_put(found, one) for one in _merged(location)]
-            for sample in profile.samples:
+            for sample in profile.samples if self._is_named else ():
                 _put(found, _functions.process(sample))
             for key, alike in found.items():
                 function = _show(alike)
@@ -258,14 +287,15 @@ class _Functions:
         }
 
     def count(self, profile: Profile) -> Counter[Path]:
-        """Samples by stack, the process first, then its functions from the outermost on."""
+        """Samples by stack: the process, if they have names, and functions from the outermost."""
         stacks: Counter[Path] = Counter()
         for sample in profile.samples:
             stacks[tuple(self._path(sample))] += sample.count
         return stacks
 
     def _path(self, sample: Sample) -> Iterator[int]:
-        yield self._numbers[_key(_functions.process(sample))]
+        if self._is_named:
+            yield self._numbers[_key(_functions.process(sample))]
         for location in reversed(sample.locations):
             yield from self._of_location[id(location)]
 

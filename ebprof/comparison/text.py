@@ -18,14 +18,15 @@ def change(comparison: Comparison, count: Pair) -> str:
     if not comparison.is_absolute:
         return points(comparison.points(count))
     before, after = comparison.amount(count)
-    return f"{after - before:+,}" if after != before else "0"
+    sign = "+" if after > before else "-"
+    return f"{sign}{number(comparison, abs(after - before))}" if after != before else "0"
 
 
 def sides(comparison: Comparison, count: Pair) -> tuple[str, str]:
     """Before and after as they are compared: shares, or amounts."""
     if comparison.is_absolute:
         before, after = comparison.amount(count)
-        return f"{before:,}", f"{after:,}"
+        return number(comparison, before), number(comparison, after)
     return percent(count.before, comparison.total.before), percent(
         count.after, comparison.total.after
     )
@@ -50,7 +51,14 @@ def measure(comparison: Comparison) -> str:
     """What changes are counted in."""
     if not comparison.is_absolute:
         return "percentage points"
+    if comparison.measure is not None:
+        return comparison.measure.noun or comparison.unit
     return comparison.unit if comparison.has_values else "samples"
+
+
+def number(comparison: Comparison, amount: int) -> str:
+    """An amount, with its unit where that changes with the size."""
+    return comparison.measure.number(amount) if comparison.measure else f"{amount:,}"
 
 
 def title(comparison: Comparison) -> str:
@@ -60,12 +68,14 @@ def title(comparison: Comparison) -> str:
 
 def runs(comparison: Comparison) -> tuple[str, str]:
     """A line on each of the two profiles."""
-    return _run("A", comparison.before), _run("B", comparison.after)
+    return _run(comparison, "A", comparison.before), _run(comparison, "B", comparison.after)
 
 
-def _run(letter: str, run: Run) -> str:
+def _run(comparison: Comparison, letter: str, run: Run) -> str:
     name = run.name if len(run.name) <= _NAME_LENGTH else f"{run.name[: _NAME_LENGTH - 1]}…"
-    parts = [f"{letter}: {name}", amount(run.samples, "sample")]
+    measure = comparison.measure
+    taken = measure.text(run.samples) if measure else amount(run.samples, "sample")
+    parts = [f"{letter}: {name}", taken]
     if run.duration_ns:
         parts.append(f"{run.duration_ns / 1e9:.1f} s")
     if run.incomplete:

@@ -50,7 +50,8 @@ def _pairs(comparison: Comparison, index: FunctionIndex) -> tuple[list[Pair], li
         for number in path:
             before[number] += stack.count.before
             after[number] += stack.count.after
-        own[path[-1]] = stack.count
+        if path:
+            own[path[-1]] = stack.count
     return list(map(Pair, before, after)), own
 
 

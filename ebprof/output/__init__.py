@@ -6,12 +6,20 @@ with an underscore are what formats, and what compares profiles, share.
 """
 
 from ebprof.output._choose import choose, default_name, names
-from ebprof.output._files import check_writable, read_profile, read_profiles, write_file, write_to
+from ebprof.output._files import (
+    Reading,
+    check_writable,
+    read_profile,
+    read_profiles,
+    write_file,
+    write_to,
+)
 from ebprof.output._protocol import OutputFormat, ReadableFormat
 
 __all__ = [
     "OutputFormat",
     "ReadableFormat",
+    "Reading",
     "check_writable",
     "choose",
     "default_name",

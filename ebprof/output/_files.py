@@ -10,43 +10,66 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from ebprof import plugins
 from ebprof.errors import BadFileError
 from ebprof.model import Profile
-from ebprof.output import _window
+from ebprof.output import _folded_decode, _foreign, _types, _window
 from ebprof.output._choose import names, package
+from ebprof.output._foreign import READABLE
 from ebprof.output._protocol import OutputFormat, ReadableFormat
-from ebprof.output._read import MAX_BYTES
+from ebprof.output._read import read_whole
 from ebprof.walls import refusing
 
-_HEAD = 4096
 _NAME_LENGTH = 64  # of a temporary file: NAME_MAX is 255, in bytes
-_READABLE = "profiles are read from pprof files and folded stacks"
 # Opening one of these anew would truncate, or start at the front of, what a shell redirected.
 _STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 
 
-def read_profile(path: str) -> Profile:
-    """Read a profile, `-` for stdin, in the format that its first bytes show.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How saved profiles are read.
+
+    sample_type: name or index of the values to show; None for the profile's default. no_comm:
+    folded stacks begin with a frame, not with a process's name; other formats know better. strict:
+    refuse files of which something cannot be read.
+    """
+
+    sample_type: str | None = None
+    no_comm: bool = False
+    strict: bool = False
+
+
+def read_profile(path: str, how: Reading = Reading()) -> Profile:
+    """Read a profile, `-` for stdin, in the format that its content shows.
 
     `FILE@START-STOP` is a window of time of one whose samples have times. Raises BadFileError, with
-    the path, when it cannot be opened or understood, UsageError when there is no such window.
+    the path, when it cannot be opened or understood, or has no samples; UsageError when there is no
+    such window or sample type.
     """
-    return read_profiles(path)[0]
+    (profile,) = read_profiles(path, how=how)
+    if not profile.samples:
+        raise BadFileError(
+            f"{_name(path)} has no samples", "it is empty, or nothing ran while it was recorded"
+        )
+    return profile
 
 
-def read_profiles(*paths: str) -> list[Profile]:
-    """The same for several, each file read once, however many windows of it are asked for."""
+def read_profiles(*paths: str, how: Reading = Reading()) -> list[Profile]:
+    """The same for several, each file read once, however many windows of it are asked for.
+
+    They may be without samples.
+    """
     whole: dict[str, Profile] = {}
     profiles: list[Profile] = []
     for path in paths:
         file, window = _window.split(path)
         if file not in whole:
-            whole[file] = _read(file)
+            whole[file] = _as_wanted(_read(file), how, _name(file))
         profiles.append(_window.select(whole[file], window, file) if window else whole[file])
     return profiles
 
@@ -54,22 +77,42 @@ def read_profiles(*paths: str) -> list[Profile]:
 def _read(path: str) -> Profile:
     try:
         with _open_to_read(path) as file:
-            data = file.read(MAX_BYTES + 1)
+            data = read_whole(file)
+        with refusing():
+            profile = _parse(data)
     except OSError as error:
         raise BadFileError(f"cannot read {path}: {_reason(error)}") from None
-    try:
-        with refusing():
-            return _reader(data[:_HEAD]).read(io.BytesIO(data))
     except BadFileError as error:
-        raise BadFileError(f"{path}: {error.message}", error.hint or _READABLE) from None
+        raise BadFileError(f"{_name(path)}: {error.message}", error.hint or READABLE) from None
+    warnings = tuple(f"{_name(path)}: {warning}" for warning in profile.warnings)
+    return replace(profile, warnings=warnings)
+
+
+def _parse(data: bytes) -> Profile:
+    if not data.strip():  # the folded stacks of a profile without samples
+        return Profile(())
+    return _reader(data).read(io.BytesIO(data))
+
+
+def _as_wanted(profile: Profile, how: Reading, name: str) -> Profile:
+    if how.strict and profile.warnings:
+        raise BadFileError(profile.warnings[0], "leave out --strict to read the rest")
+    if how.no_comm and _types.is_bare(profile):
+        profile = _folded_decode.without_comms(profile)
+    if how.sample_type is not None:
+        profile = _types.select(profile, how.sample_type, name)
+    return profile
 
 
 def write_file(profile: Profile, output: OutputFormat, path: str | None) -> None:
     """Write a profile in a format to a path, as `write_to` does."""
 
+    keeps_types = getattr(output, "KEEPS_TYPES", False)
+    written = profile if keeps_types else _types.without_others(profile)
+
     def write(file: BinaryIO) -> None:
         with plugins.blaming(output, "write its format"):
-            output.write(profile, file)
+            output.write(written, file)
 
     write_to(path, write)
 
@@ -110,12 +153,12 @@ def check_writable(path: str | None) -> None:
         raise BadFileError(f"cannot write {path}: {needed} is not writable")
 
 
-def _reader(head: bytes) -> ReadableFormat:
+def _reader(data: bytes) -> ReadableFormat:
     for name in names():
         found = plugins.load(package(), name, OutputFormat)
-        if isinstance(found, ReadableFormat) and found.recognizes(head):
+        if isinstance(found, ReadableFormat) and found.recognizes(data):
             return found
-    raise BadFileError("not a profile", _READABLE)
+    raise _foreign.refusal(data)
 
 
 def _open_to_read(path: str) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -179,6 +222,10 @@ def _umask() -> int:
     umask = os.umask(0o022)
     os.umask(umask)
     return umask
+
+
+def _name(path: str) -> str:
+    return "stdin" if path == "-" else path
 
 
 def _reason(error: OSError) -> str:

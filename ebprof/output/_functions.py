@@ -124,6 +124,11 @@ def functions_of(location: Location) -> list[Function]:
     return functions
 
 
+def has_comms(profile: Profile) -> bool:
+    """Whether processes have names: folded stacks of other programs, and some pprofs, lack them."""
+    return not profile.samples or any(sample.comm for sample in profile.samples)
+
+
 def process(sample: Sample) -> Function:
     """What stands for a sample's process in a call tree."""
     return Function(printable(sample.comm) or UNKNOWN_COMM, kind=PROCESS)

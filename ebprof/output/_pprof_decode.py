@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from ebprof.errors import BadFileError
-from ebprof.model import Frame, Location, Mapping, Profile, Sample
+from ebprof.model import Frame, Location, Mapping, Profile, Sample, SampleType
 from ebprof.output._profile_proto import SLICES, TIME, TIME_UNIT, ProfileMessage
+from ebprof.output._types import amounts, check_counts
 
 MAX_SAMPLES = 4_000_000
 MAX_FRAMES = 65_536
@@ -19,12 +21,28 @@ MAX_NAME = 16 << 10
 """Characters of a name that are read."""
 MAX_TEXT = 2 << 30
 """Characters of all stacks together, if all were written out."""
-_SAMPLES = ("samples", "count")
 _SLICES = re.compile(SLICES.format("([1-9][0-9]{0,17})"))
 
 
+def is_profile(data: bytes) -> bool:
+    """Whether bytes are a whole profile.proto message: they parse, and its types have names."""
+    message = ProfileMessage()
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        return False
+    strings = message.string_table
+    return bool(message.sample_type and strings and not strings[0]) and all(
+        0 <= number < len(strings) for one in message.sample_type for number in (one.type, one.unit)
+    )
+
+
 def decode(data: bytes) -> Profile:
-    """The profile that a serialized profile.proto message holds; raises BadFileError."""
+    """The profile that a serialized profile.proto message holds; raises BadFileError.
+
+    The values shown are those that pprof shows: of the default sample type, else of the last.
+    Where a profile has samples and what they amount to, and no more, the samples are.
+    """
     message = ProfileMessage()
     try:
         message.ParseFromString(data)
@@ -64,47 +82,50 @@ class _Decoder:
 
     def profile(self) -> Profile:
         message = self._message
-        column = self._column()
-        samples = [self._sample(one, column) for one in message.sample]
-        event, unit = self._event(column)
+        types = tuple(map(self._type, message.sample_type))
+        shown = self._shown(types)
+        event = self._type(message.period_type)
         comments = tuple(map(self._string, message.comment))
-        return Profile(
-            tuple(sample for sample in samples if sample.count),
-            event,
-            unit,
+        whole = Profile(
+            (),
+            *(event if event.name else types[shown]),
             max(0, message.period),
             max(0, message.time_nanos),
             max(0, message.duration_nanos),
             tuple(one for one in comments if not _SLICES.fullmatch(one)),
             max(map(_slice_ns, comments), default=0),
+            warnings=self._warnings(),
         )
+        values = [tuple(one.value) for one in message.sample]
+        _check(values, types)
+        if not self._is_sampled(whole, types, values):
+            whole = replace(whole, sample_types=types, shown=shown)
+        pairs = zip(message.sample, values, strict=True)
+        samples = [self._sample(one, found, whole) for one, found in pairs if any(found)]
+        return check_counts(replace(whole, samples=tuple(samples)))
 
-    def _column(self) -> int:
-        """Which of a sample's values counts samples; the last, when none does."""
-        types = [(self._string(one.type), self._string(one.unit)) for one in self._types()]
-        for column, (name, unit) in enumerate(types):
-            if (name, unit) == _SAMPLES or (name.endswith("_sample") and unit == "count"):
-                return column
-        return len(types) - 1
+    def _type(self, message: Any) -> SampleType:
+        return SampleType(self._string(message.type), self._string(message.unit))
 
-    def _types(self) -> Any:
-        return self._message.sample_type
+    def _shown(self, types: tuple[SampleType, ...]) -> int:
+        default = self._string(self._message.default_sample_type)
+        names = [one.name for one in types]
+        return names.index(default) if default in names else len(types) - 1
 
-    def _event(self, column: int) -> tuple[str, str]:
-        """Event and unit, from the period's type or else that of the values."""
-        kind = self._message.period_type
-        if not kind.type:
-            kind = self._types()[column]
-        return self._string(kind.type), self._string(kind.unit)
+    def _warnings(self) -> tuple[str, ...]:
+        if not self._string(self._message.drop_frames):
+            return ()
+        return ("frames that the profile asks to hide (drop_frames) are shown",)
 
-    def _sample(self, message: Any, column: int) -> Sample:
-        if len(message.value) <= column:
-            raise BadFileError("corrupt pprof profile: a sample lacks a value")
-        count = message.value[column]
-        if count < 0:
-            raise BadFileError(
-                f"profile has a sample of count {count}", "differences of profiles cannot be shown"
-            )
+    def _is_sampled(
+        self, profile: Profile, types: tuple[SampleType, ...], values: list[tuple[int, ...]]
+    ) -> bool:
+        """Whether a profile of samples, without types of its own, would be written just so."""
+        if types != profile.types or self._message.default_sample_type:
+            return False
+        return all(one == amounts(one[0], profile.period) for one in values)
+
+    def _sample(self, message: Any, values: tuple[int, ...], profile: Profile) -> Sample:
         try:
             locations = tuple([self._locations[number] for number in message.location_id])
         except KeyError as error:
@@ -114,7 +135,9 @@ class _Decoder:
         comm = texts.get("comm", "" if "pid" in numbers else self._comm)
         pid = numbers.get("pid", 0)
         tid, stop, time = numbers.get("tid", pid), texts.get("stop", ""), self._time(message)
-        return Sample(pid, tid, comm, locations, stop, count, time)
+        count = values[profile.shown]
+        kept = () if profile.is_sampled else values
+        return Sample(pid, tid, comm, locations, stop, count, time, kept)
 
     def _time(self, message: Any) -> int | None:
         """When it was taken, if it is we who wrote it: others have labels of that name too."""
@@ -169,6 +192,8 @@ class _Decoder:
         return Location(message.address, mapping, tuple(frames) or (Frame(nameless),))
 
     def _frame(self, line: Any, nameless: str) -> Frame:
+        if not line.function_id:
+            return Frame(nameless, "", max(0, line.line))
         try:
             name, file, system_name = self._functions[line.function_id]
         except KeyError as error:
@@ -179,6 +204,15 @@ class _Decoder:
         if not 0 <= number < len(self._strings):
             raise _dangling("string", KeyError(number))
         return self._strings[number]
+
+
+def _check(values: list[tuple[int, ...]], types: tuple[SampleType, ...]) -> None:
+    """Raises BadFileError where samples do not have one value for each type."""
+    for one in values:
+        if len(one) < len(types):
+            raise BadFileError("corrupt pprof profile: a sample lacks a value")
+        if len(one) > len(types):
+            raise BadFileError("corrupt pprof profile: a sample has more values than types")
 
 
 def _slice_ns(comment: str) -> int:

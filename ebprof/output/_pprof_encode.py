@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from typing import Any
 
 from ebprof.model import Frame, Location, Mapping, Profile, Sample
 from ebprof.output._functions import distinct_locations, is_nameless
 from ebprof.output._profile_proto import SLICES, TIME, TIME_UNIT, ProfileMessage
-from ebprof.output._read import MAX_INT64
-
-# Names that pprof users know; the event's own name is kept in period_type.
-SAMPLE_TYPES = {"cpu-clock": "cpu", "task-clock": "cpu"}
+from ebprof.output._types import values_of
 
 _COMPRESSION_LEVEL = 3  # 6 takes three times as long for files 10 % smaller
 _COMM_LENGTH = 15  # what the kernel keeps of a command's name
@@ -25,7 +23,7 @@ def encode(profile: Profile) -> bytes:
     encoder.add_mappings(_mappings(profile, locations))
     encoder.add_locations(locations)
     for sample in profile.samples:
-        encoder.add_sample(sample, profile.period)
+        encoder.add_sample(sample, values_of(sample, profile))
     return gzip.compress(encoder.finish(), _COMPRESSION_LEVEL, mtime=0)
 
 
@@ -43,11 +41,12 @@ class _Encoder:
 
     def add_header(self, profile: Profile) -> None:
         message = self.message
-        self._set_type(message.sample_type.add(), "samples", "count")
-        if profile.period:
-            name = SAMPLE_TYPES.get(profile.event, profile.event)
-            self._set_type(message.sample_type.add(), name, profile.unit)
-        self._set_type(message.period_type, profile.event, profile.unit)
+        for kind in profile.types:
+            self._set_type(message.sample_type.add(), *kind)
+        if profile.shown < len(profile.sample_types) - 1:  # else the last one is shown
+            message.default_sample_type = self._string(profile.subject.name)
+        if profile.is_sampled or profile.event:
+            self._set_type(message.period_type, profile.event, profile.unit)
         message.period = profile.period
         message.time_nanos = profile.time_ns
         message.duration_nanos = profile.duration_ns
@@ -70,9 +69,7 @@ class _Encoder:
         for location in locations:
             self._by_identity[id(location)] = self._location(location)
 
-    def add_sample(self, sample: Sample, period: int) -> None:
-        count = min(sample.count, MAX_INT64)
-        values = [count, min(count * period, MAX_INT64)] if period else [count]
+    def add_sample(self, sample: Sample, values: Iterable[int]) -> None:
         message = self.message.sample.add(value=values)
         message.location_id.extend(map(self._by_identity.__getitem__, map(id, sample.locations)))
         message.label.extend(self._labels_of(sample))

@@ -12,7 +12,8 @@ class OutputFormat(Protocol):
     """A format: a module, or what an entry point names.
 
     SUFFIXES: of file names, in lower case, that select it. One that writes when samples were taken
-    also has `KEEPS_TIMES = True`.
+    also has `KEEPS_TIMES = True`, and one that writes all values of samples `KEEPS_TYPES = True`:
+    what others write are the samples that count something in the sample type shown.
     """
 
     SUFFIXES: tuple[str, ...]
@@ -29,8 +30,11 @@ class OutputFormat(Protocol):
 class ReadableFormat(OutputFormat, Protocol):
     """A format that can be read back."""
 
-    def recognizes(self, head: bytes) -> bool:
-        """Whether a file with these first bytes (up to 4,096) is of this format."""
+    def recognizes(self, data: bytes) -> bool:
+        """Whether a file of these bytes is of this format: all of it, unpacked if it was gzip."""
 
     def read(self, file: BinaryIO) -> Profile:
-        """Read a profile; raises BadFileError when it is not what it seemed."""
+        """Read a profile, unpacked; raises BadFileError when it is not what it seemed.
+
+        What cannot be read of it and is left out, the profile's warnings say.
+        """

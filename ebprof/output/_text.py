@@ -7,9 +7,10 @@ import re
 UNKNOWN_COMM = "[unknown]"
 
 # C0 and C1 controls, line and paragraph separators, what turns the writing direction (it makes
-# one name look like another), surrogates and non-characters (no encoding or XML takes them).
+# one name look like another), what begins a text (and is not seen), surrogates and non-characters
+# (no encoding or XML takes them).
 _UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
 

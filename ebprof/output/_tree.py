@@ -19,8 +19,8 @@ class Tree:
     nodes, its own, below them; `count` samples end at the last. Read one after the other the
     added nodes are the tree in preorder, siblings sorted by function.
 
-    nodes: index into `index.functions` of every node. Depth 0 holds processes (by comm); the
-    root, which holds all `total` samples, is not a node.
+    nodes: index into `index.functions` of every node. Depth 0 holds processes (by comm), if
+    any has a name; the root, which holds all `total` samples, is not a node.
     """
 
     index: FunctionIndex
@@ -88,7 +88,8 @@ def _close(
 
 
 def _stacks(profile: Profile) -> tuple[Counter[tuple[int, ...]], FunctionIndex]:
-    heads = {_head_key(sample): _head(sample) for sample in profile.samples}
+    is_named = _functions.has_comms(profile)
+    heads = {_head_key(sample): _head(sample, is_named) for sample in profile.samples}
     index = _functions.index_functions(profile, {one for head in heads.values() for one in head})
     outer = {key: [index.numbers[one] for one in head] for key, head in heads.items()}
     stacks: Counter[tuple[int, ...]] = Counter()
@@ -101,10 +102,10 @@ def _head_key(sample: Sample) -> tuple[str, str]:
     return sample.comm, sample.stop
 
 
-def _head(sample: Sample) -> list[Function]:
+def _head(sample: Sample, is_named: bool) -> list[Function]:
     """What stands above a sample's outermost frame."""
     stop = _functions.stop(sample)
-    return [_functions.process(sample), *([stop] if stop else [])]
+    return [*([_functions.process(sample)] if is_named else []), *([stop] if stop else [])]
 
 
 def _common(first: tuple[int, ...], second: tuple[int, ...]) -> int:

@@ -10,6 +10,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from operator import add
 
 from ebprof.durations import nanoseconds, written
 from ebprof.errors import UsageError
@@ -83,11 +84,18 @@ def without_times(profile: Profile) -> Profile:
         return profile
     first: dict[object, Sample] = {}
     counts: Counter[object] = Counter()
+    values: dict[object, tuple[int, ...]] = {}
     for one in profile.samples:
         key = (one.pid, one.tid, one.comm, one.stop, tuple(map(id, one.locations)))
         first.setdefault(key, one)
         counts[key] += one.count
-    samples = (replace(one, count=counts[key], time_ns=None) for key, one in first.items())
+        if one.values:
+            others = values.get(key, (0,) * len(one.values))
+            values[key] = tuple(map(add, others, one.values))
+    samples = (
+        replace(one, count=counts[key], time_ns=None, values=values.get(key, ()))
+        for key, one in first.items()
+    )
     return replace(profile, samples=tuple(samples), slice_ns=0)
 
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from ebprof.model import Profile
 from ebprof.output import _functions, _tree
 from ebprof.output._functions import FunctionIndex
+from ebprof.output._measure import measure
 from ebprof.output._text import printable
 from ebprof.output._tree import Tree
 
@@ -68,7 +69,7 @@ def _escape(text: str) -> str:
 
 
 def _title(profile: Profile) -> str:
-    return f"{printable(profile.event)} flame graph"
+    return f"{printable(profile.subject.name)} flame graph"
 
 
 def _data(profile: Profile) -> dict[str, Any]:
@@ -81,6 +82,7 @@ def _data(profile: Profile) -> dict[str, Any]:
         "duration_ns": profile.duration_ns,
         "comments": [printable(comment) for comment in profile.comments],
         "stops": _stops(profile),
+        **({} if profile.is_sampled else {"measure": measure(profile.subject)._asdict()}),
         **tree_columns(tree),
     }
 

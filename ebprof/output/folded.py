@@ -2,52 +2,56 @@
 
 Root first; inlined calls are frames like others; kernel frames end in `_[k]`. Within names, `;`
 becomes `:` and a character that cannot be shown becomes `?`, so that a stack stays one line. An
-empty comm is written `[unknown]`. Equal stacks are one line; lines are sorted.
+empty comm is written `[unknown]`, or left out where no sample has one. Counts have decimals where
+the profile was read from such. Equal stacks are one line; lines are sorted.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Callable
 from typing import BinaryIO
 
-from ebprof.errors import BadFileError
-from ebprof.model import KERNEL_PATH, Frame, Location, Mapping, Profile, Sample
-from ebprof.output._functions import distinct_locations
-from ebprof.output._read import MAX_INT64, read_whole
+from ebprof.model import Location, Profile
+from ebprof.output import _folded_decode, _foreign
+from ebprof.output._folded_decode import KERNEL_SUFFIX
+from ebprof.output._functions import distinct_locations, has_comms
+from ebprof.output._measure import divisor
+from ebprof.output._read import read_whole
 from ebprof.output._text import UNKNOWN_COMM, printable
 
 SUFFIXES = (".folded", ".collapsed")
 
-MAX_FRAMES = 65_536
-KERNEL_SUFFIX = "_[k]"
+# `main;f 3 12` would have two counts.
+_SECOND_COUNT = re.compile(r"[ \t](?=[0-9]+(?:\.[0-9]*)?$)")
 
 
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the counts of samples by stack, as UTF-8."""
     text = {id(location): _join(location) for location in distinct_locations(profile)}
+    is_named = has_comms(profile)
     stacks: Counter[str] = Counter()
     for sample in profile.samples:
         frames = [text[id(location)] for location in reversed(sample.locations)]
-        stacks[";".join([clean(sample.comm) or UNKNOWN_COMM, *frames])] += sample.count
-    file.writelines(f"{stack} {stacks[stack]}\n".encode() for stack in sorted(stacks))
+        if is_named or not frames:
+            frames.insert(0, clean(sample.comm) or UNKNOWN_COMM)
+        stacks[end(";".join(frames))] += sample.count
+    number = count_writer(profile.subject.unit)
+    file.writelines(f"{stack} {number(stacks[stack])}\n".encode() for stack in sorted(stacks))
 
 
 def read(file: BinaryIO) -> Profile:
-    """Read folded stacks; the first element of each is taken as the comm.
+    """Read folded stacks, whoever wrote them; raises BadFileError where there are none.
 
-    Locations have no address, and no mapping unless `_[k]` says the kernel. Blank lines are
-    passed over. Raises BadFileError with the line's number on anything else that is no stack.
+    Their first elements are comms if they can be; the warnings say what was no stack.
     """
-    reader = _Reader()
-    for number, line in enumerate(read_whole(file).splitlines(), 1):
-        if line and not line.isspace():
-            reader.add(number, line.decode("utf-8", "replace"))
-    return Profile(tuple(reader.samples), event="samples", unit="count")
+    return _folded_decode.decode(read_whole(file))
 
 
-def recognizes(head: bytes) -> bool:
-    """True when the first bytes of a file could be folded stacks: text."""
-    return not any(byte < 32 and byte not in b"\t\n\r" for byte in head)
+def recognizes(data: bytes) -> bool:
+    """True when a file could be folded stacks: text, and some of its lines are stacks."""
+    return not _foreign.is_known(data) and _folded_decode.is_folded(data)
 
 
 def clean(name: str) -> str:
@@ -55,38 +59,18 @@ def clean(name: str) -> str:
     return printable(name).replace(";", ":")
 
 
+def end(stack: str) -> str:
+    """A stack whose end nobody takes for a count: of its last name, if that ends in a number."""
+    return _SECOND_COUNT.sub("_", stack)
+
+
+def count_writer(unit: str) -> Callable[[int], str]:
+    """How counts in a unit are written: those in `count/100` with two decimals."""
+    parts = divisor(unit)
+    digits = len(str(parts)) - 1
+    return str if parts == 1 else lambda count: f"{count // parts}.{count % parts:0{digits}}"
+
+
 def _join(location: Location) -> str:
     suffix = KERNEL_SUFFIX if location.is_kernel else ""
     return ";".join(clean(frame.function) + suffix for frame in reversed(location.frames))
-
-
-class _Reader:
-    """Samples read so far, and the locations that they share."""
-
-    def __init__(self) -> None:
-        self.samples: list[Sample] = []
-        self._locations: dict[str, Location] = {}
-
-    def add(self, number: int, line: str) -> None:
-        stack, _, count = line.rstrip().rpartition(" ")
-        comm, *names = stack.split(";")
-        if not stack or not (count.isascii() and count.isdigit()):
-            raise BadFileError(f"line {number} is no folded stack: it does not end in a count")
-        if len(count) > 19 or int(count) > MAX_INT64:
-            raise BadFileError(f"line {number}: the count does not fit into 63 bits")
-        if len(names) > MAX_FRAMES:
-            raise BadFileError(f"line {number}: more than {MAX_FRAMES} frames")
-        locations = tuple(self._location(name) for name in reversed(names) if name)
-        self.samples.append(Sample(0, 0, comm, locations, "", int(count)))
-
-    def _location(self, name: str) -> Location:
-        if name not in self._locations:
-            self._locations[name] = _location(name)
-        return self._locations[name]
-
-
-def _location(name: str) -> Location:
-    function = name.removesuffix(KERNEL_SUFFIX)
-    if function and function != name:
-        return Location(0, Mapping(KERNEL_PATH), (Frame(function),))
-    return Location(0, None, (Frame(name),))

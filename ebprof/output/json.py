@@ -16,6 +16,7 @@ from ebprof.output._functions import distinct_locations
 
 SUFFIXES = (".json",)
 KEEPS_TIMES = True
+KEEPS_TYPES = True
 
 VERSION = 1
 
@@ -37,6 +38,7 @@ def write(profile: Profile, file: BinaryIO) -> None:
         "time_ns": profile.time_ns,
         "duration_ns": profile.duration_ns,
         **({"slice_ns": profile.slice_ns} if profile.slice_ns else {}),
+        **({} if profile.is_sampled else _types(profile)),
         "comments": profile.comments,
         "total": profile.total,
         "samples": [_sample(sample, numbers) for sample in profile.samples],
@@ -52,6 +54,11 @@ def _number(values: Iterable[_Value]) -> dict[_Value, int]:
     return {value: number for number, value in enumerate(dict.fromkeys(values))}
 
 
+def _types(profile: Profile) -> dict[str, Any]:
+    types = [one._asdict() for one in profile.sample_types]
+    return {"sample_types": types, "shown": profile.shown}
+
+
 def _sample(sample: Sample, numbers: dict[int, int]) -> dict[str, Any]:
     return {
         "pid": sample.pid,
@@ -60,6 +67,7 @@ def _sample(sample: Sample, numbers: dict[int, int]) -> dict[str, Any]:
         "stop": sample.stop,
         "count": sample.count,
         **({} if sample.time_ns is None else {"time_ns": sample.time_ns}),
+        **({"values": sample.values} if sample.values else {}),
         "locations": [numbers[id(location)] for location in sample.locations],
     }
 

@@ -1,8 +1,9 @@
 """pprof's gzip-compressed profile.proto, for `go tool pprof` and all that reads it.
 
-Sample types are samples/count and, when the period is known, the event and its unit (`cpu` for
-cpu-clock). Labels of each sample: pid, tid (numbers), comm, stop (text); in a run that is in slices
-of time also time (number, nanoseconds), and a comment says how long they are.
+Sample types are those of the profile or, for samples, samples/count and, when the period is known,
+the event and its unit (`cpu` for cpu-clock). Labels of each sample: pid, tid (numbers), comm, stop
+(text); in a run that is in slices of time also time (number, nanoseconds), and a comment says how
+long they are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from ebprof.output._read import read_whole
 
 SUFFIXES = (".pb.gz", ".pprof", ".pb")
 KEEPS_TIMES = True
+KEEPS_TYPES = True
+
+_FIRST_STRING = b"\x32\x00"  # of string_table, which is empty in every profile
 
 # protobuf takes longer to import than a small profile to write, and choosing a format by a
 # file's suffix imports this module: hence the imports inside.
@@ -36,6 +40,10 @@ def read(file: BinaryIO) -> Profile:
     return _pprof_decode.decode(read_whole(file))
 
 
-def recognizes(head: bytes) -> bool:
-    """True when the first bytes of a file are gzip's, or a serialized sample_type's."""
-    return head.startswith((b"\x1f\x8b", b"\x0a\x04\x08", b"\x0a\x02\x08", b"\x0a\x00"))
+def recognizes(data: bytes) -> bool:
+    """True for a whole serialized profile, in whatever order its fields are."""
+    if _FIRST_STRING not in data:
+        return False
+    from ebprof.output import _pprof_decode
+
+    return _pprof_decode.is_profile(data)

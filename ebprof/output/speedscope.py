@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import ebprof
 from ebprof.model import Profile, Sample
 from ebprof.output._functions import FunctionIndex, Lines, index_functions
+from ebprof.output._measure import divisor
 from ebprof.output._text import UNKNOWN_COMM, printable
 from ebprof.output._window import without_times
 
@@ -28,7 +29,7 @@ def write(profile: Profile, file: BinaryIO) -> None:
     index = index_functions(profile)
     document = {
         "$schema": SCHEMA,
-        "name": printable(f"{profile.event} profile"),
+        "name": printable(f"{profile.subject.name} profile"),
         "exporter": f"ebprof {ebprof.__version__}",
         "activeProfileIndex": 0,
         "shared": {"frames": _frames(index)},
@@ -66,17 +67,25 @@ def _size(samples: list[Sample]) -> int:
 
 
 def _process(profile: Profile, index: FunctionIndex, samples: list[Sample]) -> dict[str, Any]:
-    is_weighed = profile.period > 0 and profile.unit in UNITS
-    weight = profile.period if is_weighed else 1
+    unit, weight = _weight(profile)
     return {
         "type": "sampled",
         "name": _name(samples),
-        "unit": profile.unit if is_weighed else "none",
+        "unit": unit,
         "startValue": 0,
         "endValue": _size(samples) * weight,
         "samples": [list(index.path(sample)) for sample in samples],
         "weights": [sample.count * weight for sample in samples],
     }
+
+
+def _weight(profile: Profile) -> tuple[str, float]:
+    """The unit of weights, and what a count of one weighs."""
+    unit, parts = profile.subject.unit, divisor(profile.subject.unit)
+    weight = profile.period if profile.is_sampled else 1
+    if weight > 0 and unit in UNITS:
+        return unit, weight
+    return "none", 1 if parts == 1 else 1 / parts
 
 
 def _name(samples: list[Sample]) -> str:

@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape
 from ebprof.model import Profile
 from ebprof.output import _functions, _tree
 from ebprof.output._functions import Function
-from ebprof.output._text import amount, percent, printable
+from ebprof.output._measure import quantity
+from ebprof.output._text import percent, printable
 from ebprof.output._tree import Node, Tree
 
 SUFFIXES = (".svg",)
@@ -65,8 +66,8 @@ class Picture:
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the picture, as UTF-8, root at the bottom."""
     tree = _tree.build(profile)
-    title = f"{printable(profile.event)} flame graph"
-    note = partial(_note, tree.total)
+    title = f"{printable(profile.subject.name)} flame graph"
+    note = partial(_note, profile, tree.total)
     write_picture(Picture(title, _summary(profile), tree, _fill, note), file)
 
 
@@ -115,9 +116,9 @@ def _fill(node: Node) -> str:
     return fills[zlib.crc32(node.function.name.encode()) % len(fills)]
 
 
-def _note(total: int, node: Node) -> str:
+def _note(profile: Profile, total: int, node: Node) -> str:
     place = f", {node.function.module}" if node.function.module else ""
-    return f"{amount(node.count, 'sample')}, {percent(node.count, total)}{place}"
+    return f"{quantity(profile, node.count)}, {percent(node.count, total)}{place}"
 
 
 def _label(function: Function, left: float, top: int, width: float) -> str:
@@ -131,7 +132,7 @@ def _label(function: Function, left: float, top: int, width: float) -> str:
 
 
 def _summary(profile: Profile) -> str:
-    parts = [amount(profile.total, "sample")]
+    parts = [quantity(profile, profile.total)]
     if profile.duration_ns:
         parts.append(f"over {profile.duration_ns / 1e9:.1f} s")
     incomplete = sum(one.count for one in profile.samples if one.stop not in _functions.WHOLE)

@@ -12,15 +12,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from ebprof.model import Location, Profile
+from ebprof.model import Location, Profile, Sample
 from ebprof.output._console import console
 from ebprof.output._functions import (
     FunctionIndex,
     distinct_locations,
     functions_of,
     index_functions,
+    process,
 )
-from ebprof.output._text import amount, percent
+from ebprof.output._measure import measure
+from ebprof.output._text import amount, percent, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,7 +57,7 @@ def write(profile: Profile, file: BinaryIO) -> None:
     rows = rank(profile)
     text = io.StringIO()
     to = console(file, text)
-    to.print(_table(rows[:ROWS], profile.total))
+    to.print(_table(rows[:ROWS], profile))
     to.print(_footer(profile, len(rows)), style="dim", highlight=False, markup=False)
     file.write(text.getvalue().encode("utf-8", "replace"))
 
@@ -64,14 +66,26 @@ def rank(profile: Profile) -> list[Row]:
     """The functions of a profile, hottest first."""
     index = index_functions(profile)
     rows, row_of = _group(index)
+    stackless: dict[str, Row] = {}
     for sample in profile.samples:
         path = [row_of[number] for number in index.path(sample)]
         for number in set(path):
             rows[number].total += sample.count
         if path:
             rows[path[-1]].own += sample.count
+        else:
+            _count_stackless(stackless, sample)
+    rows += stackless.values()
     _count_lines(profile, rows, index, row_of)
     return sorted(rows, key=lambda row: (-row.own, -row.total, row.name, row.module))
+
+
+def _count_stackless(rows: dict[str, Row], sample: Sample) -> None:
+    """Samples without a stack have a row too, with the process's name: all add up to 100 %."""
+    name = process(sample).name
+    row = rows.setdefault(name, Row(name, ""))
+    row.own += sample.count
+    row.total += sample.count
 
 
 def _group(index: FunctionIndex) -> tuple[list[Row], list[int]]:
@@ -116,24 +130,30 @@ def _places(location: Location) -> list[tuple[str, int]]:
     return [(one.file, line) for one, line in zip(functions_of(location), lines, strict=True)]
 
 
-def _table(rows: list[Row], samples: int) -> Table:
+def _table(rows: list[Row], profile: Profile) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    total = profile.total
+    number = measure(profile.subject).number if not profile.is_sampled else "{:,}".format
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False, expand=True)
-    for heading in ("SELF", "TOTAL", "SAMPLES"):
+    for heading in ("SELF", "TOTAL", _heading(profile)):
         table.add_column(heading, justify="right", no_wrap=True, min_width=len("100.00%"))
     table.add_column("FUNCTION", ratio=1, no_wrap=True, overflow="ellipsis", min_width=16)
     table.add_column("MODULE", no_wrap=True, overflow="ellipsis", max_width=22, style="cyan")
     table.add_column("LINE", no_wrap=True, overflow="ellipsis", max_width=26, style="dim")
     for row in rows:
         table.add_row(
-            Text(percent(row.own, samples), style=_heat(row.own, samples)),
-            percent(row.total, samples),
-            f"{row.own:,}",
+            Text(percent(row.own, total), style=_heat(row.own, total)),
+            percent(row.total, total),
+            number(row.own),
             *map(Text, (row.name, row.module, row.place)),
         )
     return table
+
+
+def _heading(profile: Profile) -> str:
+    return "SAMPLES" if profile.is_sampled else printable(profile.subject.name).upper()
 
 
 def _heat(part: int, whole: int) -> str:
@@ -143,9 +163,20 @@ def _heat(part: int, whole: int) -> str:
 
 
 def _footer(profile: Profile, rows: int) -> str:
-    taken = f"{amount(profile.total, 'sample')} of {profile.event}"
+    parts = [_taken(profile)]
+    others = [one.name for one in profile.sample_types if one != profile.subject]
+    if others:
+        parts.append(printable(f"--sample-type shows {', '.join(others)}"))
+    if rows > ROWS:
+        parts.append(f"{amount(rows - ROWS, 'more function')} not shown")
+    return "; ".join(parts)
+
+
+def _taken(profile: Profile) -> str:
+    if not profile.is_sampled:
+        number = measure(profile.subject).number(profile.total)
+        return f"{number} of {printable(profile.subject.name)}"
+    taken = f"{amount(profile.total, 'sample')} of {printable(profile.event)}"
     if profile.unit == "count" and profile.period > 1:
         taken += f", one each {profile.period:,}"
-    if rows <= ROWS:
-        return taken
-    return f"{taken}; {amount(rows - ROWS, 'more function')} not shown"
+    return taken

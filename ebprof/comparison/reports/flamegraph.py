@@ -33,6 +33,7 @@ def _diff(comparison: Comparison, view: View, planted: PairTree) -> dict[str, An
         "runs": text.runs(comparison),
         "widths": view.widths,
         "is_absolute": comparison.is_absolute,
+        **({"measure": comparison.measure._asdict()} if comparison.measure else {}),
         "unit": comparison.unit if comparison.is_absolute and comparison.has_values else "samples",
         "whole": comparison.whole,
         "total": _columns(comparison, [comparison.total, *planted.total]),

@@ -11,8 +11,10 @@ from typing import BinaryIO
 
 from ebprof.comparison.join import Comparison
 from ebprof.comparison.ranking import View
+from ebprof.output._folded_decode import KERNEL_SUFFIX
 from ebprof.output._functions import KERNEL, Function
-from ebprof.output.folded import KERNEL_SUFFIX, clean
+from ebprof.output._text import UNKNOWN_COMM
+from ebprof.output.folded import clean, count_writer, end
 
 OPTIONS: tuple[str, ...] = ()
 
@@ -23,15 +25,16 @@ def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
     for stack in comparison.stacks:
-        text = ";".join(frames[number] for number in stack.path)
+        text = end(";".join(frames[number] for number in stack.path)) or UNKNOWN_COMM
         counts = comparison.amount(stack.count) if comparison.is_absolute else stack.count
         before[text] += counts.before
         after[text] += counts.after
     if not comparison.is_absolute:
         before = _scale(before, after.total())
+    number = count_writer(comparison.unit)
     for text in sorted(before.keys() | after.keys()):
         if before[text] or after[text]:
-            file.write(f"{text} {before[text]} {after[text]}\n".encode())
+            file.write(f"{text} {number(before[text])} {number(after[text])}\n".encode())
 
 
 def _frame(function: Function) -> str:

@@ -82,7 +82,5 @@ def _footer(comparison: Comparison, changes: list[FunctionChange], shown: int) -
         yield f"{amount(len(changes) - shown, 'more function')} changed"
     yield from text.runs(comparison)
     if changes:
-        yield (
-            f"changes are in {text.measure(comparison)}; "
-            f"~: chance may make as much of so few samples ({SIGMAS} sigma)"
-        )
+        chance = f"; ~: chance may make as much of so few samples ({SIGMAS} sigma)"
+        yield f"changes are in {text.measure(comparison)}{'' if comparison.measure else chance}"

@@ -432,7 +432,7 @@ function showMatched() {
   }
   const matched = matchedCount();
   output.textContent = `${percent(matched, tree.count[state.zoom])} matched`;
-  output.title = diff ? `of ${diff.widths}` : amount(matched, "sample");
+  output.title = diff ? `of ${diff.widths}` : costOf(matched);
 }
 
 function selectMatch(step) {
@@ -464,8 +464,17 @@ function duration(nanoseconds) {
   return `${nanoseconds} ns`;
 }
 
-/* Samples as time, where a sample stands for time. */
+/* A value of a sample type: in the largest unit of which it has one, and what is counted. */
+function measured(number, { steps, noun }) {
+  const fits = steps.filter(([, size]) => Math.abs(number) >= size);
+  const [label, size] = fits.length ? fits[fits.length - 1] : steps[0];
+  const written = size === 1 ? grouped(number) : (number / size).toFixed(2).replace(/\.00$/, "");
+  return [number ? written + label : "0", noun].filter(Boolean).join(" ");
+}
+
+/* Samples, and as time where a sample stands for time; or a value. */
 function costOf(count) {
+  if (data.measure) return measured(count, data.measure);
   if (!data.period || data.unit !== "nanoseconds") return amount(count, "sample");
   return `${amount(count, "sample")}, ${duration(count * data.period)}`;
 }
@@ -488,6 +497,7 @@ function countText(node) {
 const signed = (number, text) => (number > 0 ? `+${text}` : number < 0 ? `-${text}` : text);
 
 function quantity(number) {
+  if (diff.measure) return measured(number, diff.measure);
   if (diff.unit === "nanoseconds") return duration(number);
   return diff.unit === "samples" ? amount(number, "sample") : `${grouped(number)} ${diff.unit}`;
 }
@@ -730,20 +740,21 @@ function summaryText() {
   if (diff) return [...diff.runs, widthsText()].join("\n");
   const parts = [costOf(data.total)];
   if (data.duration_ns) parts.push(`over ${duration(data.duration_ns)}`);
-  if (data.period && data.unit === "nanoseconds") parts.push(`one each ${duration(data.period)}`);
-  if (data.period > 1 && data.unit === "count") parts.push(`one each ${amount(data.period, "event")}`);
+  const period = data.measure ? 0 : data.period;
+  if (period && data.unit === "nanoseconds") parts.push(`one each ${duration(period)}`);
+  if (period > 1 && data.unit === "count") parts.push(`one each ${amount(period, "event")}`);
   if (data.time_ns) parts.push(new Date(data.time_ns / 1e6).toLocaleString());
   return parts.join("  ·  ");
 }
 
 function showHeader() {
   byId("title").textContent = data.title;
-  byId("summary").textContent = data.total ? summaryText() : "No samples were taken.";
+  byId("summary").textContent = data.total || data.measure ? summaryText() : "No samples were taken.";
   byId("summary").classList.toggle("runs", diff !== null);
   byId("comments").textContent = data.comments.join("  ·  ");
   for (const { reason, count, is_whole: isWhole } of data.stops) {
     const text = `${reason} ${percent(count, data.total)}`;
-    addItem("stops", text, isWhole ? "" : "incomplete").title = amount(count, "sample");
+    addItem("stops", text, isWhole ? "" : "incomplete").title = costOf(count);
   }
 }
 

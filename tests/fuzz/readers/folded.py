@@ -29,4 +29,5 @@ def seeds() -> Iterator[bytes]:
     folded.write(builders.example(), file)
     yield file.getvalue()
     yield b"java;Ljava/lang/Thread;::run_[j];f_[k] 12\nswapper 1\n;;; 3\r\n"
+    yield b"\xef\xbb\xbfmain (a.py:3);f 1.5\nidle 2\n# c\n\xef\xbb\xbfa;b 3 4\n"
     yield "\u2028;\u00e9 5\n\ttab 7\n".encode()

@@ -13,6 +13,7 @@ from ebprof.output import pprof
 from ebprof.output._choose import names, package
 from ebprof.output._window import Window, select
 from tests import builders
+from tests.unit.output import built
 
 WINDOW = Window(10**9, 2 * 10**9)
 
@@ -39,3 +40,4 @@ def seeds() -> Iterator[bytes]:
     pprof.write(builders.profile(*samples, slice_ns=10**9), small)
     yield from (packed.getvalue(), plain, plain[: len(plain) // 2])
     yield gzip.decompress(small.getvalue())
+    yield from (built.heap().bytes(), built.wall().strings_first())

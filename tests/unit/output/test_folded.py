@@ -99,8 +99,10 @@ def test_read_takes_bytes_that_are_not_utf8() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"ok 1\nmain;f\n", "line 2 is no folded stack: it does not end in a count"),
-        (b"main 1.5\n", "line 1 is no folded stack: it does not end in a count"),
+        (b"\nmain;f\n", "line 2 is no folded stack: it does not end in a count"),
+        (b"main 1e-10\n", "line 1 is no folded stack: it does not end in a count"),
+        (b"a;b 3 5\n", "it has two counts a line, so it is a comparison already"),
+        (b"a 9223372036854775807\na 1", "the counts add up to more than fits into 63 bits"),
         (b"main -1\n", "line 1 is no folded stack: it does not end in a count"),
         (b"12\n", "line 1 is no folded stack: it does not end in a count"),
         ("main ²\n".encode(), "line 1 is no folded stack: it does not end in a count"),

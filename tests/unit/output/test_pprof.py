@@ -19,6 +19,7 @@ from ebprof.output import _pprof_decode, pprof
 from ebprof.output._profile_proto import ProfileMessage
 from ebprof.output._read import MAX_BYTES
 from tests.builders import DEMO, HOSTILE, example, location, profile, stack
+from tests.unit.output.built import Built
 from tests.unit.output.written import profiles, written
 
 needs_go = pytest.mark.skipif(not shutil.which("go"), reason="needs go (Debian: golang-go)")
@@ -165,24 +166,6 @@ def test_long_names_are_cut() -> None:
 # ---- files of other writers -----------------------------------------------------------------
 
 
-class Built:
-    """A message under construction by hand, and its strings."""
-
-    def __init__(self, *sample_types: tuple[str, str]) -> None:
-        self.texts = [""]
-        self.message = ProfileMessage()
-        for name, unit in sample_types:
-            self.message.sample_type.add(type=self.text(name), unit=self.text(unit))
-
-    def text(self, value: str) -> int:
-        self.texts.append(value)
-        return len(self.texts) - 1
-
-    def bytes(self) -> bytes:
-        self.message.string_table.extend(text.encode() for text in self.texts)
-        return bytes(self.message.SerializeToString())
-
-
 def test_read_perf_to_profile() -> None:
     built = Built(("cycles_sample", "count"), ("cycles_event", "count"))
     built.message.mapping.add(id=9, memory_start=0x400000, filename=built.text("/usr/bin/app"))
@@ -191,7 +174,7 @@ def test_read_perf_to_profile() -> None:
     labels.add(key=built.text("pid"), num=77)
     labels.add(key=built.text("comm"), str=built.text("app"))
     taken = read(built.bytes())
-    assert (taken.event, taken.unit, taken.total) == ("cycles_sample", "count", 3)
+    assert (*taken.subject, taken.total) == ("cycles_event", "count", 3000)
     (sample,) = taken.samples
     assert (sample.pid, sample.tid, sample.comm, sample.stop) == (77, 77, "app", "")
     assert sample.locations[0].frames == (Frame("[app]+0x123"),)
@@ -204,13 +187,11 @@ def test_read_without_labels_takes_the_main_binary_for_comm() -> None:
     assert read(built.bytes()).samples[0].comm == "server"
 
 
-def test_read_takes_the_last_value_when_none_counts_samples() -> None:
+def test_read_leaves_out_samples_that_count_nothing() -> None:
     built = Built(("alloc_space", "bytes"), ("inuse_space", "bytes"))
-    built.message.sample.add(value=[10, 4])
     built.message.sample.add(value=[10, 0])
-    taken = read(built.bytes())
-    assert (taken.event, taken.unit) == ("inuse_space", "bytes")
-    assert [sample.count for sample in taken.samples] == [4]
+    built.message.sample.add(value=[0, 0])
+    assert [sample.values for sample in read(built.bytes()).samples] == [(10, 0)]
 
 
 def test_read_names_that_are_not_utf8() -> None:
