@@ -16,6 +16,7 @@ from .debugfiles import DebugFiles
 from .debuginfod import Debuginfod
 from .demangle import Demangler
 from .kernel import KALLSYMS, KernelSymbols
+from .mapped import MappedFiles
 from .objects import ObjectSymbols, Tools
 from .runtimes import Runtimes
 from .source import Call
@@ -78,6 +79,7 @@ class Symbolizer:
         self._known: dict[ObjectKey | str, dict[int, Location]] = {}
         self._frames: dict[Call, Frame] = {}
         self._runtimes = Runtimes(self._budgets, self._walls)
+        self._mapped = MappedFiles(self._walls)
         self._kernel: KernelSymbols | None = None
         self._kernel_time = 0.0
 
@@ -130,7 +132,8 @@ class Symbolizer:
             return {address: known[address] for address in wanted}
 
     def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
-        """Locations of addresses in a process's anonymous memory, by its perf map or runtime.
+        """Locations of addresses in a process's memory that are in no object file: by its perf map
+        or runtime, else by the file that is mapped there.
 
         These are looked up anew each time: a JIT writes late, and uses addresses again.
         """
@@ -142,23 +145,34 @@ class Symbolizer:
             found = self._locate(
                 named, lambda one: answers[one][1], lambda one: Mapping(answers[one][0])
             )
-            found.update((address, self.unknown_location(address)) for address in wanted - named)
+            unknown = wanted - named
+            if unknown:
+                self._mapped.refresh(pid)
+            found.update((address, self._mapped_location(pid, address)) for address in unknown)
             return found
 
     def watch_jit(self, pid: int) -> None:
         """Have runtimes open a process now, while it is alive to lead them to what they read."""
         with self._lock:
             self._runtimes.refresh(pid)
+            self._mapped.refresh(pid)
 
     def forget_process(self, pid: int) -> None:
         """Close and drop what runtimes know of a process that is gone."""
         with self._lock:
             self._runtimes.forget(pid)
+            self._mapped.forget(pid)
 
     def unknown_location(self, address: int, mapping: Mapping | None = None) -> Location:
         """The location of an address of which only the mapping, or not even that, is known."""
         mapping = mapping or _ANONYMOUS
         return Location(address, mapping, (_unknown_frame(address, mapping),))
+
+    def _mapped_location(self, pid: int, address: int) -> Location:
+        place = self._mapped.find(pid, address)
+        if place is None:
+            return self.unknown_location(address)
+        return self.unknown_location(place.offset, place.mapping)
 
     def close(self) -> None:
         """End the worker and close files; what is remembered can still be asked for."""

@@ -1,7 +1,10 @@
-/* Truth: nearly all samples have the leaf `jitted_leaf`, called by `jitted_entry`, both in anonymous
+/* Usage: jit [SECONDS [FILE]]
+ *
+ * Truth: nearly all samples have the leaf `jitted_leaf`, called by `jitted_entry`, both in anonymous
  * memory, with frame pointers and named by /tmp/perf-PID.map; then `call_jitted` and `main`, which
- * have .eh_frame and no frame pointers.
+ * have .eh_frame and no frame pointers. With FILE, the code is in its second page, and there is no map.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -45,10 +48,23 @@ static NOINLINE void call_jitted(void (*entry)(void))
 		entry();
 }
 
+static unsigned char *map_code(const char *path)
+{
+	int file;
+
+	if (!path)
+		return mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	file = open(path, O_RDWR | O_CREAT, 0600);
+	if (file < 0 || ftruncate(file, 2 * CODE_SIZE) != 0)
+		return MAP_FAILED;
+	return mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, CODE_SIZE);
+}
+
 int main(int argc, char **argv)
 {
-	unsigned char *code = mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const char *path = argc > 2 ? argv[2] : NULL;
+	unsigned char *code = map_code(path);
 
 	if (code == MAP_FAILED)
 		return 1;
@@ -56,7 +72,8 @@ int main(int argc, char **argv)
 	memcpy(code + LEAF, leaf_code, sizeof(leaf_code));
 	if (mprotect(code, CODE_SIZE, PROT_READ | PROT_EXEC) != 0)
 		return 1;
-	write_perf_map(code);
+	if (!path)
+		write_perf_map(code);
 	ready(argc, argv);
 	for (;;)
 		call_jitted((void (*)(void))(code + ENTRY));
