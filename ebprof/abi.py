@@ -98,6 +98,7 @@ MAPPING_ENTRY = dtype_of("struct mapping_entry")
 PROCESS_ENTRY = dtype_of("struct process_entry")
 MARK_COUNTS = dtype_of("struct mark_counts")
 UNWIND_RULE = dtype_of("struct unwind_rule")
+TASK_RECORD = dtype_of("struct task_record")
 
 PROCESS_ID = dtype_of("struct process_id")
 OWNER = dtype_of("struct owner")

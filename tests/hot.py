@@ -47,6 +47,7 @@ class FakeRecording:
 
     tend_s = 0.01
     sampled = CLOCK
+    is_one_process = True
 
     def __init__(
         self, *samples: Sample | str, on_tend: Callable[[], None] = lambda: None, lag: int = 0

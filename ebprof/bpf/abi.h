@@ -171,15 +171,32 @@ enum stop_reason { STOP_REASONS(STOP_ENUM) STOP_COUNT };
 	X(DEFERRED, "deferred", 0, "samples in new code: unwound in user space") \
 	X(NOT_DEFERRED, "not_deferred", 0, "samples in new code, for which the ring had no room") \
 	X(FILTERED, "filtered", 0, "events outside the target: not samples") \
+	X(OUTSIDE, "outside_namespace", 0, "events of processes that ebprof's PID namespace does not show") \
 	X(COUNTS_FULL, "counts_full", 1, "the map of counts was full: raise its size") \
 	X(RING_FULL, "ring_full", 1, "the ring buffer was full: ebprof was not scheduled in time") \
 	X(NO_SCRATCH, "no_scratch", 1, "no working memory on this CPU: please report") \
 	X(KERNEL_STACK, "kernel_stack_failed", 0, "kernel stacks that the kernel did not give") \
 	X(NOTICE_DROPPED, "notices_dropped", 0, "unknown addresses not reported: the ring was full") \
-	X(NOT_FOLLOWED, "not_followed", 0, "processes left out: too many came of the command")
+	X(NOT_FOLLOWED, "not_followed", 0, "processes left out: the target had more than 262,144")
 
 #define COUNTER_ENUM(name, text, lost, help) COUNTER_##name,
 enum counter { COUNTERS(COUNTER_ENUM) COUNTER_COUNT };
+
+/* A task: `pid` of its process, `tid` of itself, `parent` of the process that is its parent, as the kernel
+ * numbers them; own_pid and own_tid as ebprof's PID namespace does. start: CLOCK_BOOTTIME, ns. runtime:
+ * CPU time, ns; ended: that of the threads of its process that are gone, with the first thread.
+ */
+struct task_record {
+	uint32_t pid;
+	uint32_t tid;
+	uint32_t parent;
+	uint32_t own_pid;
+	uint32_t own_tid;
+	uint32_t unused;
+	uint64_t start;
+	uint64_t runtime;
+	uint64_t ended;
+};
 
 /* What counts are kept by. A stack is named by the hash of its frames, 0 where there is none. */
 struct sample_key {

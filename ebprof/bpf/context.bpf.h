@@ -62,18 +62,9 @@ static __always_inline bool was_in_user(event_context *ctx)
 
 #if defined(SAMPLE_TRACEPOINT) || defined(SAMPLE_UPROBE)
 
-SETTING(bool, filter_tids, false);
 SETTING(bool, filter_cpus, false);
 SETTING(bool, filter_cgroup, false);
 SETTING(uint64_t, period, 1);
-
-MAP(wanted_tids,
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1 << 16);
-	__uint(map_flags, GROWING);
-	__type(key, uint32_t);
-	__type(value, uint8_t);
-);
 
 MAP(wanted_cpus,
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -97,13 +88,11 @@ MAP(events,
 	__type(value, uint64_t);
 );
 
-static __always_inline bool is_in_scope(struct stack_record *record)
+static __always_inline bool is_in_scope(void)
 {
 	uint32_t cpu = bpf_get_smp_processor_id();
 	uint8_t *wanted;
 
-	if (filter_tids && !bpf_map_lookup_elem(&wanted_tids, &record->key.tid))
-		return false;
 	if (filter_cpus) {
 		wanted = bpf_map_lookup_elem(&wanted_cpus, &cpu);
 		if (!wanted || !*wanted)
@@ -131,9 +120,8 @@ static __always_inline bool is_due(void)
 
 #else
 
-static __always_inline bool is_in_scope(struct stack_record *record)
+static __always_inline bool is_in_scope(void)
 {
-	(void)record;
 	return true;
 }
 

@@ -62,7 +62,16 @@ struct css_set {
 
 struct pid;
 
+struct sched_entity {
+	uint64_t sum_exec_runtime;
+} CO_RE;
+
+struct signal_struct {
+	unsigned long long sum_sched_runtime;	/* of threads that were freed */
+} CO_RE;
+
 struct task_struct {
+	struct sched_entity se;
 	unsigned int flags;
 	int pid;
 	int tgid;
@@ -70,7 +79,9 @@ struct task_struct {
 	uint64_t self_exec_id;	/* how often it, and who it was forked from, has executed a program */
 	void *stack;
 	struct mm_struct *mm;
+	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	struct signal_struct *signal;
 	uint64_t start_boottime;
 	struct css_set *cgroups;
 	char comm[16];

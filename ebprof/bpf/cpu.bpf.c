@@ -7,7 +7,6 @@
 #include "maps.bpf.h"
 
 enum {
-	MAX_PIDS = 1 << 18,
 	RING_SIZE = 8 << 20,
 	WAKE_AT = RING_SIZE / 4,
 	DEFER_BELOW = RING_SIZE / 4 * 3,	/* the rest is for what would be lost without it */
@@ -19,11 +18,8 @@ typedef char comm_text[16];
 SETTING(bool, want_user, true);
 SETTING(bool, want_kernel, true);
 SETTING(bool, want_idle, false);
-SETTING(bool, filter_pids, false);
 SETTING(bool, filter_comm, false);
 SETTING(comm_text, wanted_comm, {});
-SETTING(uint64_t, pid_namespace_device, 0);	/* 0: the initial one */
-SETTING(uint64_t, pid_namespace_inode, 0);
 SETTING(uint64_t, slice_ns, 0);		/* 0: samples are not kept apart by time */
 
 VARIABLE(uint64_t, slices_start);	/* CLOCK_MONOTONIC, ns; 0: sampling has only begun, slice 0 */
@@ -59,14 +55,7 @@ MAP(stops,
 	__type(value, uint64_t);
 );
 
-MAP(wanted_pids,
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, MAX_PIDS);
-	__uint(map_flags, GROWING);
-	__type(key, uint32_t);
-	__type(value, uint8_t);
-);
-
+#include "target.bpf.h"
 #include "workplace.bpf.h"
 
 /* A sample on its way to be unwound in user space. */
@@ -97,38 +86,13 @@ static __always_inline void send_notice(uint32_t pid, uint64_t address)
 		counter_add(NOTICE_DROPPED);
 }
 
-/* pid and tid as the user's own PID namespace numbers them; false outside of it. */
-static __always_inline bool current_ids(uint32_t *pid, uint32_t *tid)
+static __always_inline bool has_wanted_name(struct stack_record *record)
 {
-	struct bpf_pidns_info ids;
-	uint64_t both;
-
-	if (!pid_namespace_inode) {
-		both = bpf_get_current_pid_tgid();
-		*pid = both >> 32;
-		*tid = (uint32_t)both;
-		return true;
-	}
-	if (bpf_get_ns_current_pid_tgid(pid_namespace_device, pid_namespace_inode, &ids, sizeof(ids)))
-		return false;
-	*pid = ids.tgid;
-	*tid = ids.pid;
-	return true;
-}
-
-static __always_inline bool is_wanted(struct stack_record *record)
-{
-	if (!want_idle && record->key.pid == 0)
-		return false;
-	if (filter_pids && !bpf_map_lookup_elem(&wanted_pids, &record->key.pid))
-		return false;
-	if (filter_comm) {
-		for (int i = 0; i < (int)sizeof(wanted_comm); i++) {
-			if (record->comm[i] != wanted_comm[i])
-				return false;
-			if (!wanted_comm[i])
-				break;
-		}
+	for (int i = 0; i < (int)sizeof(wanted_comm); i++) {
+		if (record->comm[i] != wanted_comm[i])
+			return false;
+		if (!wanted_comm[i])
+			break;
 	}
 	return true;
 }
@@ -336,20 +300,32 @@ static __always_inline uint32_t current_slice(void)
 	return slice < -1u ? slice : -1u;
 }
 
+/* Whether the current task is one to be sampled, as far as its number says. */
+static __always_inline bool is_wanted(void)
+{
+	uint64_t ids = bpf_get_current_pid_tgid();
+
+	return (want_idle || ids >> 32) && is_target(ids);
+}
+
 /* Takes up a sample; false for an event that is none. */
 static __always_inline bool begin(struct unwind *u)
 {
 	struct stack_record *record = &u->record;
 
-	__builtin_memset(record, 0, sizeof(*record));
-	record->type = RECORD_STACK;
-	if (!current_ids(&record->key.pid, &record->key.tid)) {
+	if (!is_wanted()) {
 		counter_add(FILTERED);
 		return false;
 	}
+	__builtin_memset(record, 0, sizeof(*record));
+	record->type = RECORD_STACK;
 	bpf_get_current_comm(record->comm, sizeof(record->comm));
-	if (!is_wanted(record) || !is_in_scope(record)) {
+	if ((filter_comm && !has_wanted_name(record)) || !is_in_scope()) {
 		counter_add(FILTERED);
+		return false;
+	}
+	if (!current_ids(&record->key.pid, &record->key.tid)) {
+		counter_add(OUTSIDE);
 		return false;
 	}
 	if (!is_due())
@@ -420,30 +396,22 @@ int on_walk(event_context *ctx)
 
 #endif
 
-/* What a wanted process creates is wanted too. Numbers are used again: another's child is not. */
-static __always_inline void follow(uint32_t parent, uint32_t child)
-{
-	uint8_t *wanted = bpf_map_lookup_elem(&wanted_pids, &parent);
-
-	if (!wanted)
-		bpf_map_delete_elem(&wanted_pids, &child);
-	else if (bpf_map_update_elem(&wanted_pids, &child, wanted, BPF_ANY))
-		counter_add(NOT_FOLLOWED);
-}
-
 /* A child starts with its parent's address space: its samples unwind from the first one on. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	uint32_t from = traced(parent, tgid), to = traced(child, tgid);
+	uint32_t from = traced(parent, tgid), to = traced(child, tgid), thread;
 	struct process_entry *process;
 
 	if (from == to)
 		return 0;
 	if (filter_pids)
-		follow(from, to);
+		follow(child, from, to);
+	if (!current_ids(&from, &thread))
+		return 0;
+	to = number_of(child);
 	process = bpf_map_lookup_elem(&processes, &from);
-	if (process)
+	if (process && to)
 		bpf_map_update_elem(&processes, &to, process, BPF_ANY);
 	return 0;
 }

@@ -23,6 +23,7 @@ from ebprof.bpf.object import BpfObject
 from ebprof.bpf.processes import ProcessEntries
 from ebprof.bpf.records import RecordReader
 from ebprof.bpf.shards import ShardMaps
+from ebprof.bpf.tasks import Only, TargetTasks
 from ebprof.errors import NoTargetError, UnsupportedError, UsageError
 
 PROGRAM = "on_event"
@@ -36,11 +37,10 @@ _PLACES_A_CPU = 4
 class Filter:
     """What perf does not keep a program to that is not run by a perf event: it looks itself.
 
-    tids, cpus: only these; empty: all. cgroup: a descriptor of its directory; None: all.
+    cpus: only these; empty: all. cgroup: a descriptor of its directory; None: all.
     period: of the events on a CPU, each of this number; 1: all.
     """
 
-    tids: frozenset[int] = frozenset()
     cpus: tuple[int, ...] = ()
     cgroup: int | None = None
     period: int = 1
@@ -50,23 +50,21 @@ class Filter:
 class CpuOptions:
     """What the BPF program keeps of what it sees.
 
-    pids: only these processes; empty: all. comm: only threads of this name; empty: all.
-    follow: also what these processes create (not where `namespace` is given).
-    namespace: (device, inode) of the PID namespace that pids are numbered in; None: the initial.
+    only: which tasks; `CpuSession.tasks` takes them. comm: only threads of this name; empty: all.
+    namespace: (device, inode) of the PID namespace that samples are numbered in; None: the initial.
     slice_ns: how long samples are counted together; 0: all the time.
     sampler: the BPF object, a name or another one's path, without `.bpf.o`.
     filter: for objects that no perf event runs. constants: what else the object wants to have set.
     loader: of loaders.LOADERS.
     """
 
-    pids: frozenset[int] = frozenset()
+    only: Only = Only.ALL
     comm: str = ""
     user: bool = True
     kernel: bool = True
     idle: bool = False
     tables: bool = True
     frame_pointers: bool = True
-    follow: bool = True
     namespace: tuple[int, int] | None = None
     slice_ns: int = 0
     sampler: str | Path = "cpu"
@@ -88,6 +86,8 @@ class CpuSession:
         self._descriptors: list[int] = []
         self._cleanup = ExitStack()
         self._reader: RecordReader | None = None
+        self.tasks: TargetTasks | None = None
+        """Who is sampled, where it is not all."""
         try:
             self._load(options)
         except BaseException:
@@ -102,7 +102,6 @@ class CpuSession:
             want_idle=options.idle,
             use_tables=options.tables,
             use_frame_pointers=options.frame_pointers,
-            filter_pids=bool(options.pids),
             filter_comm=bool(options.comm),
             wanted_comm=_comm(options.comm),
             hash_seed=self.hash_seed,
@@ -113,14 +112,8 @@ class CpuSession:
             device, inode = options.namespace
             made.set_constants(pid_namespace_device=device, pid_namespace_inode=inode)
         made.set_max_entries("deferrals", lib.libbpf_num_possible_cpus())
-        if not options.pids:
-            made.set_max_entries("wanted_pids", 1)
-        follow = options.follow and not options.namespace
-        if not follow:
-            made.skip_program("on_fork")
-        if options.namespace:
-            made.skip_program("on_exec")
-        watch_memory = not options.namespace and made.has_tracepoint("vm_unmapped_area")
+        TargetTasks.set_up(made, options.only)
+        watch_memory = made.has_tracepoint("vm_unmapped_area")
         if not watch_memory:
             made.skip_program("on_unmapped_area")
         if options.filter:
@@ -130,13 +123,11 @@ class CpuSession:
             made.map("walkers").update(0, made.program_fd("on_walk"))
         if options.filter:
             _fill_filter(made, options.filter)
-        self._wanted = made.map("wanted_pids") if options.pids else None
-        for pid in options.pids:
-            made.map("wanted_pids").update(pid, np.ones(1, np.uint8))
-        if follow:
+        if options.only is Only.ALL:
             made.attach("on_fork")
-        if not options.namespace:
-            made.attach("on_exec")
+        else:
+            self.tasks = TargetTasks(made, options.only)
+        made.attach("on_exec")
         if watch_memory:
             made.attach("on_unmapped_area")
         self._reader = RecordReader(made.map("records"))
@@ -207,11 +198,6 @@ class CpuSession:
         if not self._descriptors:
             self._object.detach(PROGRAM)
 
-    def forget(self, pid: int) -> None:
-        """A process is gone: its place among those that are sampled is free."""
-        if self._wanted is not None:
-            self._wanted.delete(pid)
-
     def counters(self) -> dict[str, int]:
         """Counters of abi.h by name."""
         values = self._object.map("counters").per_cpu_sum(len(COUNTERS))
@@ -259,7 +245,6 @@ class CpuSession:
 def _prepare_filter(made: BpfObject, wanted: Filter) -> None:
     cpus = lib.libbpf_num_possible_cpus()
     made.set_constants(
-        filter_tids=bool(wanted.tids),
         filter_cpus=bool(wanted.cpus),
         filter_cgroup=wanted.cgroup is not None,
         period=wanted.period,
@@ -271,8 +256,6 @@ def _prepare_filter(made: BpfObject, wanted: Filter) -> None:
 
 def _fill_filter(made: BpfObject, wanted: Filter) -> None:
     yes = np.ones(1, np.uint8)
-    for tid in wanted.tids:
-        made.map("wanted_tids").update(tid, yes)
     for cpu in wanted.cpus:
         made.map("wanted_cpus").update(cpu, yes)
     if wanted.cgroup is not None:

@@ -58,14 +58,13 @@ class Rate:
 class Scope:
     """What one descriptor watches: a task (pid -1: all), a CPU (-1: all), or a cgroup on a CPU.
 
-    inherit: also what the task creates; inherit_thread: but only its threads.
+    inherit: also what the task creates.
     """
 
     pid: int = -1
     cpu: int = -1
     cgroup: int = -1
     inherit: bool = False
-    inherit_thread: bool = False
 
 
 def is_supported(event: Event) -> bool:
@@ -100,7 +99,6 @@ def open_event(event: Event, rate: Rate, scope: Scope, *, idle: bool = False) ->
             "cpu": scope.cpu,
             "is_cgroup": scope.cgroup >= 0,
             "inherit": scope.inherit,
-            "inherit_thread": scope.inherit_thread,
             "exclude_idle": not idle,
         },
     )

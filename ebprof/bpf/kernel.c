@@ -155,25 +155,14 @@ int event_open(const struct event_request *request)
 		.exclude_idle = request->exclude_idle,
 	};
 	unsigned long flags = request->is_cgroup ? PERF_FLAG_PID_CGROUP : 0;
-	int descriptor;
 
-#ifdef PERF_ATTR_SIZE_VER7	/* headers that know inherit_thread */
-	attr.inherit_thread = request->inherit_thread;
-#endif
 	if (request->frequency) {
 		attr.freq = 1;
 		attr.sample_freq = request->frequency;
 	} else {
 		attr.sample_period = request->period;
 	}
-	descriptor = perf_event_open(&attr, request->pid, request->cpu, flags);
-#ifdef PERF_ATTR_SIZE_VER7
-	if (descriptor == -EINVAL && attr.inherit_thread) {
-		attr.inherit_thread = 0;
-		descriptor = perf_event_open(&attr, request->pid, request->cpu, flags);
-	}
-#endif
-	return descriptor;
+	return perf_event_open(&attr, request->pid, request->cpu, flags);
 }
 
 int probe_open(uint32_t type, const char *function_or_path, uint64_t offset, int32_t pid)
@@ -239,43 +228,135 @@ void sideband_unmap(struct sideband_ring *ring)
 	ring->base = NULL;
 }
 
-/* Of the record whose body begins at `body`: all but those about the ring begin with a process. */
-static bool is_asked_for(const struct sideband_ring *ring, uint32_t type, const uint8_t *body)
+static uint64_t capacity_of(const struct sideband_ring *ring)
 {
-	uint32_t pid;
+	return ring->pages * page_size();
+}
 
-	if (!ring->pid_count || type == PERF_RECORD_LOST)
-		return true;
-	memcpy(&pid, body, sizeof(pid));
-	for (uint32_t i = 0; i < ring->pid_count; i++)
-		if (ring->pids[i] == pid)
+static uint64_t head_of(const struct sideband_ring *ring)
+{
+	const struct perf_event_mmap_page *control = ring->base;
+
+	return __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE);
+}
+
+/* Copies bytes of the ring, which may go on at its start. */
+static void copy_from(const struct sideband_ring *ring, uint64_t place, void *to, size_t size)
+{
+	const uint8_t *data = (const uint8_t *)ring->base + page_size();
+	uint64_t at = place % capacity_of(ring);
+	size_t first = capacity_of(ring) - at;
+
+	if (size <= first) {
+		memcpy(to, data + at, size);
+	} else {
+		memcpy(to, data + at, first);
+		memcpy((uint8_t *)to + first, data, size - first);
+	}
+}
+
+static bool is_member(const struct process_set *set, uint32_t pid)
+{
+	return pid < set->size && set->bits[pid / 8] >> pid % 8 & 1;
+}
+
+static void set_member(struct process_set *set, uint32_t pid, bool belongs)
+{
+	uint8_t bit = 1 << pid % 8;
+
+	if (belongs)
+		set->bits[pid / 8] |= bit;
+	else
+		set->bits[pid / 8] &= ~bit;
+}
+
+struct fork {
+	uint32_t pid;
+	uint32_t parent;
+};
+
+/* The next process (not thread) that is forked at or after *at, which moves on; false at the end. */
+static bool next_fork(const struct sideband_ring *ring, uint64_t *at, uint64_t head, struct fork *fork)
+{
+	struct perf_event_header header;
+
+	while (*at < head) {
+		uint64_t place = *at;
+
+		copy_from(ring, place, &header, sizeof(header));
+		if (header.size < sizeof(header))
+			return false;
+		*at += header.size;
+		if (header.type != PERF_RECORD_FORK || header.size < sizeof(header) + sizeof(*fork))
+			continue;
+		copy_from(ring, place + sizeof(header), fork, sizeof(*fork));
+		if (fork->pid != fork->parent)
 			return true;
+	}
 	return false;
 }
 
-void sideband_drain(struct sideband_ring *ring, uint8_t *buffer, size_t size, size_t *copied)
+static uint64_t tail_of(const struct sideband_ring *ring)
+{
+	return ((const struct perf_event_mmap_page *)ring->base)->data_tail;
+}
+
+void sideband_clear(const struct sideband_ring *ring, struct process_set *set)
+{
+	uint64_t at = tail_of(ring), head = head_of(ring);
+	struct fork fork;
+
+	while (next_fork(ring, &at, head, &fork))
+		if (fork.pid < set->size)
+			set_member(set, fork.pid, false);
+}
+
+uint32_t sideband_follow(const struct sideband_ring *ring, struct process_set *set)
+{
+	uint64_t at = tail_of(ring), head = head_of(ring);
+	uint32_t added = 0;
+	struct fork fork;
+
+	while (next_fork(ring, &at, head, &fork)) {
+		if (fork.pid >= set->size || is_member(set, fork.pid) || !is_member(set, fork.parent))
+			continue;
+		set_member(set, fork.pid, true);
+		added++;
+	}
+	return added;
+}
+
+void sideband_limit(struct sideband_ring *ring)
+{
+	ring->limit = head_of(ring);
+}
+
+/* Of the record whose body begins at `body`: all but those about the ring begin with a process. */
+static bool is_asked_for(const struct process_set *set, uint32_t type, const uint8_t *body)
+{
+	uint32_t pid;
+
+	if (!set || type == PERF_RECORD_LOST)
+		return true;
+	memcpy(&pid, body, sizeof(pid));
+	return is_member(set, pid);
+}
+
+void sideband_drain(struct sideband_ring *ring, const struct process_set *set, uint8_t *buffer, size_t size,
+		    size_t *copied)
 {
 	struct perf_event_mmap_page *control = ring->base;
-	const uint8_t *data = (uint8_t *)ring->base + page_size();
-	uint64_t capacity = ring->pages * page_size();
-	uint64_t head = __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE);
-	uint64_t tail = control->data_tail;
+	uint64_t tail = tail_of(ring);
 	size_t used = 0;
 
-	while (tail < head) {
+	while (tail < ring->limit) {
 		struct perf_event_header header;
-		uint64_t at = tail % capacity;
 
-		memcpy(&header, data + at, sizeof(header));	/* records are 8-byte aligned */
+		copy_from(ring, tail, &header, sizeof(header));
 		if (header.size < sizeof(header) || header.size > size - used)
 			break;
-		if (at + header.size <= capacity) {
-			memcpy(buffer + used, data + at, header.size);
-		} else {
-			memcpy(buffer + used, data + at, capacity - at);
-			memcpy(buffer + used + capacity - at, data, header.size - (capacity - at));
-		}
-		if (is_asked_for(ring, header.type, buffer + used + sizeof(header)))
+		copy_from(ring, tail, buffer + used, header.size);
+		if (is_asked_for(set, header.type, buffer + used + sizeof(header)))
 			used += header.size;
 		tail += header.size;
 	}

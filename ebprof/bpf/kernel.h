@@ -52,11 +52,10 @@ struct event_request {
 	int32_t cpu;		/* -1: any */
 	uint8_t is_cgroup;
 	uint8_t inherit;	/* tasks that the task creates are sampled too */
-	uint8_t inherit_thread;	/* ... but only its threads (Linux 5.13) */
 	uint8_t exclude_idle;
 };
 
-/* A descriptor of a disabled event. Kernels without inherit_thread sample new processes as well. */
+/* A descriptor of a disabled event. */
 int event_open(const struct event_request *request);
 /* A descriptor of an event at each run of code, for a BPF program to be given to: of a kernel function,
  * or of a file, at an offset in it. type: what the kernel calls this kind of events (`type` in
@@ -68,20 +67,36 @@ int probe_open(uint32_t type, const char *function_or_path, uint64_t offset, int
  */
 int sideband_open(int32_t cpu);
 
-/* perf's ring of `pages` (a power of two) data pages. Records of other processes than these are left
- * out, unless pid_count is 0.
- */
+/* Processes as a bitmap by number; NULL: all. */
+struct process_set {
+	uint8_t *bits;
+	uint32_t size;		/* numbers below it */
+};
+
+/* perf's ring of `pages` (a power of two) data pages. */
 struct sideband_ring {
 	void *base;
 	uint32_t pages;
-	uint32_t pid_count;
-	const uint32_t *pids;
+	uint64_t limit;
 };
 
 int sideband_map(int descriptor, uint32_t pages, struct sideband_ring *ring);
 void sideband_unmap(struct sideband_ring *ring);
-/* Copies whole records, as many as fit; *copied is their size in bytes. */
-void sideband_drain(struct sideband_ring *ring, uint8_t *buffer, size_t size, size_t *copied);
+/* To drain rings: set the limit of all of them; then, if there is a set, look for forks in all of them,
+ * first for numbers that are given again, next for children of members until none is added any more;
+ * then drain each.
+ *
+ * A fork is in a ring before its child does anything, maybe in another ring: so forks are looked for
+ * beyond the limits.
+ */
+void sideband_limit(struct sideband_ring *ring);
+/* Takes away the numbers of all who were forked: whoever had them before is gone. */
+void sideband_clear(const struct sideband_ring *ring, struct process_set *set);
+/* Adds the children of members; how many were added. */
+uint32_t sideband_follow(const struct sideband_ring *ring, struct process_set *set);
+/* Copies whole records of members up to the limit, as many as fit; *copied is their size in bytes. */
+void sideband_drain(struct sideband_ring *ring, const struct process_set *set, uint8_t *buffer, size_t size,
+		    size_t *copied);
 
 /* ---- the BPF ring buffer -------------------------------------------------------------------- */
 

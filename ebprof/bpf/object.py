@@ -7,6 +7,7 @@ import mmap
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from importlib.resources import files
 from itertools import count, pairwise
 from pathlib import Path
@@ -229,8 +230,11 @@ class BpfObject:
 class Runnable(Protocol):
     """A program that sees all elements of something."""
 
-    def run(self) -> None:
-        """Have it see each element once. Raises UnsupportedError when the kernel fails."""
+    def run(self) -> bytes:
+        """Have it see each element once; returns what it wrote.
+
+        Raises UnsupportedError when the kernel fails.
+        """
 
 
 class Iteration:
@@ -240,16 +244,18 @@ class Iteration:
         self._link = link
         self._program = program
 
-    def run(self) -> None:
-        """Have the program see each element once. Raises UnsupportedError when the kernel fails."""
+    def run(self) -> bytes:
+        """Have the program see each element once; returns what it wrote.
+
+        Raises UnsupportedError when the kernel fails.
+        """
         fd = lib.bpf_iter_create(lib.bpf_link__fd(self._link))
         if fd < 0:
             raise UnsupportedError(
                 f"cannot start BPF iterator {self._program}: {os.strerror(-fd)}", DOCTOR
             )
         try:
-            while _read_on(fd):
-                pass
+            return b"".join(iter(partial(_read_on, fd), b""))
         finally:
             os.close(fd)
 
@@ -275,12 +281,12 @@ def _variables(handle: Any, section: str) -> Iterator[tuple[str, tuple[int, int]
         yield ffi.string(found.name).decode(), (found.offset, found.size)
 
 
-def _read_on(fd: int) -> bool:
-    """False at the end; EAGAIN is a pause after a million elements."""
+def _read_on(fd: int) -> bytes:
+    """Nothing at the end; EAGAIN is a pause after a million elements."""
     try:
-        return bool(os.read(fd, 4096))
+        return os.read(fd, 1 << 16)
     except BlockingIOError:
-        return True
+        return _read_on(fd)
 
 
 def _read(name: str | Path) -> bytes:

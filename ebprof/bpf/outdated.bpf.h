@@ -9,7 +9,7 @@
 #ifndef EBPROF_OUTDATED_BPF_H
 #define EBPROF_OUTDATED_BPF_H
 
-#include "maps.bpf.h"
+#include "target.bpf.h"
 
 enum { HIGHEST_ERRNO = 4095 };
 
@@ -67,10 +67,11 @@ static __always_inline bool note_area(uint32_t pid, uint64_t time, uint64_t star
 SEC("tp_btf/vm_unmapped_area")
 int BPF_PROG(on_unmapped_area, unsigned long addr, struct vm_unmapped_area_info *info)
 {
-	uint32_t pid = bpf_get_current_pid_tgid() >> 32;
 	uint64_t size = traced(info, length), time;
+	uint32_t pid, tid;
 
-	if (addr > (uint64_t)-HIGHEST_ERRNO || !bpf_map_lookup_elem(&processes, &pid))
+	if (addr > (uint64_t)-HIGHEST_ERRNO || !current_ids(&pid, &tid) ||
+	    !bpf_map_lookup_elem(&processes, &pid))
 		return 0;
 	time = bpf_ktime_get_ns();
 	count_mark(&marks.begun[pid % MARK_SLOTS]);
@@ -84,9 +85,11 @@ int BPF_PROG(on_unmapped_area, unsigned long addr, struct vm_unmapped_area_info 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	uint32_t pid = traced(task, tgid);
 	struct process_entry *process;
+	uint32_t pid, tid;
 
+	if (!current_ids(&pid, &tid))
+		return 0;
 	count_mark(&marks.begun[pid % MARK_SLOTS]);
 	process = bpf_map_lookup_elem(&processes, &pid);
 	if (process)

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-
-import numpy as np
 
 from ebprof._native import ffi, lib
 from ebprof.errors import NoPermissionError
 
 RING_PAGES = 64
 BUFFER_SIZE = 1 << 20
+MAX_PIDS = 1 << 22
+"""The largest that kernel.pid_max can be (PID_MAX_LIMIT)."""
 
 _HEADER = struct.Struct("=IHH")
 _IDS = struct.Struct("=IIII")  # pid, ppid (or, in COMM and MMAP2, tid), ...
@@ -98,12 +98,12 @@ Change = Mapped | Unmapped | Forked | Executed | Exited | Lost
 class Sideband:
     """A ring a CPU; `descriptors` become readable when there is something to `drain`.
 
-    pids: only what these processes do; empty: what all do.
+    pids: only what these processes do, and those that descend from them; None: what all do.
     """
 
-    def __init__(self, cpus: Iterable[int], pids: Iterable[int] = ()) -> None:
+    def __init__(self, cpus: Iterable[int], pids: Iterable[int] | None = None) -> None:
         self.descriptors: list[int] = []
-        self._pids = np.fromiter(pids, np.uint32)
+        self._members = None if pids is None else ProcessSet(pids)
         self._rings: list[object] = []
         self._buffer = ffi.new("uint8_t[]", BUFFER_SIZE)
         self._cleanup = ExitStack()
@@ -122,8 +122,6 @@ class Sideband:
             )
         self._cleanup.callback(os.close, fd)
         ring = ffi.new("struct sideband_ring *")
-        ring.pids = ffi.from_buffer("uint32_t[]", self._pids)
-        ring.pid_count = len(self._pids)
         error = lib.sideband_map(fd, RING_PAGES, ring)
         if error:
             raise NoPermissionError(
@@ -134,18 +132,49 @@ class Sideband:
         self.descriptors.append(fd)
         self._rings.append(ring)
 
+    def add(self, pids: Iterable[int]) -> None:
+        """Report what these processes do as well."""
+        if self._members is not None:
+            self._members.add(pids)
+
     def drain(self) -> list[Change]:
         """Everything since the last call, a CPU after the other: not in the order of time."""
+        for ring in self._rings:
+            lib.sideband_limit(ring)
+        if self._members is not None:
+            self._members.follow(self._rings)
+        wanted = ffi.NULL if self._members is None else self._members.handle
         changes: list[Change] = []
         copied = ffi.new("size_t *")
         for ring in self._rings:
-            lib.sideband_drain(ring, self._buffer, BUFFER_SIZE, copied)
+            lib.sideband_drain(ring, wanted, self._buffer, BUFFER_SIZE, copied)
             changes.extend(parse(bytes(ffi.buffer(self._buffer, copied[0]))))
         return changes
 
     def close(self) -> None:
         """Close the events."""
         self._cleanup.close()
+
+
+class ProcessSet:
+    """Processes whose records are wanted; handle: struct process_set."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._bits = ffi.new("uint8_t[]", MAX_PIDS // 8)
+        self.handle = ffi.new("struct process_set *", {"bits": self._bits, "size": MAX_PIDS})
+        self.add(pids)
+
+    def add(self, pids: Iterable[int]) -> None:
+        """Make these processes members."""
+        for pid in pids:
+            self._bits[pid // 8] |= 1 << pid % 8
+
+    def follow(self, rings: Sequence[object]) -> None:
+        """Take in the forks that rings hold."""
+        for ring in rings:
+            lib.sideband_clear(ring, self.handle)
+        while sum(lib.sideband_follow(ring, self.handle) for ring in rings):
+            pass
 
 
 def parse(data: bytes) -> Iterator[Change]:

@@ -14,7 +14,7 @@ from ebprof.commands import _complete
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
 from ebprof.events import listing
-from ebprof.recording.recorder import (
+from ebprof.recording.options import (
     DEFAULT_TABLE_MEMORY,
     MAX_TABLE_MEMORY,
     MIN_TABLE_MEMORY,
@@ -87,6 +87,7 @@ _TARGET_OPTIONS = (
     click.option("-C", "--cpu", metavar="CPUS", help="Only on these CPUs, like 0-3,8."),
     click.option("--comm", metavar="NAME", help="Only threads of this name."),
     click.option("-G", "--cgroup", metavar="CGROUP", help="Only this cgroup."),
+    click.option("-i", "--no-inherit", is_flag=True, help="Not what processes start."),
 )
 _SAMPLING_OPTIONS = (
     click.option(
@@ -180,6 +181,7 @@ def _target(values: dict[str, Any]) -> Target:
         comm=given(values.pop("comm"), "--comm"),
         cgroup=given(values.pop("cgroup"), "-G"),
         command=values.pop("command_line"),
+        inherit=not values.pop("no_inherit"),
     )
     if values.pop("everything") and not target.is_system_wide:
         raise UsageError("-a and a process exclude each other", "choose one")

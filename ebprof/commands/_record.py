@@ -12,8 +12,9 @@ from pathlib import Path
 from ebprof.commands import _streams
 from ebprof.errors import BadFileError, UsageError
 from ebprof.output import OutputFormat, check_writable, write_file
-from ebprof.recording.recorder import Progress, Recorder, Recording, RecordOptions
-from ebprof.recording.statistics import Statistics, summary
+from ebprof.recording.options import RecordOptions
+from ebprof.recording.recorder import Progress, Recorder, Recording
+from ebprof.recording.statistics import Statistics, complete_text, summary
 from ebprof.recording.target import Target
 from ebprof.signals import tolerate_one_signal
 
@@ -62,7 +63,7 @@ class ProgressLine:
             time = f"{progress.elapsed_s:.0f} s, Ctrl-C ends it"
         else:
             time = f"{max(0.0, progress.duration_s - progress.elapsed_s):.0f} s left"
-        text = f"{progress.samples:,} samples, {100 * progress.complete_share:.1f} % complete"
+        text = f"{progress.samples:,} samples, {complete_text(progress.complete_share)}"
         print(f"\r\x1b[2Kprofiling {self._what}: {time}, {text}", end="", file=sys.stderr)
         sys.stderr.flush()
 

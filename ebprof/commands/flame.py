@@ -14,7 +14,7 @@ from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
 from ebprof.output import Reading, check_writable, choose, read_profile, write_file
-from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.options import RecordOptions
 from ebprof.recording.target import Target
 
 DEFAULT_PATH = "flame.html"

@@ -14,7 +14,7 @@ from ebprof.commands._record import Destination, record
 from ebprof.commands._values import parse_duration
 from ebprof.errors import UsageError
 from ebprof.output import OutputFormat, choose, names
-from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.options import RecordOptions
 from ebprof.recording.target import Target
 
 MIN_SLICE_S, MAX_SLICE_S = 0.01, 86_400

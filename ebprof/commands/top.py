@@ -12,8 +12,8 @@ from ebprof.commands._options import RecordingCommand, sampling_options
 from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._watch import Schedule, Watch
 from ebprof.recording.live import LiveRecorder
-from ebprof.recording.recorder import RecordOptions
-from ebprof.recording.statistics import counted
+from ebprof.recording.options import RecordOptions
+from ebprof.recording.statistics import complete_text, counted
 from ebprof.recording.target import Target
 from ebprof.screen.keyboard import Keyboard, terminal_fd
 from ebprof.screen.live import Screen
@@ -79,7 +79,7 @@ def command(
     check_sort(sort)
     live = is_live(schedule, as_json=as_json)
     with LiveRecorder(target, options) as recorder:
-        subject = Subject(target.describe(), recorder.sampled, len(target.pids) == 1)
+        subject = Subject(target.describe(), recorder.sampled, recorder.is_one_process)
         monitor = TopMonitor(recorder, is_kept=live)
         if live:
             _run_live(monitor, schedule, TopView((by,), sort), rows, subject)
@@ -122,7 +122,7 @@ def _run_stream(
 def _summary(status: Status, subject: Subject) -> Iterator[str]:
     yield (
         f"{status.samples:,} samples of {subject.target} in {status.elapsed_s:.1f} s, "
-        f"{100 * status.complete_share:.1f} % of user stacks complete, lost {status.lost:,}"
+        f"{complete_text(status.complete_share, ' of user stacks')}, lost {status.lost:,}"
     )
     yield from counted(status.stops, {})
     yield (

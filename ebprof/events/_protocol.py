@@ -43,6 +43,17 @@ class Event(Protocol):
         does.
         """
 
+    @property
+    def is_clock(self) -> bool:
+        """True for time: samples tell how much CPU time passed."""
+
+    def is_counted_by_task(self, rate: Rate) -> bool:
+        """True where perf events are better opened on the threads of a target than on CPUs.
+
+        A CPU's event runs the program for everybody's events. A new thread's begins with a whole
+        period, so that what is rarer than its threads live long would be missed.
+        """
+
     def rate(self, frequency: int | None, period: int | None) -> Rate:
         """How often to sample by -F and -c, of which one at most is given.
 

@@ -15,6 +15,7 @@ class TracedEvent:
     """
 
     is_scheduled = False
+    is_clock = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -23,6 +24,10 @@ class TracedEvent:
     def constants(self) -> Mapping[str, int]:
         """None of its own."""
         return {}
+
+    def is_counted_by_task(self, rate: Rate) -> bool:
+        """No: no perf event is opened on a thread."""
+        return False
 
     def rate(self, frequency: int | None, period: int | None) -> Rate:
         """Each one, or each of a period."""

@@ -69,6 +69,11 @@ class PerfEvent:
         """True for time, which is sampled by frequency and measured in nanoseconds."""
         return self.counter.type == PERF_TYPE_SOFTWARE and self.name in _CLOCKS
 
+    def is_counted_by_task(self, rate: Rate) -> bool:
+        """Where each one that the kernel counts is sampled."""
+        is_software = self.counter.type == PERF_TYPE_SOFTWARE and not self.is_clock
+        return is_software and rate == Rate()
+
     def rate(self, frequency: int | None, period: int | None) -> Rate:
         """By default clocks and what the machine counts 99 times a second, all else each time."""
         if period is not None:

@@ -7,11 +7,12 @@ when the kernel does not let us look, unless it says otherwise.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import NoPermissionError, NoTargetError
+from ..errors import NoPermissionError, NoTargetError, UnsupportedError
 from .text import lines, printable
 
 _PF_KTHREAD = 0x00200000
@@ -141,6 +142,19 @@ def leader(tid: int) -> int:
 def own_pid_namespace_is_initial() -> bool:
     """True when we are in the host's PID namespace, so that BPF's numbers are ours."""
     return str(Path("/proc/self/ns/pid").readlink()) == _INITIAL_PID_NAMESPACE
+
+
+def check_proc() -> None:
+    """Raises UnsupportedError where `/proc` numbers processes otherwise than we see them."""
+    try:
+        shown = str(Path("/proc/self").readlink())
+    except OSError:
+        shown = ""
+    if shown != str(os.getpid()):
+        raise UnsupportedError(
+            "/proc shows the processes of another PID namespace than ebprof's own",
+            "mount it anew (`unshare --mount-proc`), or run ebprof by `nsenter -a -t PID`",
+        )
 
 
 def own_pid_namespace() -> tuple[int, int] | None:

@@ -14,13 +14,13 @@ from ebprof.bpf.events import Rate
 from ebprof.model import Sample
 from ebprof.recording.counts import Rows
 from ebprof.recording.naming import Namer
+from ebprof.recording.options import RecordOptions
 from ebprof.recording.recorder import (
     BATCH_S,
     PENDING_S,
     SETTLE_NS,
     TICK_S,
     Recorder,
-    RecordOptions,
 )
 from ebprof.recording.target import Target, exit_descriptors
 
@@ -111,6 +111,11 @@ class LiveRecorder(Recorder):
         return self._waiting > 0
 
     @property
+    def is_one_process(self) -> bool:
+        """Whether the target is one process, and had no other beneath it at the start."""
+        return self._members is not None and len(self._members.pids) == 1
+
+    @property
     def exit_code(self) -> int:
         """The command's; 0 without one."""
         return self._command.exit_code if self._command else 0
@@ -170,7 +175,9 @@ class LiveRecorder(Recorder):
         )
 
     def counters(self) -> dict[str, int]:
-        """What else was counted since the start, by name; zeros are left out."""
+        """What else was counted since the start, by name, at the end; zeros are left out."""
+        if self._members:
+            self._members.end()
         counters = self._counters()
         for name in ("samples", "user", "kernel_only"):
             del counters[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,16 +15,19 @@ from ebprof._native import lib
 from ebprof.abi import COMPLETE
 from ebprof.bpf.cpu import CpuOptions, CpuSession, Filter
 from ebprof.bpf.events import Scope
-from ebprof.bpf.loaders import AUTO
 from ebprof.bpf.records import DeferredSample
 from ebprof.bpf.sideband import Exited, Sideband
+from ebprof.bpf.tasks import Only
 from ebprof.durations import written
-from ebprof.errors import UnsupportedError
 from ebprof.events import Event, Processes, choose
 from ebprof.model import Profile
 from ebprof.procfs import process
 from ebprof.recording.deferred import DeferredSamples
+from ebprof.recording.expectation import Expectation
 from ebprof.recording.launch import HeldCommand
+from ebprof.recording.limits import allow_many_files
+from ebprof.recording.members import Members
+from ebprof.recording.options import RecordOptions
 from ebprof.recording.resolve import Resolver
 from ebprof.recording.stacks import StackStore, numbers_in
 from ebprof.recording.statistics import (
@@ -67,32 +69,6 @@ BATCH_S = 0.01
 SETTLE_NS = 2_000_000
 """Far longer than it takes from the time of a record to its place in a ring."""
 PRELOAD_S = 0.5
-MIN_TABLE_MEMORY, MAX_TABLE_MEMORY = 2, 256
-DEFAULT_TABLE_MEMORY = 64
-"""MiB: 15 million rows, a third of what all programs and libraries of a large machine have."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordOptions:
-    """How to sample. duration_s: None until interrupted; call_graph: auto, dwarf or fp.
-
-    frequency (Hz) or period (events): None for what is usual for the event.
-    table_memory: for unwind tables, MiB. slice_ns: keep samples apart by slices of time; 0: do not.
-    loader: of BPF programs, one of LOADERS.
-    """
-
-    event: str = "cpu"
-    frequency: int | None = None
-    period: int | None = None
-    duration_s: float | None = None
-    user: bool = True
-    kernel: bool = True
-    idle: bool = False
-    call_graph: str = "auto"
-    inline: bool = True
-    table_memory: int = DEFAULT_TABLE_MEMORY
-    slice_ns: int = 0
-    loader: str = AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +78,7 @@ class Progress:
     elapsed_s: float
     duration_s: float | None
     samples: int
-    complete_share: float
+    complete_share: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +118,19 @@ class Recorder:
     def _set_up(self) -> None:
         target, options, walls = self._target, self._options, self._walls
         lib.memory_give_back()
-        _allow_many_files()
+        allow_many_files()
+        process.check_proc()
         check_cpus(target.cpus)
         pids = processes_of(target)
         self._command = self._hold_command()
-        followed = [self._command.pid] if self._command else pids
-        processes = Processes(tuple(followed), follow=self._command is not None)
+        named = [self._command.pid] if self._command else pids
+        processes = Processes(tuple(named), follow=self._command is not None)
         self._event: Event = choose(options.event, processes)
         self._rate = self._event.rate(options.frequency, options.period)
-        self._namespace = process.own_pid_namespace()
-        self._inherit_from = self._command.pid if self._command and self._namespace else None
-        if self._inherit_from and not self._event.is_scheduled:
-            raise UnsupportedError(
-                f"{self._event.name} of a command cannot be sampled in a PID namespace",
-                "start the command apart and use -p, or run ebprof in the host's namespace",
-            )
-        self._session = self._cleanup.enter_context(CpuSession(self._bpf_options(followed)))
-        self._timeline = Timeline(self._session.reader, self._open_sideband(followed))
+        self._session = self._cleanup.enter_context(CpuSession(self._bpf_options()))
+        self._sideband = self._open_sideband(named)
+        self._timeline = Timeline(self._session.reader, self._sideband)
+        self._members = self._gather(named)
         self._shards = Shards(self._session.shards)
         self._tables = TableStore(self._shards, self._session.rules, options.table_memory)
         self._objects = ObjectStore(
@@ -173,9 +145,8 @@ class Recorder:
         self._cleanup.callback(self._symbolizer.close)
         self._resolver = Resolver(self._objects, self._symbolizer, walls)
         self._processes = ProcessStore(self._session.processes, self._shards, self._objects, walls)
-        everyone = target.is_system_wide and not self._command
-        self._tracker = Tracker(self._processes, everyone=everyone, members=followed, walls=walls)
-        self._load(followed)
+        self._tracker = Tracker(self._processes, walls)
+        self._load(named)
         self._store = StackStore(options.slice_ns)
         self._upkeep = self._make_upkeep()
         self._deferred = DeferredSamples(
@@ -183,24 +154,33 @@ class Recorder:
         )
         self._pending_keys = 0
 
-    def _bpf_options(self, pids: list[int]) -> CpuOptions:
+    def _bpf_options(self) -> CpuOptions:
         target, options = self._target, self._options
         return CpuOptions(
-            pids=frozenset() if self._inherit_from else frozenset(pids),
+            only=target.only,
             comm=target.comm,
             user=options.user,
             kernel=options.kernel,
             idle=self._samples_idle,
             tables=options.call_graph != "fp",
             frame_pointers=options.call_graph != "dwarf",
-            follow=target.is_system_wide,
-            namespace=self._namespace,
+            namespace=process.own_pid_namespace(),
             slice_ns=options.slice_ns,
             sampler=self._event.sampler,
             loader=options.loader,
             filter=None if self._event.is_scheduled else self._filter(),
             constants=self._event.constants,
         )
+
+    def _gather(self, named: list[int]) -> Members | None:
+        """The target's tasks, which the kernel samples and follows from now on; None: all."""
+        if self._session.tasks is None:
+            return None
+        only = self._target.only
+        roots = self._target.tids if only is Only.THREADS else named
+        members = Members(self._session.tasks, roots, only)
+        self._sideband.add(members.pids)
+        return members
 
     @property
     def _samples_idle(self) -> bool:
@@ -214,7 +194,7 @@ class Recorder:
         cgroup = open_cgroup(target.cgroup) if target.cgroup else None
         if cgroup is not None:
             self._cleanup.callback(os.close, cgroup)
-        return Filter(frozenset(target.tids), target.cpus, cgroup, self._rate.period)
+        return Filter(target.cpus, cgroup, self._rate.period)
 
     def _make_upkeep(self) -> Upkeep:
         return Upkeep(
@@ -242,19 +222,18 @@ class Recorder:
         self._cleanup.callback(command.end)
         return command
 
-    def _open_sideband(self, followed: list[int]) -> Sideband:
+    def _open_sideband(self, named: list[int]) -> Sideband:
         """What all processes do, or those alone that are sampled."""
-        pids = [] if self._target.is_system_wide else followed
-        sideband = Sideband(online_cpus(), pids)
+        sideband = Sideband(online_cpus(), None if self._target.only is Only.ALL else named)
         self._cleanup.callback(sideband.close)
         return sideband
 
-    def _load(self, followed: list[int]) -> None:
-        """Tables of what is sampled from the start; of a whole system, as many as time allows."""
-        for pid in filter(self._tracker.has_memory, followed):
+    def _load(self, named: list[int]) -> None:
+        """Tables of what was asked for by name; of all others, as many as time allows."""
+        for pid in filter(self._tracker.has_memory, named):
             self._processes.load(pid)
-        if not followed:
-            self._tracker.load_all(process.all_processes(), PRELOAD_S)
+        others = process.all_processes() if self._members is None else self._members.pids
+        self._tracker.load_all([pid for pid in others if pid not in self._processes], PRELOAD_S)
 
     def run(self, progress: Callable[[Progress], None]) -> Recording:
         """Sample until the duration is over, the target is gone or a signal comes."""
@@ -268,12 +247,16 @@ class Recorder:
                 self._record(interrupt, start, progress)
             finally:
                 self._session.stop()
+                if self._members:
+                    self._members.end()
             end = time.monotonic()
             return self._result(began, start, end, ready)
 
     def _start(self) -> None:
         with ExitStack() as opened:
             scopes = self._scopes(opened) if self._event.is_scheduled else []
+            if self._members:
+                self._members.begin()
             self._event.attach(self._session, self._rate, scopes, idle=self._samples_idle)
         if self._command:
             self._command.release()
@@ -284,7 +267,8 @@ class Recorder:
             cgroup = open_cgroup(target.cgroup)
             opened.callback(os.close, cgroup)
             return [Scope(cpu=cpu, cgroup=cgroup) for cpu in target.cpus or online_cpus()]
-        return scopes(target, self._inherit_from)
+        pids = self._members.pids if self._members else []
+        return scopes(target, pids, by_task=self._event.is_counted_by_task(self._rate))
 
     def _record(
         self, interrupt: SignalNotes, start: float, progress: Callable[[Progress], None]
@@ -361,8 +345,6 @@ class Recorder:
                     self._end_process(event.pid)
 
     def _end_process(self, pid: int) -> None:
-        if not process.exists(pid):
-            self._session.forget(pid)
         self._resolver.end_process(pid, self._store.take_outside(pid))
 
     def _forget(self, pids: Iterable[int]) -> None:
@@ -383,11 +365,12 @@ class Recorder:
 
     def _progress(self, start: float) -> Progress:
         counters, stops = self._session.counters(), self._stops()
+        user = counters["user"]
         return Progress(
             elapsed_s=time.monotonic() - start,
             duration_s=self._options.duration_s,
             samples=counters["samples"],
-            complete_share=stops[COMPLETE] / max(1, counters["user"]),
+            complete_share=stops[COMPLETE] / user if user else None,
         )
 
     def _stops(self) -> dict[str, int]:
@@ -442,6 +425,7 @@ class Recorder:
                 user=counters.pop("user"),
                 kernel_only=counters.pop("kernel_only"),
                 lost=total - profile.total,
+                cpu_seconds=self._cpu_seconds,
             ),
             stacks=StackStatistics(
                 unique=self._store.unique,
@@ -460,9 +444,26 @@ class Recorder:
         )
 
     def _counters(self) -> dict[str, int]:
-        return self._session.counters() | asdict(self._user_counts())
+        counters = self._session.counters()
+        return counters | asdict(self._user_counts(counters["samples"]))
 
-    def _user_counts(self) -> UserCounts:
+    @property
+    def _cpu_seconds(self) -> float | None:
+        """What all that is sampled had so far; None where that is not known."""
+        is_part = self._target.comm or self._target.cpus
+        return None if self._members is None or is_part else self._members.cpu_seconds
+
+    def _missing(self, taken: int) -> int:
+        """Samples that CPU time says are missing; if negative, too many."""
+        cpu_seconds = self._cpu_seconds
+        if self._members is None or cpu_seconds is None or not self._event.is_clock:
+            return 0
+        _, period_ns = self._event.weight(self._rate)
+        edge_s = self._members.edge_s * len(online_cpus())
+        return Expectation(cpu_seconds, period_ns, edge_s).missing(taken)
+
+    def _user_counts(self, taken: int) -> UserCounts:
+        missing = self._missing(taken)
         return UserCounts(
             events_missed=self._session.missed_events(),
             changes_lost=self._tracker.lost,
@@ -473,6 +474,8 @@ class Recorder:
             rules_full=self._tables.rules.overflowed,
             unreadable_files=self._objects.unreadable,
             files_full=self._objects.left_out,
+            undersampled=max(0, missing),
+            oversampled=max(0, -missing),
             slices_joined=self._store.slices_joined,
             readers_failed=self._walls.failed,
         )
@@ -489,10 +492,3 @@ class Recorder:
 
 
 AnyRecorder = TypeVar("AnyRecorder", bound=Recorder)
-
-
-def _allow_many_files() -> None:
-    """One descriptor an object file, and one a thread or CPU: take all that we may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

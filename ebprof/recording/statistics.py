@@ -51,6 +51,10 @@ class UserCounts:
     files_full: int = field(
         metadata=_said("files mapped as code that were left out: too many were open or sampled")
     )
+    undersampled: int = field(
+        metadata=_said("samples that the target's CPU time should have brought, and did not")
+    )
+    oversampled: int = field(metadata=_said("samples beyond what the target's CPU time explains"))
     slices_joined: int = field(
         metadata=_said("slices of time that became one: shorter ones had too many counts")
     )
@@ -65,12 +69,16 @@ ALL_COUNTERS = (*COUNTERS, *USER_COUNTERS)
 
 @dataclass(frozen=True, slots=True)
 class SampleStatistics:
-    """Samples by kind. lost: taken, and missing from the profile."""
+    """Samples by kind. lost: taken, and missing from the profile.
+
+    cpu_seconds: that the target had meanwhile, as the kernel accounts for it; None: not known.
+    """
 
     total: int
     user: int
     kernel_only: int
     lost: int
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +137,10 @@ class Statistics:
     failures: dict[str, int] = field(default_factory=dict)
 
     @property
-    def complete_share(self) -> float:
-        """Share of user stacks that reached the outermost frame; 1 when there are none."""
+    def complete_share(self) -> float | None:
+        """Share of user stacks that reached the outermost frame; None when there are none."""
         user = self.samples.user
-        return self.stacks.stop.get(COMPLETE, 0) / user if user else 1.0
+        return self.stacks.stop.get(COMPLETE, 0) / user if user else None
 
     def finished(self, finish_seconds: float, command_cpu_seconds: float) -> Statistics:
         """With the tool's cost up to now: its own and its helpers', which have ended."""
@@ -171,13 +179,17 @@ def summary(statistics: Statistics, target: str) -> list[str]:
     if samples.total:
         head += (
             f", {statistics.stacks.unique:,} distinct stacks, "
-            f"{100 * statistics.complete_share:.1f} % of user stacks complete, "
-            f"lost {samples.lost:,}"
+            f"{complete_text(statistics.complete_share, ' of user stacks')}, lost {samples.lost:,}"
         )
     else:
         head += f", lost 0: {_nothing(statistics)}"
     counts = counted(statistics.stacks.stop, statistics.counters)
     return [head, *counts, _overhead(statistics)]
+
+
+def complete_text(share: float | None, of: str = "") -> str:
+    """`99.8 % complete`, or with `of` ` of user stacks` between."""
+    return "no user stacks" if share is None else f"{100 * share:.1f} %{of} complete"
 
 
 def counted(stops: dict[str, int], counters: dict[str, int]) -> Iterator[str]:
@@ -192,8 +204,11 @@ def counted(stops: dict[str, int], counters: dict[str, int]) -> Iterator[str]:
 
 def _nothing(statistics: Statistics) -> str:
     """What it means that there are no samples."""
+    cpu_seconds = statistics.samples.cpu_seconds
+    if cpu_seconds is None and statistics.frequency:
+        return "whatever ran of it did not run at the moment of a sample"
     if statistics.frequency:
-        return "nothing of it ran on a CPU meanwhile"
+        return f"it had {cpu_seconds:.3f} s of CPU time"
     return "there were none" if statistics.period <= 1 else "there were not as many"
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebprof.bpf.events import Scope
+from ebprof.bpf.tasks import Only
 from ebprof.errors import NoTargetError, UsageError
 from ebprof.procfs import process
 from ebprof.procfs.mounts import read_mounts
@@ -23,7 +24,7 @@ class Target:
     """What was asked for; nothing at all means every process on every CPU.
 
     cpus: only there; empty: everywhere. cgroup: a path, absolute or below the cgroup root.
-    command: to be started and sampled with all that it starts.
+    command: to be started and sampled. inherit: processes are sampled with all that they start.
     """
 
     pids: tuple[int, ...] = ()
@@ -32,6 +33,7 @@ class Target:
     comm: str = ""
     cgroup: str = ""
     command: tuple[str, ...] = ()
+    inherit: bool = True
 
     def __post_init__(self) -> None:
         given = [
@@ -46,6 +48,15 @@ class Target:
         ]
         if len(given) > 1:
             raise UsageError(f"{given[0]} and {given[1]} exclude each other", "choose one")
+
+    @property
+    def only(self) -> Only:
+        """Which tasks are sampled."""
+        if self.tids:
+            return Only.THREADS
+        if self.pids or self.command:
+            return Only.PROCESSES if self.inherit else Only.PROCESSES_ALONE
+        return Only.ALL
 
     @property
     def is_system_wide(self) -> bool:
@@ -76,26 +87,31 @@ def processes_of(target: Target) -> list[int]:
     return []
 
 
-def scopes(target: Target, inherit_from: int | None = None) -> list[Scope]:
-    """What to open events on. Threads that come into being meanwhile are inherited.
+def scopes(target: Target, pids: Iterable[int], *, by_task: bool) -> list[Scope]:
+    """What to open events on: CPUs, or with `by_task` the threads of a target.
 
-    inherit_from: a process whose descendants are sampled through inherited events. Each then has
-    a clock of its own, which starts with a whole period: those that live shorter are never
-    sampled, so that it is done only where BPF programs cannot follow them.
+    pids: the processes of the target. What they create inherits their events; what the threads of
+    `target.tids` create does not.
     """
     cpus = check_cpus(target.cpus)
-    if inherit_from is not None:
-        return [Scope(pid=inherit_from, cpu=cpu, inherit=True) for cpu in cpus or (-1,)]
-    if target.pids:
+    if by_task and target.tids:
+        return [Scope(pid=tid, cpu=cpu) for tid in target.tids for cpu in cpus or (-1,)]
+    if by_task and target.pids:
         return [
-            Scope(pid=tid, cpu=cpu, inherit=True, inherit_thread=True)
-            for pid in target.pids
-            for tid in process.threads(pid)
+            Scope(pid=tid, cpu=cpu, inherit=True)
+            for pid in pids
+            for tid in threads_of(pid)
             for cpu in cpus or (-1,)
         ]
-    if target.tids:
-        return [Scope(pid=tid, cpu=cpu) for tid in target.tids for cpu in cpus or (-1,)]
     return [Scope(cpu=cpu) for cpu in cpus or online_cpus()]
+
+
+def threads_of(pid: int) -> list[int]:
+    """Threads of a process; none when it is gone."""
+    try:
+        return process.threads(pid)
+    except NoTargetError:
+        return []
 
 
 def check_cpus(cpus: Iterable[int]) -> tuple[int, ...]:

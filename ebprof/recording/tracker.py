@@ -36,22 +36,12 @@ class Tracker:
     Of a process that executed a program while we watched, the side band told all: it is made known
     from that when a sample needs it, even if it is gone by then. Others are read from /proc.
 
-    everyone: every process belongs to the run; otherwise those of `members`, and what they fork.
     walls: stand around what /proc says of each.
     """
 
-    def __init__(
-        self,
-        processes: ProcessStore,
-        *,
-        everyone: bool,
-        members: Iterable[int],
-        walls: Walls | None = None,
-    ) -> None:
+    def __init__(self, processes: ProcessStore, walls: Walls | None = None) -> None:
         self._processes = processes
         self._walls = walls or Walls()
-        self._everyone = everyone
-        self._members = set(members)
         self._reloads: dict[int, _Reload] = {}
         self._new: dict[int, list[Mapped | Unmapped]] = {}
         self._changed: set[int] = set()
@@ -94,7 +84,7 @@ class Tracker:
             self.lost += change.count
             self._new.clear()
             self._outdated.update(self._processes.pids())
-        elif self._belongs(change):
+        else:
             self._apply(change)
 
     def prepare(self, pid: int, *, is_current: bool) -> None:
@@ -143,13 +133,6 @@ class Tracker:
         """What kept processes from being known."""
         return tuple(Notes(self._refused.values()))
 
-    def _belongs(self, change: Change) -> bool:
-        if self._everyone or isinstance(change, Lost):
-            return True
-        if isinstance(change, Forked) and change.parent in self._members:
-            self._members.add(change.pid)
-        return change.pid in self._members
-
     def _apply(self, change: Mapped | Unmapped | Forked | Executed | Exited) -> None:
         pid = change.pid
         self._changed.add(pid)
@@ -189,7 +172,6 @@ class Tracker:
         self._new.pop(pid, None)
         self._changed.discard(pid)
         self._outdated.discard(pid)
-        self._members.discard(pid)
         self._reloads.pop(pid, None)
         self._refused.pop(pid, None)
 

@@ -46,13 +46,14 @@ class Recording(Protocol):
 class Status:
     """How a recording stands. The figures are since the start, or since the last `mark`.
 
-    stops: user stacks that are not complete, by reason; own_share, kernel_share: of a core, over
-    the last seconds, ebprof's own process and its BPF program; is_waiting: for names.
+    complete_share: of user stacks; None without any. stops: user stacks that are not complete, by
+    reason. own_share, kernel_share: of a core, over the last seconds, ebprof's own process and its
+    BPF program. is_waiting: for names.
     """
 
     elapsed_s: float
     samples: int
-    complete_share: float
+    complete_share: float | None
     lost: int
     stops: dict[str, int]
     own_share: float
@@ -137,7 +138,7 @@ class TopMonitor:
         return Status(
             elapsed_s=time.monotonic() - self._start,
             samples=figures.samples - base.samples,
-            complete_share=complete / with_user if with_user else 1.0,
+            complete_share=complete / with_user if with_user else None,
             lost=figures.lost - base.lost,
             stops=dict(sorted(broken.items(), key=lambda item: -item[1])),
             own_share=own_share,

@@ -32,7 +32,7 @@ def test_command_and_its_children() -> None:
 
 def test_a_process_alone_without_its_children() -> None:
     with targets.running("forker", 200) as target:
-        done = profile("-p", target.pid)
+        done = profile("-p", target.pid, "--no-inherit")
     assert done.count_of("work_parent") >= SOME
     assert done.count_of("work_forked") + done.count_of("work_execed") == 0
     assert_complete(done)

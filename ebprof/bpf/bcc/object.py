@@ -195,8 +195,8 @@ class Calls:
         self._program = program
         self._over = over
 
-    def run(self) -> None:
-        """Call the program with each key once. Raises MapError, UnsupportedError."""
+    def run(self) -> bytes:
+        """Call the program with each key once; it writes nothing. Raises MapError, ..."""
         values = np.dtype((np.void, self._over.value_size))
         keys, _ = self._over.read(np.dtype(np.uint64), values)
         options = ffi.new("struct bpf_test_run_opts *")
@@ -209,6 +209,7 @@ class Calls:
                 raise UnsupportedError(
                     f"cannot run a BPF program: {os.strerror(ffi.errno)}", DOCTOR
                 )
+        return b""
 
 
 def check() -> str:

@@ -6,6 +6,7 @@ import json
 import time
 from typing import Protocol
 
+from ebprof.recording.statistics import complete_text
 from ebprof.screen.text import clean
 from ebprof.top.monitor import Status
 from ebprof.top.reports.columns import SEVERAL, share
@@ -50,7 +51,7 @@ class TextForm:
             f"{clock}  {report.samples:,} samples of {clean(self._subject.target)} "
             f"({sampled.describe()}, {report.seconds:.1f} s), "
             f"{sampled.pace(report.samples, report.seconds)}, "
-            f"{100 * status.complete_share:.1f} % complete, lost {status.lost:,}{stops}{hidden}"
+            f"{complete_text(status.complete_share)}, lost {status.lost:,}{stops}{hidden}"
         )
 
     def _cells(self, row: HotRow, samples: int) -> list[str]:
@@ -71,6 +72,7 @@ class JsonForm:
     def report(self, report: HotReport, status: Status, time_s: float) -> str:
         """One line."""
         sampled = self._subject.sampled
+        complete = status.complete_share
         values = {
             "time": round(time_s, 3),
             "interval_s": round(report.seconds, 3),
@@ -79,7 +81,7 @@ class JsonForm:
             "unit": sampled.unit,
             "period": sampled.period,
             "samples": report.samples,
-            "complete_share": round(status.complete_share, 4),
+            "complete_share": None if complete is None else round(complete, 4),
             "lost": status.lost,
             "stop": status.stops,
             "by": self._by,

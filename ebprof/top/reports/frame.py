@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ebprof.recording.live import Sampled
+from ebprof.recording.statistics import complete_text
 from ebprof.screen.layout import GAP, fit_columns
 from ebprof.screen.live import Size
 from ebprof.screen.table import (
@@ -136,7 +137,7 @@ class TopFrame:
         return (
             f"ebprof top: {self._subject.target}, {sampled.describe()},",
             f"{sampled.pace(report.samples, report.seconds)},",
-            f"{100 * shown.status.complete_share:.1f} % complete,",
+            f"{complete_text(shown.status.complete_share)},",
             *(f"in {name}," for name in shown.within),
             f"by {view.by[0]}, {sort_text(view)}" if shown.butterfly is None else "one function",
         )

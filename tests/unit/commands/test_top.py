@@ -16,7 +16,7 @@ from ebprof.bpf.events import Rate
 from ebprof.commands import top
 from ebprof.errors import EXIT_USAGE
 from ebprof.recording.live import Sampled
-from ebprof.recording.recorder import RecordOptions
+from ebprof.recording.options import RecordOptions
 from ebprof.recording.statistics import NOT_SAMPLES
 from ebprof.recording.target import Target
 from ebprof.top.reports.frame import BUTTERFLY_KEYS, KEYS

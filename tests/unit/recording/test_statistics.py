@@ -59,3 +59,20 @@ def test_stop_reasons_come_first_and_the_most_frequent_before_all() -> None:
     lines = summary(statistics(TEN_SAMPLES, stop, {"rules_full": 5}), "PID 1")
     assert "60.0 % of user stacks complete, lost 2" in lines[0]
     assert [line.split()[0] for line in lines[1:-1]] == ["no_row", "read_fault", "rules_full"]
+
+
+@pytest.mark.parametrize(
+    ("cpu_seconds", "said"),
+    [
+        (0.004, "it had 0.004 s of CPU time"),
+        (None, "whatever ran of it did not run at the moment of a sample"),
+    ],
+)
+def test_no_samples_are_explained_by_what_is_known(cpu_seconds: float | None, said: str) -> None:
+    none = SampleStatistics(0, 0, 0, 0, cpu_seconds)
+    assert summary(statistics(none, {}, {}), "PID 1")[0].endswith(f"lost 0: {said}")
+
+
+def test_stacks_of_a_kernel_thread_are_not_called_complete() -> None:
+    kernel = SampleStatistics(total=10, user=0, kernel_only=10, lost=0)
+    assert "no user stacks, lost 0" in summary(statistics(kernel, {}, {}), "PID 2")[0]

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from ebprof.bpf.tasks import Only
 from ebprof.errors import NoTargetError, UsageError
 from ebprof.procfs import process
 from ebprof.recording.target import Target, check_cpus, parse_cpus, processes_of, scopes
@@ -67,29 +68,52 @@ def test_a_thread_is_found_in_its_process_and_is_no_process() -> None:
         thread.join()
 
 
-def test_a_process_is_watched_by_its_threads_and_theirs() -> None:
-    found = scopes(Target(pids=(os.getpid(),)))
+def test_a_process_is_watched_by_cpu_as_its_threads_may_be_shorter_than_a_period() -> None:
+    found = scopes(Target(pids=(os.getpid(),)), [os.getpid()], by_task=False)
+    assert {(scope.pid, scope.inherit) for scope in found} == {(-1, False)}
+
+
+def test_what_is_counted_by_task_is_watched_by_threads_and_theirs() -> None:
+    found = scopes(Target(pids=(os.getpid(),)), [os.getpid()], by_task=True)
     assert os.getpid() in {scope.pid for scope in found}
-    assert all(scope.inherit and scope.inherit_thread and scope.cpu == -1 for scope in found)
+    assert all(scope.inherit and scope.cpu == -1 for scope in found)
+
+
+def test_processes_that_are_gone_are_left_out() -> None:
+    assert scopes(Target(pids=(os.getpid(),)), [1 << 22], by_task=True) == []
 
 
 def test_a_thread_is_watched_alone() -> None:
-    (scope,) = scopes(Target(tids=(os.getpid(),)))
+    (scope,) = scopes(Target(tids=(os.getpid(),)), [os.getpid()], by_task=True)
     assert (scope.pid, scope.inherit) == (os.getpid(), False)
 
 
-def test_a_command_is_watched_by_cpu_as_its_children_may_be_shorter_than_a_period() -> None:
-    assert {scope.pid for scope in scopes(Target(command=("true",)))} == {-1}
+@pytest.mark.parametrize("by_task", [False, True])
+def test_a_command_is_watched_by_cpu(by_task: bool) -> None:
+    found = scopes(Target(command=("true",)), [os.getpid()], by_task=by_task)
+    assert {scope.pid for scope in found} == {-1}
 
 
-def test_where_nobody_can_follow_them_its_children_inherit() -> None:
-    (scope,) = scopes(Target(command=("true",)), inherit_from=77)
-    assert (scope.pid, scope.inherit, scope.inherit_thread) == (77, True, False)
+@pytest.mark.parametrize(
+    ("target", "only"),
+    [
+        (Target(), Only.ALL),
+        (Target(comm="x", cgroup="y"), Only.ALL),
+        (Target(pids=(7,)), Only.PROCESSES),
+        (Target(pids=(7,), inherit=False), Only.PROCESSES_ALONE),
+        (Target(tids=(7,)), Only.THREADS),
+        (Target(command=("true",)), Only.PROCESSES),
+    ],
+)
+def test_which_tasks_a_target_means(target: Target, only: Only) -> None:
+    assert target.only is only
 
 
 def test_the_whole_system_is_watched_by_cpu() -> None:
-    assert {scope.cpu for scope in scopes(Target())} == set(os.sched_getaffinity(0))
-    assert {scope.pid for scope in scopes(Target())} == {-1}
+    assert {scope.cpu for scope in scopes(Target(), [], by_task=False)} == set(
+        os.sched_getaffinity(0)
+    )
+    assert {scope.pid for scope in scopes(Target(), [], by_task=False)} == {-1}
 
 
 def test_a_first_thread_that_has_ended_is_no_target_but_its_process_is() -> None:

@@ -33,8 +33,6 @@ class World:
     def __init__(
         self,
         *,
-        everyone: bool = True,
-        members: tuple[int, ...] = (),
         shards: int = lib.MAX_SHARDS,
     ) -> None:
         self.source = FakeShards(shards)
@@ -43,7 +41,7 @@ class World:
         self.map = FakeMap()
         self.objects = ObjectStore(self.tables)
         self.processes = ProcessStore(self.map, self.shards, self.objects)
-        self.tracker = Tracker(self.processes, everyone=everyone, members=members)
+        self.tracker = Tracker(self.processes)
 
     def follow(self, *changes: Any) -> None:
         for change in changes:
@@ -186,16 +184,6 @@ def test_a_process_that_was_there_before_is_read_when_it_is_needed() -> None:
     assert world.ranges(os.getpid()) == []
     world.tracker.load(os.getpid())
     assert len(world.ranges(os.getpid())) > 3
-
-
-def test_others_are_left_out() -> None:
-    world = World(everyone=False, members=(PARENT,))
-    world.follow(Executed(1, GONE), anonymous(GONE, 0x1000))
-    world.tracker.prepare(GONE, is_current=True)
-    assert world.ranges(GONE) == []
-    world.follow(Forked(2, GONE, PARENT), Executed(3, GONE), anonymous(GONE, 0x1000))
-    world.tracker.prepare(GONE, is_current=True)
-    assert world.ranges(GONE) == [(0x1000, 0x2000)]
 
 
 def test_after_a_loss_reports_are_not_relied_on() -> None:

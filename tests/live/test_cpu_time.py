@@ -1,0 +1,126 @@
+"""As many samples as there is CPU time, however short threads and processes live."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests import targets
+from tests.live.cpu_time import measure, stopped
+from tests.live.profiled import run
+from tests.targets import MissingCompilerError
+
+SECONDS = 2.0
+SHELL_LOOP = "echo ready; while :; do /bin/true; /bin/echo a >/dev/null; done"
+NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def jobs(microseconds: int, kind: str = "thread") -> list[object]:
+    return [targets.build("jobs"), 0, microseconds, kind]
+
+
+def java(directory: Path) -> list[object]:
+    compiler, machine = shutil.which("javac"), shutil.which("java")
+    if not compiler or not machine:
+        raise MissingCompilerError("no JDK here")
+    source = targets.PROGRAMS / "Jobs.java"
+    subprocess.run([compiler, "-d", directory, source], check=True, capture_output=True)
+    return [machine, "-cp", directory, "Jobs"]
+
+
+def check(command: Sequence[object], frequency: int = 997, seconds: float = SECONDS) -> None:
+    with stopped(command) as pid:
+        measure(pid, frequency, seconds).check()
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize(("microseconds", "frequency"), [(500, 997), (2_000, 99), (20_000, 997)])
+def test_a_thread_for_each_job(microseconds: int, frequency: int) -> None:
+    with stopped(jobs(microseconds)) as pid:
+        done = measure(pid, frequency, SECONDS)
+    done.check()
+    assert done.profiled.count_of("job(double)") >= 0.5 * done.profiled.total
+
+
+def test_a_thread_for_each_job_in_go() -> None:
+    check([targets.build("gojobs"), 0])
+
+
+def test_a_thread_for_each_job_in_python() -> None:
+    check([sys.executable, targets.PROGRAMS / "pyjobs.py"])
+
+
+def test_a_thread_for_each_job_in_java(tmp_path: Path) -> None:
+    check(java(tmp_path))
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize("frequency", [99, 997])
+def test_a_shell_that_runs_commands(frequency: int) -> None:
+    check(["sh", "-c", SHELL_LOOP], frequency)
+
+
+@pytest.mark.parametrize("kind", ["process", "exec"])
+def test_a_process_for_each_job(kind: str) -> None:
+    check(jobs(2_000, kind))
+
+
+@pytest.mark.vm
+def test_what_was_started_before_belongs_to_it() -> None:
+    words = [str(word) for word in jobs(2_000, "process")]
+    check(["sh", "-c", f"{' '.join(words)}; :"])
+
+
+def test_within_a_pid_namespace_seen_from_outside() -> None:
+    with stopped(jobs(2_000, "process"), within=NAMESPACE) as pid:
+        measure(pid, 997, SECONDS).check()
+
+
+def test_nested_namespaces_seen_from_outside() -> None:
+    with stopped(jobs(2_000, "exec"), within=(*NAMESPACE, *NAMESPACE)) as pid:
+        measure(pid, 997, SECONDS).check()
+
+
+@pytest.mark.vm
+def test_a_command_within_a_pid_namespace() -> None:
+    words = [sys.executable, "-m", "ebprof", "profile", "-e", "cpu-clock", "-F", "997", "--", "sh"]
+    loop = "i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i + 1)); done"
+    done = subprocess.run(
+        [*NAMESPACE, *words, "-c", loop], capture_output=True, text=True, check=True
+    )
+    assert "sampled" not in done.stderr
+    assert "true;" in done.stdout
+    assert "sh;" in done.stdout
+
+
+def test_without_inheritance_what_it_starts_is_left_out() -> None:
+    with stopped(jobs(2_000, "process")) as pid:
+        done = measure(pid, 997, SECONDS, "-p", pid, "--no-inherit")
+    assert done.profiled.count_of("job(double)") == 0
+    assert done.profiled.stats["samples"]["cpu_seconds"] < 0.5 * done.cpu_seconds
+
+
+def test_nothing_ran_is_said_with_the_cpu_time_that_was_measured() -> None:
+    with stopped(jobs(2_000)) as pid:
+        done = run("profile", "-p", pid, "-d", 0.5)
+    assert done.returncode == 0
+    assert "lost 0: it had 0.000 s of CPU time" in done.stderr
+
+
+def test_proc_of_another_namespace_is_refused() -> None:
+    words = [sys.executable, "-m", "ebprof", "profile", "-a", "-d", "1"]
+    done = subprocess.run(["unshare", "--pid", "--fork", *words], capture_output=True, text=True)
+    assert done.returncode == 5
+    assert "/proc shows the processes of another PID namespace" in done.stderr
+
+
+def test_what_a_namespace_does_not_show_is_counted() -> None:
+    words = [sys.executable, "-m", "ebprof", "profile", "-a", "-F", "997", "-d", "1"]
+    with targets.running("split"):
+        done = subprocess.run([*NAMESPACE, *words], capture_output=True, text=True, check=True)
+    assert "outside_namespace" in done.stderr
