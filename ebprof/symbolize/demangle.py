@@ -1,4 +1,4 @@
-"""Readable names for C++ and Rust symbols: `ns::f(int)`."""
+"""Readable names for C++, Rust and D symbols: `ns::f(int)`, `app.f(int)`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..procfs.text import printable
 from .worker import OP_DEMANGLE, Worker, WorkerError
 
-_MANGLED = re.compile(r"__?[ZR]")
+_MANGLED = re.compile(r"__?[ZR]|_D(?:\d|main$)")
 _CLONE = re.compile(r" \((\.[^()]*)\)$")
 _STUB = "@plt"
 _BATCH = 4096
@@ -59,7 +59,7 @@ class Demangler:
 
 
 def is_mangled(name: str) -> bool:
-    """True for names in the Itanium C++ or one of the Rust manglings."""
+    """True for names in the Itanium C++, one of the Rust or the D mangling."""
     return _MANGLED.match(name) is not None
 
 

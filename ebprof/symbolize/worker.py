@@ -150,10 +150,22 @@ def _demangle(body: bytes, descriptors: Sequence[int]) -> bytes:
 
     _allow_memory(_DEMANGLE_MEMORY)
     answers = []
-    for name in body.split(b"\0")[:-1]:
-        answer = demangle(name.decode()).encode()
+    for name in body.decode().split("\0")[:-1]:
+        readable = _demangle_d(name) if name.startswith("_D") else demangle(name)
+        answer = readable.encode()
         answers.append(answer if len(answer) <= _MAX_DEMANGLED else b"")
     return b"".join(answer + b"\0" for answer in answers)
+
+
+def _demangle_d(name: str) -> str:
+    """Parts and clones are marked as LLVM marks them: `app.f(int) (.cold)`."""
+    try:  # imported for the first name in D, as it takes 0.2 s
+        from demangle import demangle
+    except ImportError:  # it needs Python 3.11
+        return ""
+    whole, dot, part = name.partition(".")
+    readable = demangle(whole, language="d")
+    return f"{readable} ({dot}{part})" if part and readable != whole else readable
 
 
 def _allow_memory(size: int) -> None:

@@ -21,6 +21,17 @@ NAMES = {
     "_ZN2ns1fEi@plt": "ns::f(int)@plt",
     "_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE": "core::fmt::Write::write_fmt",
     "_RNvCs1234_7mycrate3foo": "mycrate::foo",
+    "_D3app5Thing3runMFiAyaZb": "app.Thing.run(int, immutable(char)[])",
+    "_D3app4mainFZ9__lambda2MFNaNbZi": "app.main().__lambda2()",
+    "_D3std5stdio__T7writelnTAyaZQnFNfQjZv": (
+        "std.stdio.writeln!(immutable(char)[]).writeln(immutable(char)[])"
+    ),
+    "_D3app4mainFZv@plt": "app.main()@plt",
+    "_D3app4mainFZv.cold": "app.main() [clone .cold]",
+    "_Dmain": "D main",
+    "_D3nonsense.cold": "_D3nonsense.cold",
+    "_D3nonsense": "_D3nonsense",
+    "_Dangerous": "_Dangerous",
     "_Z": "_Z",
     "_Znonsense": "_Znonsense",
     "main": "main",
@@ -55,7 +66,9 @@ def test_only_mangled_names_are_sent() -> None:
     assert is_mangled("_ZN1fE")
     assert is_mangled("__ZN1fE")
     assert is_mangled("_RNvC1f")
-    assert not any(map(is_mangled, ["main", "", "_Exit", "Z", "?f@@YAXXZ", "__read"]))
+    assert is_mangled("_D3app4mainFZv")
+    assert is_mangled("_Dmain")
+    assert not any(map(is_mangled, ["main", "", "_Exit", "_DYNAMIC", "Z", "?f@@YAXXZ", "__read"]))
 
 
 def test_hostile_names_stay_and_harm_no_other(worker: Worker) -> None:
@@ -63,10 +76,12 @@ def test_hostile_names_stay_and_harm_no_other(worker: Worker) -> None:
     good = [f"_ZN2ns2f{digit}Ei" for digit in range(10)]
     demangler = Demangler(worker)
     start = time.monotonic()
-    demangler.learn([*good, deep, bomb(33), "_Z\x7f", "_Zé"])
+    nested = ["_D1f" + "FP" * 5_000 + "iZv", "_D1f" + "__T1aT" * 2_000, "_D3appQa", "_D3é"]
+    demangler.learn([*good, deep, bomb(33), "_Z\x7f", "_Zé", *nested])
     assert time.monotonic() - start < 30
     assert [demangler.name(name) for name in good] == [f"ns::f{digit}(int)" for digit in range(10)]
     assert demangler.name(deep) == deep
+    assert [demangler.name(name) for name in nested] == nested
     assert demangler.name(bomb(33)) == bomb(33)
 
 

@@ -133,6 +133,15 @@ def test_all_tables_are_used_together(compile_program: Compile) -> None:
     assert found.address == symbols["visible"][0]
 
 
+def test_functions_in_d_are_found_by_their_readable_names(compile_program: Compile) -> None:
+    source = 'int work(int) __asm__("_D3app5Thing4workMFiZi");\nint work(int x) { return x; }\n'
+    path = compile_program(f"{source}int main(void) {{ return work(1); }}", "gcc", "-O0")
+    start, _ = symbols_of(path)["_D3app5Thing4workMFiZi"]
+    with opened(path) as file:
+        for name in ("app.Thing.work", "app.Thing.work(int)"):
+            assert [one.address for one in find_functions(file, name)] == [start]
+
+
 def test_a_table_in_the_file_hides_none_in_its_debug_file(compile_program: Compile) -> None:
     path = compile_program(STATICS, "gcc", "-O2")
     debug, kept = path.with_name("program.debug"), path.with_name("kept")
