@@ -21,8 +21,9 @@ from ebprof.output._functions import (
     index_functions,
     process,
 )
-from ebprof.output._measure import measure
+from ebprof.output._measure import measure, quantity
 from ebprof.output._text import amount, percent, printable
+from ebprof.output._types import is_bare
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -173,6 +174,8 @@ def _footer(profile: Profile, rows: int) -> str:
 
 
 def _taken(profile: Profile) -> str:
+    if is_bare(profile):
+        return quantity(profile, profile.total)
     if not profile.is_sampled:
         number = measure(profile.subject).number(profile.total)
         return f"{number} of {printable(profile.subject.name)}"

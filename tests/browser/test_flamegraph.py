@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from ebprof.model import Profile
-from ebprof.output import _tree, flamegraph
+from ebprof.output import _tree, flamegraph, pprof
 from tests.builders import HOSTILE, example, profile, stack
+from tests.unit.output.built import wall
 
 PADDING = 4
 
@@ -97,6 +99,14 @@ def test_header_says_event_samples_duration_and_stop_reasons(page: Page) -> None
     ]
     assert "kernel" in page.text("legend") and "JIT" in page.text("legend")
     assert page.text("comments") == "ebprof profile -p 1"
+
+
+def test_values_of_a_sample_type_have_their_unit(open_page: Callable[[Profile], Page]) -> None:
+    page = open_page(pprof.read(io.BytesIO(wall().bytes())))
+    assert page.text("title") == "wall flame graph"
+    assert page.text("summary") == "1.50s"
+    page.point(page.place("read"))
+    assert "100.00%" in page.text("detail-count") and "(1.50s)" in page.text("detail-count")
 
 
 def test_search_says_the_matched_share(page: Page) -> None:

@@ -468,7 +468,8 @@ function duration(nanoseconds) {
 function measured(number, { steps, noun }) {
   const fits = steps.filter(([, size]) => Math.abs(number) >= size);
   const [label, size] = fits.length ? fits[fits.length - 1] : steps[0];
-  const written = size === 1 ? grouped(number) : (number / size).toFixed(2).replace(/\.00$/, "");
+  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  const written = (number / size).toLocaleString("en-US", digits).replace(/\.00$/, "");
   return [number ? written + label : "0", noun].filter(Boolean).join(" ");
 }
 

@@ -95,6 +95,11 @@ def test_decimals_are_kept() -> None:
     assert "4.50 samples" in written(svg, taken).decode()
 
 
+def test_the_table_does_not_say_samples_of_samples() -> None:
+    assert written(table, read(b"main;f 4\n")).endswith(b"\n4 samples\n")
+    assert written(table, read(b"main;f 4.25\n")).endswith(b"\n4.25 samples\n")
+
+
 def test_decimals_survive_in_pprof() -> None:
     taken = read(b"main;f 4.5\nmain;g 7.25\n")
     again = pprof.read(io.BytesIO(written(pprof, taken)))
