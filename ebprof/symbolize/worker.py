@@ -165,7 +165,9 @@ def _demangle_d(name: str) -> str:
         return ""
     whole, dot, part = name.partition(".")
     readable = demangle(whole, language="d")
-    return f"{readable} ({dot}{part})" if part and readable != whole else readable
+    if readable == whole:
+        return ""
+    return f"{readable} ({dot}{part})" if part else readable
 
 
 def _allow_memory(size: int) -> None:
