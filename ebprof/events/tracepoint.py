@@ -14,10 +14,12 @@ from ebprof.bpf.events import Rate, Scope
 from ebprof.errors import UnsupportedError
 from ebprof.events._protocol import Processes
 from ebprof.events._traced import TracedEvent
-from ebprof.procfs.mounts import read_mounts
+from ebprof.procfs import kernelfs
 
 _NAME = re.compile(r"([\w-]{1,100}):([\w-]{1,100})", re.ASCII)
-_HINT = "run as root, with tracefs mounted: mount -t tracefs none /sys/kernel/tracing"
+_LIST = "available_events"
+_HINT = "run as root; `ebprof doctor` shows whether tracefs can be read"
+_LOCKDOWN = "kernel lockdown in its mode confidentiality leaves tracefs empty"
 
 
 class NoTracepointError(UnsupportedError):
@@ -55,32 +57,29 @@ def number_of(name: str) -> int:
     """The number of a tracepoint `group:name`.
 
     Raises NoTracepointError when there is none of that name, UnsupportedError where tracefs cannot
-    be read.
+    be read, or lists none.
     """
-    directory = _events_directory(name) / name.replace(":", "/")
+    path = f"events/{name.replace(':', '/')}/id"
     try:
-        return int((directory / "id").read_text())
-    except FileNotFoundError:
-        raise NoTracepointError(f"this kernel has no tracepoint {name}") from None
-    except OSError as error:
-        raise UnsupportedError(
-            f"cannot look up tracepoint {name} in tracefs: {error.strerror}", _HINT
-        ) from None
+        with kernelfs.opened(kernelfs.TRACEFS) as root:
+            number = root.read(path)
+            is_filled = number or root.read(_LIST)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"cannot look up {name}: {error.message}", _HINT) from None
+    if number:
+        return int(number)
+    if is_filled:
+        raise NoTracepointError(f"this kernel has no tracepoint {name}")
+    raise UnsupportedError(f"cannot look up {name}: tracefs lists no tracepoints", _LOCKDOWN)
 
 
 def known() -> Iterable[tuple[str, str]]:
-    """All that tracefs lists; none where it cannot be read."""
+    """All that tracefs lists; where it cannot be read, their form and why."""
     try:
-        found = (_events_directory("").parent / "available_events").read_text().split()
-    except (OSError, UnsupportedError):
+        with kernelfs.opened(kernelfs.TRACEFS) as root:
+            found = root.read(_LIST) or b""
+    except UnsupportedError as error:
+        yield "group:name", f"a tracepoint; which there are is not known: {error.message}"
         return
-    for name in sorted(found):
+    for name in sorted(found.decode("ascii", "replace").split()):
         yield name, "tracepoint"
-
-
-def _events_directory(name: str) -> Path:
-    """`events` of a tracefs, wherever it is mounted."""
-    for mount in read_mounts():
-        if mount.kind == "tracefs":
-            return Path(mount.path) / "events"
-    raise UnsupportedError(f"cannot look up tracepoint {name}: tracefs is not mounted", _HINT)

@@ -7,6 +7,7 @@ import os
 from io import FileIO
 
 from ..elf import reopen_regular
+from ._libc import checked, libc
 
 _OPENAT2 = 437  # on every architecture
 _NO_MAGIC_LINKS, _NO_LINKS, _IN_ROOT = 0x02, 0x04, 0x10
@@ -33,19 +34,11 @@ def open_rooted(root: str, path: bytes, *, follow: bool = True) -> FileIO:
     how = _OpenHow(_PATH_ONLY, 0, resolve)
     directory = os.open(root, _PATH_ONLY | os.O_DIRECTORY)
     try:
-        place = _libc.syscall(
-            _OPENAT2, directory, path, ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
-        )
+        size = ctypes.c_size_t(ctypes.sizeof(how))
+        place = checked(libc.syscall(_OPENAT2, directory, path, ctypes.byref(how), size))
     finally:
         os.close(directory)
-    if place < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
     try:
         return reopen_regular(place)
     finally:
         os.close(place)
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
 import pytest
 
 from ebprof.bpf import events
@@ -10,7 +16,8 @@ from ebprof.errors import UnsupportedError, UsageError
 from ebprof.events import Event, EventKind, Processes, choose, function, listing, perf, tracepoint
 from ebprof.events.perf import PerfEvent
 from ebprof.events.tracepoint import Tracepoint
-from ebprof.procfs.mounts import MountPoint
+from ebprof.procfs import kernelfs
+from ebprof.procfs.kernelfs import FileSystem, Root
 
 EVERYONE = Processes()
 FAULTS = PerfEvent(events.Event("page-faults", events.PERF_TYPE_SOFTWARE, 2))
@@ -80,16 +87,54 @@ def test_a_tracepoint_has_no_frequency() -> None:
         SWITCH.rate(99, None)
 
 
-def test_without_tracefs_the_hint_says_how_to_mount_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracepoint, "read_mounts", lambda: iter(()))
-    with pytest.raises(UnsupportedError) as caught:
+def tracefs(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """Let this directory be the root of tracefs."""
+
+    @contextmanager
+    def opened(system: FileSystem) -> Iterator[Root]:
+        descriptor = os.open(directory, os.O_PATH)
+        yield Root(system, descriptor)
+        os.close(descriptor)
+
+    monkeypatch.setattr(kernelfs, "opened", opened)
+
+
+def test_what_tracefs_lists_is_an_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracefs(monkeypatch, tmp_path)
+    (tmp_path / "events/acme/hit").mkdir(parents=True)
+    (tmp_path / "events/acme/hit/id").write_text("1234\n")
+    (tmp_path / "available_events").write_text("acme:hit\n")
+    assert tracepoint.number_of("acme:hit") == 1234
+    assert ("acme:hit", "tracepoint") in listing()
+    with pytest.raises(UsageError, match="unknown event 'acme:miss'") as caught:
+        choose("acme:miss", EVERYONE)
+    assert "acme:hit" in caught.value.hint
+
+
+def test_a_tracefs_that_lists_nothing_does_not_mean_that_there_is_no_such_tracepoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracefs(monkeypatch, tmp_path)
+    with pytest.raises(UnsupportedError, match="tracefs lists no tracepoints") as caught:
         choose("sched:sched_switch", EVERYONE)
-    assert "mount -t tracefs" in caught.value.hint
-    assert "page-faults" in dict(listing())
+    assert "lockdown" in caught.value.hint
 
 
-def test_a_tracefs_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    mount = MountPoint("/proc/self/mem", "tracefs", frozenset())  # no directory: ENOTDIR
-    monkeypatch.setattr(tracepoint, "read_mounts", lambda: iter((mount,)))
-    with pytest.raises(UnsupportedError, match="cannot look up tracepoint sched:sched_switch"):
+def test_a_tracefs_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(system: FileSystem) -> NoReturn:
+        raise UnsupportedError(f"{system.name} cannot be had")
+
+    monkeypatch.setattr(kernelfs, "opened", opened)
+    with pytest.raises(UnsupportedError, match="switch: tracefs cannot be had") as caught:
+        choose("sched:sched_switch", EVERYONE)
+    assert "root" in caught.value.hint
+    listed = dict(listing())
+    assert "page-faults" in listed
+    assert "tracefs cannot be had" in listed["group:name"]
+
+
+def test_a_tracefs_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracefs(monkeypatch, tmp_path)
+    (tmp_path / "events").touch()  # no directory: ENOTDIR
+    with pytest.raises(UnsupportedError, match="cannot read events/sched/sched_switch/id"):
         choose("sched:sched_switch", EVERYONE)
