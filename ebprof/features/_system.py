@@ -9,8 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ebprof.bpf import probe
-from ebprof.features._feature import Finding, Probe, limited, missing, ok, read_text
-from ebprof.procfs import process
+from ebprof.errors import UnsupportedError
+from ebprof.features._feature import Finding, Probe, limited, missing, ok, read_text, unknown
+from ebprof.procfs import kernelfs, process
+from ebprof.procfs.text import printable
 from ebprof.symbolize import default_cache
 
 MACHINES = ("x86_64",)
@@ -20,17 +22,19 @@ CAPABILITIES = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "C
 INITIAL_USER_NAMESPACE = "user:[4026531837]"
 STATUS = Path("/proc/self/status")
 BTF = Path("/sys/kernel/btf/vmlinux")
-LOCKDOWN = Path("/sys/kernel/security/lockdown")
-TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 KALLSYMS = Path("/proc/kallsyms")
 KALLSYMS_HEAD = 1 << 16
 ADDRESS_DIGITS = 16
 ENOUGH_FILES = 4096
-INTEGRITY = "integrity: BPF may not write user memory, which ebprof never does"
-CONFIDENTIALITY = (
-    "confidentiality: BPF may not read arbitrary kernel memory, no kprobes, no tracefs; "
-    "CPU profiles need none of these"
-)
+# What each mode forbids: enum lockdown_reason in include/linux/security.h.
+LOCKDOWN_MODES = {
+    b"none": ok("none"),
+    b"integrity": ok("integrity: BPF may not write user memory, which ebprof never does"),
+    b"confidentiality": limited(
+        "confidentiality: BPF may not read arbitrary kernel memory, no kprobes, no tracefs; "
+        "CPU profiles need none of these"
+    ),
+}
 
 
 def _kernel() -> Finding:
@@ -72,12 +76,17 @@ def _pid_namespace() -> Finding:
 
 
 def _lockdown() -> Finding:
-    """What each mode forbids: enum lockdown_reason in include/linux/security.h."""
-    _, bracket, rest = read_text(LOCKDOWN).partition("[")
-    mode = rest.partition("]")[0] if bracket else "none"
-    if mode == "confidentiality":
-        return limited(CONFIDENTIALITY)
-    return ok(INTEGRITY if mode == "integrity" else mode)
+    """The mode in brackets; a kernel that is built without lockdown has no such file."""
+    try:
+        with kernelfs.opened(kernelfs.SECURITYFS) as root:
+            modes, modules = root.read("lockdown"), root.read("lsm")
+    except UnsupportedError as error:
+        return unknown(error.message)
+    if modes is None and modules and b"lockdown" not in modules.strip().split(b","):
+        return ok("none: this kernel is built without lockdown")
+    _, _, rest = (modes or b"").partition(b"[")
+    found = LOCKDOWN_MODES.get(rest.partition(b"]")[0])
+    return found or unknown("securityfs names no mode that ebprof knows")
 
 
 def _btf() -> Finding:
@@ -91,10 +100,11 @@ def _libbpf() -> Finding:
 
 
 def _tracefs() -> Finding:
-    for path in TRACEFS:
-        if os.access(path / "events", os.R_OK):
-            return ok(str(path))
-    return missing(f"not mounted at {TRACEFS[0]}, or not readable")
+    with kernelfs.opened(kernelfs.TRACEFS) as root:
+        found = root.read("available_events")
+    if not found:
+        return missing("it lists no tracepoints: kernel lockdown can be the reason")
+    return ok(f"mounted at {printable(root.place)}" if root.place else "read without a mount")
 
 
 def _kernel_symbols() -> Finding:
@@ -203,8 +213,8 @@ FILE_PROBES = (
     Probe(
         "tracefs",
         _tracefs,
-        lost="formats of kernel tracepoints; CPU profiles do not use them",
-        remedy="as root: mount -t tracefs tracefs /sys/kernel/tracing",
+        lost="-e with tracepoints, such as sched:sched_switch; CPU profiles do not use them",
+        remedy="run as root, on a kernel with CONFIG_TRACING=y that is not locked down",
     ),
     Probe(
         "cache",

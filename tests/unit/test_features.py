@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -12,6 +15,8 @@ from ebprof import features
 from ebprof.errors import EXIT_FAILURE, NoPermissionError, UnsupportedError
 from ebprof.features import LIMITED, MISSING, OK, STATES, UNKNOWN, Feature, Probe, _system
 from ebprof.features._feature import Finding, read_number, read_text
+from ebprof.procfs import kernelfs
+from ebprof.procfs.kernelfs import FileSystem, Root
 from tests import nobody
 
 ALL_CAPABILITIES = "000001ffffffffff"
@@ -89,20 +94,77 @@ def test_files_that_are_not_there_or_hold_no_number(tmp_path: Path) -> None:
         assert read_number(file) == number
 
 
+def kernel_files(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """Let this directory be the root of securityfs and of tracefs."""
+
+    @contextmanager
+    def opened(system: FileSystem) -> Iterator[Root]:
+        descriptor = os.open(directory, os.O_PATH)
+        yield Root(system, descriptor)
+        os.close(descriptor)
+
+    monkeypatch.setattr(kernelfs, "opened", opened)
+
+
 @pytest.mark.parametrize(
-    ("text", "state"),
+    ("text", "state", "detail"),
     [
-        ("[none] integrity confidentiality\n", OK),
-        ("none [integrity] confidentiality\n", OK),
-        ("none integrity [confidentiality]\n", LIMITED),
-        ("", OK),
+        ("[none] integrity confidentiality\n", OK, "none"),
+        ("none [integrity] confidentiality\n", OK, "integrity: "),
+        ("none integrity [confidentiality]\n", LIMITED, "confidentiality: "),
+        ("none integrity [paranoia]\n", UNKNOWN, "names no mode"),
+        ("none integrity confidentiality\n", UNKNOWN, "names no mode"),
+        ("", UNKNOWN, "names no mode"),
     ],
 )
-def test_lockdown(text: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "lockdown"
-    file.write_text(text)
-    monkeypatch.setattr(_system, "LOCKDOWN", file)
+def test_lockdown(
+    text: str, state: str, detail: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel_files(monkeypatch, tmp_path)
+    (tmp_path / "lockdown").write_text(text)
+    found = features.probe("lockdown")
+    assert found.state == state
+    assert detail in found.detail
+
+
+@pytest.mark.parametrize(
+    ("modules", "state"),
+    [
+        ("capability,landlock,bpf", OK),
+        ("capability,lockdown", UNKNOWN),
+        ("lockdown\n", UNKNOWN),
+        ("", UNKNOWN),
+        (None, UNKNOWN),
+    ],
+)
+def test_no_file_of_lockdown_means_none_only_where_it_is_not_built_in(
+    modules: str | None, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel_files(monkeypatch, tmp_path)
+    if modules is not None:
+        (tmp_path / "lsm").write_text(modules)
     assert features.probe("lockdown").state == state
+
+
+def test_lockdown_is_unknown_where_securityfs_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(system: FileSystem) -> NoReturn:
+        raise UnsupportedError(f"{system.name} cannot be had")
+
+    monkeypatch.setattr(kernelfs, "opened", opened)
+    found = features.probe("lockdown")
+    assert (found.state, found.detail) == (UNKNOWN, "securityfs cannot be had")
+    kernel_files(monkeypatch, tmp_path)
+    (tmp_path / "lockdown").mkdir()
+    assert features.probe("lockdown").state == UNKNOWN
+
+
+def test_an_empty_tracefs_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel_files(monkeypatch, tmp_path)
+    assert features.probe("tracefs").state == MISSING
+    (tmp_path / "available_events").write_text("sched:sched_switch\n")
+    assert features.probe("tracefs").state == OK
 
 
 @pytest.mark.parametrize(
@@ -190,3 +252,5 @@ def test_as_nobody_everything_is_answered_and_nothing_can_be_loaded() -> None:
     assert found["perf_event_program"].state == MISSING
     assert found["fentry"].state == UNKNOWN
     assert found["kernel"].state == OK
+    if not Path("/sys/kernel/security/lockdown").exists():
+        assert found["lockdown"].state == UNKNOWN
