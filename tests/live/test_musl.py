@@ -26,5 +26,8 @@ def test_stacks_go_through_the_library(way: str, variant: str) -> None:
     with targets.running("callbacks", way, variant=variant) as target:
         done = profile("-p", target.pid)
     assert_complete(done)
-    whole = done.count(lambda stack: "main" in stack and f"by_{way}" in stack and "burn" in stack)
-    assert whole >= (COMPLETE_SHARE - 0.02) * done.total
+    whole = done.count(lambda stack: {"main", f"by_{way}", "burn"} <= {*stack})
+    assert whole >= COMPLETE_SHARE * done.count_of("burn")
+    # The rest is time of the system calls of `raise`, and of interrupts: more on a busy machine.
+    assert whole >= 0.8 * done.total
+    assert done.count_of("main") >= COMPLETE_SHARE * done.total

@@ -1,7 +1,8 @@
 /* Usage: callbacks [SECONDS [WAY]]
  *
- * Truth: all time is in `burn`, called back by the C library in the middle of a call by `by_WAY` and
- * `main`: qsort, signal (a handler, which leaves by the library's code).
+ * Truth: most time is in `burn`, called back by the C library in the middle of a call by `by_WAY` and
+ * `main`: qsort, signal (a handler, which leaves by the library's code). The rest of the time is in
+ * `main` too: a signal costs a few system calls.
  */
 #include <string.h>
 
