@@ -21,6 +21,8 @@ from ebprof.errors import (
 PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE, PERF_TYPE_TRACEPOINT = 0, 1, 2
 PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK = 0, 0
 PERF_EVENT_IOC_DISABLE = 0x2401
+# perf_event_open(2): no such counter, none that interrupts, none for this configuration.
+_NOT_COUNTED = (errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
 MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
 
 
@@ -67,18 +69,28 @@ class Scope:
     inherit: bool = False
 
 
+class NotCountedError(UnsupportedError):
+    """Neither the machine nor the kernel counts such events."""
+
+
 def is_supported(event: Event) -> bool:
-    """Whether the event can be opened on this task."""
+    """Whether the machine counts it; raises what `open_event` does when that cannot be told."""
     try:
         os.close(open_event(event, Rate(period=1 << 30), Scope(pid=os.getpid())))
-    except EbprofError:
+    except NotCountedError:
         return False
     return True
 
 
 def check_frequency(frequency: int) -> None:
-    """Raises UsageError above the kernel's own limit (perf_event_max_sample_rate)."""
-    limit = int(MAX_RATE.read_text())
+    """Raises UsageError above the kernel's own limit (perf_event_max_sample_rate).
+
+    Where that cannot be read, the kernel itself will refuse.
+    """
+    try:
+        limit = int(MAX_RATE.read_text())
+    except (OSError, ValueError):
+        return
     if frequency > limit:
         raise UsageError(
             f"frequency {frequency} Hz is above this kernel's limit of {limit} Hz",
@@ -133,4 +145,5 @@ def _refusal(code: int, event: Event, scope: Scope) -> EbprofError:
         return UnsupportedError(
             "too many open files: one is needed for each CPU or thread", "raise `ulimit -n`"
         )
-    return UnsupportedError(f"cannot open perf event {event.name}: {os.strerror(code)}")
+    refusal = NotCountedError if code in _NOT_COUNTED else UnsupportedError
+    return refusal(f"cannot open perf event {event.name}: {os.strerror(code)}")

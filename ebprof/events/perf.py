@@ -99,9 +99,11 @@ class PerfEvent:
 
 
 def find(name: str, processes: Processes) -> PerfEvent | None:
-    """Raises UnsupportedError when this machine does not count it."""
+    """Raises UnsupportedError when this machine does not count it, NoPermissionError when we may
+    not know.
+    """
     if name == CPU:
-        return PerfEvent(CYCLES if events.is_supported(CYCLES) else CPU_CLOCK)
+        return PerfEvent(_cpu_event())
     counter = _BY_NAME.get(name)
     if counter is None:
         return None
@@ -110,6 +112,13 @@ def find(name: str, processes: Processes) -> PerfEvent | None:
             f"this machine does not count {name}", "use -e cpu-clock, which is always there"
         )
     return PerfEvent(counter)
+
+
+def _cpu_event() -> events.Event:
+    try:
+        return CYCLES if events.is_supported(CYCLES) else CPU_CLOCK
+    except UnsupportedError:  # all counters are taken, for instance
+        return CPU_CLOCK
 
 
 def known() -> Iterable[tuple[str, str]]:

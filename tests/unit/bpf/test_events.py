@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from ebprof.bpf import events
-from ebprof.bpf.events import CPU_CLOCK, Rate, Scope
-from ebprof.errors import NoTargetError, UnsupportedError, UsageError
+from ebprof.bpf.events import CPU_CLOCK, CYCLES, Rate, Scope
+from ebprof.errors import (
+    EbprofError,
+    NoPermissionError,
+    NoTargetError,
+    UnsupportedError,
+    UsageError,
+)
 
 
 def test_a_frequency_above_the_limit_names_the_limit() -> None:
@@ -39,3 +46,36 @@ class Refusing:
 
     def event_open(self, request: object) -> int:
         return -self.errno
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (errno.EACCES, NoPermissionError),
+        (errno.EPERM, NoPermissionError),
+        (errno.EMFILE, UnsupportedError),
+        (errno.EBUSY, UnsupportedError),
+    ],
+)
+def test_a_refusal_does_not_mean_that_the_machine_does_not_count(
+    code: int, error: type[EbprofError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "lib", Refusing(code))
+    with pytest.raises(error):
+        events.is_supported(CYCLES)
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL])
+def test_what_the_machine_does_not_count(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "lib", Refusing(code))
+    assert not events.is_supported(CYCLES)
+
+
+@pytest.mark.parametrize("text", [None, "", "many"])
+def test_a_limit_that_cannot_be_read_limits_nothing(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "MAX_RATE", tmp_path / "rate")
+    if text is not None:
+        events.MAX_RATE.write_text(text)
+    events.check_frequency(1 << 40)
