@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from importlib.resources import as_file, files
-from pathlib import Path
 
 from ebprof._native import ffi, lib
-from ebprof.bpf import events
+from ebprof.bpf import devices, events
 from ebprof.bpf.events import Rate
 from ebprof.bpf.object import BpfObject
 from ebprof.errors import UnsupportedError
@@ -31,7 +30,6 @@ _BTF_TARGETS = {
     ),
     "on_fentry": ("function tcp_sendmsg", b"tcp_sendmsg", lib.BPF_TRACE_FENTRY),
 }
-KPROBE_DEVICE = Path("/sys/bus/event_source/devices/kprobe")
 HELPERS = {"bpf_loop": lib.BPF_FUNC_loop, "bpf_task_pt_regs": lib.BPF_FUNC_task_pt_regs}
 
 
@@ -54,9 +52,11 @@ def check_attach(program: str) -> None:
 
 def check_kprobe() -> None:
     """As `check_attach`; where kernels have no kprobes libbpf's own error does not say so."""
-    if not KPROBE_DEVICE.exists():
+    try:
+        devices.probe_type("kprobe")
+    except UnsupportedError:
         check_load("on_kprobe")
-        raise UnsupportedError(f"kernel built without CONFIG_KPROBE_EVENTS: no {KPROBE_DEVICE}")
+        raise
     check_attach("on_kprobe")
 
 
@@ -67,7 +67,10 @@ def check_helper(name: str) -> None:
     """
     lib.log_capture()
     kind = lib.BPF_PROG_TYPE_PERF_EVENT
-    if lib.libbpf_probe_bpf_helper(kind, HELPERS[name], ffi.NULL) != 1:
+    answer = lib.libbpf_probe_bpf_helper(kind, HELPERS[name], ffi.NULL)
+    if answer < 0:
+        raise UnsupportedError(f"cannot find out about {name}: {os.strerror(-answer)}")
+    if answer == 0:
         raise UnsupportedError(f"perf_event programs of this kernel cannot call {name}")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ebprof._native import ffi, lib
 from ebprof.bpf.bcc import compiler, headers, source
+from ebprof.bpf.devices import probe_type
 from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.object import DOCTOR, BpfObject, cannot_attach, refusal
 from ebprof.errors import UnsupportedError
@@ -27,7 +28,6 @@ _KINDS = {
     "tp_btf": lib.BPF_PROG_TYPE_RAW_TRACEPOINT,  # the same arguments, as numbers
     "iter/bpf_map_elem": lib.BPF_PROG_TYPE_RAW_TRACEPOINT,  # called with each key
 }
-_DEVICES = Path("/sys/bus/event_source/devices")
 _PERF_EVENT_IOC_ENABLE, _PERF_EVENT_IOC_SET_BPF = 0x2400, 0x40042408
 _LOG_SIZE = 1 << 20
 
@@ -242,13 +242,7 @@ def _load(kind: int, name: bytes, code: bytes, log: Any = ffi.NULL) -> int:
 
 
 def _open_probe(program: str, device: str, where: str, offset: int = 0, pid: int = -1) -> int:
-    try:
-        kind = int((_DEVICES / device / "type").read_text())
-    except (OSError, ValueError):
-        raise UnsupportedError(
-            f"kernel built without CONFIG_{device.upper()}_EVENTS: no {_DEVICES / device}"
-        ) from None
-    event = int(lib.probe_open(kind, os.fsencode(where), offset, pid))
+    event = int(lib.probe_open(probe_type(device), os.fsencode(where), offset, pid))
     if event < 0:
         raise cannot_attach(program, -event)
     return event
