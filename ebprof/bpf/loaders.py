@@ -10,13 +10,27 @@ from ebprof.bpf.object import BpfObject
 AUTO, LIBBPF, BCC = "auto", "libbpf", "bcc"
 LOADERS = (AUTO, LIBBPF, BCC)
 KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
+_BTF_MAGIC = b"\x9f\xeb"  # linux/btf.h, as x86 stores it
 
 
 def choose(loader: str) -> str:
     """The loader that one of LOADERS stands for on this kernel."""
     if loader != AUTO:
         return loader
-    return LIBBPF if KERNEL_BTF.exists() else BCC
+    return BCC if why_no_btf() else LIBBPF
+
+
+def why_no_btf() -> str:
+    """Why the kernel's own types are not to be had; empty where they are."""
+    try:
+        with KERNEL_BTF.open("rb") as file:
+            is_btf = file.read(len(_BTF_MAGIC)) == _BTF_MAGIC
+    except FileNotFoundError:
+        is_mounted = KERNEL_BTF.parents[1].is_dir()
+        return f"no {KERNEL_BTF}" if is_mounted else f"no {KERNEL_BTF}: sysfs is not mounted"
+    except OSError as error:
+        return f"cannot read {KERNEL_BTF}: {error.strerror}"
+    return "" if is_btf else f"{KERNEL_BTF} does not hold BTF"
 
 
 def object_type(loader: str = AUTO) -> type[BpfObject]:

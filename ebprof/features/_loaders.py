@@ -10,7 +10,7 @@ from ebprof.features._feature import Finding, Probe, ok
 def _loader() -> Finding:
     if loaders.choose(loaders.AUTO) == loaders.LIBBPF:
         return ok("libbpf: the kernel has BTF")
-    return ok(f"{bcc.check()}: the kernel has no BTF")
+    return ok(f"{bcc.check()}: {loaders.why_no_btf()}")
 
 
 def _bcc() -> Finding:

@@ -112,16 +112,6 @@ def test_types_come_from_the_kernel_where_it_has_them() -> None:
             assert re.search(rf"struct {{ (char before_{field}\[\d+\]; )?[^;]*\b{field}\b", text)
 
 
-def test_bcc_stands_in_where_the_kernel_has_no_btf(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(loaders, "KERNEL_BTF", tmp_path / "vmlinux")
-    assert loaders.choose("auto") == "bcc"
-    assert loaders.choose("libbpf") == "libbpf"
-    (tmp_path / "vmlinux").touch()
-    assert loaders.choose("auto") == "libbpf"
-
-
 def test_only_our_own_objects_are_compiled() -> None:
     with pytest.raises(UnsupportedError, match="bcc loads ebprof's own programs only"):
         BccObject(Path("/usr/lib/plugin.bpf.o"))
