@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import UnsupportedError
 from .text import lines
 
 MOUNTS = Path("/proc/self/mounts")
@@ -34,6 +35,14 @@ def read_mounts(file: Path = MOUNTS) -> Iterator[MountPoint]:
             _, path, kind, options, *_ = words
             names = frozenset(os.fsdecode(options).split(","))
             yield MountPoint(os.fsdecode(_unescape(path)), os.fsdecode(kind), names)
+
+
+def no_cgroups(name: str) -> UnsupportedError:
+    """What to raise for a cgroup where no hierarchy is mounted: it may exist all the same."""
+    return UnsupportedError(
+        f"cannot look for cgroup {name!r}: no hierarchy of cgroups is mounted here",
+        "mount one: mount -t cgroup2 none /sys/fs/cgroup",
+    )
 
 
 def _unescape(path: bytes) -> bytes:

@@ -13,7 +13,7 @@ from ebprof.bpf.events import Scope
 from ebprof.bpf.tasks import Only
 from ebprof.errors import NoTargetError, UsageError
 from ebprof.procfs import process
-from ebprof.procfs.mounts import read_mounts
+from ebprof.procfs.mounts import no_cgroups, read_mounts
 
 ONLINE_CPUS = Path("/sys/devices/system/cpu/online")
 _CPU_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
@@ -145,10 +145,12 @@ def parse_cpus(text: str) -> list[int]:
 def open_cgroup(name: str) -> int:
     """A descriptor of a cgroup's directory; raises NoTargetError."""
     roots = cgroup_roots()
+    if not roots:
+        raise no_cgroups(name)
     for path in (Path(name), *(root / name.lstrip("/") for root in roots)):
         if any(path.is_relative_to(root) for root in roots) and (path / "cgroup.procs").exists():
             return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    places = " or ".join(map(str, roots)) or "a mounted cgroup2 file system"
+    places = " or ".join(map(str, roots))
     raise NoTargetError(f"no cgroup {name!r}", f"give its path, absolute or below {places}")
 
 

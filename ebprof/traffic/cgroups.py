@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebprof.errors import NoTargetError
-from ebprof.procfs.mounts import MOUNTS, read_mounts
+from ebprof.procfs.mounts import MOUNTS, no_cgroups, read_mounts
 from ebprof.procfs.text import lines, printable
 
 MAX_DIRECTORIES = 20_000
@@ -114,7 +114,9 @@ def find(name: str) -> str:
     places = [mount.path for mount in mounts()]
     if any(Path(place + path, "cgroup.procs").exists() for place in places):
         return path
-    where = " or ".join(places) or "a mounted cgroup2 file system"
+    if not places:
+        raise no_cgroups(name)
+    where = " or ".join(places)
     raise NoTargetError(f"no cgroup {name!r}", f"give its path, absolute or below {where}")
 
 
