@@ -215,8 +215,11 @@ def _nothing(statistics: Statistics) -> str:
 def _overhead(statistics: Statistics) -> str:
     bpf, tool = statistics.bpf, statistics.tool
     duration = max(statistics.duration_seconds, 1e-9)
-    each = f", {1e6 * bpf.run_seconds / bpf.run_count:.1f} us a sample" if bpf.run_count else ""
+    kernel = "nothing measured in the kernel"
+    if bpf.run_count:
+        share, each = 100 * bpf.run_seconds / duration, 1e6 * bpf.run_seconds / bpf.run_count
+        kernel = f"{share:.3f} % of a core in the kernel, {each:.1f} us a sample"
     return (
-        f"overhead: {100 * bpf.run_seconds / duration:.3f} % of a core in the kernel{each}; "
+        f"overhead: {kernel}; "
         f"ebprof itself {tool.cpu_seconds:.2f} s CPU, {tool.max_rss_bytes / 1e6:.0f} MB"
     )

@@ -85,8 +85,11 @@ def summary(statistics: TrafficStatistics, not_shown: int) -> list[str]:
 def _overhead(statistics: TrafficStatistics) -> str:
     bpf, tool = statistics.bpf, statistics.tool
     duration = max(statistics.duration_seconds, 1e-9)
-    each = f", {1e6 * bpf.run_seconds / bpf.run_count:.2f} us a run" if bpf.run_count else ""
+    kernel = "nothing measured in the kernel"
+    if bpf.run_count:
+        share, each = 100 * bpf.run_seconds / duration, 1e6 * bpf.run_seconds / bpf.run_count
+        kernel = f"{share:.3f} % of a core in the kernel, {each:.2f} us a run"
     return (
-        f"overhead: {100 * bpf.run_seconds / duration:.3f} % of a core in the kernel{each}; "
+        f"overhead: {kernel}; "
         f"ebprof itself {tool.cpu_seconds:.2f} s CPU, {tool.max_rss_bytes / 1e6:.0f} MB"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ebprof.recording.statistics import (
@@ -76,3 +78,11 @@ def test_no_samples_are_explained_by_what_is_known(cpu_seconds: float | None, sa
 def test_stacks_of_a_kernel_thread_are_not_called_complete() -> None:
     kernel = SampleStatistics(total=10, user=0, kernel_only=10, lost=0)
     assert "no user stacks, lost 0" in summary(statistics(kernel, {}, {}), "PID 2")[0]
+
+
+def test_time_in_the_kernel_that_was_not_measured_is_not_none() -> None:
+    run = statistics(TEN_SAMPLES, {"complete": 10}, {})
+    assert summary(run, "PID 1")[-1].startswith("overhead: nothing measured in the kernel; ebprof ")
+    timed = replace(run, bpf=BpfStatistics(1000, 0.002))
+    expected = "overhead: 0.200 % of a core in the kernel, 2.0 us a sample; ebprof "
+    assert summary(timed, "PID 1")[-1].startswith(expected)

@@ -9,6 +9,16 @@ from ebprof.traffic.reports import statistics
 from ebprof.traffic.reports.counters import lost
 from tests.flows import FakeMonitor, client, failing, server
 
+NOTHING = statistics.TrafficStatistics(
+    "fake",
+    1.0,
+    1,
+    failing(refused=2),
+    statistics.BpfStatistics(0, 0),
+    statistics.ToolStatistics(0, 0, 0),
+    {counter.name: 0 for counter in COUNTERS},
+)
+
 
 def of(monitor: FakeMonitor) -> statistics.TrafficStatistics:
     return statistics.of_run(monitor, 0.25)  # type: ignore[arg-type]
@@ -28,16 +38,7 @@ def test_figures_of_a_run() -> None:
 
 
 def test_reasons_of_failures_have_names() -> None:
-    one = statistics.TrafficStatistics(
-        "fake",
-        1.0,
-        1,
-        failing(refused=2),
-        statistics.BpfStatistics(0, 0),
-        statistics.ToolStatistics(0, 0, 0),
-        {},
-    )
-    assert one.to_json()["totals"]["connect_errors"] == {"refused": 2}
+    assert NOTHING.to_json()["totals"]["connect_errors"] == {"refused": 2}
 
 
 def test_the_summary_always_says_what_was_lost() -> None:
@@ -45,6 +46,11 @@ def test_the_summary_always_says_what_was_lost() -> None:
     assert lines[0] == "1 flow in 61.0 s, sent 1.50 kB, received 20 B, lost 0, overflowed 0"
     assert lines[1].startswith("overhead: 0.002 % of a core in the kernel, 1.00 us a run; ebprof ")
     assert len(lines) == 2
+
+
+def test_time_in_the_kernel_that_was_not_measured_is_not_none() -> None:
+    last = statistics.summary(NOTHING, not_shown=0)[-1]
+    assert last.startswith("overhead: nothing measured in the kernel; ebprof ")
 
 
 @pytest.mark.parametrize("counter", COUNTERS, ids=lambda counter: str(counter.name))
