@@ -10,11 +10,12 @@ from pathlib import Path
 
 from ..elf import ElfImage, memory_file, open_regular
 from ..errors import BadFileError
+from ..procfs.text import printable
 
 _TIMEOUT_S = 30
 _MAX_BYTES = 2 << 30
 _BLOCK = 1 << 20
-_SCHEMES = ("http://", "https://")
+SCHEMES = ("http://", "https://")
 
 
 class Debuginfod:
@@ -31,6 +32,11 @@ class Debuginfod:
         self._missing: set[str] = set()
         if not self.urls:
             self.warnings.append("debuginfod: no server: set DEBUGINFOD_URLS")
+        ignored = [url for url in self.urls if not url.startswith(SCHEMES)]
+        if ignored:
+            self.warnings.append(
+                f"debuginfod: {printable(ignored[0])} was not asked: it is no http or https address"
+            )
 
     def fetch(self, build_id: str) -> FileIO | None:
         """The debug file of a build ID, open; None when no server has it."""
@@ -47,7 +53,7 @@ class Debuginfod:
 
     def _addresses(self, build_id: str) -> Iterator[str]:
         for url in self.urls:
-            if url.startswith(_SCHEMES):
+            if url.startswith(SCHEMES):
                 yield f"{url.rstrip('/')}/buildid/{build_id}/debuginfo"
 
     def _stored(self, build_id: str) -> FileIO | None:
