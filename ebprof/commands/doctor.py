@@ -80,9 +80,12 @@ def _help(feature: Feature) -> list[str]:
 
 
 def _verdict(found: list[Feature]) -> str:
-    lacking = [
-        feature.name for feature in found if feature.required and feature.state == features.MISSING
-    ]
-    if lacking:
-        return f"CPU profiles do not work here: {', '.join(lacking)} missing (* is required)"
+    if lacking := _required(found, features.MISSING):
+        return f"CPU profiles do not work here: {lacking} missing (* is required)"
+    if unknown := _required(found, features.UNKNOWN):
+        return f"CPU profiles may work here: {unknown} unknown (* is required)"
     return "CPU profiles work here (* is required for them)"
+
+
+def _required(found: list[Feature], state: str) -> str:
+    return ", ".join(one.name for one in found if one.required and one.state == state)

@@ -10,6 +10,7 @@ from ebprof.bpf.events import CPU_CLOCK, CYCLES, Event, Rate, Scope
 from ebprof.bpf.sideband import Sideband
 from ebprof.errors import NoPermissionError
 from ebprof.features._feature import Finding, Probe, limited, ok, read_number, unknown
+from ebprof.features._system import effective_capabilities
 from ebprof.recording.target import online_cpus
 
 SYSCTL = Path("/proc/sys/kernel")
@@ -42,10 +43,15 @@ def _process_events() -> Finding:
 
 
 def _paranoid() -> Finding:
-    level = read_number(SYSCTL / "perf_event_paranoid")
+    """Below 0 it binds nobody (perf_event_open(2))."""
+    level, held = read_number(SYSCTL / "perf_event_paranoid"), effective_capabilities()
     if level is None:
         return unknown("kernel.perf_event_paranoid cannot be read")
-    return ok(f"kernel.perf_event_paranoid={level}, which does not bind root and CAP_PERFMON")
+    if held is None:
+        return unknown(f"kernel.perf_event_paranoid={level}; whether it binds us is not known")
+    if level < 0 or {"CAP_PERFMON", "CAP_SYS_ADMIN"} & set(held):
+        return ok(f"kernel.perf_event_paranoid={level}, which does not bind root and CAP_PERFMON")
+    return limited(f"kernel.perf_event_paranoid={level} binds user {os.geteuid()}")
 
 
 def _sample_rate() -> Finding:

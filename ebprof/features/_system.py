@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from ebprof.bpf import probe
+from ebprof.bpf import loaders, probe
 from ebprof.errors import UnsupportedError
 from ebprof.features._feature import Finding, Probe, limited, missing, ok, read_text, unknown
 from ebprof.procfs import kernelfs, process
 from ebprof.procfs.text import printable
-from ebprof.symbolize import default_cache
+from ebprof.symbolize import debuginfod, default_cache
 
 MACHINES = ("x86_64",)
 # linux/capability.h
@@ -21,8 +22,9 @@ CAPABILITIES = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "C
 # include/linux/proc_ns.h, PROC_USER_INIT_INO: the first user namespace's inode never changes.
 INITIAL_USER_NAMESPACE = "user:[4026531837]"
 STATUS = Path("/proc/self/status")
-BTF = Path("/sys/kernel/btf/vmlinux")
+KPTR_RESTRICT = Path("/proc/sys/kernel/kptr_restrict")
 KALLSYMS = Path("/proc/kallsyms")
+_CAPABILITIES = re.compile(r"^CapEff:\s*([0-9a-fA-F]{1,16})$", re.MULTILINE)
 KALLSYMS_HEAD = 1 << 16
 ADDRESS_DIGITS = 16
 ENOUGH_FILES = 4096
@@ -47,7 +49,9 @@ def _kernel() -> Finding:
 
 def _privileges() -> Finding:
     """Effective capabilities (capabilities(7)), which count in the first user namespace only."""
-    held = _effective_capabilities()
+    held = effective_capabilities()
+    if held is None:
+        return unknown(f"{STATUS} does not say which capabilities we have")
     who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
     has = f"{who} with {', '.join(held) or 'none of ' + ', '.join(CAPABILITIES)}"
     if not ("CAP_SYS_ADMIN" in held or {"CAP_BPF", "CAP_PERFMON"} <= set(held)):
@@ -59,14 +63,20 @@ def _privileges() -> Finding:
     return ok(has)
 
 
-def _effective_capabilities() -> list[str]:
-    lines = read_text(STATUS).splitlines()
-    mask = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+def effective_capabilities() -> list[str] | None:
+    """Those of CAPABILITIES that we have; None when that cannot be read."""
+    match = _CAPABILITIES.search(read_text(STATUS))
+    if match is None:
+        return None
+    mask = int(match[1], 16)
     return [name for name, bit in CAPABILITIES.items() if mask >> bit & 1]
 
 
 def _user_namespace() -> str:
-    return str(Path("/proc/self/ns/user").readlink())
+    try:
+        return str(Path("/proc/self/ns/user").readlink())
+    except FileNotFoundError:
+        return INITIAL_USER_NAMESPACE  # a kernel built without CONFIG_USER_NS has no other
 
 
 def _pid_namespace() -> Finding:
@@ -90,9 +100,9 @@ def _lockdown() -> Finding:
 
 
 def _btf() -> Finding:
-    if not BTF.exists():
-        return missing(f"no {BTF}")
-    return ok(f"{BTF}, {BTF.stat().st_size >> 10} KiB")
+    if reason := loaders.why_no_btf():
+        return missing(reason)
+    return ok(f"{loaders.KERNEL_BTF}, {loaders.KERNEL_BTF.stat().st_size >> 10} KiB")
 
 
 def _libbpf() -> Finding:
@@ -108,7 +118,7 @@ def _tracefs() -> Finding:
 
 
 def _kernel_symbols() -> Finding:
-    restrict = read_text(Path("/proc/sys/kernel/kptr_restrict"))
+    restrict = read_text(KPTR_RESTRICT) or "unknown"
     try:
         with KALLSYMS.open("rb") as file:
             lines = file.read(KALLSYMS_HEAD).splitlines()
@@ -159,7 +169,12 @@ def _clang() -> Finding:
 
 def _debuginfod() -> Finding:
     servers = os.environ.get("DEBUGINFOD_URLS", "").split()
-    return ok(" ".join(servers)) if servers else missing("$DEBUGINFOD_URLS is not set")
+    if not servers:
+        return missing("$DEBUGINFOD_URLS is not set")
+    ignored = [url for url in servers if not url.startswith(debuginfod.SCHEMES)]
+    if ignored:
+        return limited(f"$DEBUGINFOD_URLS: {printable(ignored[0])} is no http or https address")
+    return ok(printable(" ".join(servers)))
 
 
 PROBES = (

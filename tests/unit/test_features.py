@@ -12,8 +12,9 @@ from typing import NoReturn
 import pytest
 
 from ebprof import features
+from ebprof.bpf import loaders
 from ebprof.errors import EXIT_FAILURE, NoPermissionError, UnsupportedError
-from ebprof.features import LIMITED, MISSING, OK, STATES, UNKNOWN, Feature, Probe, _system
+from ebprof.features import LIMITED, MISSING, OK, STATES, UNKNOWN, Feature, Probe, _perf, _system
 from ebprof.features._feature import Finding, read_number, read_text
 from ebprof.procfs import kernelfs
 from ebprof.procfs.kernelfs import FileSystem, Root
@@ -223,6 +224,68 @@ def test_debuginfod_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert features.probe("debuginfod").detail == "https://a.example https://b.example"
     monkeypatch.setenv("DEBUGINFOD_URLS", " ")
     assert features.probe("debuginfod").state == MISSING
+
+
+def test_a_debuginfod_server_that_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUGINFOD_URLS", "https://a.example debuginfod.example")
+    found = features.probe("debuginfod")
+    assert found.state == LIMITED
+    assert "debuginfod.example" in found.detail
+
+
+def test_capabilities_that_cannot_be_read_are_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "status"
+    monkeypatch.setattr(_system, "STATUS", file)
+    assert features.probe("privileges").state == UNKNOWN
+    file.write_text("Name:\tCapEff: ffff\nCapEff:\n")
+    assert features.probe("privileges").state == UNKNOWN
+    assert features.probe("perf_event_paranoid").state == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("effective", "level", "state"),
+    [
+        (ALL_CAPABILITIES, "4", OK),
+        ("0000004000000000", "2", OK),  # CAP_PERFMON
+        ("0000000000000000", "2", LIMITED),
+        ("0000000000000000", "0", LIMITED),
+        ("0000000000000000", "-1", OK),
+        (ALL_CAPABILITIES, "", UNKNOWN),
+    ],
+)
+def test_perf_event_paranoid_is_ok_for_whom_it_does_not_bind(
+    effective: str, level: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_system, "STATUS", tmp_path / "status")
+    status(_system.STATUS, effective)
+    monkeypatch.setattr(_perf, "SYSCTL", tmp_path)
+    (tmp_path / "perf_event_paranoid").write_text(level)
+    assert features.probe("perf_event_paranoid").state == state
+
+
+def test_a_kernel_without_user_namespaces_has_the_first_one_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def readlink(path: Path) -> Path:
+        raise FileNotFoundError(2, "No such file or directory", str(path))
+
+    monkeypatch.setattr(Path, "readlink", readlink)
+    assert _system._user_namespace() == _system.INITIAL_USER_NAMESPACE
+
+
+def test_a_setting_that_cannot_be_read_is_not_shown_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_system, "KPTR_RESTRICT", tmp_path / "none")
+    assert features.probe("kernel_symbols").detail.endswith("kernel.kptr_restrict=unknown")
+
+
+def test_btf_that_is_empty_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loaders, "KERNEL_BTF", tmp_path / "vmlinux")
+    loaders.KERNEL_BTF.touch()
+    assert features.probe("btf").state == MISSING
 
 
 def test_a_compiler_that_was_asked_for_and_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def test_in_a_pipe_every_feature_is_an_aligned_line(
         "                   lost: loss of absent\n"
         "                   get it: remedy of absent\n"
         "hidden *  unknown  detail of hidden\n"
-        "CPU profiles work here (* is required for them)\n"
+        "CPU profiles may work here: hidden unknown (* is required)\n"
     )
 
 
