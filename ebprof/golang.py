@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -26,9 +26,11 @@ _GO_SECTIONS = (*_TABLE_SECTIONS, ".go.buildinfo", ".note.go.buildid", ".go.modu
 _MODULE_SECTION = ".go.module"
 # Magic number, two zeros, one byte an instruction at least, eight bytes a pointer.
 _HEADER = re.compile(rb"[\xf0\xf1\xfa\xfb]\xff\xff\xff\0\0\x01\x08")
+# All but its first byte: what begins with a literal is searched for fifteen times as fast.
+_HEADER_TAIL = re.compile(rb"\xff\xff\xff\0\0\x01\x08")
 _HEADER_SIZE = 72
 _MAX_PLACES = 16
-_MAX_SEARCHED = 1 << 30
+_MAX_SEARCHED = 256 << 20
 _PIECE = 16 << 20
 _WORD = 8
 
@@ -66,14 +68,17 @@ def is_go(image: ElfImage) -> bool:
     return not any(names) or not names.isdisjoint(_GO_SECTIONS)
 
 
-def find_go_table(image: ElfImage) -> GoTable | None:
+def find_go_table(
+    image: ElfImage, spend: Callable[[int], None] = lambda size: None
+) -> GoTable | None:
     """Go's table in an object, None where there is none that can be used.
 
+    spend: is told how many bytes were searched.
     Raises BadFileError when the file contradicts itself.
     """
     if image.machine != EM_X86_64 or not image.is_64 or not is_go(image):
         return None
-    search = _Search(image)
+    search = _Search(image, spend)
     for place in search.places():
         with suppress(BadFileError):
             found = search.table_at(place)
@@ -94,8 +99,9 @@ class _Place:
 class _Search:
     """The search for the table of one object."""
 
-    def __init__(self, image: ElfImage) -> None:
+    def __init__(self, image: ElfImage, spend: Callable[[int], None]) -> None:
         self._image = image
+        self._spend = spend
         self._left = _MAX_SEARCHED
         self._relocations = _relocations(image)
 
@@ -105,7 +111,8 @@ class _Search:
         for section in sections:
             yield _Place(section.address, section.address + section.size, True)
         if not sections:
-            for address in self._find(_HEADER, self._image.segments):
+            for place in self._find(_HEADER_TAIL, self._image.segments, skipped=1):
+                address = place - 1
                 segment = self._image.segment_of_address(address)
                 if segment is not None:
                     yield _Place(address, segment.address + segment.file_size, False)
@@ -176,8 +183,10 @@ class _Search:
     def _loaded(self, address: int, size: int) -> bytes:
         return self._relocations.apply(address, self._image.bytes_at(address, size))
 
-    def _find(self, pattern: re.Pattern[bytes], segments: Iterable[Segment]) -> Iterator[int]:
-        """Addresses, of which each word's is a multiple of its size, where contents match."""
+    def _find(
+        self, pattern: re.Pattern[bytes], segments: Iterable[Segment], *, skipped: int = 0
+    ) -> Iterator[int]:
+        """Addresses so many bytes after the beginning of a word where contents match."""
         found = 0
         for segment in segments:
             for start in range(0, segment.file_size, _PIECE):
@@ -185,10 +194,11 @@ class _Search:
                     return
                 size = min(_PIECE + _WORD, segment.file_size - start)
                 self._left -= size
+                self._spend(size)
                 data = self._image.bytes_at(segment.address + start, size)
                 for match in pattern.finditer(data):
                     address = segment.address + start + match.start()
-                    if address % _WORD == 0 and found < _MAX_PLACES:
+                    if address % _WORD == skipped and found < _MAX_PLACES:
                         found += 1
                         yield address
 

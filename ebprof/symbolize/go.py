@@ -7,7 +7,7 @@ calls are read from Go 1.18 on.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -270,10 +270,15 @@ class GoSymbols:
         return struct.unpack_from(layout, self._data, place)
 
 
-def read_go_symbols(image: ElfImage) -> GoSymbols | None:
-    """The symbols of Go code in an object; None where there is none, or its table is corrupt."""
+def read_go_symbols(
+    image: ElfImage, spend: Callable[[int], None] = lambda size: None
+) -> GoSymbols | None:
+    """The symbols of Go code in an object; None where there is none, or its table is corrupt.
+
+    spend: is told how many bytes were searched for the table.
+    """
     try:
-        table = find_go_table(image)
+        table = find_go_table(image, spend)
         return None if table is None else GoSymbols(image, table)
     except BadFileError:
         return None

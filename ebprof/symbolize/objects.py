@@ -96,7 +96,7 @@ class ObjectSymbols:
 def _go_symbols(image: ElfImage, budget: Budget) -> GoSymbols | None:
     if not budget.allows():
         return None
-    found = read_go_symbols(image)
+    found = read_go_symbols(image, budget.spend)
     budget.spend(found.size if found else 0)
     return found
 

@@ -17,7 +17,10 @@ from ebprof.unwind.pclntab import go_rows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectRows:
-    """rows: None when there are none; bytes_read: of code or of Go's table, besides sections."""
+    """rows: None when there are none.
+
+    bytes_read: of code, of Go's table and in search of it, besides sections.
+    """
 
     rows: UnwindRows | None
     bytes_read: int
@@ -29,13 +32,15 @@ def object_rows(image: ElfImage, sections: Iterable[FrameSection]) -> ObjectRows
     sections: `frame_sections(image)`. Raises UnwindError when none of them can be used.
     """
     rows = _told_rows(sections)
+    searched: list[int] = []
     with suppress(BadFileError):  # of what only these need
-        table = find_go_table(image)
+        table = find_go_table(image, searched.append)
         if table is None:
-            return ObjectRows(*with_code_rows(image, rows))
+            rows, followed = with_code_rows(image, rows)
+            return ObjectRows(rows, sum(searched) + followed)
         go = go_rows(image, table)
-        return ObjectRows(merge(rows, go) if go else rows, len(table.data))
-    return ObjectRows(rows, 0)
+        return ObjectRows(merge(rows, go) if go else rows, sum(searched) + len(table.data))
+    return ObjectRows(rows, sum(searched))
 
 
 def _told_rows(sections: Iterable[FrameSection]) -> UnwindRows | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ebprof import golang
 from ebprof.elf import ElfImage, ObjectFile, memory_file
 from ebprof.errors import BadFileError
 from ebprof.golang import find_go_table
@@ -175,3 +177,20 @@ def test_a_stripped_program(program: Path, variant: str) -> None:
         (burn,) = find_functions(file, "main.burn")
         (found,) = symbols.find(burn.address)
     assert (found.name, Path(found.file).name, found.line) == ("main.burn", "gowork.go", 28)
+
+
+def test_the_search_for_a_table_ends_and_is_accounted_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of any size without section headers costs its author nothing."""
+    monkeypatch.setattr(golang, "_MAX_SEARCHED", 3 << 20)
+    monkeypatch.setattr(golang, "_PIECE", 1 << 20)
+    size = 64 << 20
+    header = b"\x7fELF\x02\x01\x01" + bytes(9)
+    header += struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    header += struct.pack("<IIQQQQQQ", 1, 6, 0, 0, 0, size, size, 4096)
+    spent: list[int] = []
+    with memory_file(header) as file:
+        file.truncate(size)
+        image = ElfImage(file)
+        assert golang.find_go_table(image, spent.append) is None
+        assert 3 << 20 <= sum(spent) < 5 << 20
+        assert object_rows(image, []).bytes_read == sum(spent)
