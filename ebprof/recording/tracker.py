@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -20,6 +21,11 @@ FIRST_DELAY_S = 0.05
 LONGEST_DELAY_S = 5.0
 MAX_NEW_MAPPINGS = 1024
 MAX_NEW_PROCESSES = 4096
+QUICK_S = 0.01
+REST = 20
+"""A process that took longer than QUICK_S to read again is left alone for so many times as long."""
+READING_S = 0.25
+"""Processes are read again for this long between two calls of `refresh`; the others wait."""
 
 
 @dataclass(slots=True)
@@ -45,20 +51,37 @@ class Tracker:
         self._reloads: dict[int, _Reload] = {}
         self._new: dict[int, list[Mapped | Unmapped]] = {}
         self._changed: set[int] = set()
-        self._outdated: set[int] = set()
+        self._outdated: dict[int, None] = {}
+        self._resting: dict[int, float] = {}
+        self._left_s = math.inf
         self._refused: dict[int, str] = {}
         self.lost = 0
 
     def load(self, pid: int) -> None:
-        """Read a process now; one that is gone, or that may not be looked at, is left out."""
+        """Read a process now; one that is gone, or that may not be looked at, is left out.
+
+        One that is known already is read later when it or others take too long.
+        """
         if pid in self._refused:
+            return
+        began = time.monotonic()
+        is_known = pid in self._processes
+        if is_known and (self._left_s <= 0 or began < self._resting.get(pid, 0)):
+            self._outdated[pid] = None
             return
         try:
             self._processes.load(pid)
         except NoTargetError:
-            return
+            pass
         except NoPermissionError as error:
             self._refused[pid] = error.message
+        if is_known:
+            self._took(pid, time.monotonic() - began)
+
+    def _took(self, pid: int, seconds: float) -> None:
+        self._left_s -= seconds
+        if seconds > QUICK_S:
+            self._resting[pid] = time.monotonic() + REST * seconds
 
     def has_memory(self, pid: int) -> bool:
         """False for threads of the kernel, and for what cannot be looked at."""
@@ -83,7 +106,7 @@ class Tracker:
         if isinstance(change, Lost):
             self.lost += change.count
             self._new.clear()
-            self._outdated.update(self._processes.pids())
+            self._outdated.update(dict.fromkeys(self._processes.pids()))
         else:
             self._apply(change)
 
@@ -103,9 +126,10 @@ class Tracker:
 
     def refresh(self) -> None:
         """Bring the processes that BPF programs know up to date."""
-        for pid in self._outdated:
+        self._left_s = READING_S
+        waiting, self._outdated = self._outdated, {}
+        for pid in waiting:
             self.load(pid)
-        self._outdated.clear()
         for pid in self._changed:
             if pid in self._processes:
                 self.prepare(pid, is_current=True)
@@ -160,7 +184,7 @@ class Tracker:
         if len(self._new[pid]) > MAX_NEW_MAPPINGS:
             del self._new[pid]
             if pid in self._processes:
-                self._outdated.add(pid)
+                self._outdated[pid] = None
 
     def _remember(self, pid: int, mapped: list[Mapped | Unmapped]) -> None:
         self._new.pop(pid, None)
@@ -171,7 +195,8 @@ class Tracker:
     def _forget(self, pid: int) -> None:
         self._new.pop(pid, None)
         self._changed.discard(pid)
-        self._outdated.discard(pid)
+        self._outdated.pop(pid, None)
+        self._resting.pop(pid, None)
         self._reloads.pop(pid, None)
         self._refused.pop(pid, None)
 

@@ -233,3 +233,62 @@ def test_a_process_that_cannot_be_known_is_settled_too() -> None:
     assert (world.map[GONE]["count"][0], world.map[GONE]["settled"][0]) == (0, 1)
     world.follow(Exited(1, GONE))
     assert GONE not in world.map
+
+
+class Slow:
+    """Processes that take a while to read, by a clock of their own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, takes_s: float) -> None:
+        self.now = 1000.0
+        self.takes_s = takes_s
+        self.read: list[int] = []
+        self.world = World()
+        monkeypatch.setattr(tracker_module, "time", self)
+        monkeypatch.setattr(self.world.processes, "load", self.load)
+        for pid in range(GONE, GONE + 100):
+            self.world.follow(Executed(0, pid), anonymous(pid, BASE))
+            self.world.tracker.prepare(pid, is_current=True)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def load(self, pid: int) -> None:
+        self.now += self.takes_s
+        self.read.append(pid)
+
+
+def test_a_process_that_takes_long_to_read_is_read_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch, 0.1)
+    tracker = slow.world.tracker
+    for _ in range(1000):
+        tracker.load(GONE)
+        tracker.refresh()
+        slow.now += 0.01
+    spent = slow.takes_s * len(slow.read)
+    assert 0.03 < spent / (slow.now - 1000) < 0.06
+    tracker.follow(Exited(0, GONE))
+    before = len(slow.read)
+    tracker.load(GONE)
+    tracker.load(GONE)
+    assert len(slow.read) == before + 2  # it is another process, of which nothing is known yet
+
+
+def test_many_that_take_long_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch, 0.1)
+    tracker = slow.world.tracker
+    tracker.refresh()
+    tracker.notice([(GONE + number, 1) for number in range(100)])
+    assert len(slow.read) == 3
+    for _ in range(50):
+        before = slow.now
+        tracker.refresh()
+        assert slow.now - before < tracker_module.READING_S + slow.takes_s
+        slow.now += 0.05
+    assert len(set(slow.read)) == 100
+
+
+def test_quick_ones_are_read_whenever_they_are_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch, 0.001)
+    for _ in range(100):
+        slow.world.tracker.load(GONE)
+    assert len(slow.read) == 100
