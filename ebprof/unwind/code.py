@@ -97,7 +97,7 @@ def _gaps(image: ElfImage, rows: UnwindRows | None) -> _Gaps:
 def _entries(image: ElfImage, gaps: _Gaps) -> NDArray[Any]:
     """CODE_ENTRY[n] of functions in gaps, each once, those that say most first."""
     outermost = [(image.entry, 0, 1)] if image.entry else []
-    sections = [(s.address, s.size, 0) for s in _sections(image, ".init", ".fini")]
+    sections = [(s.address, min(s.size, MAX_CODE), 0) for s in _sections(image, ".init", ".fini")]
     arrays = [(address, 0, 0) for address in _pointers(image)]
     known = np.array([*outermost, *sections, *arrays], CODE_ENTRY)
     entries = np.concatenate([known, symbols_of(image)])

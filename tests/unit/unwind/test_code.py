@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebprof._native import lib
-from ebprof.elf import ElfImage, Section
+from ebprof.elf import ElfImage, Section, memory_file
 from ebprof.unwind.code import CODE_ENTRY, MAX_CODE, follow, symbols_of, with_code_rows
 from ebprof.unwind.compile import UnwindRows, compile_rows, frame_sections
+from tests.unit.test_elf import with_section
 from tests.unit.unwind.frame_builder import CODE, row_texts, rule_at, rule_text
 
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
@@ -309,3 +310,13 @@ def test_time_is_linear_in_the_size(step: bytes, is_sized: bool) -> None:
 
     small, large = (min(seconds(size) for _ in range(3)) for size in (MAX_CODE // 16, MAX_CODE))
     assert large < 100 * small
+
+
+def test_a_section_that_is_larger_than_any_file() -> None:
+    data = bytearray(with_section(b".init", b""))
+    headers = int.from_bytes(data[40:48], "little")
+    struct.pack_into("<Q", data, headers + 64 + 32, 36 << 30)
+    with memory_file(bytes(data)) as file:
+        image = ElfImage(file)
+        assert [one.size for one in image.sections if one.name == ".init"] == [36 << 30]
+        assert with_code_rows(image, None) == (None, 0)
