@@ -34,7 +34,7 @@ SURPRISES = [
 def test_a_surprise_costs_what_was_read(error: Exception) -> None:
     walls = Walls()
     with walls.around("/tmp/x.so"):
-        raise error
+        raise error.with_traceback(None)
     assert walls.failed == 1
     (first, *_) = walls.warnings
     assert first.startswith(f"/tmp/x.so: {type(error).__name__}")
