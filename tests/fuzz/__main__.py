@@ -2,10 +2,12 @@
 
     python -m tests.fuzz --seconds 600            # all targets, the time shared out evenly
     python -m tests.fuzz --seconds 60 elf pprof
+    python -m tests.fuzz --keep          # of what runs here have found, add the best to `corpus`
 
-Inputs are kept in build/fuzz and are where the next run begins. What is found is written there,
-and its path printed; the exit code is 1 then. `python -m tests.fuzz.reader NAME FILE` runs one
-input again.
+A run begins from the inputs in `corpus`, from seeds, and from what earlier runs found, which is in
+build/fuzz. What fails is written there as well, and its path printed; the exit code is 1 then.
+`python -m tests.fuzz.reader NAME FILE` runs one input again; when it is mended, the input becomes a
+unit test, or a line of `corpus`.
 """
 
 from __future__ import annotations
@@ -13,16 +15,23 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.fuzz import reader, sections
+from tests.fuzz import corpus, reader, sections
+from tests.fuzz.reader import BUILT
 
 HERE = Path(__file__).parent
-BUILT = HERE.parents[1] / "build" / "fuzz"
 C_TARGETS = sorted(path.stem for path in HERE.glob("*_fuzz.c"))
-LONGEST_INPUT = {"elf": 1 << 15, "maps": 1 << 15, "kallsyms": 1 << 14}
+LONGEST_INPUT = {
+    "elf": 1 << 15,
+    "go": 1 << 16,
+    "symbols": 1 << 15,
+    "maps": 1 << 15,
+    "kallsyms": 1 << 14,
+}
 ORDINARY_INPUT = 1 << 13
 LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0")
 
@@ -31,12 +40,17 @@ def main(arguments: list[str]) -> int:
     """Run targets one after the other; 1 when one of them found something."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
+    parser.add_argument("--keep", action="store_true", help="write corpus instead")
     parser.add_argument("targets", nargs="*", help="default: all")
     options = parser.parse_args(arguments)
     known = [*C_TARGETS, *reader.names()]
     targets = options.targets or [*C_TARGETS, *_runnable()]
     if unknown := set(targets) - set(known):
         parser.error(f"no target {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    if options.keep:
+        for target in targets:
+            keep(target)
+        return 0
     seconds = max(1, options.seconds // len(targets))
     results = [fuzz(target, seconds) for target in targets]
     return 0 if all(results) else 1
@@ -67,6 +81,15 @@ def fuzz(target: str, seconds: int) -> bool:
     return done.returncode == 0
 
 
+def keep(target: str) -> None:
+    """Have the corpus hold the shortest inputs that reach all code that is known to be reached."""
+    with tempfile.TemporaryDirectory() as merged:
+        command = [*_command(target), *LIMITS, "-merge=1", merged, *_directories(target)]
+        subprocess.run(command, check=True, capture_output=True)
+        corpus.keep(target, [path.read_bytes() for path in Path(merged).iterdir()])
+    print(f"{target:<14} {len(corpus.kept(target)):>9} inputs kept", flush=True)
+
+
 def _command(target: str) -> list[str]:
     if target in C_TARGETS:
         subprocess.run(["make", "-s", "-C", str(HERE), f"../../build/fuzz/{target}"], check=True)
@@ -75,14 +98,14 @@ def _command(target: str) -> list[str]:
 
 
 def _directories(target: str) -> list[str]:
-    """Where libFuzzer keeps what it finds to be new, and the seeds."""
-    corpus, directory = BUILT / f"{target}.corpus", BUILT / f"{target}.seeds"
-    for one in (corpus, directory):
+    """Where libFuzzer keeps what it finds to be new, and what it begins from."""
+    found, directory = BUILT / f"{target}.corpus", BUILT / f"{target}.seeds"
+    for one in (found, directory):
         one.mkdir(parents=True, exist_ok=True)
     seeds = sections.of(target) if target in C_TARGETS else reader.load(target).seeds()
-    for number, seed in enumerate(seeds):
+    for number, seed in enumerate([*seeds, *corpus.kept(target)]):
         (directory / str(number)).write_bytes(seed)
-    return [str(corpus), str(directory)]
+    return [str(found), str(directory)]
 
 
 def _statistic(text: str, name: str) -> str:

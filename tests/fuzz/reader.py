@@ -14,6 +14,8 @@ from typing import Protocol, cast
 
 from tests.fuzz import readers
 
+BUILT = Path(__file__).parents[2] / "build" / "fuzz"
+
 
 class Reader(Protocol):
     """A module of `readers`."""
@@ -42,8 +44,17 @@ def main(arguments: list[str]) -> None:
 
     with atheris.instrument_imports(include=["ebprof", "elftools"]):
         reader = load(name)
-    atheris.Setup([sys.argv[0], *rest], reader.read)
+    atheris.Setup([str(_launcher(name)), *rest], reader.read)
     atheris.Fuzz()
+
+
+def _launcher(name: str) -> Path:
+    """A program that does the same as this one for a reader: libFuzzer starts it to merge."""
+    path = BUILT / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.fuzz.reader {name} "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
-from tests.fuzz import reader
+from tests.fuzz import corpus, reader
 
 DAMAGED = 40
 
@@ -37,3 +38,21 @@ def test_damaged_seeds_are_read(name: str) -> None:
     seeds = list(reader.load(name).seeds())
     for _ in range(DAMAGED):
         reader.load(name).read(damaged(chance.choice(seeds), chance))
+
+
+@pytest.mark.parametrize("name", reader.names())
+def test_what_is_kept_is_read(name: str) -> None:
+    for data in corpus.kept(name):
+        reader.load(name).read(data)
+
+
+def test_what_is_kept_is_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = list(corpus.KEPT.iterdir())
+    assert files and sum(path.stat().st_size for path in files) < 1 << 20
+    monkeypatch.setattr(corpus, "KEPT", tmp_path)
+    (tmp_path / "x.txt").write_text(corpus.FOUND + "AAAA\n")
+    corpus.keep("x", [b"two", b"one", bytes(5000), *(bytes([n]) * 1000 for n in range(99))])
+    found, *others = corpus.kept("x")
+    assert found == bytes(3)
+    assert {b"one", b"two"} < set(others)
+    assert len((tmp_path / "x.txt").read_bytes()) < corpus.MOST_BYTES + 100
