@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, EbprofError
 
 EXIT_INTERRUPTED = 130
 ALIASES = {"top-traffic": "traffic"}
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class CommandGroup(click.Group):
@@ -104,8 +106,11 @@ def _report(message: str, hint: str, code: int) -> int:
 
 
 def _report_system_error(error: OSError) -> int:
-    """What no room made an EbprofError of."""
+    """What nobody made an EbprofError of: writers of files do, those who print do not."""
     reason = (error.strerror or str(error)).lower()
+    if error.filename is None and error.errno in _NO_ROOM:
+        _streams.discard_stdout()  # or else Python tries once more when it ends
+        return _report(f"cannot write stdout: {reason}", "", EXIT_BAD_FILE)
     if error.filename is None:
         return _report(reason, "", EXIT_FAILURE)
     return _report(f"cannot use {error.filename}: {reason}", "", EXIT_BAD_FILE)

@@ -94,7 +94,8 @@ def _write_statistics(statistics: Statistics, path: str) -> None:
     try:
         Path(path).write_text(json.dumps(statistics.to_json(), indent=2) + "\n")
     except OSError as error:
-        raise BadFileError(f"cannot write {path}: {error.strerror}") from None
+        reason = (error.strerror or str(error)).lower()
+        raise BadFileError(f"cannot write {path}: {reason}") from None
 
 
 def _sum_up(

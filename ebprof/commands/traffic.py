@@ -206,4 +206,5 @@ def _write_stats(figures: statistics.TrafficStatistics, path: str) -> None:
     try:
         Path(path).write_text(json.dumps(figures.to_json(), indent=2) + "\n")
     except OSError as error:
-        raise BadFileError(f"cannot write {path}: {error.strerror}") from None
+        reason = (error.strerror or str(error)).lower()
+        raise BadFileError(f"cannot write {path}: {reason}") from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
+from ..errors import BadFileError
 from .outlet import Outlet
 
 
@@ -40,13 +42,28 @@ class Stream:
 
     def finish(self) -> None:
         """Write all, however long the reader takes."""
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError), _naming_stdout():
             self.outlet.flush(None)
 
     def send(self, text: str) -> None:
-        """A reader that has gone away has seen enough: it ends the run, and is no error."""
+        """A reader that has gone away has seen enough: it ends the run, and is no error.
+
+        Raises BadFileError where stdout takes no more for another reason.
+        """
         try:
-            self.outlet.send(text.encode("utf-8", "replace"))
+            with _naming_stdout():
+                self.outlet.send(text.encode("utf-8", "replace"))
         except BrokenPipeError:
             self.outlet.drop()
             self._is_ended = True
+
+
+@contextlib.contextmanager
+def _naming_stdout() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BadFileError(f"cannot write stdout: {reason}") from None

@@ -1,0 +1,85 @@
+"""Where there is no room for what is written, the path and the reason are said, and it is rc 6."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+NO_ROOM = "no space left on device"
+BRIEF = ("-d", "0.3")
+TIME_LIMIT = 120
+FULL = ["unshare", "--mount", "sh", "-c"]
+# A file system of one page, which another file fills.
+FILL = 'mount -t tmpfs -o size=4k full "$1" && head -c 4096 /dev/zero >"$1/rest"; shift; exec "$@"'
+
+
+@pytest.fixture
+def folded(tmp_path: Path) -> str:
+    path = tmp_path / "some.folded"
+    path.write_text("main;f 3\nmain;g 4\n")
+    return str(path)
+
+
+def run(
+    words: Sequence[str], stdout: str = "/dev/full", within: Sequence[str] = ()
+) -> tuple[int, str]:
+    """The exit code, and the last line that ebprof says."""
+    with Path(stdout).open("wb") as file:
+        done = subprocess.run(
+            [*within, sys.executable, "-m", "ebprof", *words],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=TIME_LIMIT,
+        )
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["completion", "bash"],
+        ["doctor", "--json"],
+        ["profile", "-a", *BRIEF],
+        ["top", "--json", "0.2", "2"],
+        ["traffic", "0.2", "2"],
+    ],
+    ids=" ".join,
+)
+def test_stdout(words: list[str]) -> None:
+    assert run(words) == (6, f"ebprof: cannot write stdout: {NO_ROOM}")
+
+
+@pytest.mark.parametrize("form", ["folded", "pprof", "table", "flamegraph"])
+def test_stdout_of_saved_profiles(form: str, folded: str) -> None:
+    assert run(["report", folded, "-f", form]) == (6, f"ebprof: cannot write stdout: {NO_ROOM}")
+    if form != "pprof":
+        words = ["diff", folded, folded, "-f", form]
+        assert run(words) == (6, f"ebprof: cannot write stdout: {NO_ROOM}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["profile", "-a", *BRIEF, "-o"],
+        ["profile", "-a", *BRIEF, "--stats"],
+        ["traffic", *BRIEF, "--stats"],
+        ["report", "FOLDED", "-o"],
+        ["diff", "FOLDED", "FOLDED", "-o"],
+    ],
+    ids=" ".join,
+)
+def test_files(words: list[str], folded: str, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    path = f"{full}/new"
+    within = [*FULL, FILL, "sh", str(full)]
+    options = [folded if word == "FOLDED" else word for word in words]
+    code, line = run([*options, path], stdout="/dev/null", within=within)
+    assert (code, line) == (6, f"ebprof: cannot write {path}: {NO_ROOM}")
