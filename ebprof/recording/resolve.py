@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -20,6 +21,9 @@ from ebprof.walls import Walls
 
 Stack = tuple[Location, ...]
 Task = Callable[[], None]
+
+_WATCH_S = 1.0
+"""New code of a JIT has its names looked for this often at most."""
 
 
 class Resolver:
@@ -38,7 +42,7 @@ class Resolver:
         self._dropped: dict[int, ObjectFile] = {}
         self._closed: dict[int, ObjectKey] = {}
         self._ended: dict[int, dict[int, Location]] = {}
-        self._watched: set[int] = set()
+        self._watched: dict[int, float] = {}
         self._new_user, self._new_kernel = _News(), _News()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="symbols", daemon=True)
@@ -116,9 +120,15 @@ class Resolver:
         self.user_locations(self._new_user.of(frames for _, frames, _ in stacks))
         self.kernel_locations(self._new_kernel.of(calls(frames) for _, _, frames in stacks))
         for pid, frames, _ in stacks:
-            if pid not in self._watched and not object_number(frames).all():
-                self._watched.add(pid)
-                self._symbolizer.watch_jit(pid)
+            if not object_number(frames).all():
+                self._watch_jit(pid)
+
+    def _watch_jit(self, pid: int) -> None:
+        """Have names read while they hold: a JIT uses addresses again, and writes maps anew."""
+        now = time.monotonic()
+        if now >= self._watched.get(pid, 0) + _WATCH_S:
+            self._watched[pid] = now
+            self._symbolizer.watch_jit(pid)
 
     def _close_object(self, number: int) -> None:
         file = self._dropped.pop(number)
@@ -133,7 +143,7 @@ class Resolver:
             (address, one) for address, one in found.items() if one.mapping != unknown
         )
         self._symbolizer.forget_process(pid)
-        self._watched.discard(pid)
+        self._watched.pop(pid, None)
 
 
 class _News:

@@ -28,6 +28,10 @@ MAX_BYTES = 128 << 20
 MAX_ENTRIES = 1 << 20
 
 _BLOCK = 4 << 20
+_HEAD = 4 << 20
+"""Bytes at the start that are looked at again, to see whether the map was written anew."""
+_TAIL = 4 << 10
+"""As many of those read last."""
 _MAX_LINE = 16 << 10
 _ENTRY_SIZE = 200
 """Bytes that an entry takes beside its name."""
@@ -44,7 +48,10 @@ class _Owner:
 
 
 class PerfMap:
-    """The perf map of one process, read on as it grows.
+    """The perf map of one process, read on as it grows, and anew when another takes its place.
+
+    A JIT may write its map anew while it runs, into the same file or one that it renames. What the
+    map before it said is then kept for addresses that the new one does not name.
 
     The file is held open once it is found, so that it can still be read when the process, and
     with it the way to its root, is gone. budget: bytes that the entries of all maps may take.
@@ -58,8 +65,11 @@ class PerfMap:
         self._refused = ""
         self._file: FileIO | None = None
         self._done = 0
+        self._head = b""
+        self._tail = b""
         self._cut = False
         self._entries: list[tuple[int, int, bytes]] = []
+        self._current = 0  # where the entries of the map that is in force begin
         self._spent = 0
         self._table: RangeTable | None = None
         self._order = np.empty(0, np.intp)
@@ -75,9 +85,11 @@ class PerfMap:
         return found
 
     def refresh(self) -> None:
-        """Open the file when it is there by now, and read what was appended."""
+        """Open the file that is there by now, and read what is new in it."""
         if self._file is None:
             self._file = self._open_or_none()
+        else:
+            self._follow(self._file)
         if self._file is not None:
             try:
                 self._read_on(self._file)
@@ -103,8 +115,36 @@ class PerfMap:
         """Close the file and drop what was read; others may spend what it took."""
         self.close()
         self._entries.clear()
+        self._current = 0
         self._table = None
         self._spend(-self._spent)
+
+    def _follow(self, file: FileIO) -> None:
+        """Go over to the file that has taken the place of the open one, if one has."""
+        try:
+            other = _open_map(_owner_of(self.pid))
+        except (OSError, EbprofError):  # gone, or not there any more, or not to be read
+            return
+        if os.path.sameopenfile(file.fileno(), other.fileno()):
+            other.close()
+        else:
+            file.close()
+            self._file = other
+            self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Another map is in force: of those before it, keep the last one."""
+        del self._entries[: self._current]
+        self._current = len(self._entries)
+        self._done, self._head, self._tail = 0, b"", b""
+        self._table = None
+
+    def _is_rewritten(self, file: FileIO, size: int) -> bool:
+        if size < self._done:
+            return True
+        head = os.pread(file.fileno(), len(self._head), 0)
+        tail = os.pread(file.fileno(), len(self._tail), self._done - len(self._tail))
+        return head != self._head or tail != self._tail
 
     def _open_or_none(self) -> FileIO | None:
         try:
@@ -123,9 +163,8 @@ class PerfMap:
 
     def _read_on(self, file: FileIO) -> None:
         size = os.fstat(file.fileno()).st_size
-        if size < self._done:
-            self._done = 0
-            self._entries.clear()
+        if self._is_rewritten(file, size):
+            self._start_anew()
         self._cut = size > MAX_BYTES
         while self._read_block(file, min(size, MAX_BYTES)):
             self._table = None
@@ -138,7 +177,10 @@ class PerfMap:
         lines, newline, rest = data.rpartition(b"\n")
         if not newline and len(rest) <= _MAX_LINE:
             return False
-        self._done += len(lines) + 1 if newline else len(rest)
+        read = data[: len(lines) + 1 if newline else len(rest)]
+        self._done += len(read)
+        self._head = self._head or read[:_HEAD]
+        self._tail = (self._tail + read[-_TAIL:])[-_TAIL:]
         known = len(self._entries)
         self._add(lines)
         self._spend(len(lines) + _ENTRY_SIZE * (len(self._entries) - known))

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,43 @@ def test_grows_and_the_latest_name_counts(target: subprocess.Popen[bytes]) -> No
     perf_map.refresh()
     assert name_at(perf_map, 0x1050) == "rewritten"
     assert perf_map.malformed == 0
+    perf_map.close()
+
+
+def rewrite(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
+
+
+def replace(path: Path, text: bytes) -> None:
+    new = path.with_suffix(".new")
+    new.write_bytes(text)
+    new.rename(path)
+
+
+def move_away(path: Path, text: bytes) -> None:
+    old = path.with_suffix(".old")
+    path.rename(old)
+    path.write_bytes(text)
+    old.unlink()
+
+
+@pytest.mark.parametrize("write", [rewrite, replace, move_away])
+@pytest.mark.parametrize("more", [b"", b"8000 10 more_than_there_was\n" * 10])
+def test_a_map_that_is_written_anew(
+    target: subprocess.Popen[bytes], write: Callable[[Path, bytes], None], more: bytes
+) -> None:
+    """As long as before or longer, so that its size does not tell."""
+    write_map(target.pid, b"1000 10 first\n2000 10 kept\n5000 10 freed\n")
+    perf_map = read_map(target.pid)
+    write(map_path(target.pid), b"1000 10 other\n2000 10 kept\n3000 10 fresh\n" + more)
+    perf_map.refresh()
+    names = [name_at(perf_map, address) for address in (0x1000, 0x2000, 0x3000, 0x5000)]
+    assert names == ["other", "kept", "fresh", "freed"]
+    for number in range(5):
+        write(map_path(target.pid), b"1000 10 last\n" + b"# %d\n" % number)
+        perf_map.refresh()
+    assert name_at(perf_map, 0x1000) == "last"
+    assert len(perf_map._entries) == 2  # of the map in force and of the one before
     perf_map.close()
 
 
@@ -279,7 +316,7 @@ def test_number_used_again_starts_afresh(
     symbolizer = Symbolizer(cache=None)
     symbolizer.watch_jit(target.pid)
     write_map(target.pid, b"1000 10 second_process\n9000 10 other\n")
-    monkeypatch.setattr(runtimes, "_start_time", lambda pid: 1)
+    monkeypatch.setattr(runtimes.Runtimes, "_start_time", lambda self, pid: 1)
     (location,) = symbolizer.jit_locations(target.pid, [0x1000]).values()
     symbolizer.close()
     assert location.frames[0].function == "second_process"
