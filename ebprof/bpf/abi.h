@@ -47,6 +47,7 @@ enum ra_kind {
 	RA_AT_SP,		/* saved at sp + ra_offset (signal frames) */
 	RA_REGISTER,		/* in register ra_offset, where it is still known */
 	RA_BY_CODE,		/* at CFA + ra_offset, if the code is what it looks like */
+	RA_AFTER_CLONE,		/* the same, but outermost in the new thread, whose rax is 0 */
 	RA_UNSUPPORTED,
 };
 

@@ -399,6 +399,15 @@ static __always_inline bool return_by_code(struct unwind *u, struct unwind_rule 
 	return return_to(u, address, cfa);
 }
 
+/* Behind the system call of clone, which two threads leave: the new one has no caller. */
+static __always_inline bool return_after_clone(struct unwind *u, struct unwind_rule *rule,
+					       uint64_t cfa)
+{
+	if (is_known(u, DWARF_RAX) && u->leaf.dwarf[DWARF_RAX] == 0)
+		return stop(u, STOP_COMPLETE);
+	return return_by_code(u, rule, cfa);
+}
+
 /* By a rule for a return address that is not just relative to the CFA. */
 static __always_inline bool rare_return(struct unwind *u, struct unwind_rule *rule, uint64_t cfa)
 {
@@ -408,6 +417,8 @@ static __always_inline bool rare_return(struct unwind *u, struct unwind_rule *ru
 		return return_by_register(u, rule, cfa);
 	if (rule->ra_kind == RA_BY_CODE)
 		return return_by_code(u, rule, cfa);
+	if (rule->ra_kind == RA_AFTER_CLONE)
+		return return_after_clone(u, rule, cfa);
 	return stop(u, STOP_UNSUPPORTED);
 }
 

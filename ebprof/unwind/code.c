@@ -21,8 +21,14 @@ enum {
 /* System calls after which the stack pointer may be another one. */
 enum { RT_SIGRETURN = 15, CLONE = 56, VFORK = 58, CLONE3 = 435 };
 
+/* Who runs an instruction. clone returns twice: in the new thread, whose eax is then 0, nothing called
+ * what follows.
+ */
+enum thread { CALLING_THREAD, EITHER_THREAD, NEW_THREAD };
+
 /* What is known before an instruction. */
 struct state {
+	enum thread thread;
 	int32_t sp;		/* CFA - sp, or SP_UNKNOWN */
 	int32_t fp;		/* CFA - fp where it points into the frame, else 0 */
 	int32_t saved;		/* CFA - where the caller's fp is saved; 0: it is still in fp */
@@ -35,6 +41,7 @@ struct place {
 	uint8_t size;
 	uint8_t is_entry;
 	uint8_t is_spoiled;	/* it is also reached in another state, or in one not known */
+	uint8_t is_clone;	/* the system call: the kernel has a new thread start behind it */
 };
 
 struct follower {
@@ -46,6 +53,7 @@ struct follower {
 	uint32_t start;		/* offsets where it begins and ends */
 	uint32_t limit;
 	bool switches_stack;	/* it makes a system call that may */
+	uint32_t call;		/* the last number that may be a system call's */
 	uint32_t pending_count;
 	uint32_t undecided_count;
 	uint32_t *pending;	/* offsets to go on from; their places have states */
@@ -235,7 +243,8 @@ static void apply(struct state *s, const struct instruction *instruction)
 
 static bool is_usable(const struct follower *f, const struct state *s)
 {
-	return s->sp >= WORD || (s->sp == SP_UNKNOWN && s->fp) || f->entries[f->entry].is_outermost;
+	return s->sp >= WORD || (s->sp == SP_UNKNOWN && s->fp) || s->thread == NEW_THREAD ||
+	       f->entries[f->entry].kind == ENTRY_OUTERMOST;
 }
 
 /* ---- paths ----------------------------------------------------------------------------- */
@@ -275,7 +284,8 @@ static void jump_to(struct follower *f, uint64_t offset, const struct state *sta
 	struct place *place;
 
 	if (offset >= f->gap->size) {	/* a call at the end of a function that has nothing left */
-		if (f->entries[f->entry].size == 0 && !same_state(state, &start_state))
+		if (f->entries[f->entry].size == 0 && state->thread == CALLING_THREAD &&
+		    !same_state(state, &start_state))
 			mark_bad(f, f->entry);
 		return;
 	}
@@ -305,7 +315,10 @@ static bool may_end_at(const struct follower *f, uint64_t offset)
 
 static void note_system_call(struct follower *f, const struct instruction *instruction)
 {
-	switch (instruction->has_small_constant ? instruction->constant : 0) {
+	if (!instruction->has_small_constant)
+		return;
+	f->call = instruction->constant;
+	switch (f->call) {
 	case RT_SIGRETURN:
 	case CLONE:
 	case VFORK:
@@ -325,6 +338,30 @@ static void note_entries(struct follower *f, uint32_t offset, const struct instr
 		add_entry(f, here + instruction->target);
 }
 
+static bool is_clone(const struct follower *f, const struct instruction *instruction)
+{
+	return instruction->is_syscall && (f->call == CLONE || f->call == CLONE3);
+}
+
+/* Who goes on behind a branch on what clone returned. */
+static enum thread thread_behind(const struct state *state, const struct instruction *instruction,
+				 bool is_taken)
+{
+	bool is_on_zero = instruction->condition == CONDITION_ZERO;
+
+	if (state->thread != EITHER_THREAD ||
+	    (!is_on_zero && instruction->condition != CONDITION_NOT_ZERO))
+		return state->thread;
+	return is_on_zero == is_taken ? NEW_THREAD : CALLING_THREAD;
+}
+
+/* Until it is known which thread runs it, code only looks at what clone returned, or returns. */
+static bool keeps_ax(const struct instruction *instruction)
+{
+	return instruction->is_test_of_ax || instruction->flow == FLOW_BRANCH ||
+	       instruction->flow == FLOW_RETURN;
+}
+
 /* A call to what follows it, to learn where it is: nothing returns. */
 static bool is_push(const struct instruction *instruction)
 {
@@ -338,8 +375,11 @@ static void follow_instruction(struct follower *f, uint32_t offset)
 	struct instruction instruction =
 		read_instruction(f->gap->code + offset, f->limit - offset);
 	struct state state = place->state;
+	struct state taken;
 	uint64_t next = (uint64_t)offset + instruction.size;
 
+	if (state.thread == EITHER_THREAD && !keeps_ax(&instruction))
+		return;
 	place->size = (uint8_t)instruction.size;
 	if (is_push(&instruction))
 		return;
@@ -348,7 +388,7 @@ static void follow_instruction(struct follower *f, uint32_t offset)
 	note_entries(f, offset, &instruction);
 	switch (instruction.flow) {
 	case FLOW_RETURN:
-		if (state.sp != WORD)
+		if (state.sp != WORD && state.thread != NEW_THREAD)
 			mark_bad(f, f->entry);
 		return;
 	case FLOW_POPPING_RETURN:
@@ -361,15 +401,22 @@ static void follow_instruction(struct follower *f, uint32_t offset)
 			jump_to(f, offset + instruction.target, &state);
 		return;
 	case FLOW_BRANCH:
-		jump_to(f, offset + instruction.target, &state);
+		taken = state;
+		taken.thread = thread_behind(&state, &instruction, true);
+		state.thread = thread_behind(&state, &instruction, false);
+		jump_to(f, offset + instruction.target, &taken);
 		break;
 	case FLOW_NEXT:
 		if (instruction.effect == EFFECT_CALL && may_end_at(f, next)) {
 			*(f->undecided - ++f->undecided_count) = offset;
 			return;
 		}
-		if (instruction.is_syscall && f->switches_stack)
+		if (is_clone(f, &instruction) && state.thread == CALLING_THREAD) {
+			place->is_clone = 1;
+			state.thread = EITHER_THREAD;
+		} else if (instruction.is_syscall && f->switches_stack) {
 			return;
+		}
 	}
 	go_to(f, next, &state);
 }
@@ -414,7 +461,8 @@ static void follow_function(struct follower *f, uint32_t entry)
 	f->entry = entry;
 	f->start = (uint32_t)offset;
 	f->limit = (uint32_t)(offset + (function->size && function->size < left ? function->size : left));
-	f->switches_stack = false;
+	f->switches_stack = function->kind == ENTRY_CLONE;
+	f->call = function->kind == ENTRY_CLONE ? CLONE : 0;
 	f->pending_count = f->undecided_count = 0;
 	go_to(f, offset, &start_state);
 	while (f->pending_count) {
@@ -426,12 +474,16 @@ static void follow_function(struct follower *f, uint32_t entry)
 
 /* ---- rows ------------------------------------------------------------------------------ */
 
-static struct unwind_rule rule_of(const struct state *s, bool is_outermost)
+static struct unwind_rule rule_of(const struct follower *f, const struct place *place)
 {
+	const struct state *s = &place->state;
+	bool is_outermost = s->thread == NEW_THREAD ||
+			    f->entries[place->entry - 1].kind == ENTRY_OUTERMOST;
+	bool is_either = s->thread == EITHER_THREAD || place->is_clone;
 	struct unwind_rule rule = {
 		.cfa_kind = s->sp == SP_UNKNOWN ? CFA_FP : CFA_SP,
 		.cfa_offset = s->sp == SP_UNKNOWN ? s->fp : s->sp,
-		.ra_kind = is_outermost ? RA_UNDEFINED : RA_BY_CODE,
+		.ra_kind = is_outermost ? RA_UNDEFINED : is_either ? RA_AFTER_CLONE : RA_BY_CODE,
 		.ra_offset = is_outermost ? 0 : -WORD,
 	};
 
@@ -469,7 +521,7 @@ static void write_rows(struct follower *f)
 		} else if (!is_before_signal_return(f, offset)) {
 			if (!has_rule(f, place))
 				continue;
-			rule = rule_of(&place->state, f->entries[place->entry - 1].is_outermost);
+			rule = rule_of(f, place);
 			size = place->size;
 		}
 		if (offset > end)

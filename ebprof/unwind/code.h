@@ -21,11 +21,17 @@ struct code_gap {
 	uint32_t size;
 };
 
-/* Where a function is entered: with its return address on top of the stack. */
+enum entry_kind {
+	ENTRY_CALLED = 0,	/* a function, with its return address on top of the stack */
+	ENTRY_OUTERMOST,	/* the program's first code, without a return address */
+	ENTRY_CLONE,		/* the system call of clone, in a function's frame without locals */
+};
+
+/* Where code is entered. */
 struct code_entry {
 	uint64_t address;
 	uint32_t size;		/* 0: not known */
-	uint32_t is_outermost;	/* the program's first code, without a return address */
+	uint32_t kind;
 };
 
 /* Bytes of scratch that following a gap of this size takes. */

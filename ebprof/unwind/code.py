@@ -37,6 +37,19 @@ _MAX_ENTRIES = 4096
 _SHORTEST = 8
 """Bytes of a gap that is more than padding: `_fini` has nine."""
 
+_WIDE = 64
+"""Bytes of a gap that padding does not have."""
+_MAX_SEARCHED = 8 << 20
+
+_ALIGNMENT = 16
+_LONGEST_CLONE = 32
+_MAX_CLONES = 256
+_SYSCALL = b"\x0f\x05"
+_LOAD_NUMBER = 5
+_CALLS_CLONE = [b"\xb8" + number.to_bytes(4, "little") + _SYSCALL for number in (56, 435)]
+"""`mov NUMBER, %eax; syscall`, for clone and clone3."""
+_FRAME_OF_CLONE = (lib.CFA_SP, 8, lib.RA_AT_CFA)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Gaps:
@@ -56,11 +69,12 @@ def with_code_rows(image: ElfImage, rows: UnwindRows | None) -> tuple[UnwindRows
     """Rows of an object and, where they leave gaps, rows from the code there; and its bytes.
 
     Followed are the program's entry, .init and .fini, what .init_array and .fini_array point to,
-    symbols, and what all these call. Raises BadFileError when the file contradicts
-    itself.
+    symbols, what is behind the system call of clone, and what other code calls. Raises
+    BadFileError when the file contradicts itself.
     """
     gaps = _gaps(image, rows)
-    entries = _entries(image, gaps)
+    called, searched = _called(image, gaps)
+    entries = _entries(image, gaps, _clones(image, rows, gaps), called)
     index = gaps.index(entries["address"])
     followed = 0
     for gap in sorted({*index.tolist()}):
@@ -69,7 +83,7 @@ def with_code_rows(image: ElfImage, rows: UnwindRows | None) -> tuple[UnwindRows
             followed += end - start
             code = _read(image, start, end)
             rows = merge(rows, follow(code, start, entries[index == gap]))
-    return rows, followed
+    return rows, followed + searched
 
 
 # ---- gaps ----------------------------------------------------------------------------------------
@@ -94,18 +108,67 @@ def _gaps(image: ElfImage, rows: UnwindRows | None) -> _Gaps:
 # ---- entries -------------------------------------------------------------------------------------
 
 
-def _entries(image: ElfImage, gaps: _Gaps) -> NDArray[Any]:
+def _entries(image: ElfImage, gaps: _Gaps, clones: list[int], called: list[int]) -> NDArray[Any]:
     """CODE_ENTRY[n] of functions in gaps, each once, those that say most first."""
-    outermost = [(image.entry, 0, 1)] if image.entry else []
+    outermost = [(image.entry, 0, lib.ENTRY_OUTERMOST)] if image.entry else []
+    outermost += [(address, 0, lib.ENTRY_CLONE) for address in clones]
     sections = [(s.address, min(s.size, MAX_CODE), 0) for s in _sections(image, ".init", ".fini")]
     arrays = [(address, 0, 0) for address in _pointers(image)]
     known = np.array([*outermost, *sections, *arrays], CODE_ENTRY)
-    entries = np.concatenate([known, symbols_of(image)])
+    others = np.array([(address, 0, 0) for address in called], CODE_ENTRY)
+    entries = np.concatenate([known, symbols_of(image), others])
     inside = entries[gaps.index(entries["address"]) >= 0]
     ordered = inside[np.argsort(inside["address"], kind="stable")]
     is_first = np.append(True, ordered["address"][1:] != ordered["address"][:-1])
     found: NDArray[Any] = ordered[is_first[: len(ordered)]][:_MAX_ENTRIES]
     return found
+
+
+def _called(image: ElfImage, gaps: _Gaps) -> tuple[list[int], int]:
+    """What calls lead to in gaps with more than a function, and the bytes searched.
+
+    Assembly in a stripped library has no symbols. Any bytes that look like a call count: that they
+    happen to lead into a gap is as unlikely as gaps are small.
+    """
+    found: set[int] = set()
+    searched = 0
+    wide = _Gaps(*(edges[gaps.ends - gaps.starts >= _WIDE] for edges in (gaps.starts, gaps.ends)))
+    for segment in image.segments if len(wide.starts) else ():
+        if segment.executable and searched + segment.file_size <= _MAX_SEARCHED:
+            searched += segment.file_size
+            code = _read(image, segment.address, segment.address + segment.file_size)
+            targets = _call_targets(np.frombuffer(code, np.uint8), segment.address)
+            found.update(targets[wide.index(targets) >= 0][:_MAX_ENTRIES].tolist())
+    return sorted(found), searched
+
+
+def _call_targets(code: NDArray[np.uint8], address: int) -> NDArray[np.uint64]:
+    """Where each E8, and the four bytes behind it, leads."""
+    at = np.flatnonzero(code[:-4] == 0xE8)
+    parts = np.stack([code[at + 1], code[at + 2], code[at + 3], code[at + 4]], axis=1)
+    distances = parts.view("<i4").ravel().astype(np.int64)
+    return (at + 5 + distances).astype(np.uint64) + np.uint64(address)
+
+
+def _clones(image: ElfImage, rows: UnwindRows | None, gaps: _Gaps) -> list[int]:
+    """Gaps that begin with the system call of clone: glibc ends what it says of its frame there.
+
+    Unlike padding they do not end where a function may begin.
+    """
+    sizes = gaps.ends - gaps.starts
+    is_candidate = (sizes <= _LONGEST_CLONE) & (gaps.ends % _ALIGNMENT != 0)
+    candidates = gaps.starts[is_candidate][:_MAX_CLONES].tolist()
+    return [start for start in candidates if _is_clone(image, rows, start)]
+
+
+def _is_clone(image: ElfImage, rows: UnwindRows | None, start: int) -> bool:
+    if rows is None or start <= rows.base:
+        return False
+    before = int(np.searchsorted(rows.offsets, start - rows.base)) - 1
+    rule = rows.dictionary[rows.rules[before]]
+    if (rule["cfa_kind"], rule["cfa_offset"], rule["ra_kind"]) != _FRAME_OF_CLONE:
+        return False
+    return _read(image, start - _LOAD_NUMBER, start + len(_SYSCALL)) in _CALLS_CLONE
 
 
 def _sections(image: ElfImage, *names: str) -> list[Section]:

@@ -282,6 +282,13 @@ static void set_target(const struct parts *p, struct instruction *out, enum flow
 	out->target = p->immediate;
 }
 
+/* The condition is in the opcode's last four bits. */
+static void set_conditional(const struct parts *p, struct instruction *out)
+{
+	set_target(p, out, FLOW_BRANCH);
+	out->condition = p->opcode & 15;
+}
+
 static void set_constant(const struct parts *p, struct instruction *out)
 {
 	out->has_small_constant = true;
@@ -327,7 +334,9 @@ static void read_one_byte(struct parts *p, struct instruction *out)
 		read_register_opcode(p, out);
 		if (opcode == 0xb8)
 			set_constant(p, out);
-	} else if ((opcode >= 0x70 && opcode < 0x80) || (opcode >= 0xe0 && opcode <= 0xe3)) {
+	} else if (opcode >= 0x70 && opcode < 0x80) {
+		set_conditional(p, out);
+	} else if (opcode >= 0xe0 && opcode <= 0xe3) {
 		set_target(p, out, FLOW_BRANCH);
 	} else {
 		switch (opcode) {
@@ -339,6 +348,9 @@ static void read_one_byte(struct parts *p, struct instruction *out)
 		case 0x81:
 		case 0x83:
 			read_arithmetic(p, out);
+			break;
+		case 0x85:
+			out->is_test_of_ax = p->mode == 3 && p->reg == 0 && p->rm == 0;
 			break;
 		case 0x89:
 		case 0x8b:
@@ -414,7 +426,7 @@ static void read_two_bytes(struct parts *p, struct instruction *out)
 	if (p->flags & UNKNOWN || opcode == 0x0b)
 		out->flow = FLOW_STOP;
 	else if (opcode >= 0x80 && opcode < 0x90)
-		set_target(p, out, FLOW_BRANCH);
+		set_conditional(p, out);
 	else if (opcode == 0x05)
 		out->is_syscall = true;
 	else if ((opcode & 0xf8) == 0xc8)	/* bswap */

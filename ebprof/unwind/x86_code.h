@@ -37,6 +37,9 @@ enum flow {
 	FLOW_STOP,		/* a trap, or an instruction that is not known */
 };
 
+/* Of branches; others are of no interest. */
+enum condition { CONDITION_OTHER = 0, CONDITION_ZERO = 4, CONDITION_NOT_ZERO = 5 };
+
 struct instruction {
 	uint32_t size;
 	enum effect effect;
@@ -46,6 +49,8 @@ struct instruction {
 	bool has_pointer;	/* it takes the address `pointer`, relative to itself */
 	bool is_syscall;
 	bool has_small_constant;	/* it puts `constant` into eax or on the stack */
+	bool is_test_of_ax;	/* it compares eax or rax with 0 */
+	uint8_t condition;	/* of a FLOW_BRANCH */
 	int64_t value;
 	int64_t target;		/* from the instruction's start */
 	int64_t pointer;	/* from the instruction's start */

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		entries[i].address = ADDRESS - 8 + (entry[0] | entry[1] << 8);
 		entries[i].size = entry[2];
-		entries[i].is_outermost = entry[3] == 1;
+		entries[i].kind = entry[3] % (ENTRY_CLONE + 1);
 	}
 	gap.size = (uint32_t)(size - 1 - count * ENTRY_BYTES);
 	code = copy_of(data + 1 + count * ENTRY_BYTES, gap.size);

@@ -9,6 +9,7 @@ import pytest
 from tests import targets
 from tests.live.profiled import SOME, assert_complete, assert_share, profile
 
+CLONE = ("clone3", "__clone3", "clone", "__clone")
 SPLIT = {"heavy": 0.6, "medium": 0.3, "light": 0.1}
 
 
@@ -35,6 +36,20 @@ def test_threads_chosen_by_name() -> None:
         done = profile("--comm", "light", seconds=6)
     assert done.total >= SOME
     assert done.count_comm("light") == done.total
+
+
+@pytest.mark.parametrize("variant", ["default", "static", "musl_static"])
+def test_a_thread_for_each_job(variant: str) -> None:
+    """Samples while a thread is started are in the one that starts it, or in the new one."""
+    with targets.running("starter", variant=variant):
+        done = profile("--comm", "starter", "-U", seconds=3)
+    assert_complete(done)
+    starting = done.count(lambda stack: stack[-1] in CLONE)
+    assert starting >= SOME
+    assert done.count_calls("main", "start_job") >= SOME
+    for stack in done.stacks:
+        assert "main" in stack or "start_job" not in stack, stack
+        assert "main" not in stack or "run" not in stack, stack
 
 
 def thread_named(pid: int, name: str) -> int:

@@ -294,5 +294,6 @@ def _ra_text(rule: Any) -> str:
         lib.RA_AT_SP: f"*sp{at}",
         lib.RA_REGISTER: f"r{rule['ra_offset']}",
         lib.RA_BY_CODE: f"code{at}",
+        lib.RA_AFTER_CLONE: f"code{at} or end",
         lib.RA_UNSUPPORTED: "?",
     }[int(rule["ra_kind"])]

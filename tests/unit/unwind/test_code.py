@@ -18,6 +18,7 @@ from ebprof._native import lib
 from ebprof.elf import ElfImage, Section, memory_file
 from ebprof.unwind.code import CODE_ENTRY, MAX_CODE, follow, symbols_of, with_code_rows
 from ebprof.unwind.compile import UnwindRows, compile_rows, frame_sections
+from ebprof.unwind.object_rows import object_rows
 from tests.unit.test_elf import with_section
 from tests.unit.unwind.frame_builder import CODE, row_texts, rule_at, rule_text
 
@@ -45,7 +46,7 @@ def assemble(tmp_path: Path) -> Assemble:
 
 
 def rows_of(code: bytes, *entries: tuple[int, int, int]) -> list[tuple[int, str]]:
-    """Rows as text; entries: (offset, size, is_outermost), else the first byte is one."""
+    """Rows as text; entries: (offset, size, kind), else the first byte is one."""
     named = entries or ((0, len(code), 0),)
     made = np.array([(CODE + at, size, first) for at, size, first in named], CODE_ENTRY)
     return row_texts(follow(code, CODE, made))
@@ -102,7 +103,7 @@ def test_code_that_contradicts_itself_has_no_rows(text: str, assemble: Assemble)
 )
 def test_what_is_not_known_ends_a_path(text: str, assemble: Assemble) -> None:
     if text == "syscall":
-        text = "mov $56, %eax; syscall"
+        text = "mov $58, %eax; syscall"
     code = assemble(f"{text}; push %rax")
     assert [row for _, row in rows_of(code)] == [START, "none"]
     assert rows_of(code)[-1][0] <= len(code) - 1
@@ -193,6 +194,61 @@ def test_the_programs_entry_is_the_outermost_frame(assemble: Assemble) -> None:
     assert rows[-2] == (len(code) - 1, START)
 
 
+def test_what_other_code_calls_is_followed() -> None:
+    """As in musl's library, whose assembly has no symbols, and which has no rows."""
+    path = Path("/usr/lib/x86_64-linux-musl/libc.so")
+    if not path.exists():
+        pytest.skip("no musl here")
+    with path.open("rb", buffering=0) as file:
+        image = ElfImage(file)
+        rows = object_rows(image, frame_sections(image)).rows
+    assert rows is not None
+    assert (rows.dictionary["ra_kind"][rows.rules] == lib.RA_AFTER_CLONE).any()
+
+
+EITHER, NEW = "sp+8 fp=same ra=code-8 or end", "ra=end"
+
+
+def test_behind_clone_the_new_thread_has_no_caller(assemble: Assemble) -> None:
+    """As musl has it, all in one function."""
+    code = assemble("""
+        xor %eax, %eax; mov $56, %al; mov 8(%rsp), %r10
+        syscall; test %eax, %eax; jnz 1f
+        xor %ebp, %ebp; pop %rdi; call *%r9; mov %eax, %edi; xor %eax, %eax; mov $60, %al
+        syscall; hlt; 1: ret
+    """)
+    rows = dict(rows_of(code))
+    call = code.index(b"\x0f\x05")
+    assert rows[0] == START
+    assert rows[call] == EITHER
+    assert rows[call + 6].endswith(NEW)  # the syscall, test and jnz have 2 bytes each
+    assert rows[len(code) - 1] == START
+
+
+def test_what_changes_rax_behind_clone_ends_a_path(assemble: Assemble) -> None:
+    code = assemble("mov $56, %eax; syscall; mov %eax, %ecx; test %eax, %eax; jz 1f; ret; 1: hlt")
+    assert rows_of(code) == [(0, START), (5, EITHER), (7, "none")]
+
+
+@pytest.mark.parametrize("number", [56, 435])
+def test_the_part_of_clone_that_glibc_says_nothing_of(number: int, assemble: Assemble) -> None:
+    code = assemble("syscall; test %rax, %rax; jl 1f; je 1f; ret; nop; 1: nop")
+    rows = rows_of(code[:10], (0, 0, lib.ENTRY_CLONE))
+    assert rows == [(0, EITHER), (9, START), (10, "none")]
+
+
+def test_clone_of_the_c_library_has_rows() -> None:
+    path = LIBRARIES / "libc.so.6"
+    if not path.exists():
+        pytest.skip(f"no {path} here")
+    with path.open("rb", buffering=0) as file:
+        image = ElfImage(file)
+        rows = object_rows(image, frame_sections(image)).rows
+    assert rows is not None
+    kinds = rows.dictionary["ra_kind"][rows.rules]
+    assert (kinds == lib.RA_AFTER_CLONE).sum() == 2  # clone and clone3
+
+
 def test_where_signal_handlers_return_to(assemble: Assemble) -> None:
     code = assemble("nop; nop; mov $15, %rax; syscall; nop")
     signal = "*(sp+160)+0 fp=*sp+120 ra=*sp+168 signal"
@@ -265,7 +321,7 @@ def test_init_and_fini_have_rows() -> None:
         if init is None:
             pytest.skip("this libstdc++ has no .init")
         rows, followed = with_code_rows(image, compile_rows(section))
-    assert rows is not None and 0 < followed < 10_000
+    assert rows is not None and 0 < followed < image.size  # of it all, calls are looked for
     assert rule_text(rule_at(rows, init.address)) == START
 
 
