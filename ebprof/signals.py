@@ -7,8 +7,15 @@ import os
 import signal
 from types import FrameType
 
-ENDING = (signal.SIGINT, signal.SIGTERM)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a run: its result is written. SIGQUIT ends ebprof at once."""
 _MOST_UNHEEDED = 2
+
+
+def ending() -> tuple[signal.Signals, ...]:
+    """Those of ENDING that are to be heeded: not a hang-up that nohup has had ignored."""
+    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return tuple(one for one in ENDING if one != signal.SIGHUP or not is_ignored)
 
 
 class SignalNotes:
@@ -58,7 +65,7 @@ class SignalNotes:
 
 def tolerate_one_signal() -> None:
     """From here on a second Ctrl-C loses nothing; where writing hangs, a third ends ebprof."""
-    for number in ENDING:
+    for number in ending():
         signal.signal(number, _tolerate)
 
 

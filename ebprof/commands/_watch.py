@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import select
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ebprof.signals import ENDING, SignalNotes, tolerate_one_signal
+from ebprof.signals import SignalNotes, ending, tolerate_one_signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ class Watch:
 
     def run(self) -> None:
         """Until a signal, the schedule or the report's reader ends it."""
-        with SignalNotes(*_heeded()) as notes:
+        with SignalNotes(*ending()) as notes:
             self._report.begin()
             while not self._report.is_over and not self._is_done():
                 ready = self._wait(notes.fd)
@@ -148,9 +147,3 @@ class Watch:
 
 def _is_any(watched: Sequence[tuple[int, int]], ready: set[int]) -> bool:
     return any(fd in ready for fd, _ in watched)
-
-
-def _heeded() -> list[signal.Signals]:
-    """The signals that end a run; not a hang-up that nohup ignores."""
-    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    return [*ENDING, *([] if is_ignored else [signal.SIGHUP])]

@@ -70,6 +70,28 @@ class Event(Protocol):
 
 
 @runtime_checkable
+class TendedEvent(Protocol):
+    """An event that has something to do while a run lasts, or to say at its end."""
+
+    def tend(self, session: CpuSession) -> None:
+        """Keep it attached; called many times a second."""
+
+    def warnings(self, session: CpuSession) -> Iterable[str]:
+        """Why events may be missing, a sentence each; asked for once sampling has ended."""
+
+
+def tend(event: Event, session: CpuSession) -> None:
+    """Let an event do what it has to while the run lasts."""
+    if isinstance(event, TendedEvent):
+        event.tend(session)
+
+
+def warnings_of(event: Event, session: CpuSession) -> tuple[str, ...]:
+    """What an event has to say at the end of a run."""
+    return tuple(event.warnings(session)) if isinstance(event, TendedEvent) else ()
+
+
+@runtime_checkable
 class EventKind(Protocol):
     """A kind of events: a module, or what an entry point names."""
 

@@ -7,6 +7,7 @@ the processes that are sampled, or where there is no such choice into all that m
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -15,18 +16,24 @@ from pathlib import Path
 from ebprof.bpf.cpu import CpuSession
 from ebprof.bpf.events import Rate, Scope
 from ebprof.elf import ElfImage, ObjectFile, open_regular
-from ebprof.errors import BadFileError, NoTargetError, UsageError
+from ebprof.errors import BadFileError, EbprofError, NoTargetError, UnsupportedError, UsageError
 from ebprof.events._protocol import Processes
 from ebprof.events._traced import TracedEvent
-from ebprof.procfs.maps import MapsEntry, open_object, read_maps
+from ebprof.procfs import process
+from ebprof.procfs.mapped import file_of, find_mapped, is_in_root, mapped_like
+from ebprof.procfs.maps import MapsEntry, file_identities, open_object, read_maps
 from ebprof.procfs.process import reading
 from ebprof.procfs.text import printable
 from ebprof.symbolize.functions import find_functions
 
 PREFIX = "u:"
 ALL = -1
+TEND_S = 0.02
+SEARCH_S = 1.0
+"""How long to look for a process that maps a file."""
 _OFFSET = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _WORD = re.compile(r"\w*")
+_LONE_COLON = re.compile(r"(?<!:):(?!:)")
 _SYMBOLS = "`nm -C` and `nm -D` list those that have names; 0xOFFSET needs none"
 _FORMS = "write it like u:/path/lib.so:function, u:/path/lib.so:0x1234, or u:function with -p"
 
@@ -48,32 +55,72 @@ class UserFunction(TracedEvent):
     def __init__(self, name: str, places: Sequence[Place]) -> None:
         super().__init__(name)
         self._places = places
+        self._attached: dict[int, int] = {}
+        self._gaps: dict[int, float] = {}
+        self._tended_at = 0.0
 
     def attach(
         self, session: CpuSession, rate: Rate, scopes: Sequence[Scope], *, idle: bool
     ) -> None:
         """Attach to each place; raises UnsupportedError when the kernel refuses one."""
-        for place in self._places:
-            session.attach_function(place.path, place.offset, place.pid)
+        self._tended_at = time.monotonic()
+        for pid in {place.pid for place in self._places}:
+            self._attach(session, pid)
+
+    def _attach(self, session: CpuSession, pid: int) -> None:
+        """The kernel takes any thread for its process, but one that has ended for none."""
+        places = [place for place in self._places if place.pid == pid]
+        for is_last in (False, False, True):
+            tid = ALL if pid == ALL else process.living_thread(pid)
+            try:
+                for place in places:
+                    session.attach_function(place.path, place.offset, tid)
+            except UnsupportedError:
+                if is_last or tid == ALL or not process.has_ended(tid):
+                    raise
+            else:
+                break
+        if tid != ALL:
+            self._attached[pid] = tid
+
+    def tend(self, session: CpuSession) -> None:
+        """Attach anew where the thread has ended by which the kernel knew a process."""
+        now = time.monotonic()
+        if now < self._tended_at + TEND_S:
+            return
+        for pid, tid in list(self._attached.items()):
+            if process.has_ended(tid):
+                del self._attached[pid]
+                with suppress(NoTargetError):
+                    self._attach(session, pid)
+                    self._gaps[pid] = self._gaps.get(pid, 0.0) + now - self._tended_at
+        self._tended_at = now
+
+    def warnings(self, session: CpuSession) -> Iterator[str]:
+        """Gaps in which nothing was attached, and that nothing could be met at all."""
+        for pid, seconds in self._gaps.items():
+            yield (
+                f"calls of up to {1000 * seconds:.0f} ms are missing in PID {pid}: "
+                "its thread by which the function was attached to ended"
+            )
+        paths = {place.path for place in self._places if place.pid == ALL}
+        if not session.run_statistics()[0]:
+            yield from map(_unused, sorted(path for path in paths if not _is_mapped(path)))
 
 
 def find(name: str, processes: Processes) -> UserFunction | None:
     """Raises UsageError, NoTargetError or BadFileError when there is no such function."""
     if not name.startswith(PREFIX):
         return None
-    path, what = _split(name.removeprefix(PREFIX))
+    pids = () if processes.follow else processes.pids
+    path, what = _split(name.removeprefix(PREFIX), pids)
     if not what:
-        raise UsageError(f"no function in {name!r}", _FORMS)
+        raise UsageError(f"no function in {printable(name)!r}", _FORMS)
     if path:
-        with closing(_open_file(path)) as file:
-            offsets = _offsets(file, what)
-        if not offsets:
-            raise NoTargetError(f"no function {what!r} in {printable(path)}", _SYMBOLS)
-        where = (ALL,) if processes.follow else processes.pids or (ALL,)
-        places = [Place(path, offset, pid) for pid in where for offset in offsets]
-        return UserFunction(_perf_name(path, what), places)
+        places = [one for pid in pids for one in _in_process(pid, path, what)]
+        return UserFunction(_perf_name(path, what), places or _everywhere(path, what))
     if not processes.pids:
-        raise UsageError(f"{name!r} names no file", _FORMS)
+        raise UsageError(f"{printable(name)!r} names no file", _FORMS)
     return _in_processes(what, processes)
 
 
@@ -84,16 +131,48 @@ def known() -> Iterable[tuple[str, str]]:
     yield "u:function", "with -p or a command: of its executable, else of its libraries"
 
 
-def _split(words: str) -> tuple[str, str]:
+def _split(words: str, pids: Iterable[int]) -> tuple[str, str]:
     """Path (or nothing) and function, of which either may hold colons: the path is a file's."""
     if not words.startswith("/"):
         return "", words
     colons = [place for place, letter in enumerate(words) if letter == ":"]
     for place in colons:
-        if Path(words[:place]).is_file():
+        if Path(words[:place]).is_file() or any(is_in_root(pid, words[:place]) for pid in pids):
             return words[:place], words[place + 1 :]
-    path, _, what = words.rpartition(":") if colons else (words, "", "")
-    return path, what
+    place = next((one.start() for one in _LONE_COLON.finditer(words)), len(words))
+    return words[:place], words[place + 1 :]
+
+
+def _everywhere(path: str, what: str) -> list[Place]:
+    with closing(_open_file(path)) as file:
+        return [Place(path, offset) for offset in _known_offsets(file, what)]
+
+
+def _in_process(pid: int, path: str, what: str) -> list[Place]:
+    """In the file that the process maps at the path, which may be another than ours."""
+    entry = find_mapped(pid, path)
+    if entry is None:
+        raise _not_mapped(pid, path)
+    with closing(open_object(pid, entry)) as file:
+        offsets = _known_offsets(file, what)
+    return [Place(file_of(pid, entry), offset, pid) for offset in offsets]
+
+
+def _not_mapped(pid: int, path: str) -> EbprofError:
+    if not is_in_root(pid, path):
+        _open_file(path).file.close()  # raises BadFileError where there is none at all
+    close = " and ".join(map(printable, mapped_like(pid, path)[:3]))
+    return NoTargetError(
+        f"PID {pid} maps no {printable(path)}",
+        f"it maps {close}" if close else "name a file that it has loaded, or leave out the PID",
+    )
+
+
+def _known_offsets(file: ObjectFile, what: str) -> list[int]:
+    offsets = _offsets(file, what)
+    if not offsets:
+        raise NoTargetError(f"no function {printable(what)!r} in {file.path}", _SYMBOLS)
+    return offsets
 
 
 def _open_file(path: str) -> ObjectFile:
@@ -134,14 +213,13 @@ def _in_processes(what: str, processes: Processes) -> UserFunction:
     for pid in processes.pids:
         where = ALL if processes.follow else pid
         for entry, offsets in _found_in(pid, what):
-            path = f"/proc/{pid}/map_files/{entry.start:x}-{entry.end:x}"
-            places.extend(Place(path, offset, where) for offset in offsets)
+            places.extend(Place(file_of(pid, entry), offset, where) for offset in offsets)
             name = name or _perf_name(entry.path, what)
             break
     if not places:
         pids = ",".join(map(str, processes.pids))
         raise NoTargetError(
-            f"no function {what!r} in what PID {pids} maps",
+            f"no function {printable(what)!r} in what PID {pids} maps",
             "name its file: u:/path:function",
         )
     return UserFunction(name, places)
@@ -149,7 +227,7 @@ def _in_processes(what: str, processes: Processes) -> UserFunction:
 
 def _found_in(pid: int, what: str) -> Iterator[tuple[MapsEntry, list[int]]]:
     with reading(pid):
-        executable = Path(f"/proc/{pid}/exe").stat().st_ino
+        executable = Path(f"{process.directory(pid)}/exe").stat().st_ino
     entries = {(one.device, one.inode): one for one in read_maps(pid) if one.inode}
     for entry in sorted(entries.values(), key=lambda one: one.inode != executable):
         with suppress(BadFileError), closing(open_object(pid, entry)) as file:
@@ -163,3 +241,25 @@ def _perf_name(path: str, what: str) -> str:
     group = _WORD.match(Path(path).name)
     event = f"abs_{int(what, 16):x}" if _OFFSET.fullmatch(what) else what
     return printable(f"probe_{group[0] if group else ''}:{event}")
+
+
+def _unused(path: str) -> str:
+    return (
+        f"no process maps {printable(path)}: it could not be called. "
+        "Processes in containers have files of their own; with -p theirs is taken"
+    )
+
+
+def _is_mapped(path: str) -> bool:
+    """Whether some process maps a file, as far as there is time to look."""
+    limit = time.monotonic() + SEARCH_S
+    with suppress(OSError, BadFileError), open_regular(path) as file:
+        known = file_identities(file)
+        for pid in process.all_processes():
+            with suppress(EbprofError):
+                if any((one.device, one.inode) in known for one in read_maps(pid)):
+                    return True
+            if time.monotonic() > limit:
+                return True
+        return False
+    return True

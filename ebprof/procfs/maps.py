@@ -197,11 +197,21 @@ def _open_named(root: str, entry: MapsEntry) -> FileIO:
 def _checked(file: FileIO, entry: MapsEntry) -> FileIO:
     """The file, if it is the one that was mapped; closed otherwise."""
     wanted = entry.device, entry.inode
-    info = os.fstat(file.fileno())
-    if (info.st_dev, info.st_ino) == wanted or _mapped_identity(file) == wanted:
+    if _identity(file) == wanted or _mapped_identity(file) == wanted:
         return file
     file.close()
     raise NotOpenedError("was deleted or replaced since it was mapped")
+
+
+def file_identities(file: FileIO) -> set[tuple[int, int]]:
+    """Device and inode of a file as `maps` may have them."""
+    mapped = _mapped_identity(file)
+    return {_identity(file), *([mapped] if mapped else [])}
+
+
+def _identity(file: FileIO) -> tuple[int, int]:
+    info = os.fstat(file.fileno())
+    return info.st_dev, info.st_ino
 
 
 def _mapped_identity(file: FileIO) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from io import FileIO
+from pathlib import Path
 
 from ..elf import reopen_regular
 from ._libc import checked, libc
@@ -30,15 +31,31 @@ def open_rooted(root: str, path: bytes, *, follow: bool = True) -> FileIO:
     follow: links, which then stay within the root; otherwise a link anywhere in the path is an
     error. Raises OSError, or BadFileError when it is not a regular file.
     """
-    resolve = _IN_ROOT | _NO_MAGIC_LINKS | (0 if follow else _NO_LINKS)
-    how = _OpenHow(_PATH_ONLY, 0, resolve)
-    directory = os.open(root, _PATH_ONLY | os.O_DIRECTORY)
-    try:
-        size = ctypes.c_size_t(ctypes.sizeof(how))
-        place = checked(libc.syscall(_OPENAT2, directory, path, ctypes.byref(how), size))
-    finally:
-        os.close(directory)
+    place = _open_path(root, path, 0 if follow else _NO_LINKS)
     try:
         return reopen_regular(place)
     finally:
         os.close(place)
+
+
+def path_of_directory(root: str, path: bytes) -> str:
+    """Where a directory that a process with this root finds is for us, without links.
+
+    It is written as the kernel writes it in `/proc/PID/maps` for us, in the file system encoding.
+    Raises OSError.
+    """
+    place = _open_path(root, path, 0)
+    try:
+        return str(Path(f"/proc/self/fd/{place}").readlink())
+    finally:
+        os.close(place)
+
+
+def _open_path(root: str, path: bytes, resolve: int) -> int:
+    how = _OpenHow(_PATH_ONLY, 0, _IN_ROOT | _NO_MAGIC_LINKS | resolve)
+    directory = os.open(root, _PATH_ONLY | os.O_DIRECTORY)
+    try:
+        size = ctypes.c_size_t(ctypes.sizeof(how))
+        return checked(libc.syscall(_OPENAT2, directory, path, ctypes.byref(how), size))
+    finally:
+        os.close(directory)

@@ -19,7 +19,7 @@ from ebprof.bpf.records import DeferredSample
 from ebprof.bpf.sideband import Exited, Sideband
 from ebprof.bpf.tasks import Only
 from ebprof.durations import written
-from ebprof.events import Event, Processes, choose
+from ebprof.events import Event, Processes, choose, tend, warnings_of
 from ebprof.model import Profile
 from ebprof.procfs import process
 from ebprof.recording.deferred import DeferredSamples
@@ -51,7 +51,7 @@ from ebprof.recording.target import (
 )
 from ebprof.recording.timeline import Timeline
 from ebprof.recording.tracker import Tracker
-from ebprof.signals import ENDING, SignalNotes
+from ebprof.signals import SignalNotes, ending
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.unwind.memory import Shards
 from ebprof.unwind.objects import ObjectStore
@@ -237,7 +237,7 @@ class Recorder:
 
     def run(self, progress: Callable[[Progress], None]) -> Recording:
         """Sample until the duration is over, the target is gone or a signal comes."""
-        with SignalNotes(*ENDING) as interrupt:
+        with SignalNotes(*ending()) as interrupt:
             began = time.time_ns()
             self._start()
             ready = seconds_since_start()
@@ -332,6 +332,7 @@ class Recorder:
         if self._pending_keys > self._session.capacity // 2:
             self._count()
         self._upkeep.tend()
+        tend(self._event, self._session)
 
     def _changes_followed(self, until_ns: float) -> Iterator[DeferredSample]:
         """Deferred samples, each when the tracker stands where it was taken."""
@@ -410,7 +411,8 @@ class Recorder:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What went wrong without ending the run, a sentence each."""
-        return (*self._tracker.warnings, *self._symbolizer.warnings, *self._walls.warnings)
+        own = warnings_of(self._event, self._session)
+        return (*own, *self._tracker.warnings, *self._symbolizer.warnings, *self._walls.warnings)
 
     def _statistics(self, profile: Profile, duration: float, ready: float) -> Statistics:
         counters = self._counters()

@@ -14,12 +14,15 @@ from tests.live.profiled import (
     Profiled,
     assert_complete,
     assert_share,
+    count_events,
     profile,
     profile_command,
     run,
 )
 
-LEAVE_MS = 1500
+BEATS_A_SECOND, SECONDS_OF_CALLS = 100, 5
+EXPECTED = BEATS_A_SECOND * SECONDS_OF_CALLS
+LEAVE_MS = 3000
 """Long enough for a run to be under way by then."""
 
 
@@ -40,7 +43,7 @@ def assert_split(done: Profiled) -> None:
 @pytest.mark.parametrize("leave_ms", [0, LEAVE_MS], ids=["before", "during"])
 def test_a_process(leave_ms: int) -> None:
     with targets.running("headless", leave_ms) as target:
-        done = profile("-p", target.pid, seconds=2 * LEAVE_MS / 1000)
+        done = profile("-p", target.pid, seconds=LEAVE_MS / 1000 + 1.5)
         assert process.living_thread(target.pid) not in (None, target.pid)
     assert_split(done)
 
@@ -48,7 +51,7 @@ def test_a_process(leave_ms: int) -> None:
 @pytest.mark.parametrize("leave_ms", [0, LEAVE_MS], ids=["before", "during"])
 def test_the_whole_machine(leave_ms: int) -> None:
     with targets.running("headless", leave_ms):
-        done = profile("-a", seconds=2 * LEAVE_MS / 1000)
+        done = profile("-a", seconds=LEAVE_MS / 1000 + 1.5)
     assert_named(done)
 
 
@@ -70,9 +73,20 @@ def test_a_command_runs_until_its_last_thread_has_ended() -> None:
 @pytest.mark.parametrize("leave_ms", [0, LEAVE_MS], ids=["before", "during"])
 def test_top(leave_ms: int) -> None:
     with targets.running("headless", leave_ms) as target:
-        done = run("top", "-p", target.pid, "-F", 499, "--json", 1, 4)
+        done = run("top", "-p", target.pid, "-F", 499, "--json", 1, 5)
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
     functions = {(row["name"], row["module"]) for row in last["rows"]}
     assert {("work_sixty", "headless"), ("work_forty", "headless")} <= functions
     assert last["complete_share"] >= 0.99
+
+
+@pytest.mark.parametrize("event", ["u:{path}:beat", "u:beat"])
+@pytest.mark.parametrize("leave_ms", [0, LEAVE_MS], ids=["before", "during"])
+def test_calls_of_a_function(event: str, leave_ms: int) -> None:
+    with targets.running("headless", leave_ms) as target:
+        done = count_events(
+            event.format(path=target.path), "-p", target.pid, "-d", SECONDS_OF_CALLS
+        )
+    assert 0.8 * EXPECTED < done.total <= 1.05 * EXPECTED
+    assert done.count_calls("run_beat", "beat") == done.total

@@ -1,5 +1,5 @@
-/* Truth: the first thread ends by pthread_exit, LEAVE_MS after the start, and the process lives on by
- * its other threads. Two of them have 60 and 40 % of the samples, in the leaves `work_sixty` and
+/* Truth: the first thread ends by pthread_exit, LEAVE_MS after the start or at SIGUSR1, and the process
+ * lives on by its other threads. Two of them have 60 and 40 % of the samples, in the leaves `work_sixty` and
  * `work_forty`; they work in turn, never at once. A third calls `beat` a hundred times a second.
  * With LEAVE_MS 0 the program is ready once the first thread is gone, else before.
  */
@@ -92,7 +92,12 @@ static void start(void *(*run)(void *), const char *name)
 int main(int argc, char **argv)
 {
 	int leave_ms = argc > 2 ? atoi(argv[2]) : 0;
+	struct timespec limit = { leave_ms / 1000, leave_ms % 1000 * 1000000L };
+	sigset_t leave;
 
+	sigemptyset(&leave);
+	sigaddset(&leave, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &leave, NULL);
 	first = pthread_self();
 	arguments = argc;
 	words = argv;
@@ -103,7 +108,7 @@ int main(int argc, char **argv)
 	start(run_beat, "beat");
 	if (leave_ms) {
 		ready(argc, argv);
-		usleep(1000u * (unsigned)leave_ms);
+		sigtimedwait(&leave, NULL, &limit);
 	} else {
 		start(run_ready, "ready");
 	}

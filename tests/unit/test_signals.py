@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from ebprof.signals import SignalNotes
+from ebprof.signals import SignalNotes, ending
 
 
 def is_readable(fd: int) -> bool:
@@ -51,3 +51,13 @@ def test_handlers_are_put_back() -> None:
     with SignalNotes(signal.SIGUSR1):
         assert signal.getsignal(signal.SIGUSR1) != before
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_hang_up_ends_a_run_unless_it_is_ignored(handler: signal.Handlers) -> None:
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        assert (signal.SIGHUP in ending()) == (handler == signal.SIG_DFL)
+        assert {signal.SIGINT, signal.SIGTERM} <= set(ending())
+    finally:
+        signal.signal(signal.SIGHUP, before)

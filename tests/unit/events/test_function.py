@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ebprof.bpf.events import Rate
 from ebprof.elf import ObjectFile, open_regular
 from ebprof.errors import EbprofError, NoTargetError, UsageError
 from ebprof.events import Processes, function
+from ebprof.procfs import process
 from ebprof.procfs.maps import read_maps
 from ebprof.symbolize.functions import find_functions
 from tests import targets
@@ -65,6 +71,37 @@ def test_names_are_those_of_perf_probe(name: str, shown: str) -> None:
     found = function.find(f"u:{libc()}:{name}", EVERYONE)
     assert found is not None
     assert found.name == shown
+
+
+@dataclass
+class FakeSession:
+    """Notes by which threads functions are attached."""
+
+    tids: list[int] = field(default_factory=list)
+
+    def attach_function(self, path: str, offset: int, tid: int) -> None:
+        self.tids.append(tid)
+
+    def run_statistics(self) -> tuple[int, float]:
+        return 1, 0.0
+
+
+def test_a_process_whose_first_thread_ends_is_attached_to_by_another() -> None:
+    session: Any = FakeSession()
+    with targets.running("headless", 3_600_000) as target:
+        found = function.find("u:beat", Processes((target.pid,)))
+        assert found is not None
+        found.attach(session, Rate(), (), idle=False)
+        assert session.tids == [target.pid]
+        os.kill(target.pid, signal.SIGUSR1)
+        deadline = time.monotonic() + 60
+        while len(session.tids) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(function.TEND_S)
+            found.tend(session)
+        assert session.tids[1] == process.living_thread(target.pid) != target.pid
+    (warning,) = found.warnings(session)
+    assert warning.startswith("calls of up to ") and f"PID {target.pid}" in warning
 
 
 def test_a_name_may_hold_colons() -> None:
