@@ -33,9 +33,19 @@ def reading(pid: int) -> Iterator[None]:
             raise NoTargetError(f"no such process: {pid}") from None
         if error.errno in (errno.EACCES, errno.EPERM):
             raise NoPermissionError(
-                f"cannot look at process {pid}: {error.strerror}", "run as root"
+                f"cannot look at process {pid}: {error.strerror}", more_rights()
             ) from None
         raise NoTargetError(f"cannot look at process {pid}: {error.strerror}") from None
+
+
+def more_rights() -> str:
+    """What to do where the kernel refuses: root is refused for reasons that root cannot see."""
+    if os.geteuid():
+        return "run as root"
+    return (
+        "root alone is not enough here: a container, a user namespace or a security module forbids "
+        "it; `ebprof doctor` shows our rights"
+    )
 
 
 def exists(pid: int) -> bool:

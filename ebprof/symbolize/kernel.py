@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from .source import Call
 from .symtab import best_name
 
 KALLSYMS = Path("/proc/kallsyms")
+KPTR_RESTRICT = Path("/proc/sys/kernel/kptr_restrict")
 
 _MAX_BYTES = 256 << 20
 _MAX_ALIASES = 64
@@ -98,3 +100,19 @@ def _addresses(data: bytes, lines: _Index) -> npt.NDArray[np.uint64]:
     for place in range(_DIGITS):
         addresses = addresses << np.uint64(4) | _DIGIT_VALUES[raw[lines + place]]
     return addresses
+
+
+def why_hidden() -> str:
+    """What keeps the kernel's addresses from us, with what to do, as far as it can be read."""
+    try:
+        with KALLSYMS.open("rb") as file:
+            has_lines = bool(file.read(1))
+        restrict = KPTR_RESTRICT.read_text().strip()
+    except OSError as error:
+        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+    if not has_lines:
+        return f"{KALLSYMS} is empty"
+    if restrict == "2":
+        return "kernel.kptr_restrict is 2, which hides them from root, too: set it to 0"
+    who = "give ebprof CAP_SYSLOG" if os.geteuid() == 0 else "run as root"
+    return f"kernel.kptr_restrict is {restrict}: {who}, or set that and perf_event_paranoid to 0"

@@ -15,7 +15,7 @@ from .cache import DEFAULT_CACHE, SymCacheStore
 from .debugfiles import DebugFiles
 from .debuginfod import Debuginfod
 from .demangle import Demangler
-from .kernel import KALLSYMS, KernelSymbols
+from .kernel import KALLSYMS, KernelSymbols, why_hidden
 from .mapped import MappedFiles
 from .objects import ObjectSymbols, Tools
 from .runtimes import Runtimes
@@ -29,10 +29,7 @@ _MOST_KEPT = 1 << 30
 """Bytes of symbols, beyond which those of the objects used least recently are read again."""
 _KERNEL = Mapping(KERNEL_PATH)
 _ANONYMOUS = Mapping(ANONYMOUS_PATH)
-_HIDDEN_KERNEL = (
-    "kernel symbols are hidden: run as root, or set kernel.kptr_restrict=0; "
-    "kernel frames are shown as addresses"
-)
+_HIDDEN_KERNEL = "kernel symbols are hidden ({}): kernel frames are shown as addresses"
 
 _Find = Callable[[int], tuple[Call, ...]]
 
@@ -232,7 +229,7 @@ class Symbolizer:
             kernel = self._kernel = self._read_kernel()
             self._kernel_time = time.monotonic()
             if kernel.hidden:
-                self._warn(_HIDDEN_KERNEL)
+                self._warn(_HIDDEN_KERNEL.format(why_hidden()))
         return kernel
 
     def _kernel_is_outdated(self, kernel: KernelSymbols, addresses: Iterable[int]) -> bool:
