@@ -14,6 +14,8 @@ from click.shell_completion import CompletionItem
 from ebprof import __version__, commands, plugins
 from ebprof.commands import CommandModule, _streams
 from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, EbprofError
+from ebprof.procfs.text import decoded
+from ebprof.signals import ENDING
 
 EXIT_INTERRUPTED = 130
 ALIASES = {"top-traffic": "traffic"}
@@ -83,7 +85,7 @@ def ebprof(ctx: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command line; ends the process with a documented exit code."""
-    _streams.open_closed()
+    _streams.prepare()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `ebprof ... &` ignores it
     try:
         code = ebprof.main(args=arguments, prog_name="ebprof", standalone_mode=False)
@@ -95,13 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = EXIT_INTERRUPTED
     except OSError as error:
         code = _report_system_error(error)
-    for number in (signal.SIGINT, signal.SIGTERM):  # all is said and done: the code stays
+    _streams.finish()
+    for number in ENDING:  # all is said and done: the code stays
         signal.signal(number, signal.SIG_IGN)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _report(message: str, hint: str, code: int) -> int:
-    print(f"ebprof: {message}" + (f": {hint}" if hint else ""), file=sys.stderr)
+    print(decoded(f"ebprof: {message}" + (f": {hint}" if hint else "")), file=sys.stderr)
     return code
 
 

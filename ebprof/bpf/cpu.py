@@ -294,10 +294,14 @@ def _has_all_helpers() -> bool:
 
 
 def _comm(name: str) -> bytes:
-    encoded = name.encode()
+    encoded = os.fsencode(name)
     if len(encoded) > 15:
         raise UsageError(
-            f"comm {name!r} is longer than the 15 bytes that the kernel keeps",
-            f"use {encoded[:15].decode(errors='ignore')!r}",
+            f"comm {_shown(encoded)!r} is longer than the 15 bytes that the kernel keeps",
+            f"use {_shown(encoded[:15])!r}",
         )
     return encoded.ljust(16, b"\0")
+
+
+def _shown(name: bytes) -> str:
+    return name.decode(errors="ignore")

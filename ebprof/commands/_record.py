@@ -12,6 +12,7 @@ from pathlib import Path
 from ebprof.commands import _streams
 from ebprof.errors import BadFileError, UsageError
 from ebprof.output import OutputFormat, check_writable, write_file
+from ebprof.procfs.text import decoded
 from ebprof.recording.options import RecordOptions
 from ebprof.recording.recorder import Progress, Recorder, Recording
 from ebprof.recording.statistics import Statistics, complete_text, summary
@@ -80,7 +81,8 @@ def _check(destination: Destination) -> None:
     if destination.stats and destination.stats == destination.path:
         raise UsageError("--stats and -o name the same file", "choose two")
     check_writable(destination.path)
-    check_writable(destination.stats)
+    if destination.stats:
+        check_writable(destination.stats)
 
 
 def _write(recording: Recording, destination: Destination) -> None:
@@ -106,7 +108,7 @@ def _sum_up(
         lines.extend(_details(statistics))
     lines.extend(f"warning: {warning}" for warning in warnings)
     if destination.path:
-        lines.append(f"wrote {destination.path}")
+        lines.append(f"wrote {decoded(destination.path)}")
     for line in lines:
         print(f"ebprof: {line}", file=sys.stderr)
 

@@ -14,6 +14,7 @@ from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
 from ebprof.output import Reading, check_writable, choose, read_profile, write_file
+from ebprof.procfs.text import decoded
 from ebprof.recording.options import RecordOptions
 from ebprof.recording.target import Target
 
@@ -63,5 +64,5 @@ def command(
     warn(profile)
     write_file(profile, output, path)
     if not rest["quiet"]:
-        print(f"ebprof: wrote {path}", file=sys.stderr)
+        print(f"ebprof: wrote {decoded(path)}", file=sys.stderr)
     return 0

@@ -11,6 +11,7 @@ from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, sampling_options
 from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._watch import Schedule, Watch
+from ebprof.output import check_writable
 from ebprof.recording.live import LiveRecorder
 from ebprof.recording.options import RecordOptions
 from ebprof.recording.statistics import complete_text, counted
@@ -78,6 +79,7 @@ def command(
     check_pivot(by)
     check_sort(sort)
     live = is_live(schedule, as_json=as_json)
+    check_writable(None)
     with LiveRecorder(target, options) as recorder:
         subject = Subject(target.describe(), recorder.sampled, recorder.is_one_process)
         monitor = TopMonitor(recorder, is_kept=live)

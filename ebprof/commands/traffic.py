@@ -17,6 +17,7 @@ from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.commands._watch import Schedule, Watch
 from ebprof.errors import BadFileError, UsageError
 from ebprof.output import check_writable
+from ebprof.procfs.text import printable
 from ebprof.recording.statistics import seconds_since_start
 from ebprof.screen.browser import View
 from ebprof.screen.keyboard import Keyboard, terminal_fd
@@ -165,7 +166,7 @@ def _filter(values: dict[str, Any]) -> FlowFilter:
         raise UsageError("-4 and -6 exclude each other", "leave both out for both")
     return FlowFilter(
         pids=parse_numbers(values["pid"], "PID"),
-        comm=given(values["comm"], "--comm"),
+        comm=printable(given(values["comm"], "--comm")),
         cgroup=given(values["cgroup"], "-G"),
         port=None if values["port"] is None else parse_port(values["port"]),
         source=_endpoint(values["source"]),
@@ -193,13 +194,15 @@ def _describe(values: dict[str, Any]) -> str:
         if value
     ]
     words += [option for option, name in (("-4", "only_4"), ("-6", "only_6")) if values[name]]
-    return " ".join(words)
+    return printable(" ".join(words))
 
 
 def _check_stats(path: str | None) -> None:
     if path == "-":
         raise UsageError("--stats needs a file", "write it like --stats stats.json")
-    check_writable(path)
+    if path:
+        check_writable(path)
+    check_writable(None)
 
 
 def _write_stats(figures: statistics.TrafficStatistics, path: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import os
 import re
@@ -137,7 +138,10 @@ def write_to(path: str | None, write: Callable[[BinaryIO], object]) -> None:
 
 def check_writable(path: str | None) -> None:
     """Raise BadFileError now if `write_file` could not write there later. Changes nothing."""
-    if path is None or path == "-" or _descriptor(path) is not None:
+    descriptor = 1 if path in (None, "-") else _descriptor(path or "")
+    if descriptor is not None:
+        _check_open(path, descriptor)
+    if path is None or descriptor is not None:
         return
     target = Path(path)
     try:
@@ -151,6 +155,16 @@ def check_writable(path: str | None) -> None:
     needed = path if in_place else str(target.parent)
     if not os.access(needed, os.W_OK, effective_ids=True):
         raise BadFileError(f"cannot write {path}: {needed} is not writable")
+
+
+def _check_open(path: str | None, descriptor: int) -> None:
+    name = "stdout" if path in (None, "-") else path
+    try:
+        mode = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    except OSError:
+        mode = os.O_RDONLY
+    if mode == os.O_RDONLY:
+        raise BadFileError(f"cannot write {name}: it is closed")
 
 
 def _reader(data: bytes) -> ReadableFormat:

@@ -7,7 +7,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 def printable(name: bytes | str) -> str:
     """Replace what is not UTF-8, not printable (control characters, newlines) by U+FFFD."""
-    text = _decode(name)
+    text = decoded(name)
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else REPLACEMENT for char in text)
@@ -22,7 +22,8 @@ def lines(text: bytes) -> list[bytes]:
     return text.split(b"\n")
 
 
-def _decode(name: bytes | str) -> str:
+def decoded(name: bytes | str) -> str:
+    """Replace what is not UTF-8, as arguments and names of files may not be, by U+FFFD."""
     if isinstance(name, str):
         name = name.encode("utf-8", "surrogateescape")
     return name.decode("utf-8", "replace")

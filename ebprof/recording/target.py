@@ -14,6 +14,7 @@ from ebprof.bpf.tasks import Only
 from ebprof.errors import NoTargetError, UsageError
 from ebprof.procfs import process
 from ebprof.procfs.mounts import no_cgroups, read_mounts
+from ebprof.procfs.text import printable
 
 ONLINE_CPUS = Path("/sys/devices/system/cpu/online")
 _CPU_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
@@ -65,6 +66,9 @@ class Target:
 
     def describe(self) -> str:
         """For people: `PID 12`, `all processes`, ..."""
+        return printable(self._words())
+
+    def _words(self) -> str:
         if self.pids:
             return "PID " + ",".join(map(str, self.pids))
         if self.tids:
@@ -151,7 +155,8 @@ def open_cgroup(name: str) -> int:
         if any(path.is_relative_to(root) for root in roots) and (path / "cgroup.procs").exists():
             return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     places = " or ".join(map(str, roots))
-    raise NoTargetError(f"no cgroup {name!r}", f"give its path, absolute or below {places}")
+    hint = f"give its path, absolute or below {places}"
+    raise NoTargetError(f"no cgroup {printable(name)!r}", hint)
 
 
 def cgroup_roots() -> list[Path]:

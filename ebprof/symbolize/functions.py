@@ -9,6 +9,7 @@ from io import FileIO
 
 from ..elf import ElfImage, ObjectFile
 from ..errors import BadFileError
+from ..procfs.text import decoded
 from .budget import Budgets
 from .debugfiles import DebugFiles
 from .demangle import Demangler, is_mangled
@@ -41,7 +42,7 @@ def find_functions(file: ObjectFile, wanted: str) -> list[NamedFunction]:
 
 def _find(image: ElfImage, debug: ElfImage | None, wanted: str) -> list[NamedFunction]:
     having = (*functions_with(image, debug, wanted, _MOST), *_go_functions(image, wanted))
-    found = [one for one in having if wanted in (one.name, _CLONE.sub("", one.name))]
+    found = [one for one in having if decoded(wanted) in (one.name, _CLONE.sub("", one.name))]
     if found:
         return found
     words = _IDENTIFIER.findall(_ARGUMENTS.sub("", wanted))

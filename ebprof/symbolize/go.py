@@ -6,6 +6,7 @@ calls are read from Go 1.18 on.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from ..elf import ElfImage
 from ..errors import BadFileError
 from ..golang import GO_1_2, GO_1_16, GO_1_18, GO_1_20, GoTable, find_go_table
+from ..procfs.text import decoded
 from .source import Call
 from .strings import may_hold, string_at
 
@@ -112,10 +114,10 @@ class GoSymbols:
     def functions_with(self, text: str) -> Iterator[tuple[str, int]]:
         """Name and address of each function with a text in its name."""
         offsets = self._fields(self._records + self._layout.entry).astype(np.int64)
-        wanted = may_hold(text.encode(), self._data, offsets + self._names)
+        wanted = may_hold(os.fsencode(text), self._data, offsets + self._names)
         for index in np.flatnonzero(wanted).tolist():
             name = self._name(int(offsets[index]))
-            if text in name:
+            if decoded(text) in name:
                 yield name, int(self._starts[index])
 
     # ---- functions -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ All that an object has are used together: a file that was stripped may keep one 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from ..dynamic import DynamicSection
 from ..elf import ElfImage, Section, Segment, memory_file
 from ..errors import BadFileError
+from ..procfs.text import decoded
 from .bounds import function_bounds
 from .budget import Budget
 from .ranges import RangeTable
@@ -139,12 +141,12 @@ def functions_with(
     image: ElfImage, debug: ElfImage | None, text: str, most: int
 ) -> Iterator[NamedFunction]:
     """Functions whose symbol has a text in its name, at most that many of them."""
-    found = 0
+    found, shown = 0, decoded(text)
     for table in _tables(image, debug):
-        for row in _rows_with(table, text.encode()):
+        for row in _rows_with(table, os.fsencode(text)):
             name = string_at(table.strings, int(row["name"]))
             kind = int(row["info"]) & 0xF
-            if text not in name or not _limits(image.segments, row["value"].reshape(1))[0]:
+            if shown not in name or not _limits(image.segments, row["value"].reshape(1))[0]:
                 continue
             yield NamedFunction(name, int(row["value"]), kind == _IFUNC)
             found += 1

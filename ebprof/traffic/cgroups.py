@@ -113,11 +113,12 @@ def find(name: str) -> str:
     path = normalize(name)
     places = [mount.path for mount in mounts()]
     if any(Path(place + path, "cgroup.procs").exists() for place in places):
-        return path
+        return printable(path)
     if not places:
         raise no_cgroups(name)
     where = " or ".join(places)
-    raise NoTargetError(f"no cgroup {name!r}", f"give its path, absolute or below {where}")
+    hint = f"give its path, absolute or below {where}"
+    raise NoTargetError(f"no cgroup {printable(name)!r}", hint)
 
 
 class CgroupPaths:
