@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from ebprof.errors import EXIT_NO_TARGET
 from tests import targets
@@ -399,3 +402,62 @@ def test_few_files_may_be_open(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "files_full" in done.stderr
     assert fold(output.read_text()).total() > SOME
+
+
+# ---- surprises ----------------------------------------------------------------------------------
+
+
+def with_section_of(size: int, name: str, source: Path, path: Path) -> None:
+    """Copy a program; the header of a section says another size, which the kernel does not read."""
+    with source.open("rb") as file:
+        elf = ELFFile(file)
+        number = elf.get_section_index(name)
+        place = elf["e_shoff"] + number * elf["e_shentsize"] + elf.structs.Elf_Shdr.sizeof() // 2
+        data = bytearray(source.read_bytes())
+    struct.pack_into("<Q", data, place, size)
+    path.write_bytes(data)
+    path.chmod(0o755)
+
+
+def test_a_section_that_is_larger_than_any_file_among_all_processes(tmp_path: Path) -> None:
+    path = tmp_path / "hostile"
+    with_section_of(36 << 30, ".init", targets.build("hostile"), path)
+    with targets.started([path, 0, "name", "hostile"]), targets.running("split"):
+        done = profile("-a", seconds=3, frequency=299)
+    check_run(done)
+    check_parts(done)
+    assert done.count_in("hostile", "work") + done.count_comm("hostile") > SOME
+    assert "readers_failed" not in done.stats["counters"]
+
+
+@pytest.fixture(params=["process", "file"])
+def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Surprises in what reads the hostile process, or its file."""
+    monkeypatch.delenv("EBPROF_RAISE")
+    monkeypatch.setenv("FAULTY", "hostile")
+    monkeypatch.setenv("FAULTS", str(request.param))
+    return str(request.param)
+
+
+def test_a_surprise_among_all_processes(fault: str) -> None:
+    with beside("name", "hostile"):
+        done = profile("-a", seconds=3, frequency=299, module="tests.live.faulty")
+    check_run(done)
+    check_parts(done)
+    assert done.stats["counters"]["readers_failed"] > 0
+    kinds = {one.partition(" at ebprof/")[0] for one in done.stats["failures"]}
+    assert kinds & {"AttributeError", "OverflowError"}
+    (said,) = (line for line in done.stderr.splitlines() if "readers_failed" in line)
+    assert "nobody expected" in said
+    assert any(": no maps (" in line or ": no rows (" in line for line in done.stderr.splitlines())
+    assert done.count_of("work") == 0 and done.count_comm("hostile") > SOME
+
+
+def test_a_surprise_while_top_shows_all_processes(fault: str) -> None:
+    with beside("name", "hostile"):
+        done = run("top", "-F", 299, "--json", 1, 3, module="tests.live.faulty")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "readers_failed" in done.stderr and "warning: " in done.stderr
+    rows = [row for line in done.stdout.splitlines() for row in json.loads(line)["rows"]]
+    assert {"sixty", "thirty"} <= {row["name"] for row in rows}

@@ -1,0 +1,64 @@
+"""`python -m tests.live.faulty ...`: ebprof with a surprise in what reads one process or its file.
+
+$FAULTS: `process` or `file`; $FAULTY: the name of the process and of its program.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ebprof import cli
+from ebprof.elf import ElfImage
+from ebprof.symbolize import symbolizer
+from ebprof.symbolize.perfmap import PerfMap
+from ebprof.traffic import identity
+from ebprof.unwind import objects, processes
+
+NAME = os.environ.get("FAULTY", "")
+
+
+def is_process(pid: int, *_: object) -> bool:
+    """Whether it has the name."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == NAME
+    except OSError:
+        return False
+
+
+def is_image(image: ElfImage, *_: object) -> bool:
+    """Whether it is the program of the name."""
+    return Path(f"/proc/self/fd/{image.fd}").readlink().name == NAME
+
+
+def put(owner: Any, name: str, hit: Callable[..., bool], error: Exception) -> None:
+    """Have a function of ebprof raise for what is hit."""
+    real = getattr(owner, name)
+
+    def fail(*arguments: Any) -> Any:
+        if hit(*arguments):
+            raise error
+        return real(*arguments)
+
+    setattr(owner, name, fail)
+
+
+FAULTS = {
+    "process": [
+        (processes, "read_maps", is_process, AttributeError("no maps")),
+        (PerfMap, "refresh", lambda one: is_process(one.pid), MemoryError()),
+        (identity, "_comm", is_process, UnicodeError("no name")),
+        (identity, "_while_alive", is_process, RecursionError("no cgroup")),
+    ],
+    "file": [
+        (objects, "object_rows", is_image, OverflowError("no rows")),
+        (symbolizer, "ObjectSymbols", lambda file, _: is_image(file.image), AssertionError()),
+    ],
+}
+
+if __name__ == "__main__":
+    for fault in FAULTS[os.environ["FAULTS"]]:
+        put(*fault)
+    cli.main()
