@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench import (
     against_perf,
     compile_tables,
+    follow_cost,
     overhead,
     stack_cost,
     startup,
@@ -13,7 +14,7 @@ from bench import (
     traffic_throughput,
 )
 
-PROFILE = (stack_cost, compile_tables, startup, overhead, against_perf)
+PROFILE = (stack_cost, compile_tables, startup, overhead, follow_cost, against_perf)
 TRAFFIC = (traffic_call_cost, traffic_cpu, traffic_throughput)
 
 for benchmark in (*PROFILE, *TRAFFIC):

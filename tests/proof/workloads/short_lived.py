@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.proof.elsewhere import accounted
-from tests.proof.start import program_from_start
-from tests.proof.truth import any_of, below, without
+from tests.proof.start import program, program_from_start
+from tests.proof.truth import any_of, below, chains, without
 from tests.proof.workload import SHORT_LIVED_BAR, Aim, Workload
+from tests.proof.workloads.others import THREAD
 
 FILES = 500
 LOOP = "i=0; while [ $i -lt {turns} ]; do ls -l {directory} >/dev/null; i=$((i+1)); done"
@@ -31,6 +32,12 @@ int work{n}(char **words, size_t count) {{
 FORKER = any_of(
     below(["main"], ["work_parent"], ["run_child", "work_forked"], ["work_execed"]),
     without("work_", accounted),
+)
+
+JOB = "job(double)"
+IN_THREAD = any_of(chains([JOB, ...], start=THREAD), without(JOB, accounted))
+IN_PROCESS = any_of(
+    chains(["main", JOB, ...], ["main", "in_process", JOB, ...]), without(JOB, accounted)
 )
 
 
@@ -84,4 +91,8 @@ WORKLOADS = (
     Workload("shell loop of ls", shell_loop, accounted, bar=SHORT_LIVED_BAR, everywhere=True),
     Workload("all ls of the machine", machine, accounted, bar=SHORT_LIVED_BAR, seconds=3),
     Workload("make -j", make, accounted, bar=SHORT_LIVED_BAR),
+    Workload("threads of 2 ms", program("jobs", 2_000), IN_THREAD, everywhere=True),
+    Workload("threads of 0.5 ms", program("jobs", 500), IN_THREAD),
+    Workload("forks of 2 ms", program("jobs", 2_000, "process"), IN_PROCESS, bar=SHORT_LIVED_BAR),
+    Workload("programs of 2 ms", program("jobs", 2_000, "exec"), IN_PROCESS, bar=SHORT_LIVED_BAR),
 )
