@@ -5,7 +5,7 @@
 #ifndef EBPROF_SOCKET_BPF_H
 #define EBPROF_SOCKET_BPF_H
 
-#include "compat.bpf.h"
+#include "namespace.bpf.h"
 #include "traffic_abi.h"
 
 #ifndef EBPROF_BCC	/* which has all this from the kernel's headers */
@@ -30,24 +30,6 @@ enum {
 	ECONNREFUSED = 111,
 	EHOSTUNREACH = 113,
 };
-
-struct ns_common {
-	unsigned int inum;
-} CO_RE;
-
-struct pid_namespace {
-	struct ns_common ns;
-} CO_RE;
-
-struct upid {
-	int nr;
-	struct pid_namespace *ns;
-} CO_RE;
-
-struct pid {
-	unsigned int level;
-	struct upid numbers[];	/* by level; one element before Linux 6.5 */
-} CO_RE;
 
 struct net {
 	struct ns_common ns;

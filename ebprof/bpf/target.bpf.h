@@ -11,6 +11,7 @@
 #define EBPROF_TARGET_BPF_H
 
 #include "maps.bpf.h"
+#include "namespace.bpf.h"
 
 enum { MAX_TASKS = 1 << 18 };
 
@@ -64,58 +65,11 @@ static __always_inline bool current_ids(uint32_t *pid, uint32_t *tid)
 	return true;
 }
 
-#ifdef EBPROF_BCC	/* which is refused such a target in a PID namespace */
-
-static __always_inline uint32_t number_of(struct task_struct *task)
-{
-	return pid_namespace_inode ? 0 : traced(task, pid);
-}
-
-#else
-
-enum { MAX_NAMESPACES = 32 };		/* nested ones, by the kernel's MAX_PID_NS_LEVEL */
-
-struct ns_common {
-	unsigned int inum;
-} CO_RE;
-
-struct pid_namespace {
-	struct ns_common ns;
-} CO_RE;
-
-struct upid {
-	int nr;
-	struct pid_namespace *ns;
-};
-
-struct pid {
-	unsigned int level;
-	struct upid numbers[1];
-} CO_RE;
-
 /* A task's number in the user's own PID namespace; 0 outside of it. */
 static __always_inline uint32_t number_of(struct task_struct *task)
 {
-	struct pid *pid;
-	struct upid number;
-	uint32_t level;
-
-	if (!pid_namespace_inode)
-		return task->pid;
-	pid = traced(task, thread_pid);
-	level = BPF_CORE_READ(pid, level);
-	for (uint32_t i = 0; i <= MAX_NAMESPACES && i <= level; i++) {
-		if (bpf_probe_read_kernel(&number, sizeof(number),
-					  (void *)pid + bpf_core_field_offset(pid->numbers) +
-						  i * sizeof(number)))
-			return 0;
-		if (BPF_CORE_READ(number.ns, ns.inum) == pid_namespace_inode)
-			return number.nr;
-	}
-	return 0;
+	return pid_namespace_inode ? number_in(task, pid_namespace_inode) : traced(task, pid);
 }
-
-#endif
 
 /* What a task of the target creates belongs to it too. */
 static __always_inline void follow(struct task_struct *child, uint32_t from, uint32_t to)

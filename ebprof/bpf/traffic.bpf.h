@@ -20,7 +20,6 @@ enum {
 	NS_PER_TICK = 10000000,		/* of /proc/PID/stat: USER_HZ is 100 */
 	DRAINS_TO_CLAIM = 2,
 	DRAINS_TO_TAKE_OVER = 1,
-	MAX_PID_LEVELS = 8,		/* of PID namespaces in each other; the kernel allows 32 */
 };
 
 struct inner_flows {
@@ -94,39 +93,6 @@ static __always_inline uint64_t process_of(struct task_struct *task)
 	return start << 32 | number_of(task);
 }
 
-/* The current process's PID in ebprof's namespace; 0 if it is in another one, or not the current. */
-static __always_inline uint32_t current_pid_in_namespace(struct task_struct *task)
-{
-	struct bpf_pidns_info current = {};
-
-	if (traced(task, tgid) == bpf_get_current_pid_tgid() >> 32)
-		bpf_get_ns_current_pid_tgid(pid_namespace_device, pid_namespace_inode, &current,
-					    sizeof(current));
-	return current.tgid;
-}
-
-/* A process's PID in ebprof's namespace, 0 if it has none there. Before Linux 6.5 the verifier takes
- * all numbers but the first to lie outside of their structure: then only that of the current process
- * is known.
- */
-static __always_inline uint32_t pid_in_namespace(struct task_struct *task)
-{
-	struct pid *pid = traced(traced(task, group_leader), thread_pid);
-
-	if (!bpf_core_field_exists(struct pid, numbers[1].nr))
-		return current_pid_in_namespace(task);
-#pragma unroll
-	for (int i = 1; i <= MAX_PID_LEVELS; i++) {
-		struct pid_namespace *namespace = traced(pid, numbers[i].ns);
-
-		if (i > traced(pid, level))
-			return 0;
-		if (traced(namespace, ns.inum) == pid_namespace_inode)
-			return traced(pid, numbers[i].nr);
-	}
-	return 0;
-}
-
 /* Keeps the name of a process that owns a socket: it may be gone when user space looks. */
 static __always_inline void introduce(struct task_struct *task, uint64_t process)
 {
@@ -137,7 +103,7 @@ static __always_inline void introduce(struct task_struct *task, uint64_t process
 	if (bpf_map_lookup_elem(&owners, &process))
 		return;
 	owner.cgroup = traced(traced(cgroup, kn), id);
-	owner.pid = pid_namespace_inode ? pid_in_namespace(task) : traced(task, tgid);
+	owner.pid = pid_namespace_inode ? number_in(leader, pid_namespace_inode) : traced(task, tgid);
 #pragma unroll
 	for (int i = 0; i < (int)sizeof(owner.comm); i++)
 		owner.comm[i] = traced(leader, comm[i]);
@@ -234,14 +200,14 @@ static __noinline void learn_listener(struct sock *sk, uint64_t process)
 		.process = process,
 		.socket = (uint64_t)sk,
 		.backlog = kread(sk, sk_max_ack_backlog),
-		.sockets = 1,
+		.sharers = 1,
 	};
 
-	if (known && known->sockets > 1 && known->socket == now.socket)
+	if (known && known->sharers > 1 && known->socket == now.socket)
 		return;
 	if (known && known->socket != now.socket) {
 		now.process = 0;
-		now.sockets = known->sockets + 1;
+		now.sharers = known->sharers + 1;
 	}
 	bpf_map_update_elem(&listeners, &listener, &now, BPF_ANY);
 }
@@ -251,7 +217,7 @@ static __always_inline void forget_listener(struct sock *sk)
 	struct listener listener = listener_of(sk);
 	struct listening *known = bpf_map_lookup_elem(&listeners, &listener);
 
-	if (known && --known->sockets == 0)
+	if (known && --known->sharers == 0)
 		bpf_map_delete_elem(&listeners, &listener);
 }
 

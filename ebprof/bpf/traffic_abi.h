@@ -53,7 +53,7 @@ struct listening {
 	uint64_t process;	/* struct process_id as one word; 0 when several sockets listen there */
 	uint64_t socket;	/* its address in the kernel; 0: not known */
 	uint32_t backlog;	/* how many connections may wait for accept; 0 is possible */
-	uint32_t sockets;	/* how many listen there (SO_REUSEPORT) */
+	uint32_t sharers;	/* how many sockets listen there (SO_REUSEPORT) */
 };
 
 /* Who talks to whom. A client's own port and a server's peer's port are ephemeral: left out, 0. */

@@ -27,6 +27,7 @@ COMMANDS = plugins.module_names(commands)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BPF_SOURCES = sorted((PACKAGE / "bpf").glob("*.bpf.[ch]"))
+ABI = sorted((PACKAGE / "bpf").glob("*abi.h"))
 OF_ONE_LOADER = ("core.bpf.h", "bcc.bpf.h")
 
 # A module whose name starts with a key may not import one that starts with any of the values.
@@ -199,9 +200,9 @@ def test_sources_declare_maps_and_variables_in_a_way_that_both_loaders_take(path
     assert not own
 
 
-@pytest.mark.parametrize("path", BPF_SOURCES, ids=lambda path: path.name)
-def test_no_local_has_the_name_of_a_map_or_variable(path: Path) -> None:
-    """For bcc these names are macros."""
+@pytest.mark.parametrize("path", [*BPF_SOURCES, *ABI], ids=lambda path: path.name)
+def test_nothing_else_has_the_name_of_a_map_or_variable(path: Path) -> None:
+    """For bcc these names are macros, in structs too."""
     declared = (
         r"\b(?:MAP\(|(?:MAP_LIKE|SETTING|VARIABLE)\([\w ]+, |VARIABLE_IN\([^,]+, [\w ]+, )(\w+)"
     )
