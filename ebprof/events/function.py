@@ -33,6 +33,7 @@ SEARCH_S = 1.0
 """How long to look for a process that maps a file."""
 _OFFSET = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _WORD = re.compile(r"\w*")
+_OF_PROCESS = re.compile(r"^/proc/\d+(?=/map_files/|/root/)")
 _LONE_COLON = re.compile(r"(?<!:):(?!:)")
 _SYMBOLS = "`nm -C` and `nm -D` list those that have names; 0xOFFSET needs none"
 _FORMS = "write it like u:/path/lib.so:function, u:/path/lib.so:0x1234, or u:function with -p"
@@ -68,13 +69,17 @@ class UserFunction(TracedEvent):
             self._attach(session, pid)
 
     def _attach(self, session: CpuSession, pid: int) -> None:
-        """The kernel takes any thread for its process, but one that has ended for none."""
+        """The kernel takes any thread for its process, but one that has ended for none.
+
+        What that one mapped can no longer be opened below its number either.
+        """
         places = [place for place in self._places if place.pid == pid]
         for is_last in (False, False, True):
             tid = ALL if pid == ALL else process.living_thread(pid)
             try:
                 for place in places:
-                    session.attach_function(place.path, place.offset, tid)
+                    path = place.path if tid == ALL else _OF_PROCESS.sub(f"/proc/{tid}", place.path)
+                    session.attach_function(path, place.offset, tid)
             except UnsupportedError:
                 if is_last or tid == ALL or not process.has_ended(tid):
                     raise

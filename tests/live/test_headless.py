@@ -50,9 +50,11 @@ def test_a_process(leave_ms: int) -> None:
 
 @pytest.mark.parametrize("leave_ms", [0, LEAVE_MS], ids=["before", "during"])
 def test_the_whole_machine(leave_ms: int) -> None:
+    """One name alone: all samples of a busy machine might not find room."""
     with targets.running("headless", leave_ms):
-        done = profile("-a", seconds=LEAVE_MS / 1000 + 1.5)
-    assert_named(done)
+        done = profile("-a", "--comm", "sixty", seconds=LEAVE_MS / 1000 + 1.5)
+    assert done.total > SOME
+    assert done.count_calls("run_sixty", "work_sixty") >= 0.9 * done.total
 
 
 def test_one_thread_of_such_a_process() -> None:

@@ -80,6 +80,7 @@ class FakeSession:
     tids: list[int] = field(default_factory=list)
 
     def attach_function(self, path: str, offset: int, tid: int) -> None:
+        assert Path(path).exists()
         self.tids.append(tid)
 
     def run_statistics(self) -> tuple[int, float]:
