@@ -20,7 +20,9 @@ COMPLETE_SHARE = 0.995
 SIGMAS = 4
 SOME = 50
 """Samples that show that something was sampled: other work may leave it a tenth of a CPU."""
-TIME_LIMIT = 60 * int(os.environ.get("EBPROF_PATIENCE", "1"))
+PATIENCE = int(os.environ.get("EBPROF_PATIENCE", "1"))
+"""How many times slower than others this machine is."""
+TIME_LIMIT = 60 * PATIENCE
 
 Stack = tuple[str, ...]
 
