@@ -180,8 +180,9 @@ class FlowRow(NamedTuple):
     Each of pid to container is None where the flows differ in it, or where it does not exist: an
     ephemeral port, no container. pid 0 with comm `-`: no known process. role: `client` (this side
     connected), `server` (this side listened), `unknown`. family: 4 or 6. port: the server end's;
-    where it is not known which that is, the lower one. peer_name: only once it was asked for and is
-    known. container: the whole ID. flows: how many were put together.
+    where it is not known which that is, the lower one. nat_...: the same ends as the socket of the
+    other side has them, where they are known to be translated on their way. peer_name: only once it
+    was asked for and is known. container: the whole ID. flows: how many were put together.
     totals: since the start, or since the flow was first seen; recent: in the report's interval.
     rtt_us: mean of the smoothed round trip times in the interval, else of all. age_s: since first
     sight of the oldest flow. history: bytes a second both ways, a point a second, oldest first,
@@ -197,6 +198,10 @@ class FlowRow(NamedTuple):
     peer_address: str | None = None
     peer_port: int | None = None
     port: int | None = None
+    nat_local_address: str | None = None
+    nat_local_port: int | None = None
+    nat_peer_address: str | None = None
+    nat_peer_port: int | None = None
     peer_name: str | None = None
     cgroup: str | None = None
     container: str | None = None

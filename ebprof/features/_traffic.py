@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from ebprof.features._bpf import loading
-from ebprof.features._feature import Finding, Probe, ok
+from ebprof.features._feature import Finding, Probe, ok, unknown
+from ebprof.procfs import conntrack
 from ebprof.traffic.backends import Backend, all_backends, open_session
+
+_SETTINGS = Path("/proc/sys/net")
 
 
 def _try(backend: Backend) -> Callable[[], None]:
@@ -21,6 +25,18 @@ def _chosen() -> Finding:
     backend, session = open_session()
     session.close()
     return ok(f"{backend.name} is the best that works: {backend.help}")
+
+
+def _translations() -> Finding:
+    if not _SETTINGS.is_dir():
+        return unknown(f"{_SETTINGS} cannot be seen here")
+    try:
+        if not conntrack.is_tracking():
+            return ok("nothing to read: this kernel tracks no connections, so it translates none")
+        conntrack.read_translated(most=1)
+    except PermissionError as error:
+        return unknown(f"cannot be read: {error.strerror}")
+    return ok(f"{conntrack.count_all():,} connections are tracked in this network namespace")
 
 
 PROBES = (
@@ -38,5 +54,11 @@ PROBES = (
             remedy=backend.remedy,
         )
         for backend in all_backends()
+    ),
+    Probe(
+        "conntrack",
+        _translations,
+        lost="traffic --to, --from and --port find one end of translated connections (NAT)",
+        remedy="run as root, on a kernel with CONFIG_NF_CT_NETLINK",
     ),
 )

@@ -15,6 +15,7 @@ from ebprof.procfs.text import printable
 from ebprof.traffic import cgroups
 from ebprof.traffic.endpoint import Endpoint, key_family
 from ebprof.traffic.identity import Processes
+from ebprof.traffic.translations import Translations
 
 _COMM_BYTES = 15
 
@@ -26,7 +27,8 @@ class FlowFilter:
     pids: any of these processes. comm: the process's name, exactly. cgroup: a path, absolute or
     below a cgroup root; what lies below it belongs to it. port: either end's. destination: the end
     that was connected to (`--to`), source: the end that connected (`--from`); where it is not
-    known which is which, either way round will do. family: 4 or 6.
+    known which is which, either way round will do. family: 4 or 6. A connection whose addresses are
+    translated on their way has those of both its ends.
     """
 
     pids: tuple[int, ...] = ()
@@ -36,6 +38,11 @@ class FlowFilter:
     source: Endpoint | None = None
     destination: Endpoint | None = None
     family: int | None = None
+
+    @property
+    def names_ends(self) -> bool:
+        """Whether addresses or ports are asked for, so that it matters how they are translated."""
+        return (self.port, self.source, self.destination) != (None, None, None)
 
     def check(self) -> None:
         """Raise NoTargetError for a process or a cgroup that does not exist."""
@@ -54,7 +61,11 @@ class FlowFilter:
         )
 
     def matches(
-        self, keys: NDArray[Any], process_rows: NDArray[np.int32], processes: Processes
+        self,
+        keys: NDArray[Any],
+        process_rows: NDArray[np.int32],
+        processes: Processes,
+        translations: Translations | None = None,
     ) -> NDArray[np.bool_]:
         """Which of n flows are counted. keys: FLOW_KEY[n]; process_rows: theirs in processes."""
         matched = np.ones(len(keys), np.bool_)
@@ -63,28 +74,61 @@ class FlowFilter:
             matched &= np.isin(pids, np.array(self.pids, np.uint32))
         if self.family is not None:
             matched &= keys["family"] == key_family(self.family)
-        if self.port is not None:
-            matched &= (keys["local_port"] == self.port) | (keys["peer_port"] == self.port)
-        if self.source is not None or self.destination is not None:
-            matched &= self._match_ends(keys)
+        if self.names_ends:
+            matched &= self._match_ends(keys, translations)
         if self.comm:
             matched &= processes.are_named(_as_comm(self.comm))[process_rows]
         if self.cgroup:
             matched &= processes.are_below(cgroups.normalize(self.cgroup))[process_rows]
         return matched
 
-    def _match_ends(self, keys: NDArray[Any]) -> NDArray[np.bool_]:
-        source = self.source or Endpoint()
-        destination = self.destination or Endpoint()
-        family = keys["family"]
-        local = family, keys["local_address"], keys["local_port"]
-        peer = family, keys["peer_address"], keys["peer_port"]
+    def _match_ends(
+        self, keys: NDArray[Any], translations: Translations | None
+    ) -> NDArray[np.bool_]:
+        matched = self._match_own(keys)
+        if translations and not matched.all():
+            others = ~matched
+            wanted = self._match_pairs(translations.clients, translations.servers)
+            matched[others] = translations.have(keys[others], wanted)
+        return matched
+
+    def _match_own(self, keys: NDArray[Any]) -> NDArray[np.bool_]:
+        """By the addresses that a flow's own socket has."""
+        source, destination = self._ends()
+        local, peer = _end(keys, "local"), _end(keys, "peer")
         as_client = source.matches(*local) & destination.matches(*peer)
         as_server = source.matches(*peer) & destination.matches(*local)
         role = keys["role"]
         as_client &= role != lib.ROLE_SERVER
         as_server &= role != lib.ROLE_CLIENT
-        return as_client | as_server
+        as_client |= as_server
+        return as_client & self._has_port(keys)
+
+    def _match_pairs(self, clients: NDArray[Any], servers: NDArray[Any]) -> NDArray[np.bool_]:
+        """By what either end's socket has: the client's may know only the server's other address,
+        and the server's only the client's.
+        """
+        source, destination = self._ends()
+        from_there = source.matches(*_end(clients, "local")) | source.matches(
+            *_end(servers, "peer")
+        )
+        to_there = destination.matches(*_end(clients, "peer"))
+        to_there |= destination.matches(*_end(servers, "local"))
+        return from_there & to_there & (self._has_port(clients) | self._has_port(servers))
+
+    def _ends(self) -> tuple[Endpoint, Endpoint]:
+        return self.source or Endpoint(), self.destination or Endpoint()
+
+    def _has_port(self, keys: NDArray[Any]) -> NDArray[np.bool_]:
+        if self.port is None:
+            return np.ones(len(keys), np.bool_)
+        found: NDArray[np.bool_] = keys["local_port"] == self.port
+        found |= keys["peer_port"] == self.port
+        return found
+
+
+def _end(keys: NDArray[Any], which: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    return keys["family"], keys[f"{which}_address"], keys[f"{which}_port"]
 
 
 def _as_comm(name: str) -> str:

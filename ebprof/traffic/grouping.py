@@ -14,17 +14,22 @@ from ebprof.abi import FLOW_COUNTS
 from ebprof.errors import UsageError
 from ebprof.traffic.identity import Processes
 from ebprof.traffic.table import FlowTable, count_columns
+from ebprof.traffic.translations import Translations
 
 Column = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Flows:
-    """Some rows of the table, with what they can be put together by. rows: int64[n]."""
+    """Some rows of the table, with what they can be put together by. rows: int64[n].
+
+    translations: of their addresses; None where nobody asked.
+    """
 
     table: FlowTable
     processes: Processes
     rows: NDArray[np.int64]
+    translations: Translations | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

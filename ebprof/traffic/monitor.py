@@ -22,6 +22,7 @@ from ebprof.traffic.names import Names
 from ebprof.traffic.rows import FlowRows, to_counts
 from ebprof.traffic.search import TextSearch
 from ebprof.traffic.table import MAX_ROWS, FlowTable
+from ebprof.traffic.translations import MAX_NETWORKS, Translations
 from ebprof.walls import Walls
 
 _EVICTED = Counter(
@@ -32,7 +33,11 @@ _FAILED = Counter(
     "times that something could not be read for a reason nobody expected",
     False,
 )
-COUNTERS = (*TRAFFIC_COUNTERS, _EVICTED, _FAILED)
+_NAT_LATE = Counter(
+    "nat_late", "times that translations of addresses were not looked at in time", False
+)
+_NAT_FULL = Counter("nat_full", "times that there were more translations than are kept", False)
+COUNTERS = (*TRAFFIC_COUNTERS, _EVICTED, _FAILED, _NAT_LATE, _NAT_FULL)
 """What is counted besides flows, by the kernel side and here."""
 _MAX_PROCESSES = MAX_ROWS + MAX_ROWS // 4
 
@@ -66,6 +71,7 @@ class Monitor:
         self._search = TextSearch()
         self._walls = Walls()
         self._processes = Processes(self._walls, in_host=in_host)
+        self._translations = Translations(self._walls) if filter.names_ends else None
         self._window_ended = False
         self._start = self._window_start = self._now = time.monotonic()
         self._table = FlowTable(self._now)
@@ -112,7 +118,11 @@ class Monitor:
         self._now = now
         process = self._processes.identify(batch.processes, batch.owners, batch.keys["process"])
         keys, counts = batch.keys, batch.counts
-        wanted = self._filter.matches(keys, process, self._processes)
+        if self._translations is not None:
+            self._translations.read(
+                np.unique(self._processes.pids[process])[:MAX_NETWORKS].tolist()
+            )
+        wanted = self._filter.matches(keys, process, self._processes, self._translations)
         if not wanted.all():
             keys, counts, process = keys[wanted], counts[wanted], process[wanted]
         self._table.add(keys, counts, process, now)
@@ -159,13 +169,20 @@ class Monitor:
 
     def counters(self) -> dict[str, int]:
         """COUNTERS since the start, by name."""
-        own = {_EVICTED.name: self._table.evicted, _FAILED.name: self._walls.failed}
-        return {**self._session.counters(), **own}
+        translations = self._translations
+        own = {
+            _EVICTED: self._table.evicted,
+            _FAILED: self._walls.failed,
+            _NAT_LATE: translations.late if translations is not None else 0,
+            _NAT_FULL: translations.full if translations is not None else 0,
+        }
+        return {**self._session.counters(), **{one.name: count for one, count in own.items()}}
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What went wrong without ending the run, a sentence each."""
-        return tuple(self._walls.warnings)
+        translated = self._translations.warnings if self._translations is not None else ()
+        return (*self._walls.warnings, *translated)
 
     @property
     def failures(self) -> dict[str, int]:
@@ -181,7 +198,7 @@ class Monitor:
             rows = np.flatnonzero(self._search.matches(text, self._table, self._processes))
         else:
             rows = np.arange(len(self._table))
-        return Flows(self._table, self._processes, rows)
+        return Flows(self._table, self._processes, rows, self._translations)
 
     def _rows(
         self, flows: Flows, groups: Groups, chosen: NDArray[np.int64], active: bool

@@ -41,6 +41,7 @@ class FlowRows(Sequence[FlowRow]):
         last: FlowRow | None,
     ) -> None:
         self._table = flows.table
+        self._translations = flows.translations
         self._processes = flows.processes
         self._groups = groups
         self._chosen = chosen
@@ -115,6 +116,7 @@ class FlowRows(Sequence[FlowRow]):
         yield peers
         yield _ports(keys["peer_port"], starts)
         yield _ports(service_ports(keys), starts)
+        yield from self._other_ends(keys, starts)
         yield [self._peer_name(address) for address in peers]
         yield _common(
             [placement.cgroup or None for placement in placements],
@@ -124,6 +126,20 @@ class FlowRows(Sequence[FlowRow]):
             [placement.container or None for placement in placements],
             _agree(processes.containers[process], starts),
         )
+
+    def _other_ends(self, keys: NDArray[Any], starts: NDArray[Any]) -> Iterator[list[Any]]:
+        """FlowRow's nat_local_address to nat_peer_port."""
+        if not self._translations:
+            yield from 4 * [[None] * len(starts)]
+            return
+        ends = self._translations.other_ends(keys)
+        first = ends[starts]
+        for name in ("local", "peer"):
+            address = ends[f"{name}_address"]
+            is_known = address[starts].any(axis=1) & _agree(ends["family"], starts)
+            texts = _addresses(first, f"{name}_address")
+            yield _common(texts, is_known & _agree(address, starts))
+            yield _ports(ends[f"{name}_port"], starts)
 
     def _peer_name(self, address: str | None) -> str | None:
         return self._names.name_of(address) if self._names and address else None

@@ -43,6 +43,10 @@ def _values(row: FlowRow, counts: FlowCounts, time_s: float) -> dict[str, object
         "rtt_us": None if row.rtt_us is None else round(row.rtt_us, 1),
         "cgroup": row.cgroup,
         "container": row.container,
+        "nat_local_address": row.nat_local_address,
+        "nat_local_port": row.nat_local_port,
+        "nat_peer_address": row.nat_peer_address,
+        "nat_peer_port": row.nat_peer_port,
     }
     if row.peer_name:
         values["peer_name"] = row.peer_name

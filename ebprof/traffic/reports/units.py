@@ -53,13 +53,18 @@ def endpoint(address: str | None, port: int | None) -> str:
 
 
 def peer(row: FlowRow) -> str:
-    """A row's peer, by name where it has one."""
-    return endpoint(row.peer_name or row.peer_address, row.peer_port)
+    """A row's peer, by name where it has one; `10.0.0.9:80(10.0.0.3:6379)`: and what it is
+    translated to, or was from.
+    """
+    shown = endpoint(row.peer_name or row.peer_address, row.peer_port)
+    plain = endpoint(row.peer_address, row.peer_port)
+    return shown + _translation(plain, endpoint(row.nat_peer_address, row.nat_peer_port))
 
 
 def local(row: FlowRow) -> str:
-    """A row's own end."""
-    return endpoint(row.local_address, row.local_port)
+    """A row's own end, translated in the same way."""
+    shown = endpoint(row.local_address, row.local_port)
+    return shown + _translation(shown, endpoint(row.nat_local_address, row.nat_local_port))
 
 
 def failures(counts: FlowCounts) -> str:
@@ -70,6 +75,11 @@ def failures(counts: FlowCounts) -> str:
 def is_active(counts: FlowCounts) -> bool:
     """Whether anything happened."""
     return counts != _NOTHING
+
+
+def _translation(end: str, other: str) -> str:
+    """Nothing where one of them is not known, or differs among flows."""
+    return "" if other == end or ANY in end + other else f"({other})"
 
 
 def _scaled(value: float) -> tuple[str, str]:

@@ -35,6 +35,11 @@ class Host:
         """Set one of this host's kernel parameters."""
         _run([*self.within, "sysctl", "-q", "-w", f"{name}={value}"])
 
+    def nft(self, *rules: str) -> str:
+        """Add to the rules of this host's firewall; what it said when it did not."""
+        words = [*self.within, "nft", "; ".join(rules)]
+        return subprocess.run(words, capture_output=True, text=True).stderr
+
     def statistic(self, name: str) -> int:
         """One of this host's TCP counters, by its name in /proc/net/snmp or netstat."""
         lines = _run([*self.within, "cat", "/proc/net/snmp", "/proc/net/netstat"]).splitlines()

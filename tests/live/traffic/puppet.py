@@ -185,6 +185,19 @@ def puppet(name: str, *, within: Sequence[str] = ()) -> Iterator[Puppet]:
             process.wait(STEP_SECONDS)
 
 
+def exchange(client: Puppet, server: Puppet, to: tuple[str, int], sent: int, answered: int) -> None:
+    """A connection to the server's socket `listener`: bytes there, bytes back, and closed."""
+    client.connect("c", *to)
+    server.accept("s", "listener")
+    client.send("c", sent)
+    server.receive("s", sent)
+    server.send("s", answered)
+    client.receive("c", answered)
+    client.close("c")
+    assert server.receive("s", 1) == 0
+    server.close("s")
+
+
 def _pair() -> tuple[socket.socket, socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(STEP_SECONDS)

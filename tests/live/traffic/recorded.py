@@ -47,6 +47,10 @@ class Flow:
     rtt_us: float | None
     cgroup: str | None
     container: str | None
+    nat_local_address: str | None
+    nat_local_port: int | None
+    nat_peer_address: str | None
+    nat_peer_port: int | None
 
 
 @dataclass(frozen=True, slots=True)

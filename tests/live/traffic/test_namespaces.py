@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.live.traffic.hosts import hosts
-from tests.live.traffic.puppet import puppet
+from tests.live.traffic.puppet import exchange, puppet
 from tests.live.traffic.recorded import recording
 
 QUIET_PAUSE = 0.1
@@ -30,15 +30,7 @@ def check_hosts_on_a_switch(family: int, backend: str, module: str = "ebprof") -
         running = stack.enter_context(recording(backend, module=module))
         port = server.listen("listener", "::")
         for number, client in enumerate(clients, start=1):
-            client.connect("c", addresses[0], port)
-            server.accept("s", "listener")
-            client.send("c", 1_000 * number)
-            server.receive("s", 1_000 * number)
-            server.send("s", number)
-            client.receive("c", number)
-            client.close("c")
-            assert server.receive("s", 1) == 0
-            server.close("s")
+            exchange(client, server, (addresses[0], port), 1_000 * number, number)
         recorded = running.stop()
     for number, client in enumerate(clients, start=1):
         asked = recorded.one(pid=client.pid)

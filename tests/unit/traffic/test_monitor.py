@@ -368,7 +368,13 @@ def test_history_of_rows_and_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_counters_and_overhead() -> None:
     made = monitor(batch((key(1), counts(1))))
-    assert made.counters() == {"overflowed": 3, "evicted": 0, "readers_failed": 0}
+    assert made.counters() == {
+        "overflowed": 3,
+        "evicted": 0,
+        "readers_failed": 0,
+        "nat_late": 0,
+        "nat_full": 0,
+    }
     assert {counter.name for counter in COUNTERS} > {"overflowed", "evicted"}
     assert all(counter.help for counter in COUNTERS)
     assert made.overhead() == (5, 0.5)
