@@ -81,6 +81,30 @@ struct tcp_sock {
 	uint64_t bytes_received;
 	uint32_t srtt_us;	/* in eighths */
 	uint32_t total_retrans;
+	bool is_mptcp;	/* a subflow of MPTCP */
+} CO_RE;
+
+struct inet_connection_sock {
+	void *icsk_ulp_data;	/* of a subflow: its context */
+} CO_RE;
+
+struct list_head {
+	struct list_head *next;
+} CO_RE;
+
+struct mptcp_sock {
+	uint64_t write_seq;
+	uint64_t snd_una;
+	uint64_t bytes_acked;
+	uint64_t bytes_consumed;	/* since Linux 6.8 */
+	struct list_head conn_list;
+	struct sock *first;		/* subflow; stays the same until the end */
+} CO_RE;
+
+struct mptcp_subflow_context {
+	struct list_head node;		/* of conn_list; the first field */
+	struct sock *tcp_sock;
+	struct sock *conn;
 } CO_RE;
 
 struct socket {
@@ -116,5 +140,57 @@ struct socket_state {
 	uint8_t unclaimed_drains;	/* drains left for a process to call and get the connection */
 	uint8_t reserved;
 };
+
+VARIABLE(struct socket_state, no_state);	/* never written to */
+
+static __always_inline struct socket_state *find_by_address(void *states, struct sock *sk)
+{
+	uint64_t address = (uint64_t)sk;
+
+	return bpf_map_lookup_elem(states, &address);
+}
+
+static __always_inline struct socket_state *new_by_address(void *states, struct sock *sk)
+{
+	uint64_t address = (uint64_t)sk;
+
+	bpf_map_update_elem(states, &address, &no_state, BPF_NOEXIST);
+	return bpf_map_lookup_elem(states, &address);
+}
+
+static __always_inline void drop_by_address(void *states, struct sock *sk)
+{
+	uint64_t address = (uint64_t)sk;
+
+	bpf_map_delete_elem(states, &address);
+}
+
+#define EACH_ADDRESS "iter/bpf_map_elem"
+
+#ifdef EBPROF_BCC	/* user space calls the program with each key */
+
+#define EACH_ADDRESS_CONTEXT uint64_t
+#define address_of_iteration(context) (*(context))
+
+#else
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+};
+
+#define EACH_ADDRESS_CONTEXT struct bpf_iter__bpf_map_elem
+
+/* 0: the iteration is over. */
+static __always_inline uint64_t address_of_iteration(EACH_ADDRESS_CONTEXT *context)
+{
+	uint64_t *address = context->key;
+
+	return address ? *address : 0;
+}
+
+#endif
 
 #endif

@@ -9,6 +9,7 @@
 #include "socket.bpf.h"
 
 #define kread(pointer, path) BPF_CORE_READ(pointer, path)
+#define typed(pointer, type) ((struct type *)(pointer))
 
 enum { MAX_SOCKETS = 262144 };
 
@@ -20,29 +21,11 @@ MAP(sockets,
 	__type(value, struct socket_state);
 );
 
-VARIABLE(struct socket_state, no_state);	/* never written to */
+#define mptcp_sockets sockets
 
-static __always_inline struct socket_state *find_socket(struct sock *sk)
-{
-	uint64_t address = (uint64_t)sk;
-
-	return bpf_map_lookup_elem(&sockets, &address);
-}
-
-static __always_inline struct socket_state *new_socket(struct sock *sk)
-{
-	uint64_t address = (uint64_t)sk;
-
-	bpf_map_update_elem(&sockets, &address, &no_state, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&sockets, &address);
-}
-
-static __always_inline void drop_socket(struct sock *sk)
-{
-	uint64_t address = (uint64_t)sk;
-
-	bpf_map_delete_elem(&sockets, &address);
-}
+#define find_socket(sk) find_by_address(&sockets, sk)
+#define new_socket(sk) new_by_address(&sockets, sk)
+#define drop_socket(sk) drop_by_address(&sockets, sk)
 
 /* NULL for what is not TCP. */
 static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
@@ -56,31 +39,8 @@ static __always_inline struct tcp_sock *tcp_of(struct sock *sk)
 	return (struct tcp_sock *)sk;
 }
 
-#define EACH_SOCKET "iter/bpf_map_elem"
-
-#ifdef EBPROF_BCC	/* user space calls the program with each key */
-
-#define EACH_SOCKET_CONTEXT uint64_t
-#define socket_of_iteration(context) ((struct sock *)*(context))
-
-#else
-
-struct bpf_iter__bpf_map_elem {
-	struct bpf_iter_meta *meta;
-	struct bpf_map *map;
-	void *key;
-	void *value;
-};
-
-#define EACH_SOCKET_CONTEXT struct bpf_iter__bpf_map_elem
-
-static __always_inline struct sock *socket_of_iteration(EACH_SOCKET_CONTEXT *context)
-{
-	uint64_t *address = context->key;
-
-	return address ? (struct sock *)*address : NULL;
-}
-
-#endif
+#define EACH_SOCKET EACH_ADDRESS
+#define EACH_SOCKET_CONTEXT EACH_ADDRESS_CONTEXT
+#define socket_of_iteration(context) ((struct sock *)address_of_iteration(context))
 
 #endif

@@ -8,12 +8,36 @@
 
 #include "socket.bpf.h"
 
+enum { MAX_MPTCP_SOCKETS = 65536 };
+
 #define kread(pointer, path) ((pointer)->path)
+
+#ifdef WITHOUT_MPTCP
+
+#define typed(pointer, type) ((struct type *)(pointer))	/* is not reached */
+
+#else
+
+void *bpf_rdonly_cast(const void *pointer, uint32_t type) __ksym __weak;	/* Linux 6.2 */
+
+#define typed(pointer, type) \
+	((struct type *)bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(struct type)))
+
+#endif
 
 MAP(sockets,
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
+	__type(value, struct socket_state);
+);
+
+/* MPTCP's are found by address: a subflow does not lead to a pointer that storage is given for. */
+MAP(mptcp_sockets,
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_MPTCP_SOCKETS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, uint64_t);
 	__type(value, struct socket_state);
 );
 
@@ -48,5 +72,7 @@ struct bpf_iter__bpf_sk_storage_map {
 #define EACH_SOCKET "iter/bpf_sk_storage_map"
 #define EACH_SOCKET_CONTEXT struct bpf_iter__bpf_sk_storage_map
 #define socket_of_iteration(context) ((context)->sk)
+
+#define EACH_MPTCP_SOCKET EACH_ADDRESS
 
 #endif

@@ -7,6 +7,8 @@
  * another process takes over, at each drain and at the end. So a call costs a look-up and a
  * counter, and bytes that move without a call that we see (splice, kernel TLS) are counted too.
  *
+ * A connection is a socket on which processes call: of TCP, or of MPTCP; `tp` is NULL for the latter.
+ *
  * Included after socket_storage.bpf.h or socket_hash.bpf.h, by a program for each way to hook.
  */
 #ifndef EBPROF_TRAFFIC_BPF_H
@@ -75,6 +77,8 @@ VARIABLE(uint64_t, pid_namespace_device);
 VARIABLE(uint64_t, pid_namespace_inode);
 
 #define traffic_count(name) per_cpu_add(&traffic_counters, &(uint32_t){ TRAFFIC_##name })
+
+#include "mptcp.bpf.h"
 
 /* ---- processes ------------------------------------------------------------------------- */
 
@@ -228,7 +232,7 @@ static __always_inline bool was_accepted(struct sock *sk)
 {
 	struct listening *listening;
 
-	if (kread(sk, sk_max_ack_backlog))
+	if (kread(handshake_of(sk), sk_max_ack_backlog))
 		return true;
 	listening = find_listening(sk);
 	return listening && !listening->backlog;
@@ -278,8 +282,11 @@ static __always_inline uint64_t position_near(uint64_t close, uint32_t sequence)
  * kernel counts in 64 bits. A FIN takes a number too: `tx.is_open` is cleared before it is queued,
  * so whoever reads the number first and the flag then does not count it.
  */
-static __always_inline uint64_t tx_position(struct socket_state *state, struct tcp_sock *tp)
+static __always_inline uint64_t tx_position(struct socket_state *state, struct sock *sk,
+					    struct tcp_sock *tp)
 {
+	if (!tp)
+		return mptcp_written(sk);
 	return position_near(state->tx.origin + kread(tp, bytes_acked), kread(tp, write_seq));
 }
 
@@ -289,9 +296,12 @@ static __always_inline uint64_t tx_position(struct socket_state *state, struct t
 static __always_inline uint64_t rx_position(struct socket_state *state, struct sock *sk,
 					    struct tcp_sock *tp)
 {
-	uint32_t sequence = kread(tp, copied_seq);
 	uint64_t done = 1ull << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
+	uint32_t sequence;
 
+	if (!tp)
+		return mptcp_read(sk);
+	sequence = kread(tp, copied_seq);
 	if (kread(sk, __sk_common.skc_flags) & done && sequence == kread(tp, rcv_nxt))
 		sequence--;
 	return position_near(state->rx.origin + kread(tp, bytes_received), sequence);
@@ -361,6 +371,12 @@ static __always_inline bool in_call(struct sock *sk)
 	return kread(sk, sk_lock.owned);
 }
 
+/* MPTCP has a thread of the kernel that does what takes long. */
+static __always_inline bool in_users_call(struct sock *sk, struct tcp_sock *tp)
+{
+	return in_call(sk) && (tp || !(traced(current_task(), flags) & PF_KTHREAD));
+}
+
 /* A send that waits for memory has let go of the socket. */
 static __always_inline bool in_send(struct sock *sk)
 {
@@ -386,12 +402,40 @@ static __always_inline void count_last_send(struct socket_state *state, uint64_t
 		count_call(&state->tx);
 }
 
-/* What is measured and not counted by calls. */
-static __always_inline void measure(struct socket_state *state, struct tcp_sock *tp)
+/* The same of MPTCP's receives. */
+static __always_inline void count_last_receive(struct socket_state *state, uint64_t position)
 {
-	struct flow_counts *counts = counts_of(state, state->tx.owner);
-	uint32_t retransmits = kread(tp, total_retrans);
+	if (SENDS_SEEN_AT_START && last_call(&state->rx, position) != position)
+		count_call(&state->rx);
+}
 
+static __noinline void measure_mptcp(struct socket_state *state, struct sock *sk, bool has_moved)
+{
+	struct subflow_measures all = {};
+	struct flow_counts *counts;
+
+	measure_subflows(sk, &all);
+	if (!has_moved && !all.retransmits)
+		return;
+	counts = counts_of(state, state->tx.owner);
+	add(&counts->retransmits, all.retransmits);
+	add(&counts->rtt_sum, all.rtt_sum);
+	add(&counts->rtt_count, all.rtt_count);
+}
+
+/* What is measured and not counted by calls. */
+static __always_inline void measure(struct socket_state *state, struct sock *sk,
+				    struct tcp_sock *tp)
+{
+	struct flow_counts *counts;
+	uint32_t retransmits;
+
+	if (!tp) {
+		measure_mptcp(state, sk, true);
+		return;
+	}
+	counts = counts_of(state, state->tx.owner);
+	retransmits = kread(tp, total_retrans);
 	add(&counts->retransmits, (int32_t)(retransmits - state->retransmits));
 	state->retransmits = retransmits;
 	add(&counts->rtt_sum, kread(tp, srtt_us) >> 3);
@@ -402,24 +446,38 @@ static __always_inline void measure(struct socket_state *state, struct tcp_sock 
 static __always_inline void settle_all(struct socket_state *state, struct sock *sk,
 				       struct tcp_sock *tp)
 {
-	uint64_t tx = tx_position(state, tp), rx = rx_position(state, sk, tp);
+	uint64_t tx = tx_position(state, sk, tp), rx = rx_position(state, sk, tp);
 
 	if (!in_send(sk))
 		count_last_send(state, tx);
-	if (is_unchanged(&state->tx, tx) && is_unchanged(&state->rx, rx) &&
-	    state->retransmits == kread(tp, total_retrans))
-		return;
+	if (!tp && !in_call(sk))
+		count_last_receive(state, rx);
+	if (is_unchanged(&state->tx, tx) && is_unchanged(&state->rx, rx)) {
+		if (!tp)
+			measure_mptcp(state, sk, false);
+		if (!tp || state->retransmits == kread(tp, total_retrans))
+			return;
+	}
 	settle(state, true, tx, false);
 	settle(state, false, rx, false);
-	measure(state, tp);
+	measure(state, sk, tp);
 }
 
 /* ---- the life of a socket -------------------------------------------------------------- */
 
-static __always_inline void on_established(struct socket_state *state, struct tcp_sock *tp)
+static __always_inline void on_established(struct socket_state *state, struct sock *sk,
+					   struct tcp_sock *tp)
 {
-	state->tx.origin = (uint32_t)(kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked));
-	state->rx.origin = (uint32_t)(kread(tp, rcv_nxt) - (uint32_t)kread(tp, bytes_received));
+	if (tp) {
+		state->tx.origin = (uint32_t)(kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked));
+		state->rx.origin =
+			(uint32_t)(kread(tp, rcv_nxt) - (uint32_t)kread(tp, bytes_received));
+		if (!FOLLOWS_MPTCP && is_subflow(tp))
+			traffic_count(MPTCP_SUBFLOWS);
+	} else {
+		state->tx.origin = mptcp_start(sk);
+		state->rx.origin = 0;
+	}
 	state->is_connected = true;
 }
 
@@ -445,23 +503,34 @@ static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t se
 {
 	bool is_server = was_accepted(sk);
 	struct tcp_sock *tp = tcp_of(sk);
-	struct socket_state *state = new_socket(sk);
+	struct socket_state *state = new_state(sk, tp);
 	uint8_t tcp_state = kread(sk, __sk_common.skc_state);
 	bool can_write = tcp_state == TCP_ESTABLISHED || tcp_state == TCP_SYN_RECV ||
 			 tcp_state == TCP_CLOSE_WAIT;
 
-	if (!tp || !state) {
+	if (!state) {
 		traffic_count(UNTRACKED);
 		return NULL;
 	}
 	describe(state, sk, is_server ? ROLE_SERVER : ROLE_CLIENT);
-	on_established(state, tp);
+	on_established(state, sk, tp);
 	if (can_write)
-		count_from(&state->tx, tx_position(state, tp) - sent);
+		count_from(&state->tx, tx_position(state, sk, tp) - sent);
 	count_from(&state->rx, rx_position(state, sk, tp) - received);
 	state->tx.owner = state->rx.owner = owner;
-	state->retransmits = kread(tp, total_retrans);
+	if (tp)
+		state->retransmits = kread(tp, total_retrans);
+	else
+		measure_subflows(sk, &(struct subflow_measures){});	/* what was before */
 	return state;
+}
+
+/* Whether processes call on it: no subflow of MPTCP, which the kernel alone does. */
+static __always_inline bool is_connection(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_of(sk);
+
+	return tp ? !connection_above(tp) : is_mptcp(sk);
 }
 
 static __always_inline bool is_connected(struct sock *sk)
@@ -498,10 +567,9 @@ static __noinline bool becomes_owner(struct socket_state *state, struct sock *sk
 	struct tcp_sock *tp = tcp_of(sk);
 	uint64_t process = current_process();
 
-	if (!tp)
-		return false;
 	if (!state->tx.owner || drains - direction->called_drain > DRAINS_TO_TAKE_OVER) {
-		uint64_t position = is_tx ? tx_position(state, tp) : rx_position(state, sk, tp);
+		uint64_t position = is_tx ? tx_position(state, sk, tp) :
+					    rx_position(state, sk, tp);
 
 		hand_over(state, is_tx, position - bytes, process);
 		return true;
@@ -531,17 +599,19 @@ static __always_inline void on_moved(struct socket_state *state, struct sock *sk
 		count_call(direction);
 }
 
-static __always_inline void on_connecting(struct sock *sk)
+/* handshake: the connection itself, or its first subflow. */
+static __always_inline void on_connecting(struct sock *sk, struct tcp_sock *tp,
+					  struct sock *handshake)
 {
 	struct socket_state *state;
 
-	drop_socket(sk);	/* of an earlier connection of this socket */
-	state = new_socket(sk);
+	drop_state(sk, tp);	/* of an earlier connection of this socket */
+	state = new_state(sk, tp);
 	if (!state) {
 		traffic_count(UNTRACKED);
 		return;
 	}
-	describe(state, sk, ROLE_CLIENT);
+	describe(state, handshake, ROLE_CLIENT);
 	state->tx.owner = state->rx.owner = current_process();
 	state->is_connecting = true;
 }
@@ -551,24 +621,25 @@ static __always_inline void on_connected(struct socket_state *state, struct sock
 {
 	read_addresses(sk, &state->key);	/* our own is known only now */
 	state->is_connecting = false;
-	on_established(state, tp);
+	on_established(state, sk, tp);
 	/* From the SYN on, which may have carried data (TCP Fast Open). */
-	count_from(&state->tx, state->tx.origin + 1);
+	count_from(&state->tx, tp ? state->tx.origin + 1 : mptcp_written(sk) - sent_in_syn(sk));
 	count_from(&state->rx, rx_position(state, sk, tp));
 	count_opened(state);
 }
 
-static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp)
+static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp,
+					struct sock *handshake)
 {
-	struct socket_state *state = new_socket(sk);
-	struct listening *listening = find_listening(sk);
+	struct socket_state *state = new_state(sk, tp);
+	struct listening *listening = find_listening(handshake);
 
 	if (!state) {
 		traffic_count(UNTRACKED);
 		return;
 	}
-	describe(state, sk, ROLE_SERVER);
-	on_established(state, tp);
+	describe(state, handshake, ROLE_SERVER);
+	on_established(state, sk, tp);
 	/* From the start, as data may have come with the SYN and been read already. */
 	count_from(&state->tx, state->tx.origin);
 	count_from(&state->rx, state->rx.origin);
@@ -582,13 +653,14 @@ static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp)
 static __noinline struct socket_state *found_late(struct sock *sk, uint32_t sent,
 						  uint32_t received)
 {
+	struct sock *handshake = handshake_of(sk);
 	struct tcp_sock *tp = tcp_of(sk);
 
-	if (!tp || !is_connected(sk))
+	if (!is_connection(sk) || !is_connected(sk))
 		return NULL;
-	if (kread(sk, __sk_common.skc_state) == TCP_SYN_RECV) {
-		on_accepted(sk, tp);
-		return find_socket(sk);
+	if (kread(handshake, __sk_common.skc_state) == TCP_SYN_RECV) {
+		on_accepted(sk, tp, handshake);
+		return find_state(sk, tp);
 	}
 	traffic_count(FOUND_LATE);
 	return found_socket(sk, sent, received, current_process());
@@ -606,7 +678,7 @@ static __always_inline int on_received(struct sock *sk)
 	if (!state)
 		state = found_late(sk, 0, 0);
 	if (!state || !tp || !in_call(sk))
-		return 0;
+		return 0;	/* or it is a subflow */
 	position = rx_position(state, sk, tp);
 	on_moved(state, sk, false, position - last_call(&state->rx, position));
 	return 0;
@@ -636,9 +708,9 @@ static __always_inline void on_failed(struct socket_state *state, struct sock *s
 static __always_inline void on_tx_closed(struct socket_state *state, struct sock *sk,
 					 struct tcp_sock *tp)
 {
-	uint64_t position = tx_position(state, tp);
+	uint64_t position = tx_position(state, sk, tp);
 
-	if (!state->tx.owner && in_call(sk))	/* it was never called on: who closes it owns it */
+	if (!state->tx.owner && in_users_call(sk, tp))	/* never called on: who closes it owns it */
 		hand_over(state, true, position, current_process());
 	count_last_send(state, position);
 	settle(state, true, position, true);
@@ -649,42 +721,124 @@ static __always_inline void on_tx_closed(struct socket_state *state, struct sock
 static __always_inline void on_closed(struct socket_state *state, struct sock *sk,
 				      struct tcp_sock *tp)
 {
+	uint64_t position = rx_position(state, sk, tp);
+
 	if (state->unclaimed_drains)
 		count_opened(state);
-	settle(state, false, rx_position(state, sk, tp), false);
-	measure(state, tp);
+	if (!tp)
+		count_last_receive(state, position);
+	settle(state, false, position, false);
+	measure(state, sk, tp);
 	add(&counts_of(state, state->tx.owner)->closed, 1);
 	state->is_connected = false;
+}
+
+/* An MPTCP connection can be read when it is over. It ends once more when it is closed, and then when
+ * its first subflow goes. Nothing read: it was disconnected, and what was not settled is dropped.
+ */
+static __always_inline void settle_mptcp(struct socket_state *state, struct sock *sk, bool is_final)
+{
+	uint64_t position = mptcp_read(sk);
+
+	if (!position)
+		return;
+	count_last_receive(state, position);
+	settle(state, false, position, is_final);
+}
+
+/* Of the TCP socket that makes the handshake: the connection itself, or its first subflow. */
+static __always_inline void on_handshake(struct sock *sk, struct tcp_sock *tp,
+					 struct sock *handshake, int old, int new)
+{
+	struct socket_state *state;
+
+	if (new == TCP_LISTEN)
+		learn_listener(handshake, current_process());
+	else if (old == TCP_LISTEN && new == TCP_CLOSE)
+		forget_listener(handshake);
+	else if (new == TCP_SYN_SENT)
+		on_connecting(sk, tp, handshake);
+	state = find_state(sk, tp);
+	if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV && !state)
+		on_accepted(sk, tp, handshake);
+	if (new == TCP_CLOSE && state && state->is_connecting)
+		on_failed(state, handshake);
+}
+
+static __always_inline void on_connection(struct sock *sk, struct tcp_sock *tp, int new)
+{
+	struct socket_state *state = find_state(sk, tp);
+
+	if (!state)
+		return;
+	if (new == TCP_ESTABLISHED && state->is_connecting)
+		on_connected(state, sk, tp);
+	if (state->tx.is_open && new != TCP_ESTABLISHED && new != TCP_CLOSE_WAIT)
+		on_tx_closed(state, sk, tp);
+	if (new == TCP_CLOSE && state->is_connected)
+		on_closed(state, sk, tp);
+	else if (new == TCP_CLOSE && !tp)
+		settle_mptcp(state, sk, false);
+}
+
+/* A subflow can close while the connection goes on. */
+static __always_inline void settle_retransmits(struct socket_state *state, struct sock *subflow,
+					       struct tcp_sock *tp)
+{
+	int32_t retransmits = new_retransmits((uint64_t)subflow, kread(tp, total_retrans));
+
+	if (retransmits)
+		add(&counts_of(state, state->tx.owner)->retransmits, retransmits);
+}
+
+static __noinline void on_subflow(struct sock *sk, struct sock *subflow, int old, int new)
+{
+	struct tcp_sock *tp = tcp_of(subflow);
+	struct socket_state *state;
+
+	if (new == TCP_SYN_SENT)
+		forget_retransmits(subflow);	/* of an earlier connection */
+	if ((uint64_t)first_subflow(sk) == (uint64_t)subflow)
+		on_handshake(sk, NULL, subflow, old, new);
+	state = find_state(sk, NULL);
+	if (new == TCP_CLOSE && state && tp)
+		settle_retransmits(state, subflow, tp);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 {
 	struct tcp_sock *tp = tcp_of(sk);
-	struct socket_state *state;
+	struct sock *connection;
 
-	if (!tp)
+	if (!tp) {
+		if (is_mptcp(sk))
+			on_connection(sk, NULL, new);
 		return 0;
-	if (new == TCP_LISTEN)
-		learn_listener(sk, current_process());
-	else if (old == TCP_LISTEN && new == TCP_CLOSE)
-		forget_listener(sk);
-	else if (new == TCP_SYN_SENT)
-		on_connecting(sk);
-	state = find_socket(sk);
-	if (new == TCP_ESTABLISHED && old == TCP_SYN_RECV && !state)
-		on_accepted(sk, tp);
-	if (!state)
+	}
+	connection = connection_above(tp);
+	if (connection) {
+		on_subflow(connection, sk, old, new);
 		return 0;
-	if (new == TCP_ESTABLISHED && state->is_connecting)
-		on_connected(state, sk, tp);
-	if (state->tx.is_open && new != TCP_ESTABLISHED && new != TCP_CLOSE_WAIT)
-		on_tx_closed(state, sk, tp);
-	if (new == TCP_CLOSE && state->is_connecting)
-		on_failed(state, sk);
-	if (new == TCP_CLOSE && state->is_connected)
-		on_closed(state, sk, tp);
+	}
+	on_handshake(sk, tp, sk, old, new);
+	on_connection(sk, tp, new);
 	return 0;
+}
+
+static __noinline void on_subflow_destroyed(struct sock *sk, struct sock *subflow)
+{
+	struct socket_state *state = find_state(sk, NULL);
+	struct tcp_sock *tp = tcp_of(subflow);
+	uint64_t first = (uint64_t)first_subflow(sk);
+
+	if (state && tp)
+		settle_retransmits(state, subflow, tp);
+	forget_retransmits(subflow);
+	if (!state || (first && first != (uint64_t)subflow))
+		return;
+	settle_mptcp(state, sk, true);
+	drop_state(sk, NULL);
 }
 
 SEC("tp_btf/tcp_destroy_sock")
@@ -692,7 +846,10 @@ int BPF_PROG(on_destroy, struct sock *sk)
 {
 	struct socket_state *state = find_socket(sk);
 	struct tcp_sock *tp = tcp_of(sk);
+	struct sock *connection = tp ? connection_above(tp) : NULL;
 
+	if (connection)
+		on_subflow_destroyed(connection, sk);
 	if (!state || !tp)
 		return 0;
 	if (kread(tp, bytes_received))	/* 0: disconnected, and what was not read is dropped */
@@ -702,6 +859,15 @@ int BPF_PROG(on_destroy, struct sock *sk)
 }
 
 /* ---- drains and the start -------------------------------------------------------------- */
+
+static __always_inline void drain(struct socket_state *state, struct sock *sk, struct tcp_sock *tp)
+{
+	if (!state->is_connected)
+		return;
+	if (state->unclaimed_drains && --state->unclaimed_drains == 0)
+		count_opened(state);
+	settle_all(state, sk, tp);
+}
 
 SEC(EACH_SOCKET)
 int on_drain(EACH_SOCKET_CONTEXT *ctx)
@@ -714,13 +880,30 @@ int on_drain(EACH_SOCKET_CONTEXT *ctx)
 		return 0;
 	state = find_socket(sk);
 	tp = tcp_of(sk);
-	if (!state || !tp || !state->is_connected)
-		return 0;
-	if (state->unclaimed_drains && --state->unclaimed_drains == 0)
-		count_opened(state);
-	settle_all(state, sk, tp);
+	if (state && (tp || is_mptcp(sk)))
+		drain(state, sk, tp);
 	return 0;
 }
+
+#ifdef EACH_MPTCP_SOCKET
+
+SEC(EACH_MPTCP_SOCKET)
+int on_drain_mptcp(EACH_ADDRESS_CONTEXT *ctx)
+{
+	uint64_t address = address_of_iteration(ctx);
+	struct socket_state *state;
+	struct sock *sk;
+
+	if (!FOLLOWS_MPTCP || !address)
+		return 0;
+	sk = typed(address, sock);
+	state = find_state(sk, NULL);
+	if (state)
+		drain(state, sk, NULL);
+	return 0;
+}
+
+#endif
 
 struct bpf_iter__task_file {
 	struct bpf_iter_meta *meta;
@@ -748,11 +931,11 @@ int on_seed_listeners(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task;
 	uint64_t process;
 
-	if (!task || !sk || !tcp_of(sk) || kread(sk, __sk_common.skc_state) != TCP_LISTEN)
+	if (!task || !sk || !is_connection(sk) || kread(sk, __sk_common.skc_state) != TCP_LISTEN)
 		return 0;
 	process = process_of(task);
 	introduce(task, process);
-	learn_listener(sk, process);
+	learn_listener(handshake_of(sk), process);
 	return 0;
 }
 
@@ -762,21 +945,17 @@ int on_seed_sockets(struct bpf_iter__task_file *ctx)
 	struct sock *sk = socket_of_file(ctx);
 	struct task_struct *task = ctx->task;
 	struct socket_state *state;
-	struct tcp_sock *tp;
 	uint64_t process;
 
-	if (!task || !sk)
-		return 0;
-	tp = tcp_of(sk);
-	if (!tp || !is_connected(sk))
+	if (!task || !sk || !is_connection(sk) || !is_connected(sk))
 		return 0;
 	process = process_of(task);
 	introduce(task, process);
-	state = find_socket(sk);
+	state = find_called(sk);
 	if (!state)
 		found_socket(sk, 0, 0, process);
 	else if (!state->tx.owner)
-		hand_over(state, true, tx_position(state, tp), process);
+		hand_over(state, true, tx_position(state, sk, tcp_of(sk)), process);
 	return 0;
 }
 

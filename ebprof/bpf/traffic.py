@@ -26,7 +26,8 @@ from ebprof.bpf.statistics import TimedShare
 _HALVES = ("flows_0", "flows_1")
 _LIFE = ("on_set_state", "on_destroy")
 _SEEDS = ("on_seed_listeners", "on_seed_sockets")
-_DRAIN = "on_drain"
+_DRAINS = {"on_drain": "sockets", "on_drain_mptcp": "mptcp_sockets"}
+"""Program -> the map that it iterates over; the second where MPTCP has a map of its own."""
 _SOME_BACKLOG = 1
 """Of listeners of which it is not known."""
 
@@ -36,12 +37,14 @@ class TrafficPrograms:
     """What a traffic object has besides the programs that all of them have.
 
     calls: programs at sends and receives, which may be none. optional: program -> kernel function
-    that it hooks, for functions that not every kernel has.
+    that it hooks, for functions that not every kernel has. without_mptcp: the object for kernels
+    on which MPTCP cannot be followed, where it is another.
     """
 
     object_name: str
     calls: tuple[str, ...]
     optional: tuple[tuple[str, str], ...] = ()
+    without_mptcp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,21 @@ class Listening:
     start: int
 
 
+def why_no_mptcp() -> str:
+    """What this kernel lacks to follow connections of MPTCP; empty where it lacks nothing."""
+    btf = lib.btf__load_vmlinux_btf()
+    if not btf:
+        return "this kernel has no BTF, which tells where a connection's counts are"
+    try:
+        if lib.field_find(btf, b"mptcp_sock", b"write_seq") < 0:
+            return "this kernel has no MPTCP"
+        if lib.field_find(btf, b"mptcp_sock", b"bytes_consumed") < 0:
+            return "this kernel does not count what was read of a connection of MPTCP"
+    finally:
+        lib.btf__free(btf)
+    return ""
+
+
 class TrafficSession:
     """Loaded programs; counting starts with `start`.
 
@@ -93,7 +111,10 @@ class TrafficSession:
         listening: Callable[[], Iterable[Listening]] = tuple,
         namespace: tuple[int, int] | None = None,
     ) -> None:
-        self._object = loaders.open_object(programs.object_name, loader)
+        name = programs.object_name
+        if programs.without_mptcp and why_no_mptcp():
+            name = programs.without_mptcp
+        self._object = loaders.open_object(name, loader)
         self._calls = programs.calls
         self._seeds = _SEEDS if self._object.iterates_tasks else ()
         self._listening = listening
@@ -127,7 +148,8 @@ class TrafficSession:
         self._drains = self._variable("drains", np.dtype(np.uint32))
         self._other_before = np.zeros(1, FLOW_COUNTS)
         self._seed = [made.iterate(program) for program in self._seeds]
-        self._drain = made.iterate(_DRAIN, made.map("sockets"))
+        self._drains_of = {name: over for name, over in _DRAINS.items() if made.has_map(over)}
+        self._drain = [made.iterate(name, made.map(over)) for name, over in self._drains_of.items()]
 
     def _variable(self, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
         at = self._object.variable_offset(".bss", name)
@@ -158,7 +180,8 @@ class TrafficSession:
         if not self._calls:  # then no call tells whose the new sockets are
             for seed in self._seed[1:]:
                 seed.run()
-        self._drain.run()
+        for drain in self._drain:
+            drain.run()
         keys, counts = self._take_flows()
         processes, owners = self._owners.read(PROCESS_ID, OWNER, delete=True)
         return FlowBatch(keys, counts, self._take_other(), processes, owners)
@@ -170,7 +193,7 @@ class TrafficSession:
 
     def overhead(self) -> tuple[int, float]:
         """Runs of all programs and seconds spent in them, scaled up from what was timed."""
-        programs = (*_LIFE, *self._seeds, _DRAIN, *self._calls)
+        programs = (*_LIFE, *self._seeds, *self._drains_of, *self._calls)
         runs, seconds = zip(*map(self._object.run_statistics, programs), strict=True)
         scale = self._timed.scale()
         return round(sum(runs) * scale), sum(seconds) * scale

@@ -97,7 +97,8 @@ struct owner {
 	X(OWNERS_FULL, "owners_full", 0, "processes whose name was not kept: too many at once") \
 	X(UNATTRIBUTED, "unattributed", 0, "changes of flows that belong to no known process") \
 	X(OUTSIDE, "outside", 0, "sights of processes without PID in ebprof's PID namespace: name only") \
-	X(FOUND_LATE, "found_late", 0, "sockets first seen at a call: what came before is not counted")
+	X(FOUND_LATE, "found_late", 0, "sockets first seen at a call: what came before is not counted") \
+	X(MPTCP_SUBFLOWS, "mptcp_subflows", 0, "subflows of MPTCP, counted as connections of their own")
 
 #define TRAFFIC_COUNTER_ENUM(name, text, lost, help) TRAFFIC_##name,
 enum traffic_counter { TRAFFIC_COUNTERS(TRAFFIC_COUNTER_ENUM) TRAFFIC_COUNTER_COUNT };

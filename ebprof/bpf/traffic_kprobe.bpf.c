@@ -18,9 +18,9 @@ static __always_inline int on_sending(struct sock *sk)
 
 	if (!state)
 		state = found_late(sk, 0, 0);
-	if (!state || !tp)
+	if (!state)
 		return 0;
-	position = tx_position(state, tp);
+	position = tx_position(state, sk, tp);
 	count_last_send(state, position);
 	if (!is_owner(&state->tx))
 		hand_over(state, true, position, current_process());
@@ -31,6 +31,30 @@ SEC("kprobe/tcp_sendmsg")
 int BPF_KPROBE(on_send, struct sock *sk)
 {
 	return on_sending(sk);
+}
+
+SEC("kprobe/mptcp_sendmsg")
+int BPF_KPROBE(on_mptcp_send, struct sock *sk)
+{
+	return FOLLOWS_MPTCP ? on_sending(sk) : 0;
+}
+
+/* No function that MPTCP has in every kernel tells of what was taken: it is seen at the next call. */
+SEC("kprobe/mptcp_recvmsg")
+int BPF_KPROBE(on_mptcp_receive, struct sock *sk)
+{
+	struct socket_state *state = FOLLOWS_MPTCP ? find_socket(sk) : NULL;
+	uint64_t position;
+
+	if (FOLLOWS_MPTCP && !state)
+		state = found_late(sk, 0, 0);
+	if (!state)
+		return 0;
+	position = rx_position(state, sk, NULL);
+	count_last_receive(state, position);
+	if (!is_owner(&state->rx))
+		hand_over(state, false, position, current_process());
+	return 0;
 }
 
 /* Where sendfile and splice do not go through tcp_sendmsg: before Linux 6.5. */

@@ -11,7 +11,7 @@ SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send, struct sock *sk, int ret, int flags)
 {
 	uint32_t sent = ret > 0 ? ret : 0;
-	struct socket_state *state = find_socket(sk);
+	struct socket_state *state = find_called(sk);
 
 	if (!state)
 		state = found_late(sk, sent, 0);
@@ -24,7 +24,7 @@ SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_receive, struct sock *sk, int ret, int flags)
 {
 	uint32_t received = ret > 0 && !(flags & MSG_PEEK) ? ret : 0;
-	struct socket_state *state = find_socket(sk);
+	struct socket_state *state = find_called(sk);
 
 	if (!state)
 		state = found_late(sk, 0, received);

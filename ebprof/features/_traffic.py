@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ebprof.bpf.traffic import why_no_mptcp
 from ebprof.features._bpf import loading
-from ebprof.features._feature import Finding, Probe, ok, unknown
+from ebprof.features._feature import Finding, Probe, missing, ok, unknown
 from ebprof.procfs import conntrack
 from ebprof.traffic.backends import Backend, all_backends, open_session
 
@@ -25,6 +26,13 @@ def _chosen() -> Finding:
     backend, session = open_session()
     session.close()
     return ok(f"{backend.name} is the best that works: {backend.help}")
+
+
+def _mptcp() -> Finding:
+    reason = why_no_mptcp()
+    return (
+        missing(reason) if reason else ok("a connection of MPTCP is one, whatever subflows it has")
+    )
 
 
 def _translations() -> Finding:
@@ -54,6 +62,12 @@ PROBES = (
             remedy=backend.remedy,
         )
         for backend in all_backends()
+    ),
+    Probe(
+        "traffic_mptcp",
+        _mptcp,
+        lost="connections of MPTCP in ebprof traffic: their subflows are shown as connections",
+        remedy="Linux 6.8 or newer with CONFIG_MPTCP=y and CONFIG_DEBUG_INFO_BTF=y",
     ),
     Probe(
         "conntrack",

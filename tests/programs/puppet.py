@@ -29,14 +29,17 @@ BACKLOG = 128
 OPTIONS = {
     "reuse_port": (socket.SOL_SOCKET, socket.SO_REUSEPORT),
     "v6_only": (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY),
+    "fast_open": (socket.IPPROTO_TCP, socket.TCP_FASTOPEN),
 }
 SYS_EXIT = 60  # x86-64: of one thread
+IPPROTO_MPTCP = 262
 
 
 class Puppet:
     def __init__(self, control: socket.socket) -> None:
         self.control = control
         self.sockets: dict[str, socket.socket] = {}
+        self.protocol = socket.IPPROTO_TCP
 
     def obey(self) -> None:
         while True:
@@ -53,11 +56,15 @@ class Puppet:
                 answer = [None, errno.errorcode.get(error.errno or 0, str(error))]
             socket.send_fds(self.control, [json.dumps(answer).encode()], sent)
 
+    def do_use_mptcp(self) -> None:
+        """From now on make sockets of MPTCP."""
+        self.protocol = IPPROTO_MPTCP
+
     def do_listen(
         self, name: str, address: str, port: int, options: dict[str, int] | None = None
     ) -> int:
         options = options or {}
-        listener = self.sockets[name] = _bound(address, port, options)
+        listener = self.sockets[name] = self._bound(address, port, options)
         listener.listen(options.get("backlog", BACKLOG))
         return int(listener.getsockname()[1])
 
@@ -70,21 +77,22 @@ class Puppet:
         port: int,
         options: dict[str, int],
     ) -> None:
-        self.sockets[name] = _bound(source, source_port, options)
+        self.sockets[name] = self._bound(source, source_port, options)
         self.sockets[name].connect((address, port))
 
     def do_accept(self, name: str, listener: str) -> None:
         self.sockets[name], _ = self.sockets[listener].accept()
 
     def do_connect(self, name: str, address: str, port: int) -> int:
-        self.sockets[name] = _socket_for(address)
-        self.sockets[name].setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
+        self.sockets[name] = self._socket_for(address)
+        if self.protocol == socket.IPPROTO_TCP:  # MPTCP knows no such option
+            self.sockets[name].setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
         self.sockets[name].connect((address, port))
         return int(self.sockets[name].getsockname()[1])
 
     def do_connect_to_itself(self, name: str, address: str) -> int:
         """One socket that is both ends of a connection."""
-        self.sockets[name] = _socket_for(address)
+        self.sockets[name] = self._socket_for(address)
         self.sockets[name].bind((address, 0))
         port = int(self.sockets[name].getsockname()[1])
         self.sockets[name].connect((address, port))
@@ -99,12 +107,16 @@ class Puppet:
             raise OSError(ctypes.get_errno(), "connect")
 
     def do_begin_connect(self, name: str, address: str, port: int) -> None:
-        self.sockets[name] = _socket_for(address)
+        self.sockets[name] = self._socket_for(address)
         self.sockets[name].setblocking(False)
         self.sockets[name].connect_ex((address, port))
 
     def do_send(self, name: str, size: int) -> int:
         return self.sockets[name].send(bytes(size))
+
+    def do_send_first(self, name: str, address: str, port: int, size: int) -> int:
+        self.sockets[name] = self._socket_for(address)
+        return self.sockets[name].sendto(bytes(size), socket.MSG_FASTOPEN, (address, port))
 
     def do_send_many(self, name: str, size: int, calls: int) -> int:
         data = bytes(size)
@@ -196,6 +208,22 @@ class Puppet:
         arguments = (self.sockets[name], bytes(size), pause)
         threading.Thread(target=_flood, args=arguments, daemon=True).start()
 
+    def _socket_for(self, address: str) -> socket.socket:
+        if ":" not in address:
+            return socket.socket(socket.AF_INET, socket.SOCK_STREAM, self.protocol)
+        created = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, self.protocol)
+        created.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        return created
+
+    def _bound(self, address: str, port: int, options: dict[str, int]) -> socket.socket:
+        bound = self._socket_for(address)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for name, (level, option) in OPTIONS.items():
+            if name in options:
+                bound.setsockopt(level, option, options[name])
+        bound.bind((address, port))
+        return bound
+
     def _go_on_alone(self) -> None:
         while Path("/proc/self/stat").read_text().rpartition(")")[2].split()[0] != "Z":
             time.sleep(0.001)
@@ -221,24 +249,6 @@ def _flood(connected: socket.socket, data: bytes, pause: float) -> None:
     while True:
         connected.sendall(data)
         time.sleep(pause)
-
-
-def _socket_for(address: str) -> socket.socket:
-    if ":" not in address:
-        return socket.socket(socket.AF_INET)
-    created = socket.socket(socket.AF_INET6)
-    created.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    return created
-
-
-def _bound(address: str, port: int, options: dict[str, int]) -> socket.socket:
-    bound = _socket_for(address)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    for name, (level, option) in OPTIONS.items():
-        if name in options:
-            bound.setsockopt(level, option, options[name])
-    bound.bind((address, port))
-    return bound
 
 
 def main(arguments: list[str]) -> None:

@@ -14,7 +14,12 @@ BACKEND = Backend(
     programs=TrafficPrograms(
         "traffic_fentry",
         calls=("on_send", "on_receive"),
-        optional=(("on_send_page", "tcp_sendpage"),),
+        optional=(
+            ("on_send_page", "tcp_sendpage"),
+            ("on_mptcp_send", "mptcp_sendmsg"),
+            ("on_mptcp_receive", "mptcp_recvmsg"),
+        ),
+        without_mptcp="traffic_fentry_old",
     ),
     check=lambda: probe.check_attach("on_fentry"),
 )

@@ -14,7 +14,11 @@ BACKEND = Backend(
     programs=TrafficPrograms(
         "traffic_kprobe",
         calls=("on_send", "on_receive"),
-        optional=(("on_send_page", "tcp_sendpage"),),
+        optional=(
+            ("on_send_page", "tcp_sendpage"),
+            ("on_mptcp_send", "mptcp_sendmsg"),
+            ("on_mptcp_receive", "mptcp_recvmsg"),
+        ),
     ),
     check=probe.check_kprobe,
     by_bcc=True,

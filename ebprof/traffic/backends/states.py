@@ -11,6 +11,6 @@ BACKEND = Backend(
     help="no hooks on calls, which are not counted; bytes from the sockets at each drain",
     remedy="Linux 5.11 or newer with CONFIG_DEBUG_INFO_BTF=y",
     rank=4,
-    programs=TrafficPrograms("traffic_states", calls=()),
+    programs=TrafficPrograms("traffic_states", calls=(), without_mptcp="traffic_states_old"),
     check=lambda: probe.check_attach("on_exec"),
 )

@@ -30,6 +30,10 @@ class Puppet:
         self.pid = pid
         self._control = control
 
+    def use_mptcp(self) -> None:
+        """From now on make sockets of MPTCP."""
+        self._do("use_mptcp")
+
     def listen(self, name: str, address: str, port: int = 0) -> int:
         """Listen on an address (IPv6 ones take IPv4 as well); returns the port."""
         return int(self._do("listen", name, address, port))
@@ -71,6 +75,10 @@ class Puppet:
     def send(self, name: str, size: int) -> int:
         """One call; returns the bytes that the kernel took."""
         return int(self._do("send", name, size))
+
+    def send_first(self, name: str, address: str, port: int, size: int) -> int:
+        """Connect by sending, with TCP Fast Open; returns the bytes that the kernel took."""
+        return int(self._do("send_first", name, address, port, size))
 
     def send_many(self, name: str, size: int, calls: int) -> int:
         """Many calls; returns the bytes that the kernel took."""
