@@ -12,10 +12,12 @@ import pytest
 
 from tests import targets
 from tests.live.cpu_time import measure, stopped
-from tests.live.profiled import PATIENCE, run
+from tests.live.profiled import PATIENCE, fold, run
 from tests.targets import MissingCompilerError
 
 SECONDS = 2.0
+CROWD = 64 * 500
+"""Calls of `brief` in a run of crowd.c."""
 FAST = 997 if PATIENCE == 1 else 99
 """An emulated machine is so slow that it misses ticks at 997 Hz."""
 SHELL_LOOP = "echo ready; while :; do /bin/true; /bin/echo a >/dev/null; done"
@@ -109,6 +111,18 @@ def test_a_command_within_a_pid_namespace() -> None:
     assert "sampled" not in done.stderr
     assert "true;" in done.stdout
     assert "sh;" in done.stdout
+
+
+def test_calls_of_a_command_within_a_pid_namespace_are_all_counted() -> None:
+    program = targets.build("crowd")
+    words = [sys.executable, "-m", "ebprof", "profile", "-e", f"u:{program}:brief", "-f", "folded"]
+    command = ["sh", "-c", f"{program}; {program}"]
+    done = subprocess.run(
+        [*NAMESPACE, *words, "--", *command], capture_output=True, text=True, check=True
+    )
+    stacks = fold(done.stdout)
+    assert sum(n for stack, n in stacks.items() if stack[0] == "crowd") == 2 * CROWD
+    assert stacks.total() == 2 * CROWD
 
 
 def test_without_inheritance_what_it_starts_is_left_out() -> None:
