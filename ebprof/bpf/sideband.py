@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ebprof._native import ffi, lib
 from ebprof.errors import NoPermissionError
 
-RING_PAGES = 64
+RING_PAGES = 128
 BUFFER_SIZE = 1 << 20
 MAX_PIDS = 1 << 22
 """The largest that kernel.pid_max can be (PID_MAX_LIMIT)."""
