@@ -65,7 +65,7 @@ def stopped(command: Sequence[object], *, within: Sequence[str] = ()) -> Iterato
 def measure(
     group: int, frequency: int, seconds: float, *options: object, within: Sequence[str] = ()
 ) -> Measured:
-    """Profile the process `group`, and let it and all of its process group run for a while."""
+    """Profile the process `group`, and let all of its process group run for so much CPU time."""
     with tempfile.TemporaryDirectory() as directory:
         output, stats = Path(directory) / "out", Path(directory) / "stats"
         words = [*within, sys.executable, "-m", "ebprof", "profile", "-e", "cpu-clock"]
@@ -74,7 +74,7 @@ def measure(
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as recorder:
             before = wait_until_sampling(recorder.pid) or family(group)
             os.killpg(group, signal.SIGCONT)
-            time.sleep(seconds)
+            _wait_for_cpu_time(group, sum(before.values()) + seconds)
             os.killpg(group, signal.SIGSTOP)
             time.sleep(5 * TICK_S)
             after = family(group)
@@ -95,6 +95,14 @@ def wait_until_sampling(pid: int) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("sampling did not begin")
+
+
+def _wait_for_cpu_time(pid: int, seconds: float) -> None:
+    """On a busy machine this takes long."""
+    deadline = time.monotonic() + TIME_LIMIT
+    while sum(family(pid).values()) < seconds:
+        assert time.monotonic() < deadline, "the target had no CPU time"
+        time.sleep(0.05)
 
 
 def family(pid: int) -> dict[int, float]:

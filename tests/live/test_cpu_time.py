@@ -15,7 +15,8 @@ from tests.live.cpu_time import measure, stopped
 from tests.live.profiled import PATIENCE, fold, run
 from tests.targets import MissingCompilerError
 
-SECONDS = 2.0
+SECONDS = 1.0
+"""CPU time of a target."""
 CROWD = 64 * 500
 """Calls of `brief` in a run of crowd.c."""
 FAST = 997 if PATIENCE == 1 else 99
