@@ -18,8 +18,10 @@ from typing import Any
 
 from ebprof.procfs import process
 from ebprof.recording.target import online_cpus
-from tests.live.profiled import SIGMAS, TIME_LIMIT, Profiled, fold
+from tests.live.profiled import PATIENCE, SIGMAS, TIME_LIMIT, Profiled, fold
 
+IS_EMULATED = PATIENCE > 1
+"""Then a virtual CPU stands still at times, which is CPU time without ticks to its kernel."""
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -41,10 +43,13 @@ class Measured:
         margin = SIGMAS * sqrt(expected) + 1 + self.slack_s * self.frequency
         assert expected > margin, f"only {self.cpu_seconds} s of CPU time: no samples would pass"
         stats = self.profiled.stats
+        if IS_EMULATED:
+            margin += 0.3 * expected
         assert abs(self.profiled.total - expected) <= margin, (self, stats)
         assert abs(stats["samples"]["cpu_seconds"] - self.cpu_seconds) <= self.slack_s + 0.02, self
         assert stats["samples"]["lost"] == 0
-        assert not {"undersampled", "oversampled", "not_followed"} & stats["counters"].keys()
+        assert "not_followed" not in stats["counters"]
+        assert IS_EMULATED or not {"undersampled", "oversampled"} & stats["counters"].keys()
 
 
 @contextmanager
