@@ -159,7 +159,8 @@ struct mark_counts {
 	X(BAD_STACK, "bad_stack", "the caller's frame is not above its callee's: corrupt stack") \
 	X(BAD_FP, "broken_frame_pointer", "code without unwind rows does not keep frame pointers") \
 	X(COMPAT, "compat_32bit", "32-bit process: its stacks are counted, not unwound") \
-	X(SHORT_COPY, "short_copy", "new code, deeper than the 124 KiB of stack that were copied")
+	X(SHORT_COPY, "short_copy", "new code, deeper than the 124 KiB of stack that were copied") \
+	X(UNSURE_CALLER, "unsure_caller", "the innermost frame, in code without unwind rows, may lack its caller")
 
 #define STOP_ENUM(name, text, help) STOP_##name,
 enum stop_reason { STOP_REASONS(STOP_ENUM) STOP_COUNT };

@@ -388,7 +388,7 @@ int on_walk(event_context *ctx)
 	if (!u)
 		return 0;
 	if (walk_some(u))
-		unwind_user(ctx, u);
+		walk_on(ctx, u);
 	end_user(u);
 	finish(ctx, was_in_user(ctx), u);
 	return 0;

@@ -84,6 +84,11 @@ static __always_inline bool read_user(struct unwind *u, void *to, uint32_t size,
 	return bpf_probe_read_user(to, size, (const void *)from) == 0;
 }
 
+static __always_inline bool read_code(struct unwind *u, void *to, uint32_t size, uint64_t from)
+{
+	return read_user(u, to, size, from);
+}
+
 #ifdef OLD_KERNEL	/* bpf_loop came with 5.17: a program walks a few frames and calls itself */
 
 /* The verifier looks at each step of the loop; the kernel allows 33 calls (MAX_TAIL_CALL_CNT). */
@@ -99,11 +104,31 @@ MAP(walkers,
 	__uint(value_size, sizeof(uint32_t));
 );
 
-/* Goes on in on_walk, from the registers in *u; returns only when there were too many calls. */
-static __always_inline void unwind_user(event_context *ctx, struct unwind *u)
+/* Goes on in on_walk; returns only when there were too many calls. */
+static __always_inline void walk_on(event_context *ctx, struct unwind *u)
 {
 	bpf_tail_call(ctx, &walkers, 0);
 	u->stop = STOP_TRUNCATED;
+}
+
+/* In the loop, the verifier would look at all of find_leaf_return at each step. */
+static __always_inline void unwind_user(event_context *ctx, struct unwind *u)
+{
+	struct mapping_entry *entry = use_frame_pointers ? mapping_of(u, u->pc) : NULL;
+
+	u->leaf_return = 0;
+	if (entry && !(use_tables && entry->kind == MAPPING_TABLE))
+		u->leaf_return = find_leaf_return(u);
+	walk_on(ctx, u);
+}
+
+/* Only of the innermost frame: in one that a signal interrupted the code is not looked at. */
+static __always_inline uint64_t leaf_return(struct unwind *u)
+{
+	uint64_t at = u->leaf_return;
+
+	u->leaf_return = 0;
+	return at;
 }
 
 /* false when a stop reason is set. The table is looked up at each step: kept from one to the next,
@@ -123,6 +148,11 @@ static __always_inline bool walk_some(struct unwind *u)
 }
 
 #else
+
+static __always_inline uint64_t leaf_return(struct unwind *u)
+{
+	return find_leaf_return(u);
+}
 
 /* On the BPF stack: a map cannot hold the pointer to the table. */
 struct walk {

@@ -4,127 +4,12 @@
  * architecture's own is in unwind_x86.bpf.h.
  *
  * Compiles for BPF (maps.bpf.h) and for user space (unwind/replay.c), which provide what is
- * declared below as `surroundings`, so that both find the same frames.
+ * declared in unwind_state.bpf.h as `surroundings`, so that both find the same frames.
  */
 #ifndef EBPROF_UNWIND_BPF_H
 #define EBPROF_UNWIND_BPF_H
 
-#include "abi.h"
-#include "unwind_x86.bpf.h"
-
-struct shard {
-	uint32_t words[SHARD_WORDS];
-};
-
-enum { WINDOW_SIZE = 1024 };
-
-/* Where an unwind stands. It lives in a map: on the BPF stack the verifier would follow each flag's
- * value on its own, and multiply the paths through step() by all their combinations.
- * fp_at: the frame pointer is still in memory there, and read when a rule needs it.
- */
-struct unwind {
-	uint64_t pc;		/* where to look: one before the return address in callers */
-	uint64_t sp;
-	uint64_t fp;
-	uint64_t fp_at;
-	uint64_t hash;
-	struct mapping_entry map;
-	struct process_entry process;
-	uint32_t count;
-	uint32_t stop;
-	uint16_t known;		/* which registers in `leaf` are this frame's: bits by DWARF number */
-	uint8_t fp_lost;
-	uint8_t is_guess;	/* where the last step led need not be code: no rule led there */
-	struct leaf_registers leaf;
-	uint64_t window_at;	/* address that `window` is a copy of */
-	uint64_t window_pairs;	/* offsets in it below this one have two valid words */
-	uint64_t window[WINDOW_SIZE / 8];
-	/* What is sent, in one piece: the record, user frames, kernel frames right behind them. */
-	struct stack_record record;
-	uint64_t frames[MAX_USER_FRAMES + MAX_KERNEL_FRAMES + 1];
-};
-
-/* ---- surroundings ---- */
-
-static bool wants_tables(struct unwind *u);		/* --call-graph auto, dwarf */
-static bool wants_frame_pointers(struct unwind *u);	/* --call-graph auto, fp */
-static struct shard *find_shard(struct unwind *u, uint32_t number);
-static struct unwind_rule *rule_at(struct unwind *u, uint32_t number);	/* below MAX_RULES */
-static bool read_user(struct unwind *u, void *to, uint32_t size, uint64_t from);
-
-/* ---- look-ups ---- */
-
-/* The largest i in [0, count) with key(i) <= wanted, given key(0) <= wanted, without branches on
- * the data: (key - wanted - 1) >> 63 is all ones exactly when key <= wanted.
- */
-#define AT_MOST(key, wanted) \
-	((uint32_t)((int64_t)((uint64_t)(key) - (uint64_t)(wanted) - 1) >> 63))
-
-static __always_inline struct mapping_entry *entry_at(struct shard *shard, uint32_t word)
-{
-	/* even, so that 8-byte fields stay inside; the list keeps MAPPING_WORDS of slack */
-	word &= SHARD_WORDS - 2;
-	if (word > SHARD_WORDS - MAPPING_WORDS)
-		return NULL;
-	return (struct mapping_entry *)&shard->words[word];
-}
-
-/* The two searches are global functions, where kernels have them, so that the verifier looks at
- * their loops once, on their own; inlined, the ranges of each way out of them multiply. They return
- * plain numbers.
- */
-VERIFIED_ALONE uint32_t search_mappings(struct shard *list, uint32_t at, uint32_t count,
-					uint64_t pc)
-{
-	uint32_t low = 0;
-
-	if (!list)
-		return 0;
-	for (int i = 0; i < 14; i++) {	/* 2^13 = MAX_MAPPINGS */
-		if (count <= 1)
-			break;
-		uint32_t half = count >> 1;
-		struct mapping_entry *entry = entry_at(list, at + (low + half) * MAPPING_WORDS);
-
-		if (!entry)
-			break;
-		low += half & AT_MOST(entry->start, pc);
-		count -= half;
-	}
-	return low;
-}
-
-VERIFIED_ALONE uint32_t search_rows(struct shard *shard, uint32_t low, uint32_t count,
-				    uint32_t wanted)
-{
-	if (!shard)
-		return 0;
-	for (int i = 0; i < 17; i++) {	/* a block has at most 2^16 rows */
-		if (count <= 1)
-			break;
-		uint32_t half = count >> 1;
-
-		low += half & AT_MOST(shard->words[(low + half) & (SHARD_WORDS - 1)], wanted);
-		count -= half;
-	}
-	return shard->words[low & (SHARD_WORDS - 1)];
-}
-
-static __always_inline bool find_mapping(struct unwind *u)
-{
-	struct shard *list = find_shard(u, u->process.shard);
-	struct mapping_entry *entry;
-	uint32_t i;
-
-	if (!list || !u->process.count)
-		return false;
-	i = search_mappings(list, u->process.at, u->process.count, u->pc);
-	entry = entry_at(list, u->process.at + i * MAPPING_WORDS);
-	if (!entry || u->pc < entry->start || u->pc >= entry->end)
-		return false;
-	u->map = *entry;
-	return true;
-}
+#include "unwind_code.bpf.h"
 
 /* The rule in force at u->pc; `shard` has the table of the mapping at hand. */
 static __always_inline struct unwind_rule *find_rule(struct unwind *u, struct shard *shard)
@@ -143,128 +28,6 @@ static __always_inline uint64_t hash_frame(uint64_t hash, uint64_t frame)
 {
 	hash = (hash ^ frame) * 0x9e3779b97f4a7c15ull;
 	return hash ^ hash >> 29;
-}
-
-static __always_inline bool stop(struct unwind *u, enum stop_reason reason)
-{
-	u->stop = reason;
-	return false;
-}
-
-/* Everything but the registers, the process, the record and the frames; the verifier wants no loop
- * here.
- */
-static __always_inline void reset(struct unwind *u, uint64_t seed)
-{
-	u->fp_at = 0;
-	u->hash = seed;
-	u->map.start = u->map.end = 0;
-	u->count = 0;
-	u->window_pairs = 0;
-	u->fp_lost = false;
-	u->known = ALL_REGISTERS;
-	u->is_guess = false;
-}
-
-/* The two words at an address on the stack. Most come from a copied stretch of it: one call of
- * the helper, which costs as much as all else in a step, serves several frames. A stretch ends at
- * the page's end, beyond which nothing need be mapped.
- */
-static __always_inline bool read_pair(struct unwind *u, uint64_t from, uint64_t pair[2])
-{
-	uint64_t offset = from - u->window_at;
-
-	/* no sum of offset in the condition: the verifier of 6.12 then forgets what offset can be */
-	if (offset >= u->window_pairs || offset > WINDOW_SIZE - 16) {
-		uint32_t size = 4096 - (from & 4095);
-
-		if (from & 7 || size < 16)
-			return read_user(u, pair, 16, from);
-		if (size > WINDOW_SIZE)
-			size = WINDOW_SIZE;
-		if (!read_user(u, u->window, size, from)) {
-			u->window_pairs = 0;
-			return false;
-		}
-		u->window_at = from;
-		u->window_pairs = size - 15;
-		offset = 0;
-	}
-	pair[0] = u->window[offset / 8 & (WINDOW_SIZE / 8 - 1)];
-	pair[1] = u->window[(offset / 8 + 1) & (WINDOW_SIZE / 8 - 1)];
-	return true;
-}
-
-/* Brings the frame pointer from where it was saved. */
-static __always_inline bool need_fp(struct unwind *u)
-{
-	if (u->fp_lost)
-		return stop(u, STOP_NO_REGISTER);
-	if (u->fp_at && !read_user(u, &u->fp, sizeof(u->fp), u->fp_at))
-		return stop(u, STOP_READ_FAULT);
-	u->fp_at = 0;
-	return true;
-}
-
-/* A register that only the innermost frame has for sure, but rbx: rules may follow it outwards. */
-static __always_inline bool is_known(struct unwind *u, uint32_t reg)
-{
-	return u->known >> (reg & 15) & 1;
-}
-
-static __always_inline bool return_to(struct unwind *u, uint64_t address, uint64_t cfa)
-{
-	if (address == 0)
-		return stop(u, STOP_COMPLETE);
-	u->pc = address - 1;
-	u->sp = cfa;
-	return true;
-}
-
-/* What is right before a return address; NOT_READ where code cannot be read, as in a replay. A NOP is
- * put before one that was made up, so that it lies within the function that it is to seem to be in.
- */
-enum before { NOT_READ, OTHER, NOP, CALL };
-
-static __always_inline enum before before_return(struct unwind *u, uint64_t address)
-{
-	uint64_t code;
-
-	if (!read_user(u, &code, sizeof(code), address - sizeof(code)))
-		return NOT_READ;
-	if (ends_with_call(code))
-		return CALL;
-	return code >> 56 == NOP_BYTE ? NOP : OTHER;
-}
-
-/* Whether a return address, found on another stack than the callee's frame, is one. */
-static __always_inline bool is_return(struct unwind *u, uint64_t address)
-{
-	enum before before = before_return(u, address);
-
-	return before == CALL || before == NOP;
-}
-
-/* A step by frame pointer where there is no row: checked, and said when it fails. */
-static __always_inline bool step_by_fp(struct unwind *u, enum stop_reason without)
-{
-	uint64_t saved[2];
-
-	if (!wants_frame_pointers(u))
-		return stop(u, without);
-	if (!need_fp(u))
-		return false;
-	if (u->fp == 0)			/* what the ABI asks of the outermost frame */
-		return stop(u, STOP_COMPLETE);
-	if (u->fp & 7 || !read_pair(u, u->fp, saved))
-		return stop(u, without);
-	if (u->fp < u->sp && !is_return(u, saved[1]))
-		return stop(u, without);
-	u->is_guess = true;
-	u->known = 0;
-	uint64_t cfa = u->fp + sizeof(saved);
-	u->fp = saved[0];
-	return return_to(u, saved[1], cfa);
 }
 
 /* The CFA by a rule that the two common cases in step_by_rule do not cover; 0 after a stop. */
@@ -464,14 +227,25 @@ static __always_inline bool step_by_rule(struct unwind *u, struct unwind_rule *r
 	return return_to(u, saved[1], cfa);
 }
 
+/* Copies the mapping that u->pc lies in. */
+static __always_inline bool find_mapping(struct unwind *u)
+{
+	struct mapping_entry *entry = mapping_of(u, u->pc);
+
+	if (!entry)
+		return false;
+	u->map = *entry;
+	return true;
+}
+
 /* Whether something returns to the start of a function, before which there is no call: to the frame
  * that makecontext, say, puts under a new stack.
  */
-static __always_inline bool is_made_up(struct unwind *u, struct shard *shard)
+static __always_inline bool is_start(struct unwind *u, struct shard *shard)
 {
 	enum before before;
 
-	if (u->known == ALL_REGISTERS || find_rule(u, shard)->cfa_kind == CFA_NONE)
+	if (is_leaf(u) || find_rule(u, shard)->cfa_kind == CFA_NONE)
 		return false;
 	before = before_return(u, u->pc);
 	return before == OTHER || before == NOP;
@@ -480,8 +254,12 @@ static __always_inline bool is_made_up(struct unwind *u, struct shard *shard)
 /* Between functions: in code without rows, or in the padding before one. */
 static __always_inline bool step_without_row(struct unwind *u, struct shard *shard)
 {
+	bool is_made_up;
+
 	u->pc++;
-	if (is_made_up(u, shard))
+	is_made_up = is_start(u, shard);
+	u->pc--;
+	if (is_made_up)
 		return stop(u, STOP_COMPLETE);
 	return step_by_fp(u, STOP_NO_ROW);
 }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from ebprof._native import lib
 from ebprof.abi import STOP_REASONS
@@ -35,13 +38,13 @@ class DeferredSamples:
         what comes of it.
         """
         self._tracker.prepare(sample.pid, is_current=is_current)
-        stack = self._unwind(sample)
+        stack = self._unwind(sample, is_current)
         if stack.stop in _UNKNOWN and self._processes.restore(sample.pid):
-            stack = self._unwind(sample)
+            stack = self._unwind(sample, is_current)
         if is_current:
             if stack.stop in _UNKNOWN and not self._processes.is_settled(sample.pid):
                 self._tracker.load(sample.pid)
-                stack = self._unwind(sample)
+                stack = self._unwind(sample, is_current)
             if stack.stop in _UNKNOWN:
                 self._processes.settle(sample.pid)
             else:
@@ -53,5 +56,18 @@ class DeferredSamples:
         """Samples by stop reason."""
         return {reason.name: self._stops[i] for i, reason in enumerate(STOP_REASONS)}
 
-    def _unwind(self, sample: DeferredSample) -> UnwoundStack:
-        return self._replayer.replay(self._processes.entry(sample.pid), sample.record)
+    def _unwind(self, sample: DeferredSample, is_current: bool) -> UnwoundStack:
+        entry = self._processes.entry(sample.pid)
+        with suppress(OSError), _memory(sample.pid if is_current else 0) as memory:
+            return self._replayer.replay(entry, sample.record, memory)
+        return self._replayer.replay(entry, sample.record)
+
+
+@contextmanager
+def _memory(pid: int) -> Iterator[int]:
+    """A descriptor of a process's memory; PID 0 has none."""
+    memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield memory
+    finally:
+        os.close(memory)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #define VERIFIED_ALONE static
 
@@ -75,6 +76,19 @@ static bool read_user(struct unwind *u, void *to, uint32_t size, uint64_t from)
 			return false;
 	memcpy(to, stack + offset, size);
 	return true;
+}
+
+/* Code seldom changes between a sample and its replay; the stack does, and is never read from here. */
+static bool read_code(struct unwind *u, void *to, uint32_t size, uint64_t from)
+{
+	int memory = replay_of(u)->tables->memory;
+
+	return memory >= 0 && from <= INT64_MAX && pread(memory, to, size, (off_t)from) == size;
+}
+
+static uint64_t leaf_return(struct unwind *u)
+{
+	return find_leaf_return(u);
 }
 
 /* ---- */

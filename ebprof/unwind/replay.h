@@ -18,6 +18,7 @@ struct replay_tables {
 	uint8_t use_tables;
 	uint8_t use_frame_pointers;
 	uint64_t hash_seed;
+	int32_t memory;			/* a descriptor from which code is read by address; -1: none */
 };
 
 /* frames: leaf first, as BPF programs report them; `hash` is their name. */

@@ -52,8 +52,12 @@ class Replayer:
         )
         self._out = ffi.new("struct replayed *")
 
-    def replay(self, process: NDArray[Any], record: memoryview) -> UnwoundStack:
-        """Unwind a record (DEFERRED_RECORD and its stack) in a process: PROCESS_ENTRY[1]."""
+    def replay(self, process: NDArray[Any], record: memoryview, memory: int = -1) -> UnwoundStack:
+        """Unwind a record (DEFERRED_RECORD and its stack) in a process: PROCESS_ENTRY[1].
+
+        memory: a descriptor of the process's memory (/proc/PID/mem), to read code; -1: none.
+        """
+        self._tables.memory = memory
         self._learn_shards()
         head = ffi.from_buffer("struct deferred_record *", record)
         if len(record) != ffi.sizeof("struct deferred_record") + head.stack_size:

@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct process_entry process = { .at = LIST_AT, .count = 2 };
 	uint32_t *shards[] = { words };
-	struct replay_tables tables = { .rules = rules, .shards = shards, .shard_count = 1 };
+	struct replay_tables tables = { .rules = rules, .shards = shards, .shard_count = 1, .memory = -1 };
 	struct deferred_record *record;
 	struct replayed out;
 	struct input input;

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests import targets
 from tests.live.profiled import assert_complete, profile
 
@@ -15,6 +17,41 @@ def test_jitted_code_has_names_and_callers() -> None:
     assert_complete(done)
     chain = ("main", "call_jitted", "jitted_entry", "jitted_leaf")
     assert done.count(lambda stack: stack[-4:] == chain) >= 0.97 * done.total
+
+
+CALLERS = ("main", "call_jitted", "jitted_entry")
+
+
+@pytest.mark.parametrize("how", ["frameless", "pushes", "by_register", "old_address"])
+def test_a_jitted_leaf_has_its_caller(how: str) -> None:
+    with targets.running("jit_leaf", how) as target:
+        done = profile("-p", target.pid, "-U")
+    assert_complete(done)
+    chain = (*CALLERS, "jitted_leaf")
+    assert done.count(lambda stack: stack[-4:] == chain) >= 0.99 * done.total
+
+
+def test_entry_and_end_of_a_jitted_leaf() -> None:
+    with targets.running("jit_leaf", "short") as target:
+        done = profile("-p", target.pid, "-U")
+    assert_complete(done)
+    in_leaf = done.count(lambda stack: stack[-1] == "jitted_leaf")
+    assert in_leaf >= 0.5 * done.total
+    assert done.count(lambda stack: stack[-4:] == (*CALLERS, "jitted_leaf")) >= 0.99 * in_leaf
+
+
+def test_a_jitted_leaf_that_anything_may_have_called_is_said_to_be_a_guess() -> None:
+    with targets.running("jit_leaf", "unknown") as target:
+        done = profile("-p", target.pid, "-U")
+    assert done.stops["unsure_caller"] >= 0.99 * done.total
+
+
+def test_trampolines_without_a_frame() -> None:
+    with targets.running("jit_leaf", "trampoline") as target:
+        done = profile("-p", target.pid, "-U")
+    assert_complete(done)
+    chain = (*CALLERS, "compiled")
+    assert done.count(lambda stack: stack[-4:] == chain) >= 0.99 * done.total
 
 
 def test_code_in_a_file_that_is_no_object_has_its_place(tmp_path: Path) -> None:

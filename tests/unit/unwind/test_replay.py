@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,14 +98,28 @@ class Code:
         *,
         process: NDArray[Any] | None = None,
         readable: int | None = None,
+        code: dict[int, bytes] | None = None,
         **registers: int,
     ) -> UnwoundStack:
-        """Unwind from pc, with this on the stack."""
+        """Unwind from pc, with this on the stack; code: what can be read, by address."""
         stack = np.array([*words], np.uint64).tobytes()
         named = {RSP: STACK} | by_number(registers)
-        return self._replayer.replay(
-            self.process if process is None else process, record(pc, stack, named, readable)
-        )
+        if process is None:
+            process = self.process
+        with memory_of(code or {}) as memory:
+            return self._replayer.replay(process, record(pc, stack, named, readable), memory)
+
+
+@contextmanager
+def memory_of(code: dict[int, bytes]) -> Iterator[int]:
+    """A descriptor that reads as a process's memory with this code in it."""
+    memory = os.memfd_create("memory")
+    try:
+        for address, data in code.items():
+            os.pwrite(memory, data.ljust(PAGE, b"\xcc"), address)
+        yield memory
+    finally:
+        os.close(memory)
 
 
 def by_number(registers: dict[str, int]) -> dict[int, int]:
@@ -232,6 +248,96 @@ def test_a_caller_below_its_callee_needs_a_call_that_can_be_read() -> None:
     words = [0, 0, at(2, 1), 0, 0, 0, 0]
     check(code.unwind(at(0), [*words, at(1, 1)], rbp=STACK + 8), [0x10, 0x100], "BAD_STACK")
     check(code.unwind(at(0), [*words, JIT + 9], rbp=STACK + 8), [0x10, JIT + 8], "BAD_FP")
+
+
+FRAME = bytes.fromhex("554889e5")  # push rbp; mov rbp, rsp
+WORK = bytes.fromhex("ffc975fc")  # 1: dec ecx; jnz 1b
+LEAF = JIT + 0x100
+
+
+def jitted(leaf: bytes, call: str = "e8f7000000", before: bytes = FRAME) -> dict[int, bytes]:
+    """Code at JIT that calls its neighbour at LEAF."""
+    caller = before + bytes.fromhex(call) + bytes.fromhex("c9c3")
+    return {JIT: caller.ljust(0x100, b"\xcc") + leaf}
+
+
+def check_leaf(pc: int, below: list[int], code: dict[int, bytes], stop: str = "COMPLETE") -> None:
+    """Words below the frame of LEAF's caller, whose return address, JIT + 9, is among them."""
+    words = [*below, STACK + 8 * len(below) + 32, at(0, 1)]
+    done = Code(OUTERMOST).unwind(pc, words, rbp=STACK + 8 * len(below), code=code)
+    check(done, [pc, JIT + 8, 0], stop)
+
+
+@pytest.mark.parametrize(
+    ("leaf", "offset", "below"),
+    [
+        (WORK, 0, [JIT + 9]),
+        (b"\x53\x41\x54" + WORK, 3, [1, 2, JIT + 9]),
+        (FRAME + WORK, 0, [JIT + 9]),
+        (b"\xf3\x0f\x1e\xfa" + FRAME + WORK, 0, [JIT + 9]),
+        (FRAME + WORK + b"\x5d\xc3", 9, [JIT + 9]),
+        (FRAME + WORK + b"\x48\x83\xc4\x10\x5b\xc3", 8, [1, 2, 3, JIT + 9]),
+    ],
+    ids=["no frame", "pushes", "at its entry", "behind endbr64", "at its return", "at its end"],
+)
+def test_a_leaf_whose_frame_pointer_is_its_callers(
+    leaf: bytes, offset: int, below: list[int]
+) -> None:
+    check_leaf(LEAF + offset, below, jitted(leaf))
+
+
+@pytest.mark.parametrize("offset", [1, 8], ids=["pushed", "to be popped"])
+def test_a_leaf_whose_frame_is_half_there(offset: int) -> None:
+    leaf = FRAME + WORK + b"\x5d\xc3"
+    words = [STACK + 16, JIT + 9, STACK + 64, at(0, 1)]
+    rbp = STACK + 16 if offset == 1 else STACK
+    done = Code(OUTERMOST).unwind(LEAF + offset, words, rbp=rbp, code=jitted(leaf))
+    check(done, [LEAF + offset, JIT + 8, 0], "COMPLETE")
+
+
+def test_the_call_of_a_leaf_by_register() -> None:
+    move = FRAME + b"\x48\xb8" + LEAF.to_bytes(8, "little")
+    words = [JIT + 16, STACK + 64, at(0, 1)]
+    for before, registers in ((move, {}), (move[::-1], {"rbx": LEAF})):
+        code = jitted(WORK, "ffd3" if registers else "ffd0", before)
+        done = Code(OUTERMOST).unwind(LEAF, words, rbp=STACK + 8, code=code, **registers)
+        check(done, [LEAF, JIT + 15, 0], "COMPLETE")
+
+
+def test_a_leaf_that_anything_may_have_called_is_a_guess() -> None:
+    words = [JIT + 6, STACK + 64, at(0, 0x21)]
+    code = jitted(WORK, "ffd0") | {CODE: b"\xff\xd0".rjust(0x21)}
+    done = Code(OUTERMOST).unwind(LEAF, words, rbp=STACK + 8, code=code)
+    check(done, [LEAF, 0x20], "UNSURE_CALLER")
+    nowhere = Code(OUTERMOST).unwind(LEAF, [*words[:2], 7], rbp=STACK + 8, code=code)
+    check(nowhere, [LEAF, JIT + 5], "BAD_FP")
+
+
+def test_an_old_return_address_in_a_leafs_frame() -> None:
+    words = [JIT + 9, 0, STACK + 32, JIT + 9, STACK + 64, at(0, 1)]
+    code = jitted(FRAME + WORK)
+    done = Code(OUTERMOST).unwind(LEAF + 4, words, rbp=STACK + 16, code=code)
+    check(done, [LEAF + 4, JIT + 8, 0], "COMPLETE")
+
+
+TRAMPOLINE = bytes.fromhex("4883ec08 ffd1 4883c408 c3")  # sub rsp, 8; call rcx; add rsp, 8; ret
+
+
+@pytest.mark.parametrize(
+    ("trampoline", "after"),
+    [(TRAMPOLINE, 6), (FRAME + bytes.fromhex("ffd1 5d c3"), 6)],
+    ids=["without a frame", "with one"],
+)
+def test_a_trampoline_keeps_the_frame_pointer_or_restores_it(trampoline: bytes, after: int) -> None:
+    """It is called by code whose frame is found by rbp, and calls code without a frame."""
+    code = Code(SP_16, FP_16, OUTERMOST)
+    outer = STACK + 48
+    saved = outer if trampoline != TRAMPOLINE else 7
+    words = [1, JIT + after, saved, at(1, 0x21), 0, 0, 9, at(2, 9)]
+    rbp = STACK + 16 if trampoline != TRAMPOLINE else outer
+    memory = {JIT: trampoline, CODE: b"\xff\xd0".rjust(0x121, b"\x90")}
+    done = code.unwind(at(0), words, rbp=rbp, code=memory)
+    check(done, [0x10, JIT + after - 1, 0x120, 0x208], "COMPLETE")
 
 
 BY_CODE = rule(cfa_kind="CFA_SP", cfa_offset=16, ra_kind="RA_BY_CODE")
