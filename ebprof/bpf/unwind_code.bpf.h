@@ -11,6 +11,7 @@
 
 enum {
 	LEAF_WORDS = 8,		/* of the stack, in which a leaf's return address is looked for */
+	DOUBT_WORDS = 2,	/* the same, where a call says no target: old addresses lie deeper too */
 	LEAF_CODE = 65536,	/* bytes from a leaf's entry to where it is */
 	LEAF_END = 8,		/* instructions: an addition, six registers to restore, the return */
 	CALLER_END = 3,		/* the same in callers, for trampolines: it is looked for in each */
@@ -30,7 +31,8 @@ static __always_inline void consider(struct unwind *u, uint64_t at, uint64_t add
 	if (u->pc - target < LEAF_CODE) {
 		if (target >= calls->near.target)
 			calls->near = (struct call){ at, address, target };
-	} else if (!is_direct_call(code[1]) && !calls->unknown.at && mapping_of(u, address)) {
+	} else if (at < u->sp + 8 * DOUBT_WORDS && !is_direct_call(code[1]) && !calls->unknown.at &&
+		   mapping_of(u, address)) {
 		calls->unknown = (struct call){ at, address, 0 };
 	}
 }
