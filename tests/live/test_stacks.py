@@ -55,7 +55,7 @@ def test_a_main_with_a_realigned_stack() -> None:
 
 def test_vfork_itself() -> None:
     with targets.running("vforker", 0) as target:
-        done = profile("-p", target.pid)
+        done = profile("-p", target.pid, "--no-inherit")
     assert_complete(done)
     below = done.count_calls("main", "make_child", "vfork")
     assert below >= SOME
