@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,14 @@ TIME_LIMIT = 120
 FULL = ["unshare", "--mount", "sh", "-c"]
 # A file system of one page, which another file fills.
 FILL = 'mount -t tmpfs -o size=4k full "$1" && head -c 4096 /dev/zero >"$1/rest"; shift; exec "$@"'
+
+
+@pytest.fixture(autouse=True, scope="module")
+def samples() -> Iterator[None]:
+    """A busy process: of an idle machine there is nothing to write."""
+    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as busy:
+        yield
+        busy.kill()
 
 
 @pytest.fixture
