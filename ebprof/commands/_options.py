@@ -14,13 +14,13 @@ from ebprof.commands import _complete
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
 from ebprof.events import listing
-from ebprof.recording.options import (
+from ebprof.sampling.options import (
     DEFAULT_TABLE_MEMORY,
     MAX_TABLE_MEMORY,
     MIN_TABLE_MEMORY,
     RecordOptions,
 )
-from ebprof.recording.target import Target, parse_cpus
+from ebprof.sampling.target import Target, parse_cpus
 
 Function = Callable[..., Any]
 _HAS_COMMAND = f"{__name__}.has_command"

@@ -13,10 +13,10 @@ from ebprof.commands import _streams
 from ebprof.errors import BadFileError, UsageError
 from ebprof.output import OutputFormat, check_writable, write_file
 from ebprof.procfs.text import decoded
-from ebprof.recording.options import RecordOptions
 from ebprof.recording.recorder import Progress, Recorder, Recording
 from ebprof.recording.statistics import Statistics, complete_text, summary
-from ebprof.recording.target import Target
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.target import Target
 from ebprof.signals import tolerate_one_signal
 
 

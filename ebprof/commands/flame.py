@@ -15,8 +15,8 @@ from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
 from ebprof.output import Reading, check_writable, choose, read_profile, write_file
 from ebprof.procfs.text import decoded
-from ebprof.recording.options import RecordOptions
-from ebprof.recording.target import Target
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.target import Target
 
 DEFAULT_PATH = "flame.html"
 

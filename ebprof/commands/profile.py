@@ -14,8 +14,8 @@ from ebprof.commands._record import Destination, record
 from ebprof.commands._values import parse_duration
 from ebprof.errors import UsageError
 from ebprof.output import OutputFormat, choose, names
-from ebprof.recording.options import RecordOptions
-from ebprof.recording.target import Target
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.target import Target
 
 MIN_SLICE_S, MAX_SLICE_S = 0.01, 86_400
 

@@ -13,9 +13,9 @@ from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._watch import Schedule, Watch
 from ebprof.output import check_writable
 from ebprof.recording.live import LiveRecorder
-from ebprof.recording.options import RecordOptions
 from ebprof.recording.statistics import complete_text, counted
-from ebprof.recording.target import Target
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.target import Target
 from ebprof.screen.keyboard import Keyboard, terminal_fd
 from ebprof.screen.live import Screen
 from ebprof.screen.outlet import Outlet

@@ -11,7 +11,7 @@ from ebprof.bpf.sideband import Sideband
 from ebprof.errors import NoPermissionError
 from ebprof.features._feature import Finding, Probe, limited, ok, read_number, unknown
 from ebprof.features._system import effective_capabilities
-from ebprof.recording.target import online_cpus
+from ebprof.sampling.target import online_cpus
 
 SYSCTL = Path("/proc/sys/kernel")
 USUAL_FREQUENCY = 99

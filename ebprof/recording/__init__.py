@@ -1,1 +1,1 @@
-"""One run: whom to sample, the loop that records, and what comes of it."""
+"""A run until its end, as a profile."""

@@ -12,9 +12,6 @@ from functools import partial
 from ebprof.abi import COUNTERS
 from ebprof.bpf.events import Rate
 from ebprof.model import Sample
-from ebprof.recording.counts import Rows
-from ebprof.recording.naming import Namer
-from ebprof.recording.options import RecordOptions
 from ebprof.recording.recorder import (
     BATCH_S,
     PENDING_S,
@@ -22,7 +19,10 @@ from ebprof.recording.recorder import (
     TICK_S,
     Recorder,
 )
-from ebprof.recording.target import Target, exit_descriptors
+from ebprof.sampling.counts import Rows
+from ebprof.sampling.naming import Namer
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.target import Target, exit_descriptors
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,6 @@ from ebprof.durations import written
 from ebprof.events import Event, Processes, choose, tend, warnings_of
 from ebprof.model import Profile
 from ebprof.procfs import process
-from ebprof.recording.deferred import DeferredSamples
-from ebprof.recording.expectation import Expectation
-from ebprof.recording.launch import HeldCommand
-from ebprof.recording.limits import allow_many_files
-from ebprof.recording.members import Members
-from ebprof.recording.options import RecordOptions
-from ebprof.recording.resolve import Resolver
-from ebprof.recording.stacks import StackStore, numbers_in
 from ebprof.recording.statistics import (
     BpfStatistics,
     SampleStatistics,
@@ -40,7 +32,15 @@ from ebprof.recording.statistics import (
     UserCounts,
     seconds_since_start,
 )
-from ebprof.recording.target import (
+from ebprof.sampling.deferred import DeferredSamples
+from ebprof.sampling.expectation import Expectation
+from ebprof.sampling.launch import HeldCommand
+from ebprof.sampling.limits import allow_many_files
+from ebprof.sampling.members import Members
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.resolve import Resolver
+from ebprof.sampling.stacks import StackStore, numbers_in
+from ebprof.sampling.target import (
     Target,
     check_cpus,
     exit_descriptors,
@@ -49,8 +49,8 @@ from ebprof.recording.target import (
     processes_of,
     scopes,
 )
-from ebprof.recording.timeline import Timeline
-from ebprof.recording.tracker import Tracker
+from ebprof.sampling.timeline import Timeline
+from ebprof.sampling.tracker import Tracker
 from ebprof.signals import SignalNotes, ending
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.unwind.memory import Shards

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ebprof.procfs import process
-from ebprof.recording.target import online_cpus
+from ebprof.sampling.target import online_cpus
 from tests.live.profiled import PATIENCE, SIGMAS, TIME_LIMIT, Profiled, fold
 
 IS_EMULATED = PATIENCE > 1

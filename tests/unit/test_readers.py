@@ -23,11 +23,11 @@ from ebprof.model import Location
 from ebprof.output import folded, pprof
 from ebprof.procfs import process
 from ebprof.procfs.maps import MapsEntry, open_object, read_maps
-from ebprof.recording.counts import COUNTED_KEY
 from ebprof.recording.live import Increment, LiveRecorder
-from ebprof.recording.naming import Namer
-from ebprof.recording.resolve import Resolver
-from ebprof.recording.tracker import Tracker
+from ebprof.sampling.counts import COUNTED_KEY
+from ebprof.sampling.naming import Namer
+from ebprof.sampling.resolve import Resolver
+from ebprof.sampling.tracker import Tracker
 from ebprof.symbolize import Symbolizer, symbolizer
 from ebprof.symbolize.demangle import Demangler
 from ebprof.symbolize.kernel import KernelSymbols

@@ -12,7 +12,7 @@ import numpy as np
 from ebprof._native import lib
 from ebprof.abi import MAPPING_ENTRY
 from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Lost, Mapped, Unmapped
-from ebprof.recording.tracker import Tracker
+from ebprof.sampling.tracker import Tracker
 from ebprof.unwind.memory import Shards
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore

@@ -16,9 +16,9 @@ from ebprof.bpf.events import Rate
 from ebprof.commands import top
 from ebprof.errors import EXIT_USAGE
 from ebprof.recording.live import Sampled
-from ebprof.recording.options import RecordOptions
 from ebprof.recording.statistics import NOT_SAMPLES
-from ebprof.recording.target import Target
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.target import Target
 from ebprof.top.reports.frame import BUTTERFLY_KEYS, KEYS
 from tests.builders import stack
 from tests.hot import FakeRecording

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.abi import SAMPLE_KEY
 from ebprof.model import KERNEL_PATH, Frame, Location, Mapping
-from ebprof.recording.resolve import Resolver, calls
-from ebprof.recording.stacks import StackStore
+from ebprof.sampling.resolve import Resolver, calls
+from ebprof.sampling.stacks import StackStore
 
 
 @dataclass

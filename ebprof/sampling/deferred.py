@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from ebprof._native import lib
 from ebprof.abi import STOP_REASONS
 from ebprof.bpf.records import DeferredSample
-from ebprof.recording.stacks import NewStack, StackStore
-from ebprof.recording.tracker import Tracker
+from ebprof.sampling.stacks import NewStack, StackStore
+from ebprof.sampling.tracker import Tracker
 from ebprof.unwind.processes import ProcessStore
 from ebprof.unwind.replay import Replayer, UnwoundStack
 

@@ -9,8 +9,8 @@ import pytest
 
 from ebprof.bpf.records import DeferredSample, Records
 from ebprof.bpf.sideband import Change, Executed, Exited, Forked
-from ebprof.recording import timeline
-from ebprof.recording.timeline import LEAVING_NS, Timeline
+from ebprof.sampling import timeline
+from ebprof.sampling.timeline import LEAVING_NS, Timeline
 
 
 @dataclass(slots=True)

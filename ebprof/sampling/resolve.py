@@ -14,7 +14,7 @@ import numpy as np
 from ebprof.abi import STOP_REASONS
 from ebprof.elf import ObjectFile, ObjectKey
 from ebprof.model import Location, Sample
-from ebprof.recording.stacks import Frames, NewStack, StackStore, object_address, object_number
+from ebprof.sampling.stacks import Frames, NewStack, StackStore, object_address, object_number
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.unwind.objects import ObjectStore, UnwindObject
 from ebprof.walls import Walls

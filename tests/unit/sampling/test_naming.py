@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ebprof.model import Sample
-from ebprof.recording.naming import MAX_JIT_PROCESSES, Namer
-from tests.unit.recording.test_resolve import World, frames, in_object, key
+from ebprof.sampling.naming import MAX_JIT_PROCESSES, Namer
+from tests.unit.sampling.test_resolve import World, frames, in_object, key
 
 
 class Run:

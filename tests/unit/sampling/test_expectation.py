@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ebprof.recording.expectation import Expectation
+from ebprof.sampling.expectation import Expectation
 
 HERTZ_100 = 10_000_000
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from ebprof.abi import STOP_REASONS
 from ebprof.model import Location, Sample
-from ebprof.recording.counts import Rows
-from ebprof.recording.resolve import Resolver, Stack, calls, distinct
-from ebprof.recording.stacks import FramesByStack, StackStore
+from ebprof.sampling.counts import Rows
+from ebprof.sampling.resolve import Resolver, Stack, calls, distinct
+from ebprof.sampling.stacks import FramesByStack, StackStore
 
 MAX_JIT_PROCESSES = 256
 

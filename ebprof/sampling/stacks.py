@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.abi import STACK_RECORD
 from ebprof.bpf.records import DeferredSample, Records
-from ebprof.recording.counts import Rows, SampleCounts
+from ebprof.sampling.counts import Rows, SampleCounts
 from ebprof.unwind.replay import UnwoundStack
 
 Frames = NDArray[np.uint64]

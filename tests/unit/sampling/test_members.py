@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ebprof.abi import TASK_RECORD
 from ebprof.bpf.tasks import Only
-from ebprof.recording import members as members_module
-from ebprof.recording.members import Members
+from ebprof.sampling import members as members_module
+from ebprof.sampling.members import Members
 
 SECOND = 10**9
 OWN = 1000

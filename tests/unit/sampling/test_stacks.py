@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.abi import SAMPLE_KEY, STACK_RECORD
 from ebprof.bpf.records import Records
-from ebprof.recording.counts import SampleCounts
-from ebprof.recording.stacks import StackStore, object_address, object_number
+from ebprof.sampling.counts import SampleCounts
+from ebprof.sampling.stacks import StackStore, object_address, object_number
 
 USER, KERNEL = 111, 222
 

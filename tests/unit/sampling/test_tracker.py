@@ -14,8 +14,8 @@ from ebprof._native import lib
 from ebprof.abi import MAPPING_ENTRY, UNWIND_RULE
 from ebprof.bpf.sideband import Executed, Exited, Forked, Lost, Mapped
 from ebprof.elf import ElfImage
-from ebprof.recording import tracker as tracker_module
-from ebprof.recording.tracker import Tracker
+from ebprof.sampling import tracker as tracker_module
+from ebprof.sampling.tracker import Tracker
 from ebprof.unwind.memory import Shards
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore

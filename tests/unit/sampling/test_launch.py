@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ebprof.errors import CommandError
-from ebprof.recording.launch import HeldCommand
+from ebprof.sampling.launch import HeldCommand
 
 
 def wait(command: HeldCommand) -> int:

@@ -10,8 +10,8 @@ import pytest
 from ebprof.bpf.tasks import Only
 from ebprof.errors import NoTargetError, UnsupportedError, UsageError
 from ebprof.procfs import process
-from ebprof.recording import target
-from ebprof.recording.target import Target, check_cpus, parse_cpus, processes_of, scopes
+from ebprof.sampling import target
+from ebprof.sampling.target import Target, check_cpus, parse_cpus, processes_of, scopes
 from tests import targets
 
 NO_SUCH_PID = 2**22 + 1
