@@ -20,6 +20,7 @@ from ebprof.bpf.sideband import Exited, Sideband
 from ebprof.bpf.tasks import Only
 from ebprof.durations import written
 from ebprof.events import Event, Processes, choose, tend, warnings_of
+from ebprof.identity.cgroups import open_cgroup
 from ebprof.model import Profile
 from ebprof.procfs import process
 from ebprof.recording.statistics import (
@@ -45,7 +46,6 @@ from ebprof.sampling.target import (
     check_cpus,
     exit_descriptors,
     online_cpus,
-    open_cgroup,
     processes_of,
     scopes,
 )

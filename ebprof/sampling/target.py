@@ -13,7 +13,6 @@ from ebprof.bpf.events import Scope
 from ebprof.bpf.tasks import Only
 from ebprof.errors import NoTargetError, UsageError
 from ebprof.procfs import process
-from ebprof.procfs.mounts import no_cgroups, read_mounts
 from ebprof.procfs.text import printable
 
 ONLINE_CPUS = Path("/sys/devices/system/cpu/online")
@@ -144,28 +143,6 @@ def parse_cpus(text: str) -> list[int]:
         first = int(match[1])
         cpus.extend(range(first, int(match[2] or first) + 1))
     return cpus
-
-
-def open_cgroup(name: str) -> int:
-    """A descriptor of a cgroup's directory; raises NoTargetError."""
-    roots = cgroup_roots()
-    if not roots:
-        raise no_cgroups(name)
-    for path in (Path(name), *(root / name.lstrip("/") for root in roots)):
-        if any(path.is_relative_to(root) for root in roots) and (path / "cgroup.procs").exists():
-            return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    places = " or ".join(map(str, roots))
-    hint = f"give its path, absolute or below {places}"
-    raise NoTargetError(f"no cgroup {printable(name)!r}", hint)
-
-
-def cgroup_roots() -> list[Path]:
-    """Where hierarchies are mounted that perf events know: cgroup2, or v1's perf_event."""
-    return [
-        Path(one.path)
-        for one in read_mounts()
-        if one.kind == "cgroup2" or (one.kind == "cgroup" and "perf_event" in one.options)
-    ]
 
 
 def exit_descriptors(pids: list[int], opened: ExitStack) -> Iterator[int]:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.errors import NoTargetError
+from ebprof.identity import cgroups
+from ebprof.identity.processes import Processes
 from ebprof.procfs import process
 from ebprof.procfs.text import printable
-from ebprof.traffic import cgroups
 from ebprof.traffic.endpoint import Endpoint, key_family
-from ebprof.traffic.identity import Processes
 from ebprof.traffic.translations import Translations
 
 _COMM_BYTES = 15

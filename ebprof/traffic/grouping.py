@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.abi import FLOW_COUNTS
 from ebprof.errors import UsageError
-from ebprof.traffic.identity import Processes
+from ebprof.identity.processes import Processes
 from ebprof.traffic.table import FlowTable, count_columns
 from ebprof.traffic.translations import Translations
 

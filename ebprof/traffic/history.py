@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof.traffic.index import grown
+from ebprof.index import grown
 
 POINTS = 60
 _POINT_S = 1.0

@@ -12,12 +12,12 @@ from ebprof._native import lib
 from ebprof.abi import TRAFFIC_COUNTERS, Counter
 from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficSession
+from ebprof.identity.processes import Processes
 from ebprof.model import FlowReport, FlowRow
 from ebprof.procfs.process import own_pid_namespace_is_initial
 from ebprof.traffic import backends
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import Flows, Groups, group, happened, order, round_trips, sums
-from ebprof.traffic.identity import Processes
 from ebprof.traffic.names import Names
 from ebprof.traffic.rows import FlowRows, to_counts
 from ebprof.traffic.search import TextSearch

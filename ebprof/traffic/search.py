@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ebprof.identity.processes import Processes
 from ebprof.traffic.endpoint import address_text
-from ebprof.traffic.identity import Processes
 from ebprof.traffic.table import FlowTable
 
 

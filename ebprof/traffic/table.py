@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.abi import FLOW_COUNTS, FLOW_KEY
+from ebprof.index import UNKNOWN, KeyIndex, grown
 from ebprof.traffic.history import History
-from ebprof.traffic.index import UNKNOWN, KeyIndex, grown
 
 MAX_ROWS = 65536
 """About 30 MB. Beyond it, the flows that were idle for longest go to `~other`."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import FLOW_KEY
+from ebprof.index import UNKNOWN, KeyIndex
 from ebprof.procfs import conntrack, networks
 from ebprof.procfs.networks import Network
 from ebprof.traffic.endpoint import key_family
-from ebprof.traffic.index import UNKNOWN, KeyIndex
 from ebprof.walls import Notes, Walls
 
 MAX_PAIRS = 65536

@@ -12,9 +12,9 @@ from typing import Any
 
 from ebprof import cli
 from ebprof.elf import ElfImage
+from ebprof.identity import processes as identity
 from ebprof.symbolize import symbolizer
 from ebprof.symbolize.perfmap import PerfMap
-from ebprof.traffic import identity
 from ebprof.unwind import objects, processes
 
 NAME = os.environ.get("FAULTY", "")

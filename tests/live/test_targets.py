@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ebprof.sampling.target import cgroup_roots
+from ebprof.identity.cgroups import cgroup_roots
 from tests import targets
 from tests.live.cgroups import new_cgroup
 from tests.live.profiled import SOME, profile

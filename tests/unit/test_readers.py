@@ -19,6 +19,8 @@ from ebprof import output
 from ebprof.abi import OWNER
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError
+from ebprof.identity import cgroups, processes
+from ebprof.identity.processes import NO_COMM, Processes
 from ebprof.model import Location
 from ebprof.output import folded, pprof
 from ebprof.procfs import process
@@ -35,8 +37,7 @@ from ebprof.symbolize.objects import ObjectSymbols
 from ebprof.symbolize.perfmap import PerfMap
 from ebprof.symbolize.symtab import functions_with
 from ebprof.symbolizers import perf_map
-from ebprof.traffic import cgroups, identity, names
-from ebprof.traffic.identity import NO_COMM, Processes
+from ebprof.traffic import names
 from ebprof.unwind import objects as unwind_objects
 from ebprof.unwind import processes as unwind_processes
 from ebprof.unwind.memory import Shards
@@ -343,7 +344,7 @@ def rows_of(walls: Walls, *pids: int) -> tuple[Processes, list[int]]:
 
 
 def test_name_of_a_process_with_traffic(faults: Faults) -> None:
-    faults.put(identity, "_comm", lambda pid, _: pid == 1)
+    faults.put(processes, "_comm", lambda pid, _: pid == 1)
     made, (bad, good) = rows_of(faults.walls, 1, SELF)
     assert made.comm_of(bad) == NO_COMM
     assert made.comm_of(good) == process.comm(SELF)

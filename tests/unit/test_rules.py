@@ -79,6 +79,16 @@ FORBIDDEN = {
         "ebprof.traffic",
         "ebprof.screen",
     ),
+    "ebprof.identity": (
+        "ebprof.bpf",
+        "ebprof.features",
+        "ebprof.output",
+        "ebprof.recording",
+        "ebprof.sampling",
+        "ebprof.symbolize",
+        "ebprof.traffic",
+        "ebprof.unwind",
+    ),
     "ebprof.recording": ("ebprof.output", "ebprof.features"),
     "ebprof.traffic": (
         "ebprof.output",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from ebprof.identity.processes import NO_COMM
 from ebprof.model import FlowCounts, FlowRow
-from ebprof.traffic.identity import NO_COMM
 from ebprof.traffic.reports import units
 
 

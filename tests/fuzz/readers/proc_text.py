@@ -8,9 +8,9 @@ from pathlib import Path
 from unittest import mock
 
 from ebprof.elf import memory_file
+from ebprof.identity import cgroups
 from ebprof.procfs import process
 from ebprof.procfs.mounts import read_mounts
-from ebprof.traffic import cgroups
 
 COMM = b"comm"
 

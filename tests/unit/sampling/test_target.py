@@ -8,9 +8,8 @@ import threading
 import pytest
 
 from ebprof.bpf.tasks import Only
-from ebprof.errors import NoTargetError, UnsupportedError, UsageError
+from ebprof.errors import NoTargetError, UsageError
 from ebprof.procfs import process
-from ebprof.sampling import target
 from ebprof.sampling.target import Target, check_cpus, parse_cpus, processes_of, scopes
 from tests import targets
 
@@ -125,9 +124,3 @@ def test_a_first_thread_that_has_ended_is_no_target_but_its_process_is() -> None
         with pytest.raises(NoTargetError, match="this thread has ended") as caught:
             processes_of(Target(tids=(target.pid,)))
     assert f"-p {target.pid}" in caught.value.hint
-
-
-def test_a_cgroup_may_exist_where_none_is_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "read_mounts", lambda: iter(()))
-    with pytest.raises(UnsupportedError, match="no hierarchy of cgroups is mounted"):
-        target.open_cgroup("web")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ebprof.errors import NoTargetError
-from ebprof.traffic.cgroups import Placement, place
+from ebprof.identity.cgroups import Placement, place
+from ebprof.identity.processes import Processes
 from ebprof.traffic.endpoint import parse_endpoint
 from ebprof.traffic.filter import FlowFilter
-from ebprof.traffic.identity import Processes
 
 from .batches import (
     CLIENT,

@@ -9,13 +9,13 @@ import pytest
 
 from ebprof.bpf.traffic import FlowBatch
 from ebprof.errors import NoTargetError, UsageError
+from ebprof.identity.cgroups import Placement
+from ebprof.identity.processes import Processes
 from ebprof.model import FlowReport, FlowRow
 from ebprof.traffic import backends
-from ebprof.traffic.cgroups import Placement
 from ebprof.traffic.endpoint import parse_endpoint
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import PIVOTS, SORTS, check_sort, parse_pivots
-from ebprof.traffic.identity import Processes
 from ebprof.traffic.monitor import COUNTERS, Monitor
 from ebprof.traffic.table import FlowTable
 

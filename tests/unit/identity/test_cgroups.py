@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ebprof.errors import NoTargetError, UnsupportedError
-from ebprof.traffic import cgroups
-from ebprof.traffic.cgroups import CgroupPaths, Placement, container_of, parse_placement
+from ebprof.identity import cgroups
+from ebprof.identity.cgroups import CgroupPaths, Placement, container_of, parse_placement
 
 ID = "0123456789abcdef" * 4
 OTHER_ID = "fedcba9876543210" * 4
@@ -153,3 +153,5 @@ def test_no_hierarchy_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UnsupportedError, match="no hierarchy of cgroups is mounted") as raised:
         cgroups.find("web")
     assert "mount" in raised.value.hint
+    with pytest.raises(UnsupportedError, match="no hierarchy of cgroups is mounted"):
+        cgroups.open_cgroup("web")

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.errors import NoPermissionError, NoTargetError
+from ebprof.identity import cgroups
+from ebprof.identity.cgroups import CgroupPaths, Placement
+from ebprof.index import UNKNOWN, KeyIndex, Pool, grown
 from ebprof.procfs import process
 from ebprof.procfs.text import printable
-from ebprof.traffic import cgroups
-from ebprof.traffic.cgroups import CgroupPaths, Placement
-from ebprof.traffic.index import UNKNOWN, KeyIndex, Pool, grown
 from ebprof.walls import Walls
 
 NO_COMM = "-"

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from ebprof.abi import OWNER, PROCESS_ID
+from ebprof.identity import cgroups
+from ebprof.identity import processes as identity
+from ebprof.identity.processes import NO_COMM, Processes
 from ebprof.procfs import process as procfs
-from ebprof.traffic import cgroups, identity
-from ebprof.traffic.identity import NO_COMM, Processes
 from tests import targets
-
-from .batches import Array, joined, owner, process
+from tests.unit.traffic.batches import Array, joined, owner, process
 
 NONE = np.zeros(0, PROCESS_ID)
 

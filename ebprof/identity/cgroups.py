@@ -116,9 +116,27 @@ def find(name: str) -> str:
         return printable(path)
     if not places:
         raise no_cgroups(name)
-    where = " or ".join(places)
-    hint = f"give its path, absolute or below {where}"
-    raise NoTargetError(f"no cgroup {printable(name)!r}", hint)
+    raise _no_cgroup(name, places)
+
+
+def open_cgroup(name: str) -> int:
+    """A descriptor of a cgroup's directory, where perf events know it; raises NoTargetError."""
+    roots = cgroup_roots()
+    if not roots:
+        raise no_cgroups(name)
+    for path in (Path(name), *(root / name.lstrip("/") for root in roots)):
+        if any(path.is_relative_to(root) for root in roots) and (path / "cgroup.procs").exists():
+            return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    raise _no_cgroup(name, map(str, roots))
+
+
+def cgroup_roots() -> list[Path]:
+    """Where hierarchies are mounted that perf events know: cgroup2, or v1's perf_event."""
+    return [
+        Path(one.path)
+        for one in read_mounts(MOUNTS)
+        if one.kind == "cgroup2" or (one.kind == "cgroup" and "perf_event" in one.options)
+    ]
 
 
 class CgroupPaths:
@@ -150,6 +168,11 @@ class CgroupPaths:
             return any(Path(root + path).stat().st_ino == cgroup_id for root in self._roots)
         except OSError:
             return False
+
+
+def _no_cgroup(name: str, places: Iterable[str]) -> NoTargetError:
+    hint = f"give its path, absolute or below {' or '.join(places)}"
+    return NoTargetError(f"no cgroup {printable(name)!r}", hint)
 
 
 def _telling(v2: str, v1: list[str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebprof.traffic.index import UNKNOWN, KeyIndex, Pool
+from ebprof.index import UNKNOWN, KeyIndex, Pool
 
 SMALL = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2)), max_size=60)
 

@@ -1,0 +1,1 @@
+"""Who a process is: name, cgroup, container; of what is sampled and of what talks."""
