@@ -1,9 +1,8 @@
-"""Control groups: paths from numbers and names, and the containers that they stand for."""
+"""Control groups in the file system: by name, by number, and as a descriptor."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,23 +10,9 @@ from pathlib import Path
 
 from ebprof.errors import NoTargetError
 from ebprof.procfs.mounts import MOUNTS, no_cgroups, read_mounts
-from ebprof.procfs.text import lines, printable
+from ebprof.procfs.text import printable
 
 MAX_DIRECTORIES = 20_000
-_DELETED = " (deleted)"
-_SYSTEMD_ESCAPE = re.compile(r"\\x([0-9a-f]{2})")
-
-# The part of a path that names a container: what runtimes call it, bare or as a systemd scope.
-# Docker, containerd, CRI-O and Podman: 64 hex digits; ECS on Fargate: a task and a number.
-_ID = r"(?P<id>[0-9a-f]{64}|[0-9a-f]{32}-[0-9]{10})"
-_PREFIXES = r"docker|cri-containerd|crio|libpod|libpod-payload|nerdctl|containerd|buildkit|podman"
-_BY_ID = re.compile(rf"(?:(?:.*[:-])?(?:{_PREFIXES})[:-])?{_ID}(?:\.scope)?")
-_BY_NAME = (
-    re.compile(r"systemd-nspawn@(?P<id>.+)\.service"),
-    re.compile(r"machine-(?P<id>.+)\.scope"),
-    re.compile(r"lxc\.payload\.(?P<id>.+)"),
-)
-_LXC_PARENTS = ("lxc", "lxc.payload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,56 +21,6 @@ class Mount:
 
     path: str
     is_v2: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """The cgroups of a process.
-
-    paths: in every hierarchy, each once; cgroup: the one that says most: the v2 path, unless that
-    is the root on a machine whose runtimes still use v1. container: its ID or name, or empty.
-    """
-
-    paths: tuple[str, ...] = ()
-    cgroup: str = ""
-    container: str = ""
-    is_v2_only: bool = False
-
-    def is_below(self, path: str) -> bool:
-        """True in this cgroup and in those in it, in any hierarchy."""
-        start = path.rstrip("/") + "/"
-        return any(own == path or own.startswith(start) for own in self.paths)
-
-
-UNKNOWN = Placement()
-
-
-def parse_placement(text: bytes) -> Placement:
-    """What /proc/PID/cgroup says (cgroups(7)); lines that have another form are skipped."""
-    v1: list[str] = []
-    v2 = ""
-    for line in lines(text):
-        number, _, rest = line.partition(b":")
-        controllers, separator, path = rest.partition(b":")
-        if not separator:
-            continue
-        name = printable(path).removesuffix(_DELETED)
-        if number == b"0" and not controllers:
-            v2 = name
-        else:
-            v1.append(name)
-    paths = tuple(dict.fromkeys(filter(None, (v2, *v1))))
-    return Placement(paths, _telling(v2, v1), container_of(paths), bool(v2) and not v1)
-
-
-def place(path: str) -> Placement:
-    """A process of which only its v2 path is known."""
-    return Placement((path,), path, container_of((path,)), True)
-
-
-def container_of(paths: Iterable[str]) -> str:
-    """The ID (or name) of the innermost container in the first path that has one, else empty."""
-    return next(filter(None, map(_container_in, paths)), "")
 
 
 def mounts() -> list[Mount]:
@@ -173,38 +108,6 @@ class CgroupPaths:
 def _no_cgroup(name: str, places: Iterable[str]) -> NoTargetError:
     hint = f"give its path, absolute or below {' or '.join(places)}"
     return NoTargetError(f"no cgroup {printable(name)!r}", hint)
-
-
-def _telling(v2: str, v1: list[str]) -> str:
-    if v2 not in ("", "/"):
-        return v2
-    with_container = (path for path in v1 if _container_in(path))
-    return next(with_container, max(v1, key=len, default="")) or v2
-
-
-def _container_in(path: str) -> str:
-    """The innermost container: one may run in another."""
-    parts = path.split("/")
-    for number in range(len(parts) - 1, 0, -1):
-        found = _container_named(parts[number], parts[number - 1])
-        if found:
-            return found
-    return ""
-
-
-def _container_named(part: str, parent: str) -> str:
-    match = _BY_ID.fullmatch(part)
-    if match:
-        return match["id"]
-    for pattern in _BY_NAME:
-        match = pattern.fullmatch(part)
-        if match:
-            return printable(_unescape(match["id"]))
-    return part if parent in _LXC_PARENTS else ""
-
-
-def _unescape(name: str) -> str:
-    return _SYSTEMD_ESCAPE.sub(lambda match: chr(int(match[1], 16)), name)
 
 
 def _walk(root: str) -> Iterator[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Who a process is: its name, cgroup and container at first sight, kept after it exits."""
+"""Who a process is: its name and its place among cgroups at first sight, kept after it exits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.errors import NoPermissionError, NoTargetError
-from ebprof.identity import cgroups
-from ebprof.identity.cgroups import CgroupPaths, Placement
+from ebprof.identity.cgroups import CgroupPaths
+from ebprof.identity.placement import UNKNOWN as NOWHERE
+from ebprof.identity.placement import Placement, parse_placement, place
 from ebprof.index import UNKNOWN, KeyIndex, Pool, grown
 from ebprof.procfs import process
 from ebprof.procfs.text import printable
@@ -40,7 +41,7 @@ class Processes:
         self._in_host = in_host
         self._index = KeyIndex(words=1)
         self._comms = Pool(NO_COMM)
-        self._placements = Pool(cgroups.UNKNOWN)
+        self._placements = Pool(NOWHERE)
         self._pid = np.zeros(self._index.capacity, np.uint32)
         self._comm = np.zeros(self._index.capacity, np.int32)
         self._placement = np.zeros(self._index.capacity, np.int32)
@@ -71,6 +72,16 @@ class Processes:
     def containers(self) -> NDArray[np.int32]:
         """The same for containers; 0 for none."""
         return self._by_placement(lambda placement: placement.container)
+
+    @property
+    def pods(self) -> NDArray[np.int32]:
+        """The same for pods."""
+        return self._by_placement(lambda placement: placement.pod)
+
+    @property
+    def units(self) -> NDArray[np.int32]:
+        """The same for systemd's units."""
+        return self._by_placement(lambda placement: placement.unit)
 
     def comm_of(self, row: int) -> str:
         """The name of a process, printable; `-` when nobody knows it."""
@@ -179,15 +190,15 @@ class Processes:
                 with self._walls.around(f"/proc/{pid}/comm"):
                     self._comm[row] = self._comms.code(_comm(pid, start))
                 budget -= 1
-            self._placement[row] = self._placements.code(placement or cgroups.UNKNOWN)
+            self._placement[row] = self._placements.code(placement or NOWHERE)
             self._looked_up += 1
 
     def _find_placement(self, pid: int, start: int, cgroup_id: int) -> Placement:
         text = _while_alive(pid, start, _read_cgroup)
         if text is None:
             path = self._cgroup_paths.path_of(cgroup_id)
-            return cgroups.place(path) if path else cgroups.UNKNOWN
-        placement = cgroups.parse_placement(text)
+            return place(path) if path else NOWHERE
+        placement = parse_placement(text)
         # Where there is only v2, the ID says all, and the next process of it need not be asked.
         if placement.is_v2_only and self._cgroup_paths.is_at(cgroup_id, placement.cgroup):
             if len(self._by_cgroup) >= MAX_CGROUPS:

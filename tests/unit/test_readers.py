@@ -19,7 +19,7 @@ from ebprof import output
 from ebprof.abi import OWNER
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError
-from ebprof.identity import cgroups, processes
+from ebprof.identity import cgroups, placement, processes
 from ebprof.identity.processes import NO_COMM, Processes
 from ebprof.model import Location
 from ebprof.output import folded, pprof
@@ -360,9 +360,9 @@ def test_cgroup_of_a_process_with_traffic(faults: Faults) -> None:
         return len(seen) == 1
 
     assert text
-    faults.put(cgroups, "parse_placement", first)
+    faults.put(processes, "parse_placement", first)
     made, (bad, good) = rows_of(faults.walls, 1, SELF)
-    assert made.placement_of(bad) == cgroups.UNKNOWN
+    assert made.placement_of(bad) == placement.UNKNOWN
     assert made.placement_of(good).paths
     assert made.comm_of(bad) == process.comm(1)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 from ebprof.elf import memory_file
-from ebprof.identity import cgroups
+from ebprof.identity import placement
 from ebprof.procfs import process
 from ebprof.procfs.mounts import read_mounts
 
@@ -46,8 +46,9 @@ def _stat(name: bytes) -> None:
 
 
 def _cgroup(text: bytes) -> None:
-    placement = cgroups.parse_placement(text)
-    assert all(path.isprintable() for path in (*placement.paths, placement.container))
+    found = placement.parse_placement(text)
+    names = (*found.paths, found.container, found.pod, found.unit)
+    assert all(name.isprintable() for name in names)
     with (
         mock.patch.object(process, "directory", return_value="/proc/7"),
         mock.patch.object(process, "_read", return_value=text),

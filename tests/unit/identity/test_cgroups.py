@@ -1,4 +1,4 @@
-"""Containers in cgroup paths, cgroups by name and by ID."""
+"""Cgroups by name and by ID."""
 
 from __future__ import annotations
 
@@ -8,86 +8,7 @@ import pytest
 
 from ebprof.errors import NoTargetError, UnsupportedError
 from ebprof.identity import cgroups
-from ebprof.identity.cgroups import CgroupPaths, Placement, container_of, parse_placement
-
-ID = "0123456789abcdef" * 4
-OTHER_ID = "fedcba9876543210" * 4
-POD = "pod2b801b7a_3e4e"
-SLICE = f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-{POD}.slice"
-
-
-@pytest.mark.parametrize(
-    ("path", "container"),
-    [
-        (f"/docker/{ID}", ID),
-        (f"/docker/{ID}/docker/{OTHER_ID}", OTHER_ID),
-        (f"/docker/{ID}/init.scope", ID),
-        (f"/system.slice/docker-{ID}.scope", ID),
-        (f"/kubepods/burstable/{POD}/{ID}", ID),
-        (f"{SLICE}/cri-containerd-{ID}.scope", ID),
-        (f"{SLICE}/crio-{ID}.scope", ID),
-        (f"{SLICE}/crio-{ID}.scope/container", ID),
-        (f"/system.slice/containerd.service/kubepods-{POD}.slice:cri-containerd:{ID}", ID),
-        (f"/machine.slice/libpod-{ID}.scope/container", ID),
-        (f"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope", ID),
-        (f"/libpod_parent/libpod-{ID}", ID),
-        (f"/system.slice/nerdctl-{ID}.scope", ID),
-        (f"/ecs/0b32/{ID}", ID),
-        ("/ecs/0b32/" + ID[:32] + "-1234567890", ID[:32] + "-1234567890"),
-        ("/machine.slice/systemd-nspawn@web\\x2d1.service/payload", "web-1"),
-        ("/machine.slice/machine-web.scope", "web"),
-        ("/lxc.payload.web/system.slice/ssh.service", "web"),
-        ("/lxc/web", "web"),
-        (f"/lxc/web/system.slice/docker-{ID}.scope", ID),
-        (f"/machine.slice/libpod-conmon-{ID}.scope", ""),
-        (f"{SLICE}/crio-conmon-{ID}.scope", ""),
-        ("/lxc.monitor.web", ""),
-        ("/system.slice/docker.service", ""),
-        ("/system.slice/docker-compose@web.service", ""),
-        ("/user.slice/user-1000.slice/session-2.scope", ""),
-        (f"/docker/{ID[:-1]}", ""),
-        (f"/docker/{ID.upper()}", ""),
-        ("/", ""),
-        ("", ""),
-    ],
-)
-def test_container_of_a_path(path: str, container: str) -> None:
-    assert container_of([path]) == container
-
-
-def test_only_version_2() -> None:
-    found = parse_placement(f"0::/system.slice/docker-{ID}.scope\n".encode())
-    path = f"/system.slice/docker-{ID}.scope"
-    assert found == Placement((path,), path, ID, is_v2_only=True)
-
-
-def test_version_1_tells_where_version_2_is_only_mounted() -> None:
-    text = f"12:cpu,cpuacct:/\n4:memory:/docker/{ID}\n1:name=systemd:/docker/{ID}\n0::/\n"
-    found = parse_placement(text.encode())
-    assert found == Placement(("/", f"/docker/{ID}"), f"/docker/{ID}", ID)
-    assert found.is_below(f"/docker/{ID}") and found.is_below("/docker") and found.is_below("/")
-    assert not found.is_below("/dock")
-
-
-def test_version_2_tells_where_both_do() -> None:
-    found = parse_placement(b"4:memory:/a/long/path/that/is/not/it\n0::/system.slice\n")
-    assert found.cgroup == "/system.slice"
-    assert not found.is_v2_only
-
-
-def test_removed_cgroup_and_what_is_no_line() -> None:
-    assert parse_placement(b"0::/gone (deleted)\n").cgroup == "/gone"
-    assert parse_placement(b"0::/a\x1b[2Jb\n").cgroup == "/a\ufffd[2Jb"
-    assert parse_placement(b"what\n0:\n") == Placement()
-    assert parse_placement(b"3:cpu:/\n0::/\n").cgroup == "/"
-
-
-def test_a_name_does_not_begin_a_line() -> None:
-    """The kernel allows all but newlines in a cgroup's name."""
-    path = f"/a\r0::/docker-{ID}.scope"
-    found = parse_placement(f"0::{path}\n".encode())
-    assert found.paths == (path.replace("\r", "\ufffd"),)
-    assert not found.is_below(f"/docker-{ID}.scope")
+from ebprof.identity.cgroups import CgroupPaths
 
 
 def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:

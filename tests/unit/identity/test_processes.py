@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ebprof.abi import OWNER, PROCESS_ID
-from ebprof.identity import cgroups
+from ebprof.identity import cgroups, placement
 from ebprof.identity import processes as identity
 from ebprof.identity.processes import NO_COMM, Processes
 from ebprof.procfs import process as procfs
@@ -69,7 +69,7 @@ def test_a_process_that_executes_another_program_is_another_one() -> None:
     assert [processes.comm_of(row) for row in rows] == ["shell", "server"]
     assert processes.pids.tolist() == [pid, pid]
     placed = {processes.placement_of(row) for row in rows}
-    assert placed == {cgroups.parse_placement(Path("/proc/self/cgroup").read_bytes())}
+    assert placed == {placement.parse_placement(Path("/proc/self/cgroup").read_bytes())}
 
 
 def test_in_another_namespace_a_pid_is_what_the_kernel_says_it_is_there() -> None:
@@ -85,7 +85,7 @@ def test_a_process_whose_first_thread_has_ended_keeps_its_cgroup() -> None:
         processes = Processes()
         (row,) = identify(processes, wanted=alive(child.pid))
         thread = procfs.living_thread(child.pid)
-        own = cgroups.parse_placement(Path(f"/proc/{thread}/cgroup").read_bytes())
+        own = placement.parse_placement(Path(f"/proc/{thread}/cgroup").read_bytes())
         assert processes.placement_of(row) == own
         assert processes.comm_of(row) == procfs.comm(child.pid)
 
@@ -100,14 +100,14 @@ def test_process_that_is_gone_is_told_by_the_kernel_alone() -> None:
     processes = Processes()
     (row,) = identify(processes, (process(os.getpid(), start=1), owner("gone")))
     assert processes.comm_of(row) == "gone"
-    assert processes.placement_of(row) == cgroups.UNKNOWN
+    assert processes.placement_of(row) == placement.UNKNOWN
 
 
 def test_living_process_that_the_kernel_told_nothing_of(child: subprocess.Popen[bytes]) -> None:
     processes = Processes()
     (row,) = identify(processes, wanted=alive(child.pid))
     assert processes.comm_of(row) == procfs.comm(child.pid)
-    own = cgroups.parse_placement(Path(f"/proc/{child.pid}/cgroup").read_bytes())
+    own = placement.parse_placement(Path(f"/proc/{child.pid}/cgroup").read_bytes())
     assert processes.placement_of(row) == own
     assert own.paths
 
@@ -120,7 +120,7 @@ def test_process_that_exits_keeps_its_place(child: subprocess.Popen[bytes]) -> N
     child.kill()
     child.wait()
     assert identify(processes, wanted=wanted) == [row]
-    assert processes.placement_of(row) == before != cgroups.UNKNOWN
+    assert processes.placement_of(row) == before != placement.UNKNOWN
 
 
 def test_another_process_of_the_number_is_not_asked() -> None:
@@ -128,7 +128,7 @@ def test_another_process_of_the_number_is_not_asked() -> None:
     start = procfs.start_time(os.getpid()) & 0xFFFFFFFF
     (row,) = identify(processes, wanted=process(os.getpid(), start - 1))
     assert processes.comm_of(row) == NO_COMM
-    assert processes.placement_of(row) == cgroups.UNKNOWN
+    assert processes.placement_of(row) == placement.UNKNOWN
 
 
 def test_no_process_at_all() -> None:
@@ -155,7 +155,9 @@ def test_work_of_a_tick_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identity, "MAX_LOOKUPS", 10)
     asked: list[int] = []
     monkeypatch.setattr(
-        Processes, "_find_placement", lambda self, pid, *_: asked.append(pid) or cgroups.place("/x")
+        Processes,
+        "_find_placement",
+        lambda self, pid, *_: asked.append(pid) or placement.place("/x"),
     )
     processes = Processes()
     known = [(process(pid), owner(f"p{pid}")) for pid in range(1, 26)]
@@ -216,7 +218,7 @@ def test_processes_that_wait_to_be_looked_up_still_do_when_others_are_forgotten(
 ) -> None:
     monkeypatch.setattr(identity, "MAX_LOOKUPS", 10)
     monkeypatch.setattr(
-        Processes, "_find_placement", lambda self, pid, *_: cgroups.place(f"/{pid}")
+        Processes, "_find_placement", lambda self, pid, *_: placement.place(f"/{pid}")
     )
     processes = Processes()
     rows = identify(processes, *((process(pid), owner("p")) for pid in range(1, 21)))

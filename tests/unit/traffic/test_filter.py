@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ebprof.errors import NoTargetError
-from ebprof.identity.cgroups import Placement, place
+from ebprof.identity.placement import Placement, place
 from ebprof.identity.processes import Processes
 from ebprof.traffic.endpoint import parse_endpoint
 from ebprof.traffic.filter import FlowFilter

@@ -9,7 +9,7 @@ import pytest
 
 from ebprof.bpf.traffic import FlowBatch
 from ebprof.errors import NoTargetError, UsageError
-from ebprof.identity.cgroups import Placement
+from ebprof.identity.placement import Placement
 from ebprof.identity.processes import Processes
 from ebprof.model import FlowReport, FlowRow
 from ebprof.traffic import backends
