@@ -177,16 +177,17 @@ class FlowCounts(NamedTuple):
 class FlowRow(NamedTuple):
     """One flow, or all flows that share what they were put together by.
 
-    Each of pid to container is None where the flows differ in it, or where it does not exist: an
+    Each of pid to unit is None where the flows differ in it, or where it does not exist: an
     ephemeral port, no container. pid 0 with comm `-`: no known process. role: `client` (this side
     connected), `server` (this side listened), `unknown`. family: 4 or 6. port: the server end's;
     where it is not known which that is, the lower one. nat_...: the same ends as the socket of the
     other side has them, where they are known to be translated on their way. peer_name: only once it
-    was asked for and is known. container: the whole ID. flows: how many were put together.
-    totals: since the start, or since the flow was first seen; recent: in the report's interval.
-    rtt_us: mean of the smoothed round trip times in the interval, else of all. age_s: since first
-    sight of the oldest flow. history: bytes a second both ways, a point a second, oldest first,
-    at most 60. is_other: what found no place of its own in the kernel's or our tables.
+    was asked for and is known. container: the whole ID; pod: its UID; unit: systemd's. flows: how
+    many were put together. totals: since the start, or since the flow was first seen; recent: in
+    the report's interval. rtt_us: mean of the smoothed round trip times in the interval, else of
+    all. age_s: since first sight of the oldest flow. history: bytes a second both ways, a point a
+    second, oldest first, at most 60. is_other: what found no place of its own in the kernel's or
+    our tables.
     """
 
     pid: int | None = None
@@ -205,6 +206,8 @@ class FlowRow(NamedTuple):
     peer_name: str | None = None
     cgroup: str | None = None
     container: str | None = None
+    pod: str | None = None
+    unit: str | None = None
     flows: int = 0
     totals: FlowCounts = FlowCounts()
     recent: FlowCounts = FlowCounts()

@@ -16,6 +16,7 @@ from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.commands._watch import Schedule, Watch
 from ebprof.errors import BadFileError, UsageError
+from ebprof.identity.containers import find_container
 from ebprof.output import check_writable
 from ebprof.procfs.text import printable
 from ebprof.recording.statistics import seconds_since_start
@@ -57,6 +58,7 @@ class Wanted:
 @click.option("-p", "--pid", multiple=True, metavar="PID[,PID]", help="Only these processes.")
 @click.option("--comm", metavar="NAME", help="Only processes of this name.")
 @click.option("-G", "--cgroup", metavar="CGROUP", help="Only this cgroup and those below it.")
+@click.option("--container", metavar="ID", help="Only this container: its ID, or its beginning.")
 @click.option("--port", metavar="N", help="Only this port, at either end.")
 @click.option("--from", "source", metavar="ADDR[:PORT]", help="Only connections from there.")
 @click.option("--to", "destination", metavar="ADDR[:PORT]", help="Only connections to there.")
@@ -168,11 +170,16 @@ def _filter(values: dict[str, Any]) -> FlowFilter:
         pids=parse_numbers(values["pid"], "PID"),
         comm=printable(given(values["comm"], "--comm")),
         cgroup=given(values["cgroup"], "-G"),
+        container=_container(values["container"]),
         port=None if values["port"] is None else parse_port(values["port"]),
         source=_endpoint(values["source"]),
         destination=_endpoint(values["destination"]),
         family=4 if values["only_4"] else 6 if values["only_6"] else None,
     )
+
+
+def _container(name: str | None) -> str:
+    return "" if name is None else find_container(given(name, "--container")).id
 
 
 def _endpoint(text: str | None) -> Endpoint | None:
@@ -187,6 +194,7 @@ def _describe(values: dict[str, Any]) -> str:
             ("-p", ",".join(values["pid"])),
             ("--comm", values["comm"]),
             ("-G", values["cgroup"]),
+            ("--container", values["container"]),
             ("--port", values["port"]),
             ("--from", values["source"]),
             ("--to", values["destination"]),

@@ -1,1 +1,1 @@
-"""Who a process is: name, cgroup, container; of what is sampled and of what talks."""
+"""Who a process is: name, cgroup, container, pod, unit; of what is sampled and of what talks."""

@@ -50,7 +50,7 @@ def find(name: str) -> str:
     if any(Path(place + path, "cgroup.procs").exists() for place in places):
         return printable(path)
     if not places:
-        raise no_cgroups(name)
+        raise no_cgroups(f"cgroup {name!r}")
     raise _no_cgroup(name, places)
 
 
@@ -58,7 +58,7 @@ def open_cgroup(name: str) -> int:
     """A descriptor of a cgroup's directory, where perf events know it; raises NoTargetError."""
     roots = cgroup_roots()
     if not roots:
-        raise no_cgroups(name)
+        raise no_cgroups(f"cgroup {name!r}")
     for path in (Path(name), *(root / name.lstrip("/") for root in roots)):
         if any(path.is_relative_to(root) for root in roots) and (path / "cgroup.procs").exists():
             return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -72,6 +72,23 @@ def cgroup_roots() -> list[Path]:
         for one in read_mounts(MOUNTS)
         if one.kind == "cgroup2" or (one.kind == "cgroup" and "perf_event" in one.options)
     ]
+
+
+def directories(root: str) -> Iterator[tuple[int, str]]:
+    """Cgroups of the hierarchy that is mounted there: inode numbers, and paths as in /proc.
+
+    The nearest come first; at most MAX_DIRECTORIES.
+    """
+    waiting = deque([""])
+    seen = 0
+    yield Path(root).stat().st_ino, "/"
+    while waiting and seen < MAX_DIRECTORIES:
+        below = waiting.popleft()
+        for name, inode in _subdirectories(root + below):
+            seen += 1
+            path = f"{below}/{name}"
+            waiting.append(path)
+            yield inode, path
 
 
 class CgroupPaths:
@@ -94,7 +111,8 @@ class CgroupPaths:
         """The path, empty when there is no such cgroup (any more)."""
         if cgroup_id and cgroup_id not in self._paths and self._may_scan:
             self._may_scan = False
-            self._paths = {inode: path for root in self._roots for inode, path in _walk(root)}
+            found = (one for root in self._roots for one in directories(root))
+            self._paths = {inode: printable(path) for inode, path in found}
         return self._paths.get(cgroup_id, "")
 
     def is_at(self, cgroup_id: int, path: str) -> bool:
@@ -108,20 +126,6 @@ class CgroupPaths:
 def _no_cgroup(name: str, places: Iterable[str]) -> NoTargetError:
     hint = f"give its path, absolute or below {' or '.join(places)}"
     return NoTargetError(f"no cgroup {printable(name)!r}", hint)
-
-
-def _walk(root: str) -> Iterator[tuple[int, str]]:
-    """Directories below a mount, nearest first, at most MAX_DIRECTORIES."""
-    waiting = deque([""])
-    seen = 0
-    yield Path(root).stat().st_ino, "/"
-    while waiting and seen < MAX_DIRECTORIES:
-        below = waiting.popleft()
-        for name, inode in _subdirectories(root + below):
-            seen += 1
-            path = f"{below}/{name}"
-            waiting.append(path)
-            yield inode, printable(path)
 
 
 def _subdirectories(path: str) -> list[tuple[str, int]]:

@@ -99,6 +99,12 @@ class Processes:
         """Which processes are in this cgroup, or in one in it, by row."""
         return self._select(self._placements, self._placement, lambda value: value.is_below(path))
 
+    def are_in_container(self, container: str) -> NDArray[np.bool_]:
+        """Which processes are in the container of this ID or name, by row."""
+        return self._select(
+            self._placements, self._placement, lambda value: value.container == container
+        )
+
     def name_ranks(self) -> NDArray[np.int32]:
         """Places of the processes' names in the order of the alphabet, by row."""
         order = sorted(range(len(self._comms.values)), key=self._comms.values.__getitem__)

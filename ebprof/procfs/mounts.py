@@ -37,10 +37,10 @@ def read_mounts(file: Path = MOUNTS) -> Iterator[MountPoint]:
             yield MountPoint(os.fsdecode(_unescape(path)), os.fsdecode(kind), names)
 
 
-def no_cgroups(name: str) -> UnsupportedError:
+def no_cgroups(what: str) -> UnsupportedError:
     """What to raise for a cgroup where no hierarchy is mounted: it may exist all the same."""
     return UnsupportedError(
-        f"cannot look for cgroup {name!r}: no hierarchy of cgroups is mounted here",
+        f"cannot look for {what}: no hierarchy of cgroups is mounted here",
         "mount one: mount -t cgroup2 none /sys/fs/cgroup",
     )
 

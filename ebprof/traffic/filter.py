@@ -25,15 +25,16 @@ class FlowFilter:
     """What a flow must have to be counted; nothing at all means every flow.
 
     pids: any of these processes. comm: the process's name, exactly. cgroup: a path, absolute or
-    below a cgroup root; what lies below it belongs to it. port: either end's. destination: the end
-    that was connected to (`--to`), source: the end that connected (`--from`); where it is not
-    known which is which, either way round will do. family: 4 or 6. A connection whose addresses are
-    translated on their way has those of both its ends.
+    below a cgroup root; what lies below it belongs to it. container: its whole ID, or its name.
+    port: either end's. destination: the end that was connected to (`--to`), source: the end that
+    connected (`--from`); where it is not known which is which, either way round will do. family: 4
+    or 6. A connection whose addresses are translated on their way has those of both its ends.
     """
 
     pids: tuple[int, ...] = ()
     comm: str = ""
     cgroup: str = ""
+    container: str = ""
     port: int | None = None
     source: Endpoint | None = None
     destination: Endpoint | None = None
@@ -80,6 +81,8 @@ class FlowFilter:
             matched &= processes.are_named(_as_comm(self.comm))[process_rows]
         if self.cgroup:
             matched &= processes.are_below(cgroups.normalize(self.cgroup))[process_rows]
+        if self.container:
+            matched &= processes.are_in_container(self.container)[process_rows]
         return matched
 
     def _match_ends(

@@ -106,6 +106,8 @@ _PIVOTS: dict[str, Callable[[Flows], list[Column]]] = {
     "local": _local,
     "family": _key("family"),
     "cgroup": lambda flows: [flows.processes.cgroups[flows.process()]],
+    "pod": lambda flows: [flows.processes.pods[flows.process()]],
+    "unit": lambda flows: [flows.processes.units[flows.process()]],
 }
 PIVOTS = tuple(_PIVOTS)
 """What flows can be put together by; `flow` keeps each apart."""

@@ -89,7 +89,7 @@ class FlowRows(Sequence[FlowRow]):
         )
 
     def _identities(self, members: NDArray[Any], starts: NDArray[Any]) -> Iterator[list[Any]]:
-        """FlowRow's fields from pid to container, a list each with a value a group."""
+        """FlowRow's fields from pid to unit, a list each with a value a group."""
         keys, process = self._table.keys[members], self._table.process[members]
         first, first_process = keys[starts], process[starts].tolist()
         processes = self._processes
@@ -125,6 +125,14 @@ class FlowRows(Sequence[FlowRow]):
         yield _common(
             [placement.container or None for placement in placements],
             _agree(processes.containers[process], starts),
+        )
+        yield _common(
+            [placement.pod or None for placement in placements],
+            _agree(processes.pods[process], starts),
+        )
+        yield _common(
+            [placement.unit or None for placement in placements],
+            _agree(processes.units[process], starts),
         )
 
     def _other_ends(self, keys: NDArray[Any], starts: NDArray[Any]) -> Iterator[list[Any]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ebprof.identity.containers import short
 from ebprof.model import FlowRow
 from ebprof.screen.layout import Column
 from ebprof.screen.text import BOLD, CYAN, DIM, PLAIN, RED, YELLOW
 from ebprof.traffic.reports import units
 
-CONTAINER_DIGITS = 12
 SPARK = "spark"
-IDENTITY = frozenset(
-    ("pid", "comm", "container", "role", "local", "peer", "port", "family", "cgroup")
-)
+_OF_A_PROCESS = ("pid", "comm", "container", "cgroup", "pod", "unit")
+IDENTITY = frozenset((*_OF_A_PROCESS, "role", "local", "peer", "port", "family"))
 NONE = "-"
 
 
@@ -88,7 +87,7 @@ _COLUMNS = (
     FlowColumn(Column("comm", "COMM", 8, 15, 3), lambda row, _: _shown(row.comm), "name", BOLD),
     FlowColumn(
         Column("container", "CONTAINER", 12, 12, 10),
-        lambda row, _: (row.container or "")[:CONTAINER_DIGITS],
+        lambda row, _: short(row.container or ""),
         optional=True,
     ),
     FlowColumn(Column("role", "ROLE", 7, 7, 7), lambda row, _: _shown(row.role), style=CYAN),
@@ -144,6 +143,8 @@ _PIVOT_ONLY = (
     ),
     FlowColumn(Column("family", "FAMILY", 6, 6, 0), _family),
     FlowColumn(Column("cgroup", "CGROUP", 15, 60, 0), lambda row, _: _shown(row.cgroup)),
+    FlowColumn(Column("pod", "POD", 12, 36, 0), lambda row, _: row.pod or ""),
+    FlowColumn(Column("unit", "UNIT", 15, 60, 0), lambda row, _: row.unit or ""),
 )
 _KEY_COLUMNS = {
     "process": ("pid", "comm"),
@@ -157,4 +158,6 @@ _KEY_COLUMNS = {
     "comm": ("comm",),
     "family": ("family",),
     "cgroup": ("cgroup",),
+    "pod": ("pod",),
+    "unit": ("unit",),
 }

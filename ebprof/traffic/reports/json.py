@@ -43,6 +43,8 @@ def _values(row: FlowRow, counts: FlowCounts, time_s: float) -> dict[str, object
         "rtt_us": None if row.rtt_us is None else round(row.rtt_us, 1),
         "cgroup": row.cgroup,
         "container": row.container,
+        "pod": row.pod,
+        "unit": row.unit,
         "nat_local_address": row.nat_local_address,
         "nat_local_port": row.nat_local_port,
         "nat_peer_address": row.nat_peer_address,

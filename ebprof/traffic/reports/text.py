@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from ebprof.identity.containers import short
 from ebprof.model import FlowCounts, FlowRow
 from ebprof.screen.text import Align, clean, width_of
 from ebprof.traffic.reports import units
@@ -28,11 +29,13 @@ _IDENTITY = (
     _Column("PORT", 5, "right", lambda row, counts: row.port),
     _Column("LOCAL", 21, "left", lambda row, counts: units.local(row)),
     _Column("PEER", 21, "left", lambda row, counts: units.peer(row)),
-    _Column("CONTAINER", 12, "left", lambda row, counts: (row.container or "-")[:12]),
+    _Column("CONTAINER", 12, "left", lambda row, counts: short(row.container or "-")),
 )
 _ON_REQUEST = {
     "family": _Column("FAMILY", 6, "right", lambda row, counts: row.family),
     "cgroup": _Column("CGROUP", 20, "left", lambda row, counts: row.cgroup),
+    "pod": _Column("POD", 36, "left", lambda row, counts: row.pod),
+    "unit": _Column("UNIT", 20, "left", lambda row, counts: row.unit),
 }
 _FIGURES = (
     _Column("TX_BYTES", 12, "right", lambda row, counts: counts.tx_bytes),

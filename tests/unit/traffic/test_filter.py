@@ -14,6 +14,7 @@ from ebprof.identity.placement import Placement, place
 from ebprof.identity.processes import Processes
 from ebprof.traffic.endpoint import parse_endpoint
 from ebprof.traffic.filter import FlowFilter
+from tests.flows import CONTAINER
 
 from .batches import (
     CLIENT,
@@ -38,7 +39,12 @@ ENDS = {name: parse_endpoint(name) for name in (":6379", "10.0.0.2", "10.0.0.1",
 
 
 def known_processes(monkeypatch: pytest.MonkeyPatch) -> Processes:
-    places = {2: place("/web"), 3: place("/web/worker"), 4: Placement(("/", "/web"), "/web")}
+    places = {
+        2: place("/web"),
+        3: place("/web/worker"),
+        4: Placement(("/", "/web"), "/web"),
+        5: place(f"/docker/{CONTAINER}"),
+    }
     monkeypatch.setattr(
         Processes, "_find_placement", lambda self, pid, *_: places.get(pid, place("/other"))
     )
@@ -67,6 +73,8 @@ def selected(monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[int]:
         ({"comm": "name"}, []),
         ({"cgroup": "web"}, [2, 3, 4]),
         ({"cgroup": "/web/worker"}, [3]),
+        ({"container": CONTAINER}, [5]),
+        ({"container": CONTAINER[:12]}, []),
         ({"port": 6379}, [1, 2, 3, 5]),
         ({"port": 40001}, [3]),
         ({"family": 6}, [5]),

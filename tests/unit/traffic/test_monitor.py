@@ -147,18 +147,20 @@ def test_no_process_is_shown_and_counted() -> None:
     assert (row.pid, row.comm, row.totals.tx_bytes) == (0, "-", 5)
 
 
-def test_container_and_cgroup(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("pivot", ["container", "pod", "unit"])
+def test_place_among_cgroups(pivot: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"/docker/{CONTAINER}"
+    placed = Placement((path,), path, **{pivot: CONTAINER})  # type: ignore[arg-type]
     monkeypatch.setattr(
         Processes,
         "_find_placement",
-        lambda self, pid, *_: Placement((path,), path, CONTAINER if pid < 3 else ""),
+        lambda self, pid, *_: placed if pid < 3 else Placement((path,), path),
     )
     made = monitor(batch(*((key(pid), counts(pid)) for pid in (1, 2, 3))))
-    found = rows_by(made.rows(("container",)), "container")
+    found = rows_by(made.rows((pivot,)), pivot)
     assert {name: row.totals.tx_bytes for name, row in found.items()} == {CONTAINER: 3, None: 3}
     (row,) = made.rows(("cgroup",)).rows
-    assert (row.cgroup, row.container) == (path, None)
+    assert (row.cgroup, getattr(row, pivot)) == (path, None)
 
 
 def order_of(report: FlowReport) -> list[int | None]:

@@ -19,7 +19,9 @@ def values(row: FlowRow) -> dict[str, Any]:
 
 def test_every_field() -> None:
     counts = FlowCounts(2**63, 2, 3, 4, 5, 6, 7, 8, (("refused", 8),))
-    row = client(recent=counts, container=CONTAINER, rtt_us=12.34, cgroup="/a")
+    row = client(
+        recent=counts, container=CONTAINER, pod="uid", unit="a.service", rtt_us=12.34, cgroup="/a"
+    )
     row = row._replace(
         nat_peer_address="10.2.0.2", nat_peer_port=8080, nat_local_address="10.2.0.1"
     )
@@ -46,6 +48,8 @@ def test_every_field() -> None:
         "rtt_us": 12.3,
         "cgroup": "/a",
         "container": CONTAINER,
+        "pod": "uid",
+        "unit": "a.service",
         "nat_local_address": "10.2.0.1",
         "nat_local_port": None,
         "nat_peer_address": "10.2.0.2",
