@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ebprof.model import KERNEL_PATH, Frame, Location, Mapping, Profile, Sample
+from ebprof.model import KERNEL_PATH, Frame, Location, Mapping, Profile, Sample, samples_of
 
 KERNEL = Mapping(KERNEL_PATH, start=0xFFFFFFFF81000000, limit=0xFFFFFFFF82000000)
 JIT = Mapping("//anon")
@@ -41,7 +41,7 @@ def profile(*samples: Sample | str, **fields: Any) -> Profile:
     """A profile of samples, or of their texts; `fields` are Profile's own."""
     taken = tuple(stack(sample) if isinstance(sample, str) else sample for sample in samples)
     values = {"period": 1_000_000, "time_ns": 1_700_000_000_000_000_000, "duration_ns": 10**9}
-    return Profile(taken, **(values | fields))
+    return Profile(samples_of(taken), **(values | fields))
 
 
 def example() -> Profile:

@@ -15,14 +15,15 @@ from math import sqrt
 from typing import NamedTuple
 
 from ebprof.errors import UsageError
-from ebprof.model import Location, Profile, Sample
+from ebprof.model import Profile, Samples
 from ebprof.output import _functions
-from ebprof.output._functions import KERNEL, Function
+from ebprof.output._functions import KERNEL, Function, LocationFunctions
 from ebprof.output._measure import Measure, divisor, measure
 from ebprof.output._text import printable
 from ebprof.output._types import in_parts, is_bare, select
 
 Path = tuple[int, ...]
+_Key = tuple[str, str]
 
 SELF, TOTAL = "self", "total"
 SIGMAS = 3
@@ -190,7 +191,7 @@ def compare(
         _run(before, names[0]),
         _run(after, names[1]),
         tuple(functions.sorted),
-        tuple(_join(functions.count(before), functions.count(after))),
+        tuple(_join(*functions.counts)),
         is_absolute,
         measure(typed[0].subject) if typed else None,
     )
@@ -232,7 +233,7 @@ def _run(profile: Profile, name: str) -> Run:
     return Run(
         printable(name),
         profile.total,
-        sum(one.count for one in profile.samples if one.stop not in _functions.WHOLE),
+        _functions.incomplete(profile.samples),
         profile.period if profile.is_sampled else 0,
         profile.time_ns,
         profile.duration_ns,
@@ -262,60 +263,72 @@ class _Sums:
 class _Functions:
     """The functions of several profiles, each once.
 
-    How one is shown is taken from the last profile that knows its module. Locations are told apart
-    by `id()`, as in `_functions.FunctionIndex`: each is looked at once.
+    How one is shown is taken from the last profile that knows its module.
     """
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
         self._is_named = any(map(_functions.has_comms, profiles))
-        shown: dict[tuple[str, str], Function] = {}
-        keys: dict[int, list[tuple[str, str]]] = {}
+        shown: dict[_Key, Function] = {}
+        keys: list[dict[int, list[_Key]]] = []
         for profile in profiles:
-            found: dict[tuple[str, str], set[Function]] = {}
-            for location in _functions.distinct_locations(profile):
-                keys[id(location)] = [_put(found, one) for one in _merged(location)]
-            for sample in profile.samples if self._is_named else ():
-                _put(found, _functions.process(sample))
+            found: dict[_Key, set[Function]] = {}
+            keys.append(_keys(profile.samples, found))
+            for comm in profile.samples.comms if self._is_named else ():
+                _put(found, _functions.process(comm))
             for key, alike in found.items():
                 function = _show(alike)
                 if function.module or key not in shown:
                     shown[key] = function
         self.sorted = sorted(shown.values())
         self._numbers = {_key(function): number for number, function in enumerate(self.sorted)}
-        self._of_location = {
-            place: [self._numbers[key] for key in found] for place, found in keys.items()
-        }
+        pairs = zip(profiles, keys, strict=True)
+        self.counts = [self._count(profile.samples, found) for profile, found in pairs]
+        """Samples of each profile by stack: the process, if they have names, and functions from
+        the outermost."""
 
-    def count(self, profile: Profile) -> Counter[Path]:
-        """Samples by stack: the process, if they have names, and functions from the outermost."""
+    def _count(self, samples: Samples, keys: dict[int, list[_Key]]) -> Counter[Path]:
+        of_location = _functions.lists_by_number(
+            {place: [self._numbers[key] for key in found] for place, found in keys.items()},
+            len(samples.tables.locations),
+        )
+        groups = samples.by("comm", "stack")
+        found = samples.rows[groups.first]
+        paths = samples.tables.stacks.take(found["stack"]).reversed().through(of_location)
+        heads = {one: self._head(samples.tables.strings[one]) for one in found["comm"].tolist()}
+        columns = found["comm"].tolist(), paths.values(), groups.sums(samples.counts).tolist()
         stacks: Counter[Path] = Counter()
-        for sample in profile.samples:
-            stacks[tuple(self._path(sample))] += sample.count
+        for comm, path, count in zip(*columns, strict=True):
+            stacks[(*heads[comm], *path)] += count
         return stacks
 
-    def _path(self, sample: Sample) -> Iterator[int]:
-        if self._is_named:
-            yield self._numbers[_key(_functions.process(sample))]
-        for location in reversed(sample.locations):
-            yield from self._of_location[id(location)]
+    def _head(self, comm: str) -> Path:
+        return (self._numbers[_key(_functions.process(comm))],) if self._is_named else ()
 
 
-def _merged(location: Location) -> Iterator[Function]:
-    """The functions of a location, outermost first, without what sets builds apart."""
-    for function in _functions.functions_of(location):
-        name = function.name
-        if _functions.is_nameless(name):
-            name = name[: name.rindex("+0x")]
-        yield replace(function, name=name, is_inlined=False)
+def _keys(samples: Samples, found: dict[_Key, set[Function]]) -> dict[int, list[_Key]]:
+    """What the functions of each location are the same by; puts them into `found`."""
+    functions = LocationFunctions(samples.tables)
+    return {
+        location: [_put(found, _merged(one)) for one in functions.of(location)]
+        for location in samples.locations.tolist()
+    }
 
 
-def _put(found: dict[tuple[str, str], set[Function]], function: Function) -> tuple[str, str]:
+def _merged(function: Function) -> Function:
+    """A function without what sets builds apart."""
+    name = function.name
+    if _functions.is_nameless(name):
+        name = name[: name.rindex("+0x")]
+    return replace(function, name=name, is_inlined=False)
+
+
+def _put(found: dict[_Key, set[Function]], function: Function) -> _Key:
     key = _key(function)
     found.setdefault(key, set()).add(function)
     return key
 
 
-def _key(function: Function) -> tuple[str, str]:
+def _key(function: Function) -> _Key:
     is_apart = function.kind in (KERNEL, _functions.PROCESS)
     return function.name, function.kind if is_apart else ""
 

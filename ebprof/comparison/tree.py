@@ -58,4 +58,4 @@ def _pairs(comparison: Comparison, index: FunctionIndex) -> tuple[list[Pair], li
 def _index(functions: tuple[Function, ...]) -> FunctionIndex:
     """Lines are left out: they are other ones in each build."""
     numbers = {function: number for number, function in enumerate(functions)}
-    return FunctionIndex(list(functions), [Lines() for _ in functions], {}, numbers)
+    return FunctionIndex(list(functions), [Lines() for _ in functions], numbers)

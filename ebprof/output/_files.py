@@ -91,7 +91,7 @@ def _read(path: str) -> Profile:
 
 def _parse(data: bytes) -> Profile:
     if not data.strip():  # the folded stacks of a profile without samples
-        return Profile(())
+        return Profile()
     return _reader(data).read(io.BytesIO(data))
 
 

@@ -13,9 +13,21 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ebprof.errors import BadFileError
-from ebprof.model import KERNEL_PATH, SAMPLES, Frame, Location, Mapping, Profile, Sample, SampleType
+from ebprof.model import (
+    KERNEL_PATH,
+    SAMPLES,
+    Builder,
+    Frame,
+    Location,
+    Mapping,
+    Profile,
+    Samples,
+    SampleType,
+    samples_of,
+)
 from ebprof.output._measure import COUNT
 from ebprof.output._read import MAX_INT64
+from ebprof.output._types import TOO_MUCH
 
 MAX_FRAMES = 65_536
 MAX_DECIMALS = 6
@@ -61,10 +73,8 @@ def decode(data: bytes) -> Profile:
     samples = _Samples(digits, _has_comms(line.stack for line in lines))
     for line in lines:
         samples.add(line)
-    if samples.total > MAX_INT64:
-        raise BadFileError("the counts add up to more than fits into 63 bits")
     return Profile(
-        tuple(samples.found),
+        samples.take(),
         *SAMPLES,
         sample_types=(SampleType(SAMPLES.name, f"{COUNT}/{10**digits}"),) if digits else (),
         warnings=_warnings(problems, len(lines)),
@@ -81,12 +91,11 @@ def is_folded(data: bytes) -> bool:
 
 def without_comms(profile: Profile) -> Profile:
     """The profile that stacks are when what was taken for a process's name is a frame."""
-    frames = {one.comm: _location(one.comm) for one in profile.samples if one.comm}
     samples = (
-        replace(one, comm="", locations=(*one.locations, frames[one.comm])) if one.comm else one
+        replace(one, comm="", locations=(*one.locations, _location(one.comm))) if one.comm else one
         for one in profile.samples
     )
-    return replace(profile, samples=tuple(samples))
+    return replace(profile, samples=samples_of(list(samples)))
 
 
 def _parse(data: bytes) -> tuple[list[_Line], list[_Problem]]:
@@ -156,29 +165,33 @@ def _can_be_comm(name: str) -> bool:
 
 
 class _Samples:
-    """Samples of the lines so far, and the locations that they share."""
+    """Samples of the lines so far."""
 
     def __init__(self, digits: int, has_comms: bool) -> None:
-        self.found: list[Sample] = []
-        self.total = 0
         self._digits = digits
         self._has_comms = has_comms
-        self._locations: dict[str, Location] = {}
+        self._total = 0
+        self._builder = Builder(1 if digits else 0)
+        self._locations: dict[str, int] = {}
 
     def add(self, line: _Line) -> None:
         comm, names = "", line.stack.split(";")
         if self._has_comms:
             comm, *names = names
-        locations = tuple(self._located(names))
         count = int(line.whole + line.decimals[: self._digits].ljust(self._digits, "0"))
-        values = (count,) if self._digits else ()
-        self.found.append(Sample(0, 0, comm, locations, "", count, values=values))
-        self.total += count
+        self._total += count
+        if self._total > MAX_INT64:
+            raise BadFileError(TOO_MUCH)
+        stack = self._builder.stack(self._located(names))
+        self._builder.add(stack, count, comm=comm, values=(count,) if self._digits else ())
 
-    def _located(self, names: list[str]) -> Iterator[Location]:
+    def take(self) -> Samples:
+        return self._builder.take()
+
+    def _located(self, names: list[str]) -> Iterator[int]:
         for name in filter(None, reversed(names)):
             if name not in self._locations:
-                self._locations[name] = _location(name)
+                self._locations[name] = self._builder.location(_location(name))
             yield self._locations[name]
 
 

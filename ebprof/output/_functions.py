@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 
-from ebprof.model import Frame, Location, Profile, Sample
+import numpy as np
+
+from ebprof.model import NONE, Lists, Mapping, Profile, Samples, Tables
 from ebprof.output._text import UNKNOWN_COMM, printable
 
 KERNEL, USER, JIT, UNKNOWN = "kernel", "user", "jit", "unknown"
@@ -54,91 +56,117 @@ class Lines:
 class FunctionIndex:
     """The functions of a profile, sorted, and which of them each stack passes through.
 
-    lines: of each function, by the same index.
-    of_location: indices by `id()` of a location, outermost frame first; keyed by identity, since
-    hashing a location costs more than all else that is done with it.
+    lines: of each function, by the same index. of_location: indices by number of a location,
+    outermost frame first; none for locations that no sample has.
     """
 
     functions: list[Function]
     lines: list[Lines]
-    of_location: dict[int, tuple[int, ...]]
     numbers: dict[Function, int]
+    of_location: Lists = field(default_factory=lambda: lists_by_number({}, 0))
 
-    def path(self, sample: Sample) -> Iterator[int]:
-        """Function indices of a sample's stack, outermost first."""
-        outermost_first = reversed(sample.locations)
-        return chain.from_iterable(map(self.of_location.__getitem__, map(id, outermost_first)))
+    def paths(self, stacks: Lists) -> Lists:
+        """Function indices of stacks, outermost first."""
+        return stacks.reversed().through(self.of_location)
 
 
-@dataclass(slots=True)
-class _Grouping:
-    lines: dict[Function, Lines] = field(default_factory=dict)
-    of_location: dict[int, tuple[Function, ...]] = field(default_factory=dict)
+class LocationFunctions:
+    """The functions of locations, by number: outermost first; all but that one were inlined."""
 
-    def add(self, location: Location) -> None:
-        functions = tuple(functions_of(location))
-        self.of_location[id(location)] = functions
-        for function, frame in zip(functions, reversed(location.frames), strict=True):
-            self.lines.setdefault(function, Lines()).add(frame.line)
+    def __init__(self, tables: Tables) -> None:
+        self._text = tables.strings
+        self._mappings = tables.mapping_values
+        self._mapping_of: list[int] = tables.locations["mapping"].tolist()
+        self._names = tables.functions.tolist()
+        self._frames = tables.frames.tolist()
+        self._frames_of = list(tables.location_frames.values())
+        self._known: dict[tuple[int, int, bool], Function] = {}
+
+    def of(self, location: int) -> list[Function]:
+        """The functions of a location."""
+        mapping, inner = self._mapping_of[location], self._frames_of[location]
+        last = len(inner) - 1
+        return [
+            self._function(self._frames[inner[at]][0], mapping, at < last)
+            for at in range(last, -1, -1)
+        ]
+
+    def lines(self, location: int) -> list[int]:
+        """The lines of the same, 0 where they are not known."""
+        return [self._frames[one][1] for one in reversed(self._frames_of[location])]
+
+    def _function(self, function: int, mapping: int, is_inlined: bool) -> Function:
+        key = function, mapping, is_inlined
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._new(function, mapping, is_inlined)
+        return known
+
+    def _new(self, function: int, number: int, is_inlined: bool) -> Function:
+        name, _, file = self._names[function]
+        mapping = None if number == NONE else self._mappings[number]
+        return Function(
+            printable(self._text[name]),
+            printable(mapping.name) if mapping else "",
+            _kind(mapping, self._text[name]),
+            is_inlined,
+            printable(self._text[file]),
+        )
 
 
 def index_functions(profile: Profile, extra: Iterable[Function] = ()) -> FunctionIndex:
     """Index the functions of a profile, and `extra` ones that the caller puts into stacks."""
-    grouping = _Grouping({function: Lines() for function in extra})
-    for location in distinct_locations(profile):
-        grouping.add(location)
-    functions = sorted(grouping.lines)
+    tables = profile.samples.tables
+    found = LocationFunctions(tables)
+    lines = {function: Lines() for function in extra}
+    of_location: dict[int, list[Function]] = {}
+    for location in profile.samples.locations.tolist():
+        of_location[location] = functions = found.of(location)
+        for function, line in zip(functions, found.lines(location), strict=True):
+            lines.setdefault(function, Lines()).add(line)
+    functions = sorted(lines)
     numbers = {function: number for number, function in enumerate(functions)}
     return FunctionIndex(
         functions,
-        [grouping.lines[function] for function in functions],
-        {key: tuple(numbers[one] for one in found) for key, found in grouping.of_location.items()},
+        [lines[function] for function in functions],
         numbers,
+        lists_by_number(
+            {key: [numbers[one] for one in found] for key, found in of_location.items()},
+            len(tables.locations),
+        ),
     )
 
 
-def distinct_locations(profile: Profile) -> list[Location]:
-    """The location objects of a profile, each once, in order of first sight, leaf first."""
-    found: dict[int, Location] = {}
-    for sample in profile.samples:
-        for location in sample.locations:
-            found[id(location)] = location
-    return list(found.values())
-
-
-def functions_of(location: Location) -> list[Function]:
-    """The functions of a location, outermost first; all but that one were inlined."""
-    module = printable(location.mapping.name) if location.mapping else ""
-    last = len(location.frames) - 1
-    functions = [
-        Function(
-            printable(frame.function),
-            module,
-            _kind(location, frame),
-            number < last,
-            printable(frame.file),
-        )
-        for number, frame in enumerate(location.frames)
-    ]
-    functions.reverse()
-    return functions
+def lists_by_number(lists: dict[int, list[int]], size: int) -> Lists:
+    """Lists by number below size; those that are missing are empty."""
+    lengths = np.zeros(size, np.int64)
+    lengths[list(lists)] = list(map(len, lists.values()))
+    ordered = (lists[number] for number in sorted(lists))
+    items = np.fromiter(chain.from_iterable(ordered), np.int32)
+    return Lists(np.append(0, np.cumsum(lengths)), items)
 
 
 def has_comms(profile: Profile) -> bool:
     """Whether processes have names: folded stacks of other programs, and some pprofs, lack them."""
-    return not profile.samples or any(sample.comm for sample in profile.samples)
+    return not profile.samples or profile.samples.comms != {""}
 
 
-def process(sample: Sample) -> Function:
-    """What stands for a sample's process in a call tree."""
-    return Function(printable(sample.comm) or UNKNOWN_COMM, kind=PROCESS)
+def incomplete(samples: Samples) -> int:
+    """How many samples have a user stack that lacks its callers."""
+    stops = np.array([text not in WHOLE for text in samples.tables.strings], np.bool_)
+    return int(samples.counts[stops[samples.rows["stop"]]].sum())
 
 
-def stop(sample: Sample) -> Function | None:
+def process(comm: str) -> Function:
+    """What stands for a process of this name in a call tree."""
+    return Function(printable(comm) or UNKNOWN_COMM, kind=PROCESS)
+
+
+def stop(reason: str) -> Function | None:
     """What stands for the callers that an incomplete stack lacks; None for a whole stack."""
-    if sample.stop in WHOLE:
+    if reason in WHOLE:
         return None
-    return Function(f"[incomplete: {printable(sample.stop)}]", kind=STOP)
+    return Function(f"[incomplete: {printable(reason)}]", kind=STOP)
 
 
 def is_nameless(name: str) -> bool:
@@ -146,11 +174,11 @@ def is_nameless(name: str) -> bool:
     return _NAMELESS.fullmatch(name) is not None
 
 
-def _kind(location: Location, frame: Frame) -> str:
-    if location.is_kernel:
+def _kind(mapping: Mapping | None, name: str) -> str:
+    if mapping is not None and mapping.is_kernel:
         return KERNEL
-    if is_nameless(frame.function):
+    if is_nameless(name):
         return UNKNOWN
-    if location.mapping is not None and location.mapping.path.startswith(_JIT_PATHS):
+    if mapping is not None and mapping.path.startswith(_JIT_PATHS):
         return JIT
     return USER

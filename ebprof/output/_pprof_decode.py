@@ -6,10 +6,20 @@ import re
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 from google.protobuf.message import DecodeError
 
 from ebprof.errors import BadFileError
-from ebprof.model import Frame, Location, Mapping, Profile, Sample, SampleType
+from ebprof.model import (
+    Frame,
+    Location,
+    Mapping,
+    Profile,
+    Sample,
+    SampleType,
+    no_samples,
+    samples_of,
+)
 from ebprof.output._profile_proto import SLICES, TIME, TIME_UNIT, ProfileMessage
 from ebprof.output._types import amounts, check_counts
 
@@ -87,7 +97,7 @@ class _Decoder:
         event = self._type(message.period_type)
         comments = tuple(map(self._string, message.comment))
         whole = Profile(
-            (),
+            no_samples(),
             *(event if event.name else types[shown]),
             max(0, message.period),
             max(0, message.time_nanos),
@@ -102,7 +112,7 @@ class _Decoder:
             whole = replace(whole, sample_types=types, shown=shown)
         pairs = zip(message.sample, values, strict=True)
         samples = [self._sample(one, found, whole) for one, found in pairs if any(found)]
-        return check_counts(replace(whole, samples=tuple(samples)))
+        return check_counts(replace(whole, samples=samples_of(samples)))
 
     def _type(self, message: Any) -> SampleType:
         return SampleType(self._string(message.type), self._string(message.unit))
@@ -123,7 +133,8 @@ class _Decoder:
         """Whether a profile of samples, without types of its own, would be written just so."""
         if types != profile.types or self._message.default_sample_type:
             return False
-        return all(one == amounts(one[0], profile.period) for one in values)
+        array = np.array(values, np.int64).reshape(len(values), len(types))
+        return bool((array == amounts(array[:, 0], profile.period)).all())
 
     def _sample(self, message: Any, values: tuple[int, ...], profile: Profile) -> Sample:
         try:

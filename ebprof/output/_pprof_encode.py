@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
 from typing import Any
 
-from ebprof.model import Frame, Location, Mapping, Profile, Sample
-from ebprof.output._functions import distinct_locations, is_nameless
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof.model import NONE, Label, Lists, Profile, Samples, first_seen
+from ebprof.output._functions import is_nameless
 from ebprof.output._profile_proto import SLICES, TIME, TIME_UNIT, ProfileMessage
 from ebprof.output._types import values_of
 
@@ -17,27 +19,26 @@ _COMM_LENGTH = 15  # what the kernel keeps of a command's name
 
 def encode(profile: Profile) -> bytes:
     """The profile as a gzip-compressed profile.proto message."""
-    encoder = _Encoder()
+    encoder = _Encoder(profile.samples)
     encoder.add_header(profile)
-    locations = distinct_locations(profile)
-    encoder.add_mappings(_mappings(profile, locations))
-    encoder.add_locations(locations)
-    for sample in profile.samples:
-        encoder.add_sample(sample, values_of(sample, profile))
+    encoder.add_mappings()
+    encoder.add_locations()
+    encoder.add_samples(values_of(profile))
     return gzip.compress(encoder.finish(), _COMPRESSION_LEVEL, mtime=0)
 
 
 class _Encoder:
     """A message under construction; numbers already given are kept by value and by identity."""
 
-    def __init__(self) -> None:
+    def __init__(self, samples: Samples) -> None:
         self.message = ProfileMessage()
+        self._samples = samples
+        self._tables = samples.tables
+        self._locations = samples.locations
         self._strings: dict[str, int] = {"": 0}
-        self._mappings: dict[Mapping, Any] = {}
-        self._functions: dict[tuple[str, str, str], int] = {}
-        self._labels: dict[tuple[int, int, str, str], Any] = {}
-        self._by_value: dict[Location, int] = {}
-        self._by_identity: dict[int, int] = {}
+        self._mappings: dict[int, Any] = {}
+        self._functions: dict[int, int] = {}
+        self._labels: dict[tuple[int, ...], Any] = {}
 
     def add_header(self, profile: Profile) -> None:
         message = self.message
@@ -54,10 +55,11 @@ class _Encoder:
         if profile.slice_ns:
             message.comment.append(self._string(SLICES.format(profile.slice_ns)))
 
-    def add_mappings(self, mappings: list[Mapping]) -> None:
-        for number, mapping in enumerate(mappings, 1):
-            self._mappings[mapping] = self.message.mapping.add(
-                id=number,
+    def add_mappings(self) -> None:
+        for number in self._mappings_in_order():
+            mapping = self._tables.mapping_values[number]
+            self._mappings[number] = self.message.mapping.add(
+                id=len(self._mappings) + 1,
                 memory_start=mapping.start,
                 memory_limit=mapping.limit,
                 file_offset=mapping.offset,
@@ -65,65 +67,84 @@ class _Encoder:
                 build_id=self._string(mapping.build_id),
             )
 
-    def add_locations(self, locations: list[Location]) -> None:
-        for location in locations:
-            self._by_identity[id(location)] = self._location(location)
+    def add_locations(self) -> None:
+        tables = self._tables
+        rows = tables.locations[self._locations].tolist()
+        inner = tables.location_frames.take(self._locations).values()
+        for number, ((address, mapping), frames) in enumerate(zip(rows, inner, strict=True), 1):
+            message = self.message.location.add(id=number, address=address)
+            for function, line in tables.frames[frames].tolist():
+                message.line.add(function_id=self._function(function), line=line)
+            if mapping != NONE:
+                message.mapping_id = self._mappings[mapping].id
+                self._note_what_is_known(self._mappings[mapping], frames)
 
-    def add_sample(self, sample: Sample, values: Iterable[int]) -> None:
-        message = self.message.sample.add(value=values)
-        message.location_id.extend(map(self._by_identity.__getitem__, map(id, sample.locations)))
-        message.label.extend(self._labels_of(sample))
-        if sample.time_ns is not None:
-            key, unit = self._string(TIME), self._string(TIME_UNIT)
-            message.label.add(key=key, num=sample.time_ns, num_unit=unit)
+    def add_samples(self, values: NDArray[np.int64]) -> None:
+        """Add all samples, with a value for each sample type."""
+        stacks, rows = self._stacks(), self._samples.rows.tolist()
+        add = self.message.sample.add
+        for (stack, pid, tid, comm, stop, time_ns, labels), found in zip(
+            rows, values.tolist(), strict=True
+        ):
+            message = add(location_id=stacks[stack], value=found)
+            message.label.extend(self._labels_of((pid, tid, comm, stop, labels)))
+            if time_ns != NONE:
+                key, unit = self._string(TIME), self._string(TIME_UNIT)
+                message.label.add(key=key, num=time_ns, num_unit=unit)
+
+    def _stacks(self) -> dict[int, list[int]]:
+        """Ids of the locations of each stack that samples have."""
+        ids = np.zeros(len(self._tables.locations), np.int64)
+        ids[self._locations] = np.arange(1, len(self._locations) + 1)
+        stacks = self._samples.stacks
+        lists = self._tables.stacks.take(stacks)
+        found = Lists(lists.starts, ids[lists.items]).values()
+        return dict(zip(stacks.tolist(), found, strict=True))
 
     def finish(self) -> bytes:
         strings = (text.encode("utf-8", "replace") for text in self._strings)
         self.message.string_table.extend(strings)
         return bytes(self.message.SerializeToString())
 
-    def _labels_of(self, sample: Sample) -> Any:
-        key = (sample.pid, sample.tid, sample.comm, sample.stop)
-        labels = self._labels.get(key)
-        if labels is None:
-            labels = self._labels[key] = self._new_labels(sample)
-        return labels
+    def _labels_of(self, key: tuple[int, int, int, int, int]) -> Any:
+        found = self._labels.get(key)
+        if found is None:
+            found = self._labels[key] = self._new_labels(*key)
+        return found
 
-    def _new_labels(self, sample: Sample) -> Any:
-        labels = ProfileMessage().sample.add().label
-        labels.add(key=self._string("pid"), num=sample.pid)
-        labels.add(key=self._string("tid"), num=sample.tid)
-        for key, text in (("comm", sample.comm), ("stop", sample.stop)):
-            if text:
-                labels.add(key=self._string(key), str=self._string(text))
-        return labels
+    def _new_labels(self, pid: int, tid: int, comm: int, stop: int, labels: int) -> Any:
+        found = ProfileMessage().sample.add().label
+        for one in self._tables.label_values[labels]:
+            self._add_label(found, one)
+        found.add(key=self._string("pid"), num=pid)
+        found.add(key=self._string("tid"), num=tid)
+        for key, number in (("comm", comm), ("stop", stop)):
+            if text := self._tables.strings[number]:
+                found.add(key=self._string(key), str=self._string(text))
+        return found
 
-    def _location(self, location: Location) -> int:
-        number = self._by_value.get(location)
-        if number is None:
-            number = self._by_value[location] = len(self._by_value) + 1
-            self._add_location(number, location)
-        return number
+    def _add_label(self, found: Any, label: Label) -> None:
+        message = found.add(key=self._string(label.key))
+        if label.text:
+            message.str = self._string(label.text)
+        else:
+            message.num, message.num_unit = label.number, self._string(label.unit)
 
-    def _add_location(self, number: int, location: Location) -> None:
-        message = self.message.location.add(id=number, address=location.address)
-        for frame in location.frames:
-            message.line.add(function_id=self._function(frame), line=frame.line)
-        if location.mapping is not None:
-            mapping = self._mappings[location.mapping]
-            message.mapping_id = mapping.id
-            _note_what_is_known(mapping, location)
+    def _function(self, number: int) -> int:
+        known = self._functions.get(number)
+        if known is None:
+            known = self._functions[number] = len(self._functions) + 1
+            self._add_function(known, *self._tables.functions[number].tolist())
+        return known
 
-    def _function(self, frame: Frame) -> int:
-        key = (frame.function, frame.system_name, frame.file)
-        number = self._functions.get(key)
-        if number is None:
-            number = self._functions[key] = len(self._functions) + 1
-            name, system_name, filename = map(self._string, key)
-            self.message.function.add(
-                id=number, name=name, system_name=system_name or name, filename=filename
-            )
-        return number
+    def _add_function(self, number: int, name: int, system_name: int, file: int) -> None:
+        text = self._tables.strings
+        self.message.function.add(
+            id=number,
+            name=self._string(text[name]),
+            system_name=self._string(text[system_name] or text[name]),
+            filename=self._string(text[file]),
+        )
 
     def _string(self, text: str) -> int:
         return self._strings.setdefault(text, len(self._strings))
@@ -132,17 +153,19 @@ class _Encoder:
         message.type = self._string(name)
         message.unit = self._string(unit)
 
+    def _mappings_in_order(self) -> list[int]:
+        """Mappings that locations lie in, the likely main binary first: pprof shows its name."""
+        used = self._tables.locations["mapping"][self._locations]
+        found = first_seen(used[used != NONE], len(self._tables.mappings)).tolist()
+        comms, known = self._samples.comms, self._tables.mapping_values
+        return sorted(
+            found,
+            key=lambda one: (known[one].is_kernel, known[one].name[:_COMM_LENGTH] not in comms),
+        )
 
-def _mappings(profile: Profile, locations: list[Location]) -> list[Mapping]:
-    """Distinct mappings, what looks like the main binary first: pprof shows its name."""
-    found = {one.mapping: None for one in locations if one.mapping is not None}
-    comms = {sample.comm for sample in profile.samples}
-    return sorted(found, key=lambda one: (one.is_kernel, one.name[:_COMM_LENGTH] not in comms))
-
-
-def _note_what_is_known(mapping: Any, location: Location) -> None:
-    for frame in location.frames:
-        mapping.has_functions |= not is_nameless(frame.function)
-        mapping.has_filenames |= bool(frame.file)
-        mapping.has_line_numbers |= frame.line > 0
-    mapping.has_inline_frames |= len(location.frames) > 1
+    def _note_what_is_known(self, mapping: Any, frames: list[int]) -> None:
+        for frame in map(self._tables.frame_values.__getitem__, frames):
+            mapping.has_functions |= not is_nameless(frame.function)
+            mapping.has_filenames |= bool(frame.file)
+            mapping.has_line_numbers |= frame.line > 0
+        mapping.has_inline_frames |= len(frames) > 1

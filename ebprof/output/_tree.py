@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ebprof.model import Profile, Sample
+from ebprof.model import Numbers, Profile, Tables
 from ebprof.output import _functions
 from ebprof.output._functions import Function, FunctionIndex
 
@@ -88,24 +88,27 @@ def _close(
 
 
 def _stacks(profile: Profile) -> tuple[Counter[tuple[int, ...]], FunctionIndex]:
-    is_named = _functions.has_comms(profile)
-    heads = {_head_key(sample): _head(sample, is_named) for sample in profile.samples}
-    index = _functions.index_functions(profile, {one for head in heads.values() for one in head})
-    outer = {key: [index.numbers[one] for one in head] for key, head in heads.items()}
+    samples = profile.samples
+    groups = samples.by("comm", "stop", "stack")
+    found = samples.rows[groups.first]
+    heads = _heads(samples.tables, found, is_named=_functions.has_comms(profile))
+    index = _functions.index_functions(profile, {one for head in heads for one in head})
+    outer = [tuple(index.numbers[one] for one in head) for head in heads]
+    paths = index.paths(samples.tables.stacks.take(found["stack"])).values()
     stacks: Counter[tuple[int, ...]] = Counter()
-    for sample in profile.samples:
-        stacks[(*outer[_head_key(sample)], *index.path(sample))] += sample.count
+    for head, path, count in zip(outer, paths, groups.sums(samples.counts).tolist(), strict=True):
+        stacks[(*head, *path)] += count
     return stacks, index
 
 
-def _head_key(sample: Sample) -> tuple[str, str]:
-    return sample.comm, sample.stop
-
-
-def _head(sample: Sample, is_named: bool) -> list[Function]:
-    """What stands above a sample's outermost frame."""
-    stop = _functions.stop(sample)
-    return [*([_functions.process(sample)] if is_named else []), *([stop] if stop else [])]
+def _heads(tables: Tables, rows: Numbers, *, is_named: bool) -> list[list[Function]]:
+    """What stands above the outermost frame of each of some samples."""
+    text = tables.strings
+    names, reasons = rows["comm"].tolist(), rows["stop"].tolist()
+    processes = {one: [_functions.process(text[one])] if is_named else [] for one in {*names}}
+    stops = {one: [*filter(None, [_functions.stop(text[one])])] for one in {*reasons}}
+    pairs = zip(names, reasons, strict=True)
+    return [[*processes[comm], *stops[stop]] for comm, stop in pairs]
 
 
 def _common(first: tuple[int, ...], second: tuple[int, ...]) -> int:

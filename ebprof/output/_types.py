@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ebprof.errors import BadFileError, UsageError
-from ebprof.model import SAMPLES, Profile, Sample, SampleType
+from ebprof.model import SAMPLES, Profile, SampleType
 from ebprof.output._measure import COUNT, divisor
 from ebprof.output._read import MAX_INT64
 
+TOO_MUCH = "the counts add up to more than fits into 63 bits"
 _INUSE = "inuse_"
 
 
@@ -25,12 +29,9 @@ def select(profile: Profile, name: str, file: str) -> Profile:
         raise UsageError(f"{file} has no sample type {name!r}", f"there are {known}")
     if profile.is_sampled and not shown:
         return profile
-    values = [values_of(one, profile) for one in profile.samples]
-    samples = [
-        replace(one, count=found[shown], values=found)
-        for one, found in zip(profile.samples, values, strict=True)
-    ]
-    return check_counts(replace(profile, samples=tuple(samples), sample_types=types, shown=shown))
+    values = values_of(profile)
+    samples = replace(profile.samples, counts=values[:, shown], values=values)
+    return check_counts(replace(profile, samples=samples, sample_types=types, shown=shown))
 
 
 def is_bare(profile: Profile) -> bool:
@@ -41,46 +42,58 @@ def is_bare(profile: Profile) -> bool:
 
 def without_others(profile: Profile) -> Profile:
     """The profile without samples that count nothing in the type shown."""
-    if profile.is_sampled or all(one.count for one in profile.samples):
+    if profile.is_sampled or profile.samples.counts.all():
         return profile
-    return replace(profile, samples=tuple(one for one in profile.samples if one.count))
+    return replace(profile, samples=profile.samples.take(profile.samples.counts != 0))
 
 
 def in_parts(profile: Profile, parts: int) -> Profile:
-    """The profile with counts in `count/parts`, for what is of whole ones or of larger parts."""
+    """The profile with counts in `count/parts`, for what is of whole ones or of larger parts.
+
+    Raises UsageError when there are too many.
+    """
     factor = parts // divisor(profile.subject.unit)
     if factor == 1:
         return profile
-    samples = [
-        replace(one, count=one.count * factor, values=(one.count * factor,))
-        for one in profile.samples
-    ]
+    if profile.total * factor > MAX_INT64:
+        raise UsageError("counts of this size cannot be compared with others that have decimals")
+    counts = profile.samples.counts * factor
+    samples = replace(profile.samples, counts=counts, values=counts[:, None])
     kind = SampleType(profile.subject.name, f"{COUNT}/{parts}")
-    return replace(profile, samples=tuple(samples), sample_types=(kind,), shown=0)
+    return replace(profile, samples=samples, sample_types=(kind,), shown=0)
 
 
-def values_of(sample: Sample, profile: Profile) -> tuple[int, ...]:
-    """A value for each of the profile's types."""
-    if not profile.is_sampled:
-        return sample.values
-    return amounts(min(sample.count, MAX_INT64), profile.period)
+def values_of(profile: Profile) -> NDArray[np.int64]:
+    """int64[samples, types]: a value for each of the profile's types."""
+    samples = profile.samples
+    return amounts(samples.counts, profile.period) if profile.is_sampled else samples.values
 
 
-def amounts(count: int, period: int) -> tuple[int, ...]:
-    """A number of samples, one each period, and what they amount to where the period is known."""
-    return (count, min(count * period, MAX_INT64)) if period else (count,)
+def amounts(counts: NDArray[np.int64], period: int) -> NDArray[np.int64]:
+    """int64[n, 2]: numbers of samples, one each period, and what they amount to, at most MAX_INT64.
+
+    Where the period is not known, int64[n, 1].
+    """
+    if not period:
+        return counts[:, None]
+    most = MAX_INT64 // period
+    amount = np.where(counts > most, MAX_INT64, np.minimum(counts, most) * period)
+    return np.stack([counts, amount], axis=1)
 
 
 def check_counts(profile: Profile) -> Profile:
-    """The profile; raises BadFileError when it is the difference of two."""
-    least = min((one.count for one in profile.samples), default=0)
-    if least >= 0:
-        return profile
+    """The profile; raises BadFileError when it is the difference of two, or counts too much."""
+    counts = profile.samples.counts
     what = "sample of count" if profile.is_sampled else f"value of {profile.subject.name}:"
-    raise BadFileError(
-        f"profile has a {what} {least}",
-        "it is the difference of two profiles: give those to `ebprof diff`",
-    )
+    least, most = int(counts.min(initial=0)), int(counts.max(initial=0))
+    if least < 0:
+        raise BadFileError(
+            f"profile has a {what} {least}",
+            "it is the difference of two profiles: give those to `ebprof diff`",
+        )
+    if most * len(counts) > MAX_INT64 and sum(counts.tolist()) > MAX_INT64:
+        raise BadFileError(TOO_MUCH)
+    return profile
 
 
 def _find(name: str, names: list[str]) -> int | None:

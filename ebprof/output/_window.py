@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from dataclasses import dataclass, replace
-from operator import add
+
+import numpy as np
 
 from ebprof.durations import nanoseconds, written
 from ebprof.errors import UsageError
-from ebprof.model import Profile, Sample
+from ebprof.model import NONE, Profile, Samples
 from ebprof.output._read import MAX_INT64
 
 _WINDOW = re.compile(r"([^-]*)-([^-]*)")
@@ -54,25 +54,25 @@ def select(profile: Profile, window: Window, name: str) -> Profile:
 
     name: of the file, for errors. Raises UsageError where it has no times, or none in the window.
     """
-    times = [one.time_ns for one in profile.samples if one.time_ns is not None]
-    if not times:
+    samples, times = profile.samples, profile.samples.rows["time_ns"]
+    is_timed = times != NONE
+    if not is_timed.any():
         raise UsageError(
             f"{name} does not say when its samples were taken",
             "record with --slice 1s, and save it as pprof",
         )
-    end = max(profile.duration_ns, max(times) + 1)
+    end = max(profile.duration_ns, int(times.max()) + 1)
     stop = end if window.stop_ns is None else window.stop_ns
     start = window.start_ns
-    taken = [
-        one for one in profile.samples if one.time_ns is not None and start <= one.time_ns < stop
-    ]
+    is_inside = (times > min(start - 1, MAX_INT64)) & (times <= min(stop - 1, MAX_INT64))
+    taken = samples.take(is_timed & is_inside)
     if not taken:
         raise UsageError(f"{name} has no samples in {window}", _has(profile, end))
     begin = _next_slice(start, profile.slice_ns)
     stop = min(_next_slice(stop, profile.slice_ns), end)
     return replace(
         profile,
-        samples=tuple(_since(begin, one) for one in taken),
+        samples=_since(begin, taken),
         time_ns=min(profile.time_ns + begin, MAX_INT64) if profile.time_ns else 0,
         duration_ns=max(0, stop - begin),
     )
@@ -80,23 +80,17 @@ def select(profile: Profile, window: Window, name: str) -> Profile:
 
 def without_times(profile: Profile) -> Profile:
     """The same, each stack of a thread once, over all the time; itself where that is so already."""
-    if all(one.time_ns is None for one in profile.samples):
+    samples = profile.samples
+    if (samples.rows["time_ns"] == NONE).all():
         return profile
-    first: dict[object, Sample] = {}
-    counts: Counter[object] = Counter()
-    values: dict[object, tuple[int, ...]] = {}
-    for one in profile.samples:
-        key = (one.pid, one.tid, one.comm, one.stop, tuple(map(id, one.locations)))
-        first.setdefault(key, one)
-        counts[key] += one.count
-        if one.values:
-            others = values.get(key, (0,) * len(one.values))
-            values[key] = tuple(map(add, others, one.values))
-    samples = (
-        replace(one, count=counts[key], time_ns=None, values=values.get(key, ()))
-        for key, one in first.items()
-    )
-    return replace(profile, samples=tuple(samples), slice_ns=0)
+    groups = samples.by("pid", "tid", "comm", "stop", "stack", "labels")
+    rows = samples.rows[groups.first]
+    rows["time_ns"] = NONE
+    values = np.empty((len(rows), samples.values.shape[1]), np.int64)
+    for number, column in enumerate(samples.values.T):
+        values[:, number] = groups.sums(column)
+    merged = Samples(samples.tables, rows, groups.sums(samples.counts), values)
+    return replace(profile, samples=merged, slice_ns=0)
 
 
 def _parse(text: str) -> Window | None:
@@ -118,9 +112,11 @@ def _next_slice(time_ns: int, slice_ns: int) -> int:
     return -(-time_ns // slice_ns) * slice_ns if slice_ns else time_ns
 
 
-def _since(begin_ns: int, sample: Sample) -> Sample:
-    assert sample.time_ns is not None
-    return replace(sample, time_ns=max(0, sample.time_ns - begin_ns)) if begin_ns else sample
+def _since(begin_ns: int, samples: Samples) -> Samples:
+    """Timed samples with times that count from a later beginning."""
+    rows = samples.rows.copy()
+    rows["time_ns"] = np.maximum(rows["time_ns"] - min(begin_ns, MAX_INT64), 0)
+    return replace(samples, rows=rows)
 
 
 def _has(profile: Profile, end_ns: int) -> str:

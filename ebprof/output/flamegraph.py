@@ -10,7 +10,6 @@ import hashlib
 import html
 import json
 import re
-from collections import Counter
 from importlib.resources import files
 from typing import Any, BinaryIO
 
@@ -102,12 +101,13 @@ def tree_columns(tree: Tree) -> dict[str, Any]:
 
 def _stops(profile: Profile) -> list[dict[str, Any]]:
     """Samples by stop reason, most first; nothing when the profile does not carry reasons."""
-    counts: Counter[str] = Counter()
-    for sample in profile.samples:
-        counts[sample.stop] += sample.count
+    samples = profile.samples
+    groups = samples.by("stop")
+    reasons = [samples.tables.strings[one] for one in samples.rows["stop"][groups.first]]
+    counts = zip(reasons, groups.sums(samples.counts).tolist(), strict=True)
     return [
         {"reason": printable(reason), "count": count, "is_whole": reason in _functions.WHOLE}
-        for reason, count in counts.most_common()
+        for reason, count in sorted(counts, key=lambda one: -one[1])
         if reason
     ]
 

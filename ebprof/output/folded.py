@@ -16,7 +16,7 @@ from typing import BinaryIO
 from ebprof.model import Location, Profile
 from ebprof.output import _folded_decode, _foreign
 from ebprof.output._folded_decode import KERNEL_SUFFIX
-from ebprof.output._functions import distinct_locations, has_comms
+from ebprof.output._functions import has_comms
 from ebprof.output._measure import divisor
 from ebprof.output._read import read_whole
 from ebprof.output._text import UNKNOWN_COMM, printable
@@ -29,14 +29,20 @@ _SECOND_COUNT = re.compile(r"[ \t](?=[0-9]+(?:\.[0-9]*)?$)")
 
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the counts of samples by stack, as UTF-8."""
-    text = {id(location): _join(location) for location in distinct_locations(profile)}
+    samples = profile.samples
+    tables = samples.tables
+    groups = samples.by("comm", "stack")
+    found = samples.rows[groups.first]
+    comms = {one: clean(tables.strings[one]) or UNKNOWN_COMM for one in found["comm"].tolist()}
+    text = {one: _join(tables.location_values[one]) for one in samples.locations.tolist()}
     is_named = has_comms(profile)
     stacks: Counter[str] = Counter()
-    for sample in profile.samples:
-        frames = [text[id(location)] for location in reversed(sample.locations)]
+    columns = found["comm"].tolist(), tables.stacks.take(found["stack"]).reversed().values()
+    for comm, stack, count in zip(*columns, groups.sums(samples.counts).tolist(), strict=True):
+        frames = [text[location] for location in stack]
         if is_named or not frames:
-            frames.insert(0, clean(sample.comm) or UNKNOWN_COMM)
-        stacks[end(";".join(frames))] += sample.count
+            frames.insert(0, comms[comm])
+        stacks[end(";".join(frames))] += count
     number = count_writer(profile.subject.unit)
     file.writelines(f"{stack} {number(stacks[stack])}\n".encode() for stack in sorted(stacks))
 

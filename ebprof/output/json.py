@@ -7,12 +7,12 @@ mapping by index.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable
 from dataclasses import asdict
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
-from ebprof.model import Frame, Location, Mapping, Profile, Sample
-from ebprof.output._functions import distinct_locations
+import numpy as np
+
+from ebprof.model import NONE, Lists, Numbers, Profile, Samples, Tables, first_seen
 
 SUFFIXES = (".json",)
 KEEPS_TIMES = True
@@ -20,15 +20,15 @@ KEEPS_TYPES = True
 
 VERSION = 1
 
-_Value = TypeVar("_Value", bound=Hashable)
-
 
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the object, ASCII only, on one line."""
-    locations = distinct_locations(profile)
-    frames = _number(frame for location in locations for frame in location.frames)
-    mappings = _number(one.mapping for one in locations if one.mapping is not None)
-    numbers = {id(location): number for number, location in enumerate(locations)}
+    samples, tables = profile.samples, profile.samples.tables
+    locations = samples.locations
+    of_locations = tables.location_frames.take(locations)
+    frames = first_seen(of_locations.items, len(tables.frames))
+    named = tables.locations["mapping"][locations]
+    mappings = first_seen(named[named != NONE], len(tables.mappings))
     document = {
         "format": "ebprof profile",
         "version": VERSION,
@@ -41,17 +41,19 @@ def write(profile: Profile, file: BinaryIO) -> None:
         **({} if profile.is_sampled else _types(profile)),
         "comments": profile.comments,
         "total": profile.total,
-        "samples": [_sample(sample, numbers) for sample in profile.samples],
-        "locations": [_location(location, frames, mappings) for location in locations],
-        "frames": [asdict(frame) for frame in frames],
-        "mappings": [asdict(mapping) for mapping in mappings],
+        "samples": _samples(samples, _renumbered(locations, len(tables.locations))),
+        "locations": _locations(tables, locations, frames, mappings),
+        "frames": [asdict(tables.frame_values[one]) for one in frames.tolist()],
+        "mappings": [asdict(tables.mapping_values[one]) for one in mappings.tolist()],
     }
     file.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
 
 
-def _number(values: Iterable[_Value]) -> dict[_Value, int]:
-    """Index of each distinct value, in order of first sight."""
-    return {value: number for number, value in enumerate(dict.fromkeys(values))}
+def _renumbered(numbers: Numbers, size: int) -> Numbers:
+    """int64[size]: the place that each of some numbers has among them."""
+    places = np.full(size, NONE)
+    places[numbers] = np.arange(len(numbers))
+    return places
 
 
 def _types(profile: Profile) -> dict[str, Any]:
@@ -59,24 +61,54 @@ def _types(profile: Profile) -> dict[str, Any]:
     return {"sample_types": types, "shown": profile.shown}
 
 
-def _sample(sample: Sample, numbers: dict[int, int]) -> dict[str, Any]:
-    return {
-        "pid": sample.pid,
-        "tid": sample.tid,
-        "comm": sample.comm,
-        "stop": sample.stop,
-        "count": sample.count,
-        **({} if sample.time_ns is None else {"time_ns": sample.time_ns}),
-        **({"values": sample.values} if sample.values else {}),
-        "locations": [numbers[id(location)] for location in sample.locations],
-    }
+def _samples(samples: Samples, numbers: Numbers) -> list[dict[str, Any]]:
+    """Samples; numbers: those of their locations in the document."""
+    tables, text = samples.tables, samples.tables.strings
+    stacks = samples.stacks
+    lists = tables.stacks.take(stacks)
+    found = Lists(lists.starts, numbers[lists.items]).values()
+    locations = dict(zip(stacks.tolist(), found, strict=True))
+    columns = samples.rows.tolist(), samples.counts.tolist(), samples.values.tolist()
+    return [
+        {
+            "pid": pid,
+            "tid": tid,
+            "comm": text[comm],
+            "stop": text[stop],
+            "count": count,
+            **({} if time_ns == NONE else {"time_ns": time_ns}),
+            **({"values": values} if values else {}),
+            **({"labels": _labels(tables, labels)} if labels else {}),
+            "locations": locations[stack],
+        }
+        for (stack, pid, tid, comm, stop, time_ns, labels), count, values in zip(
+            *columns, strict=True
+        )
+    ]
 
 
-def _location(
-    location: Location, frames: dict[Frame, int], mappings: dict[Mapping, int]
-) -> dict[str, Any]:
-    return {
-        "address": location.address,
-        "mapping": None if location.mapping is None else mappings[location.mapping],
-        "frames": [frames[frame] for frame in location.frames],
-    }
+def _labels(tables: Tables, number: int) -> list[dict[str, Any]]:
+    return [
+        {"key": key, **({"text": text} if text else {"number": value, "unit": unit})}
+        for key, text, value, unit in tables.label_values[number]
+    ]
+
+
+def _locations(
+    tables: Tables, locations: Numbers, frames: Numbers, mappings: Numbers
+) -> list[dict[str, Any]]:
+    """Locations that name frames and mappings by their places among those."""
+    frame_at = _renumbered(frames, len(tables.frames))
+    mapping_at = _renumbered(mappings, len(tables.mappings))
+    inner = tables.location_frames.take(locations)
+    rows = tables.locations[locations].tolist()
+    return [
+        {
+            "address": address,
+            "mapping": None if mapping == NONE else int(mapping_at[mapping]),
+            "frames": found,
+        }
+        for (address, mapping), found in zip(
+            rows, Lists(inner.starts, frame_at[inner.items]).values(), strict=True
+        )
+    ]

@@ -7,11 +7,12 @@ Schema: https://www.speedscope.app/file-format-schema.json
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
 from typing import Any, BinaryIO
 
+import numpy as np
+
 import ebprof
-from ebprof.model import Profile, Sample
+from ebprof.model import Profile, Samples, grouped
 from ebprof.output._functions import FunctionIndex, Lines, index_functions
 from ebprof.output._measure import divisor
 from ebprof.output._text import UNKNOWN_COMM, printable
@@ -53,29 +54,31 @@ def _frame(name: str, file: str, lines: Lines) -> dict[str, Any]:
     return frame
 
 
-def _processes(profile: Profile) -> list[list[Sample]]:
+def _processes(profile: Profile) -> list[Samples]:
     """Samples by process, the process with most of them first."""
-    processes: defaultdict[tuple[int, str], list[Sample]] = defaultdict(list)
-    for sample in profile.samples:
-        # Formats without a pid give 0 for all; comms are all that tells them apart.
-        processes[sample.pid, "" if sample.pid else sample.comm].append(sample)
-    return sorted(processes.values(), key=_size, reverse=True)
+    samples = profile.samples
+    pids, comms = samples.rows["pid"], samples.rows["comm"]
+    # Formats without a pid give 0 for all; comms are all that tells them apart.
+    processes = grouped(pids, np.where(pids, 0, comms))
+    counts = processes.sums(samples.counts).tolist()
+    order = np.argsort(processes.of_row, kind="stable")
+    ends = np.cumsum(np.bincount(processes.of_row, minlength=len(counts)))
+    members = np.split(order, ends[:-1])
+    ranked = sorted(range(len(counts)), key=counts.__getitem__, reverse=True)
+    return [samples.take(members[number]) for number in ranked if len(members[number])]
 
 
-def _size(samples: list[Sample]) -> int:
-    return sum(sample.count for sample in samples)
-
-
-def _process(profile: Profile, index: FunctionIndex, samples: list[Sample]) -> dict[str, Any]:
+def _process(profile: Profile, index: FunctionIndex, samples: Samples) -> dict[str, Any]:
     unit, weight = _weight(profile)
+    stacks = samples.tables.stacks.take(samples.rows["stack"])
     return {
         "type": "sampled",
         "name": _name(samples),
         "unit": unit,
         "startValue": 0,
-        "endValue": _size(samples) * weight,
-        "samples": [list(index.path(sample)) for sample in samples],
-        "weights": [sample.count * weight for sample in samples],
+        "endValue": samples.total * weight,
+        "samples": list(index.paths(stacks).values()),
+        "weights": [count * weight for count in samples.counts.tolist()],
     }
 
 
@@ -88,10 +91,11 @@ def _weight(profile: Profile) -> tuple[str, float]:
     return "none", 1 if parts == 1 else 1 / parts
 
 
-def _name(samples: list[Sample]) -> str:
+def _name(samples: Samples) -> str:
     """The comm that most samples carry (threads have their own), and the pid."""
-    comms: Counter[str] = Counter()
-    for sample in samples:
-        comms[sample.comm] += sample.count
-    comm = printable(comms.most_common(1)[0][0]) or UNKNOWN_COMM
-    return f"{comm} ({samples[0].pid})" if samples[0].pid else comm
+    groups = samples.by("comm")
+    counts = groups.sums(samples.counts).tolist()
+    most = groups.first[counts.index(max(counts))]
+    pid, comm = int(samples.rows["pid"][0]), samples.tables.strings[samples.rows["comm"][most]]
+    comm = printable(comm) or UNKNOWN_COMM
+    return f"{comm} ({pid})" if pid else comm

@@ -135,7 +135,7 @@ def _summary(profile: Profile) -> str:
     parts = [quantity(profile, profile.total)]
     if profile.duration_ns:
         parts.append(f"over {profile.duration_ns / 1e9:.1f} s")
-    incomplete = sum(one.count for one in profile.samples if one.stop not in _functions.WHOLE)
+    incomplete = _functions.incomplete(profile.samples)
     if incomplete:
         parts.append(f"{percent(incomplete, profile.total)} with an incomplete stack")
     return ", ".join(parts)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from ebprof.model import Location, Profile, Sample
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof.model import Lists, Profile, Samples, grouped, sums
 from ebprof.output._console import console
 from ebprof.output._functions import (
     FunctionIndex,
-    distinct_locations,
-    functions_of,
+    LocationFunctions,
     index_functions,
     process,
 )
@@ -67,29 +70,45 @@ def rank(profile: Profile) -> list[Row]:
     """The functions of a profile, hottest first."""
     index = index_functions(profile)
     rows, row_of = _group(index)
-    stackless: dict[str, Row] = {}
-    for sample in profile.samples:
-        path = [row_of[number] for number in index.path(sample)]
-        for number in set(path):
-            rows[number].total += sample.count
-        if path:
-            rows[path[-1]].own += sample.count
-        else:
-            _count_stackless(stackless, sample)
-    rows += stackless.values()
-    _count_lines(profile, rows, index, row_of)
+    samples = profile.samples
+    groups = samples.by("stack")
+    counts = groups.sums(samples.counts)
+    stacks = samples.tables.stacks.take(samples.rows["stack"][groups.first])
+    paths = index.paths(stacks)
+    on_path = Lists(paths.starts, row_of[paths.items])
+    has_path = paths.lengths > 0
+    leaves = on_path.items[paths.starts[1:][has_path] - 1]
+    own = sums(leaves, counts[has_path], len(rows))
+    for row, *found in zip(rows, own.tolist(), _totals(on_path, counts, len(rows)), strict=True):
+        row.own, row.total = found
+    rows += _stackless(samples)
+    _count_lines(rows, row_of, index, _Locations(samples, stacks, counts))
     return sorted(rows, key=lambda row: (-row.own, -row.total, row.name, row.module))
 
 
-def _count_stackless(rows: dict[str, Row], sample: Sample) -> None:
+def _totals(on_path: Lists, counts: NDArray[np.int64], size: int) -> list[int]:
+    """The counts of the paths that each row is on, each path once."""
+    path = np.repeat(np.arange(len(on_path)), on_path.lengths)
+    once = grouped(path, on_path.items).first
+    found: list[int] = sums(on_path.items[once], counts[path[once]], size).tolist()
+    return found
+
+
+def _stackless(samples: Samples) -> Iterable[Row]:
     """Samples without a stack have a row too, with the process's name: all add up to 100 %."""
-    name = process(sample).name
-    row = rows.setdefault(name, Row(name, ""))
-    row.own += sample.count
-    row.total += sample.count
+    left = samples.take(samples.tables.stacks.lengths[samples.rows["stack"]] == 0)
+    groups = left.by("comm")
+    rows: dict[str, Row] = {}
+    comms = left.rows["comm"][groups.first].tolist()
+    for comm, count in zip(comms, groups.sums(left.counts).tolist(), strict=True):
+        name = process(samples.tables.strings[comm]).name
+        row = rows.setdefault(name, Row(name, ""))
+        row.own += count
+        row.total += count
+    return rows.values()
 
 
-def _group(index: FunctionIndex) -> tuple[list[Row], list[int]]:
+def _group(index: FunctionIndex) -> tuple[list[Row], NDArray[np.int64]]:
     """Rows, and the row of each function in the index: inlined or not, it is one row."""
     rows: dict[tuple[str, str, str], Row] = {}
     for function in index.functions:
@@ -97,38 +116,33 @@ def _group(index: FunctionIndex) -> tuple[list[Row], list[int]]:
         rows.setdefault(key, Row(function.name, function.module))
     numbers = {key: number for number, key in enumerate(rows)}
     row_of = [numbers[one.name, one.module, one.file] for one in index.functions]
-    return list(rows.values()), row_of
+    return list(rows.values()), np.array(row_of, np.int64)
+
+
+class _Locations:
+    """The locations of samples, and how many samples are at, and go through, each."""
+
+    def __init__(self, samples: Samples, stacks: Lists, counts: NDArray[np.int64]) -> None:
+        size = len(samples.tables.locations)
+        is_some = stacks.lengths > 0
+        leaves = stacks.items[stacks.starts[:-1][is_some]]
+        through = np.repeat(counts, stacks.lengths)
+        self.numbers: list[int] = samples.locations.tolist()
+        self.functions = LocationFunctions(samples.tables)
+        self.own: list[int] = sums(leaves, counts[is_some], size).tolist()
+        self.total: list[int] = sums(stacks.items, through, size).tolist()
 
 
 def _count_lines(
-    profile: Profile, rows: list[Row], index: FunctionIndex, row_of: list[int]
+    rows: list[Row], row_of: NDArray[np.int64], index: FunctionIndex, locations: _Locations
 ) -> None:
-    own, total = _count_locations(profile)
-    for location in distinct_locations(profile):
-        key = id(location)
-        places = zip(index.of_location[key], _places(location), strict=True)
-        for number, place in places:
-            rows[row_of[number]].total_lines[place] += total[key]
-        rows[row_of[index.of_location[key][-1]]].own_lines[_places(location)[-1]] += own[key]
-
-
-def _count_locations(profile: Profile) -> tuple[Counter[int], Counter[int]]:
-    """Samples at, and through, each location, by `id()`."""
-    own: Counter[int] = Counter()
-    total: Counter[int] = Counter()
-    for sample in profile.samples:
-        count = sample.count
-        for key in map(id, sample.locations):
-            total[key] += count
-        if sample.locations:
-            own[id(sample.locations[0])] += count
-    return own, total
-
-
-def _places(location: Location) -> list[tuple[str, int]]:
-    """(file, line) of each frame, outermost first."""
-    lines = [frame.line for frame in reversed(location.frames)]
-    return [(one.file, line) for one, line in zip(functions_of(location), lines, strict=True)]
+    for location in locations.numbers:
+        files = [one.file for one in locations.functions.of(location)]
+        places = list(zip(files, locations.functions.lines(location), strict=True))
+        numbers = row_of[index.of_location[location]].tolist()
+        for number, place in zip(numbers, places, strict=True):
+            rows[number].total_lines[place] += locations.total[location]
+        rows[numbers[-1]].own_lines[places[-1]] += locations.own[location]
 
 
 def _table(rows: list[Row], profile: Profile) -> Table:

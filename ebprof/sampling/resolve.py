@@ -10,10 +10,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ebprof.abi import STOP_REASONS
 from ebprof.elf import ObjectFile, ObjectKey
-from ebprof.model import Location, Sample
+from ebprof.model import NONE, SAMPLE, Builder, Location, Samples, grouped
 from ebprof.sampling.stacks import Frames, NewStack, StackStore, object_address, object_number
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.unwind.objects import ObjectStore, UnwindObject
@@ -69,7 +70,7 @@ class Resolver:
         if addresses:
             self._tasks.put(partial(self._close_perf_map, pid, addresses))
 
-    def finish(self, store: StackStore) -> tuple[Sample, ...]:
+    def finish(self, store: StackStore) -> Samples:
         """All samples of a run, most frequent first."""
         self._tasks.put(None)
         self._thread.join()
@@ -172,42 +173,36 @@ class _Assembly:
     def __init__(self, resolver: Resolver, store: StackStore) -> None:
         self._resolver = resolver
         self._store = store
-        self._by_frame = resolver.user_locations(distinct(store.user.values()))
+        self._builder = Builder()
+        self._by_frame = self._numbered(resolver.user_locations(distinct(store.user.values())))
         kernel = {name: calls(frames) for name, frames in store.kernel.items()}
-        by_address = resolver.kernel_locations(distinct(kernel.values()))
+        by_address = self._numbered(resolver.kernel_locations(distinct(kernel.values())))
         self._kernel = {
             name: tuple(by_address[address] for address in frames.tolist())
             for name, frames in kernel.items()
         }
-        self._joined: dict[tuple[int, int], Stack] = {}
-        self._user: dict[int, Stack] = {}
-        self._jit_user: dict[tuple[int, int], Stack] = {}
-        self._jit: dict[int, dict[int, Location]] = {}
+        self._jit: dict[int, dict[int, int]] = {}
 
-    def samples(self) -> tuple[Sample, ...]:
-        rows, slice_ns = self._store.counts, self._store.slice_ns
-        keys, comms = rows["key"], self._store.comms
+    def samples(self) -> Samples:
+        """A sample for each key, most frequent first."""
+        counted, slice_ns = self._store.counts, self._store.slice_ns
+        counted = counted[np.argsort(-counted["count"].astype(np.int64), kind="stable")]
+        keys = counted["key"]
         self._learn_jit(keys)
-        columns = (
-            keys[name].tolist()
-            for name in ("pid", "tid", "user_stack", "kernel_stack", "stop", "slice")
-        )
-        made = [
-            Sample(
-                pid=pid,
-                tid=tid,
-                comm=comms[comm],
-                locations=self._stack(pid, user, kernel),
-                stop=STOP_REASONS[stop].name,
-                count=count,
-                time_ns=slice_ns * number if slice_ns else None,
-            )
-            for pid, tid, user, kernel, stop, number, comm, count in zip(
-                *columns, rows["comm"].tolist(), rows["count"].tolist(), strict=True
-            )
-        ]
-        made.sort(key=lambda sample: -sample.count)
-        return tuple(made)
+        rows = np.zeros(len(keys), SAMPLE)
+        rows["stack"] = self._stacks(keys)
+        rows["pid"], rows["tid"] = keys["pid"], keys["tid"]
+        rows["comm"] = self._strings(self._store.comms)[counted["comm"]]
+        rows["stop"] = self._strings(one.name for one in STOP_REASONS)[keys["stop"]]
+        rows["time_ns"] = keys["slice"].astype(np.int64) * slice_ns if slice_ns else NONE
+        self._builder.add_rows(rows, counted["count"].astype(np.int64))
+        return self._builder.take()
+
+    def _numbered(self, locations: dict[int, Location]) -> dict[int, int]:
+        return {frame: self._builder.location(one) for frame, one in locations.items()}
+
+    def _strings(self, texts: Iterable[str]) -> NDArray[np.int64]:
+        return np.array([self._builder.string(one) for one in texts], np.int64)
 
     def _learn_jit(self, keys: Any) -> None:
         """Addresses outside of objects mean something in their own process only."""
@@ -217,35 +212,28 @@ class _Assembly:
             if outside.get(name):
                 addresses.setdefault(pid, set()).update(outside[name])
         for pid, wanted in addresses.items():
-            self._jit[pid] = self._resolver.jit_locations(pid, wanted)
+            self._jit[pid] = self._numbered(self._resolver.jit_locations(pid, wanted))
 
     def _outside(self, frames: Frames) -> set[int]:
         return {frame for frame in frames.tolist() if frame not in self._by_frame}
 
-    def _stack(self, pid: int, user: int, kernel: int) -> Stack:
-        """One tuple for equal stacks: a run in slices has each in many samples."""
-        inner, outer = self._kernel.get(kernel, ()), self._user_stack(pid, user)
-        if not inner:
-            return outer
-        stack = self._joined.get((kernel, id(outer)))
-        if stack is None:
-            stack = self._joined[kernel, id(outer)] = inner + outer
-        return stack
+    def _stacks(self, keys: Any) -> NDArray[np.int64]:
+        """The number of each key's stack; a run in slices has each in many keys."""
+        groups = grouped(*(keys[name] for name in ("pid", "user_stack", "kernel_stack")))
+        first = keys[groups.first]
+        columns = (first[name].tolist() for name in ("pid", "user_stack", "kernel_stack"))
+        found = [self._stack(*one) for one in zip(*columns, strict=True)]
+        return np.array(found, np.int64)[groups.of_row]
 
-    def _user_stack(self, pid: int, name: int) -> Stack:
-        known = self._user.get(name) or self._jit_user.get((pid, name))
-        if known is not None:
-            return known
+    def _stack(self, pid: int, user: int, kernel: int) -> int:
+        return self._builder.stack(self._kernel.get(kernel, ()) + self._user_stack(pid, user))
+
+    def _user_stack(self, pid: int, name: int) -> tuple[int, ...]:
         frames = self._store.user.get(name)
         if frames is None:
             return ()
-        jit = self._jit.get(pid, {})
-        stack = tuple(self._by_frame.get(frame) or jit[frame] for frame in frames.tolist())
-        if self._outside(frames):
-            self._jit_user[pid, name] = stack
-        else:
-            self._user[name] = stack
-        return stack
+        known, jit = self._by_frame, self._jit.get(pid, {})
+        return tuple(known[one] if one in known else jit[one] for one in frames.tolist())
 
 
 def distinct(stacks: Iterable[Frames]) -> Frames:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ebprof.errors import EbprofError
 from ebprof.model import Location, Sample
+from ebprof.model.arrays import Growing
 from ebprof.procfs import process
-from ebprof.top.arrays import Growing
 
 NO_STACK = "[no stack]"
 ROWS = np.dtype([("path", np.int32), ("thread", np.int32), ("count", np.int64)])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ebprof.errors import UsageError
 from ebprof.model import Sample
-from ebprof.top.arrays import wider
+from ebprof.model.arrays import wider
 from ebprof.top.rows import PIVOTS, SORTS, Butterfly, HotReport, HotRow, Neighbour
 from ebprof.top.stacks import Rows, Stacks
 from ebprof.top.window import POINTS, Samples, merged

@@ -4,7 +4,7 @@ import json as stdlib
 from collections.abc import Callable
 from typing import Any
 
-from ebprof.model import Frame, Location, Mapping, Profile, Sample
+from ebprof.model import Frame, Location, Mapping, Profile, Sample, samples_of
 from ebprof.output import json
 from tests.builders import example, profile, stack
 from tests.unit.output.written import written
@@ -29,7 +29,7 @@ def rebuild(document: dict[str, Any]) -> Profile:
     names = ("event", "unit", "period", "time_ns", "duration_ns", "slice_ns")
     fields = [name for name in names if name in document]
     return Profile(
-        tuple(samples),
+        samples_of(samples),
         comments=tuple(document["comments"]),
         **{name: document[name] for name in fields},
     )

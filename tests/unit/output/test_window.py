@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ebprof import output
 from ebprof.errors import BadFileError, UsageError
-from ebprof.model import Profile
+from ebprof.model import Profile, samples_of
 from ebprof.output import _files, _window, flamegraph, folded, pprof, speedscope, svg, table
 from ebprof.output._window import Window, select, split
 from tests.builders import profile, stack
@@ -233,7 +233,7 @@ def test_whatever_a_file_says_what_is_selected_can_be_written(
 @pytest.mark.parametrize("form", [flamegraph, folded, speedscope, svg, table])
 def test_formats_without_times_add_up_over_time(form: ModuleType) -> None:
     one = sliced("main;f main;g_[i]", "main;g_[i] main;f", "main;f")
-    samples = (stack("main;f", 3), stack("main;g_[i]", 2))
+    samples = samples_of((stack("main;f", 3), stack("main;g_[i]", 2)))
     assert written(form, one) == written(form, replace(one, samples=samples, slice_ns=0))
     assert not getattr(form, "KEEPS_TIMES", False)
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from hypothesis import strategies as st
 
-from ebprof.model import Frame, Location, Mapping, Profile, Sample
+from ebprof.model import Frame, Location, Mapping, Profile, Sample, samples_of
 
 INT63 = st.integers(0, 2**63 - 1)
 UINT64 = st.integers(0, 2**64 - 1)
@@ -45,7 +45,7 @@ def profiles() -> st.SearchStrategy[Profile]:
     """Whatever fits into a Profile, with no regard to what makes sense."""
     return st.builds(
         Profile,
-        st.lists(samples(), max_size=4).map(tuple),
+        st.lists(samples(), max_size=4).map(samples_of),
         st.text(min_size=1),
         st.text(),
         INT63,

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 _LEAST = 256
 
 
 class Growing:
-    """Numbers that are only ever added to; `values` is a view that is good until the next one."""
+    """Numbers, or rows of them, that are only ever added to."""
 
-    def __init__(self, dtype: type = np.int32) -> None:
+    def __init__(self, dtype: DTypeLike = np.int32) -> None:
         self._room: NDArray[Any] = np.zeros(_LEAST, dtype)
         self._used = 0
 
@@ -23,10 +23,10 @@ class Growing:
 
     @property
     def values(self) -> NDArray[Any]:
-        """All numbers so far."""
+        """All numbers so far: a view, in which what is added later is missing."""
         return self._room[: self._used]
 
-    def extend(self, numbers: Sequence[int]) -> None:
+    def extend(self, numbers: Sequence[Any]) -> None:
         """Add numbers at the end."""
         end = self._used + len(numbers)
         if end > len(self._room):
