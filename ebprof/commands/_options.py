@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from ebprof.commands import _complete
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
 from ebprof.events import listing
+from ebprof.identity.containers import find_container
 from ebprof.sampling.options import (
     DEFAULT_TABLE_MEMORY,
     MAX_TABLE_MEMORY,
@@ -87,6 +89,9 @@ _TARGET_OPTIONS = (
     click.option("-C", "--cpu", metavar="CPUS", help="Only on these CPUs, like 0-3,8."),
     click.option("--comm", metavar="NAME", help="Only threads of this name."),
     click.option("-G", "--cgroup", metavar="CGROUP", help="Only this cgroup."),
+    click.option(
+        "--container", metavar="ID", help="Only this container: its ID, or its beginning."
+    ),
     click.option("-i", "--no-inherit", is_flag=True, help="Not what processes start."),
 )
 _SAMPLING_OPTIONS = (
@@ -174,18 +179,29 @@ def _with_options(function: Function, options: Sequence[Function]) -> Function:
 
 def _target(values: dict[str, Any]) -> Target:
     cpus = values.pop("cpu")
+    cgroup = given(values.pop("cgroup"), "-G")
+    container = given(values.pop("container"), "--container")
+    if cgroup and container:
+        raise UsageError("-G and --container exclude each other", "choose one")
     target = Target(
         pids=parse_numbers(values.pop("pid"), "PID"),
         tids=parse_numbers(values.pop("tid"), "TID"),
         cpus=() if cpus is None else _parse_cpus(cpus),
         comm=given(values.pop("comm"), "--comm"),
-        cgroup=given(values.pop("cgroup"), "-G"),
+        cgroup=cgroup,
+        container=container,
         command=values.pop("command_line"),
         inherit=not values.pop("no_inherit"),
     )
     if values.pop("everything") and not target.is_system_wide:
         raise UsageError("-a and a process exclude each other", "choose one")
-    return target
+    return _in_container(target) if container else target
+
+
+def _in_container(target: Target) -> Target:
+    """The same target with the cgroup of the container that it names by a part of its ID."""
+    found = find_container(target.container)
+    return replace(target, cgroup=found.cgroup, container=found.id)
 
 
 def _parse_cpus(text: str) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ebprof.bpf.events import Scope
 from ebprof.bpf.tasks import Only
 from ebprof.errors import NoTargetError, UsageError
+from ebprof.identity.containers import short
 from ebprof.procfs import process
 from ebprof.procfs.text import printable
 
@@ -24,7 +25,8 @@ class Target:
     """What was asked for; nothing at all means every process on every CPU.
 
     cpus: only there; empty: everywhere. cgroup: a path, absolute or below the cgroup root.
-    command: to be started and sampled. inherit: processes are sampled with all that they start.
+    container: the one that the cgroup is of. command: to be started and sampled. inherit: processes
+    are sampled with all that they start.
     """
 
     pids: tuple[int, ...] = ()
@@ -32,6 +34,7 @@ class Target:
     cpus: tuple[int, ...] = ()
     comm: str = ""
     cgroup: str = ""
+    container: str = ""
     command: tuple[str, ...] = ()
     inherit: bool = True
 
@@ -41,7 +44,7 @@ class Target:
             for name, value in (
                 ("-p", self.pids),
                 ("-t", self.tids),
-                ("-G", self.cgroup),
+                ("--container" if self.container else "-G", self.cgroup or self.container),
                 ("-- COMMAND", self.command),
             )
             if value
@@ -74,6 +77,8 @@ class Target:
             return "TID " + ",".join(map(str, self.tids))
         if self.command:
             return self.command[0]
+        if self.container:
+            return f"container {short(self.container)}"
         if self.cgroup:
             return f"cgroup {self.cgroup}"
         return f"processes named {self.comm}" if self.comm else "all processes"

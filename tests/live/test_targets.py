@@ -35,6 +35,23 @@ def test_only_what_is_in_a_cgroup(cgroup: Path) -> None:
 
 
 @pytest.mark.vm
+def test_only_what_is_in_a_container(cgroup: Path) -> None:
+    """A container's cgroup may have cgroups in it; any beginning of its ID will do."""
+    container = f"{os.getpid():x}".ljust(64, "e")
+    place = cgroup / f"docker-{container}.scope"
+    inner = place / "init"
+    inner.mkdir(parents=True)
+    with targets.running("split") as inside, targets.running("recursion"):
+        (inner / "cgroup.procs").write_text(str(inside.pid))
+        done = profile("--container", container[:12])
+        (cgroup.parent / "cgroup.procs").write_text(str(inside.pid))
+    inner.rmdir()
+    place.rmdir()
+    assert done.total > SOME
+    assert done.count_comm("split") == done.total
+
+
+@pytest.mark.vm
 def test_only_on_one_cpu() -> None:
     first, last = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
     if first == last:
