@@ -61,6 +61,7 @@ class FakeMonitor:
         self.on_tick = on_tick
         self.names = False
         self.ticks = self.marks = 0
+        self.has_begun = self.is_stopped = False
         self.asked: list[dict[str, Any]] = []
         self.failures: dict[str, int] = {}
         self.counts = {counter.name: 0 for counter in COUNTERS}
@@ -70,6 +71,12 @@ class FakeMonitor:
 
     def __exit__(self, *exception: object) -> None:
         pass
+
+    def begin(self) -> None:
+        self.has_begun = True
+
+    def stop(self) -> None:
+        self.is_stopped = True
 
     def tick(self) -> None:
         self.ticks += 1

@@ -14,10 +14,14 @@ from ebprof.errors import BadFileError, UsageError
 from ebprof.output import OutputFormat, check_writable, write_file
 from ebprof.procfs.text import decoded
 from ebprof.recording.recorder import Progress, Recorder, Recording
-from ebprof.recording.statistics import Statistics, complete_text, summary
 from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.run import open_run
+from ebprof.sampling.statistics import Statistics, complete_text, summary
 from ebprof.sampling.target import Target
-from ebprof.signals import tolerate_one_signal
+from ebprof.watch.loop import Schedule, Watch
+
+PROGRESS_S = 0.25
+"""How often the line on the terminal is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,13 @@ class Destination:
 def record(target: Target, options: RecordOptions, destination: Destination) -> int:
     """Record, write the profile, print the summary; returns the exit code."""
     _check(destination)
-    line = ProgressLine(target, shown=sys.stderr.isatty() and not destination.quiet)
-    with Recorder(target, options) as recorder:
-        tolerate_one_signal()
-        recording = recorder.run(line.show)
-        line.clear()
+    is_shown = sys.stderr.isatty() and not destination.quiet
+    with open_run(target, options) as run:
+        recorder = Recorder(run, options)
+        line = ProgressLine(recorder, target.describe(), shown=is_shown)
+        schedule = Schedule(PROGRESS_S if is_shown else None, None, options.duration_s)
+        Watch(recorder, line, schedule).run()
+        recording = recorder.result()
         _write(recording, destination)
         finish = time.monotonic() - recording.sampling_end
     statistics = recording.statistics.finished(finish, recording.command_cpu_seconds)
@@ -50,28 +56,41 @@ def record(target: Target, options: RecordOptions, destination: Destination) -> 
 
 
 class ProgressLine:
-    """One line on the terminal, written over and over, while recording."""
+    """One line on the terminal, written over and over, while recording: a report of `Watch`."""
 
-    def __init__(self, target: Target, *, shown: bool) -> None:
-        self._what = target.describe()
+    is_over = is_waiting = False
+    watched: tuple[tuple[int, int], ...] = ()
+
+    def __init__(self, recorder: Recorder, what: str, *, shown: bool) -> None:
+        self._recorder = recorder
+        self._what = what
         self._shown = shown
 
-    def show(self, progress: Progress) -> None:
-        """Draw how the recording stands."""
-        if not self._shown:
-            return
-        if progress.duration_s is None:
-            time = f"{progress.elapsed_s:.0f} s, Ctrl-C ends it"
-        else:
-            time = f"{max(0.0, progress.duration_s - progress.elapsed_s):.0f} s left"
-        text = f"{progress.samples:,} samples, {complete_text(progress.complete_share)}"
-        print(f"\r\x1b[2Kprofiling {self._what}: {time}, {text}", end="", file=sys.stderr)
-        sys.stderr.flush()
+    def begin(self) -> None:
+        """There is nothing to show yet."""
 
-    def clear(self) -> None:
+    def react(self) -> None:
+        """Nothing is read."""
+
+    def show(self) -> None:
+        """Draw how the recording stands."""
+        if self._shown:
+            text = _describe(self._recorder.progress())
+            print(f"\r\x1b[2Kprofiling {self._what}: {text}", end="", file=sys.stderr)
+            sys.stderr.flush()
+
+    def finish(self) -> None:
         """Take the line away."""
         if self._shown:
             print("\r\x1b[2K", end="", file=sys.stderr)
+
+
+def _describe(progress: Progress) -> str:
+    if progress.duration_s is None:
+        time = f"{progress.elapsed_s:.0f} s, Ctrl-C ends it"
+    else:
+        time = f"{max(0.0, progress.duration_s - progress.elapsed_s):.0f} s left"
+    return f"{time}, {progress.samples:,} samples, {complete_text(progress.complete_share)}"
 
 
 def _check(destination: Destination) -> None:

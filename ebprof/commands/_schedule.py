@@ -6,8 +6,8 @@ import os
 import sys
 
 from ebprof.commands._values import parse_duration, parse_numbers
-from ebprof.commands._watch import Schedule
 from ebprof.errors import UsageError
+from ebprof.watch.loop import Schedule
 
 LEAST_INTERVAL_S = 0.1
 

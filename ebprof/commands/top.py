@@ -10,11 +10,10 @@ import click
 from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, sampling_options
 from ebprof.commands._schedule import is_live, parse_schedule
-from ebprof.commands._watch import Schedule, Watch
 from ebprof.output import check_writable
-from ebprof.recording.live import LiveRecorder
-from ebprof.recording.statistics import complete_text, counted
 from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.run import open_run
+from ebprof.sampling.statistics import complete_text, counted
 from ebprof.sampling.target import Target
 from ebprof.screen.keyboard import Keyboard, terminal_fd
 from ebprof.screen.live import Screen
@@ -27,6 +26,7 @@ from ebprof.top.reports.stream import StreamTop
 from ebprof.top.reports.view import TopView
 from ebprof.top.rows import PIVOTS, SORTS
 from ebprof.top.table import check_pivot, check_sort
+from ebprof.watch.loop import Schedule, Watch
 
 STREAM_ROWS = 20
 
@@ -80,9 +80,9 @@ def command(
     check_sort(sort)
     live = is_live(schedule, as_json=as_json)
     check_writable(None)
-    with LiveRecorder(target, options) as recorder:
-        subject = Subject(target.describe(), recorder.sampled, recorder.is_one_process)
-        monitor = TopMonitor(recorder, is_kept=live)
+    with open_run(target, options, is_mute=True) as run:
+        subject = Subject(target.describe(), run.sampled, run.is_one_process)
+        monitor = TopMonitor(run, is_kept=live)
         if live:
             _run_live(monitor, schedule, TopView((by,), sort), rows, subject)
         else:
@@ -90,18 +90,17 @@ def command(
             monitor.table.choose(by)
             most = rows or (None if as_json else STREAM_ROWS)
             _run_stream(monitor, schedule, form, sort, most, subject)
-        for line in counted({}, recorder.counters()):
+        for line in counted({}, run.accounts.counters()):
             _say(line)
-        for warning in recorder.warnings:
+        for warning in run.accounts.warnings:
             _say(f"warning: {warning}")
-        return recorder.exit_code
+        return run.exit_code
 
 
 def _run_live(
     monitor: TopMonitor, schedule: Schedule, view: TopView, rows: int | None, subject: Subject
 ) -> None:
     with Screen(sys.stdout.fileno(), Keyboard(terminal_fd())) as screen:
-        monitor.start()
         Watch(monitor, LiveTop(screen, monitor, view, rows, subject), schedule).run()
 
 
@@ -114,7 +113,6 @@ def _run_stream(
     subject: Subject,
 ) -> None:
     _say(f"sampling {subject.target} ({subject.sampled.describe()})")
-    monitor.start()
     report = StreamTop(Outlet(sys.stdout.fileno()), monitor, form, sort, most)
     Watch(monitor, report, schedule).run()
     for line in _summary(monitor.run_status(), subject):

@@ -14,12 +14,10 @@ from ebprof.commands import _complete
 from ebprof.commands._options import loader_option
 from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.commands._values import given, parse_duration, parse_numbers
-from ebprof.commands._watch import Schedule, Watch
 from ebprof.errors import BadFileError, UsageError
 from ebprof.identity.containers import find_container
 from ebprof.output import check_writable
 from ebprof.procfs.text import printable
-from ebprof.recording.statistics import seconds_since_start
 from ebprof.screen.browser import View
 from ebprof.screen.keyboard import Keyboard, terminal_fd
 from ebprof.screen.live import Screen
@@ -34,6 +32,8 @@ from ebprof.traffic.reports.json import JsonForm
 from ebprof.traffic.reports.live import LiveReport
 from ebprof.traffic.reports.stream import StreamReport
 from ebprof.traffic.reports.text import TextForm
+from ebprof.watch.clock import seconds_since_start
+from ebprof.watch.loop import Schedule, Watch
 
 _PIVOTS, _SORTS = ", ".join(PIVOTS), ", ".join(SORTS)
 

@@ -6,6 +6,7 @@ two slices become one, all through the run: no count is lost, and memory has an 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,23 @@ MAX_SLICED = 1 << 17
 """Keys, slices included: to write a profile of as many samples takes some 150 MB and 8 s."""
 
 Rows = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowCounts:
+    """What was counted between two times. rows: COUNTED_KEY[n], with a count of 0 those of which
+    only the name is known; comms: names of threads, by the numbers in rows; slice_ns: length of
+    the slices in them, 0 for none.
+    """
+
+    rows: Rows
+    comms: list[str]
+    slice_ns: int = 0
+
+    @property
+    def total(self) -> int:
+        """Samples."""
+        return int(self.rows["count"].sum())
 
 
 class SampleCounts:

@@ -1,37 +1,46 @@
-"""Samples with names while a run goes on: each stack is named once, as long as that can be."""
+"""Samples with names: each stack is named once, as long as that can be."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ebprof.abi import STOP_REASONS
-from ebprof.model import Location, Sample
-from ebprof.sampling.counts import Rows
-from ebprof.sampling.resolve import Resolver, Stack, calls, distinct
-from ebprof.sampling.stacks import FramesByStack, StackStore
+from ebprof.model import NONE, SAMPLE, Builder, Location, Samples, grouped
+from ebprof.sampling.counts import Rows, WindowCounts
+from ebprof.sampling.resolve import Resolver, calls, distinct
+from ebprof.sampling.stacks import Frames, FramesByStack, StackStore
 
-MAX_JIT_PROCESSES = 256
+_Stack = tuple[int, ...]
+"""Numbers of locations, leaf first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _PartlyNamed:
-    """A stack with addresses outside of any object, which mean something in a process only."""
+    """A stack with addresses outside of any object, which mean something in a process only.
 
-    places: tuple[Location | int, ...]
+    frames: uint64[n]; known: numbers of the locations of those that lie in objects.
+    """
+
+    frames: Frames
+    known: dict[int, int]
 
     @property
     def outside(self) -> set[int]:
-        return {one for one in self.places if isinstance(one, int)}
+        return set(self.frames.tolist()) - self.known.keys()
 
-    def named(self, jit: dict[int, Location]) -> Stack:
-        return tuple(jit[one] if isinstance(one, int) else one for one in self.places)
+    def named(self, jit: dict[int, int]) -> _Stack:
+        return tuple(
+            self.known[one] if one in self.known else jit[one] for one in self.frames.tolist()
+        )
 
 
 class Namer:
-    """Makes samples of counts. Equal stacks are one tuple, so that callers can tell by identity.
+    """Makes samples of counts: all of them of one lineage, in which equal stacks have one number.
 
     Addresses of JITs are looked up anew each time: their names come late, and change.
     """
@@ -39,94 +48,97 @@ class Namer:
     def __init__(self, resolver: Resolver, store: StackStore) -> None:
         self._resolver = resolver
         self._store = store
+        self._builder = Builder()
         self._comms: dict[tuple[int, int], int] = {}
-        self._user: dict[int, Stack | _PartlyNamed] = {}
-        self._kernel: dict[int, Stack] = {}
-        self._joined: dict[tuple[int, int], Stack] = {}
-        self._jit: dict[int, dict[tuple[int, int], Stack]] = {}
+        self._user: dict[int, _Stack | _PartlyNamed] = {}
+        self._kernel: dict[int, _Stack] = {}
 
-    def samples(self, rows: Rows, comms: list[str]) -> tuple[Sample, ...]:
-        """A sample a row (COUNTED_KEY[n]) that counts any; comms: names by the rows' numbers.
+    def samples(self, counts: WindowCounts) -> Samples:
+        """A sample a row that counts any.
 
         A row that counts may come after the one that has its thread's name.
         """
-        self._learn_comms(rows)
-        rows = rows[rows["count"] > 0]
-        keys = rows["key"]
+        self._learn_comms(counts.rows)
+        counted = counts.rows[counts.rows["count"] > 0]
+        keys, slice_ns = counted["key"], counts.slice_ns
         self._learn_user(_new(keys["user_stack"], self._user, self._store.user))
         self._learn_kernel(_new(keys["kernel_stack"], self._kernel, self._store.kernel))
-        jit = self._learn_jit(keys["pid"].tolist(), keys["user_stack"].tolist())
-        columns = (
-            keys[name].tolist() for name in ("pid", "tid", "user_stack", "kernel_stack", "stop")
-        )
-        return tuple(
-            Sample(
-                pid=pid,
-                tid=tid,
-                comm=comms[comm or self._comms.get((pid, tid), 0)],
-                locations=self._stack(pid, user, kernel, jit),
-                stop=STOP_REASONS[stop].name,
-                count=count,
-            )
-            for pid, tid, user, kernel, stop, comm, count in zip(
-                *columns, rows["comm"].tolist(), rows["count"].tolist(), strict=True
-            )
-        )
+        rows = np.zeros(len(keys), SAMPLE)
+        rows["stack"] = self._stacks(keys)
+        rows["pid"], rows["tid"] = keys["pid"], keys["tid"]
+        rows["comm"] = self._strings(counts.comms)[self._comms_of(counted)]
+        rows["stop"] = self._strings(one.name for one in STOP_REASONS)[keys["stop"]]
+        rows["time_ns"] = keys["slice"].astype(np.int64) * slice_ns if slice_ns else NONE
+        self._builder.add_rows(rows, counted["count"].astype(np.int64))
+        return self._builder.take()
 
     def _learn_comms(self, rows: Rows) -> None:
         named = rows[rows["comm"] > 0]
         pids, tids = named["key"]["pid"].tolist(), named["key"]["tid"].tolist()
         self._comms.update(zip(zip(pids, tids, strict=True), named["comm"].tolist(), strict=True))
 
+    def _comms_of(self, rows: Rows) -> NDArray[np.uint32]:
+        """Numbers of the names of the rows' threads, also where they came with another row."""
+        comms: NDArray[np.uint32] = rows["comm"].copy()
+        for place in np.flatnonzero(comms == 0).tolist():
+            key = rows["key"][place]
+            comms[place] = self._comms.get((int(key["pid"]), int(key["tid"])), 0)
+        return comms
+
     def _learn_user(self, names: list[int]) -> None:
         frames = {name: self._store.user[name] for name in names}
-        by_frame = self._resolver.user_locations(distinct(frames.values()))
-        for name, addresses in frames.items():
-            places = tuple(by_frame.get(one, one) for one in addresses.tolist())
-            is_named = all(isinstance(one, Location) for one in places)
-            self._user[name] = places if is_named else _PartlyNamed(places)
+        by_frame = self._numbered(self._resolver.user_locations(distinct(frames.values())))
+        for name, stack in frames.items():
+            wanted = stack.tolist()
+            known = {one: by_frame[one] for one in wanted if one in by_frame}
+            is_named = len(known) == len(set(wanted))
+            self._user[name] = (
+                tuple(known[one] for one in wanted) if is_named else _PartlyNamed(stack, known)
+            )
 
     def _learn_kernel(self, names: list[int]) -> None:
         frames = {name: calls(self._store.kernel[name]) for name in names}
-        by_address = self._resolver.kernel_locations(distinct(frames.values()))
+        by_address = self._numbered(self._resolver.kernel_locations(distinct(frames.values())))
         for name, addresses in frames.items():
             self._kernel[name] = tuple(by_address[one] for one in addresses.tolist())
 
-    def _learn_jit(self, pids: list[int], users: list[int]) -> dict[int, dict[int, Location]]:
+    def _stacks(self, keys: Rows) -> NDArray[np.int64]:
+        """The number of each key's stack; a run in slices has each in many keys."""
+        columns = "pid", "user_stack", "kernel_stack"
+        groups = grouped(*(keys[name] for name in columns))
+        first = keys[groups.first]
+        pids, users, kernels = (first[name].tolist() for name in columns)
+        jit = self._find_jit(pids, users)
+        found = [
+            self._stack(jit.get(pid, {}), user, kernel)
+            for pid, user, kernel in zip(pids, users, kernels, strict=True)
+        ]
+        return np.array(found, np.int64)[groups.of_row]
+
+    def _find_jit(self, pids: list[int], users: list[int]) -> dict[int, dict[int, int]]:
+        """Numbers of locations outside of objects, by process and address."""
         wanted: dict[int, set[int]] = {}
         for pid, user in zip(pids, users, strict=True):
             stack = self._user.get(user)
             if isinstance(stack, _PartlyNamed):
                 wanted.setdefault(pid, set()).update(stack.outside)
-        for pid in wanted:  # those that were met lately come last, the others go
-            self._jit[pid] = self._jit.pop(pid, {})
-        while len(self._jit) > max(MAX_JIT_PROCESSES, len(wanted)):
-            del self._jit[next(iter(self._jit))]
         return {
-            pid: self._resolver.jit_locations(pid, addresses) for pid, addresses in wanted.items()
+            pid: self._numbered(self._resolver.jit_locations(pid, addresses))
+            for pid, addresses in wanted.items()
         }
 
-    def _stack(
-        self, pid: int, user: int, kernel: int, jit: dict[int, dict[int, Location]]
-    ) -> Stack:
-        in_user = self._user.get(user)
-        if in_user is None:  # there is none, or it did not come (yet)
-            return self._kernel.get(kernel, ())
+    def _stack(self, jit: dict[int, int], user: int, kernel: int) -> int:
+        in_user = self._user.get(user, ())  # there is none, or it did not come (yet)
         if isinstance(in_user, _PartlyNamed):
-            named = self._kernel.get(kernel, ()) + in_user.named(jit[pid])
-            known = self._jit[pid].get((user, kernel))
-            if known != named:
-                known = self._jit[pid][user, kernel] = named
-            return known
-        stack = self._joined.get((user, kernel))
-        if stack is None:
-            stack = self._joined[user, kernel] = self._kernel.get(kernel, ()) + in_user
-        return stack
+            in_user = in_user.named(jit)
+        return self._builder.stack(self._kernel.get(kernel, ()) + in_user)
+
+    def _numbered(self, locations: dict[int, Location]) -> dict[int, int]:
+        return {address: self._builder.location(one) for address, one in locations.items()}
+
+    def _strings(self, texts: Iterable[str]) -> NDArray[np.int64]:
+        return np.array([self._builder.string(one) for one in texts], np.int64)
 
 
-def _new(
-    names: np.ndarray[tuple[int, ...], np.dtype[np.uint64]],
-    known: Iterable[int],
-    frames: FramesByStack,
-) -> list[int]:
+def _new(names: NDArray[Any], known: Iterable[int], frames: FramesByStack) -> list[int]:
     return [name for name in np.unique(names).tolist() if name not in known and name in frames]

@@ -1,4 +1,4 @@
-"""Stacks of numbers to samples with names; most of it done while recording goes on."""
+"""Numbers in stacks to locations: looked up in a thread of its own, while processes are alive."""
 
 from __future__ import annotations
 
@@ -7,28 +7,27 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ebprof.abi import STOP_REASONS
 from ebprof.elf import ObjectFile, ObjectKey
-from ebprof.model import NONE, SAMPLE, Builder, Location, Samples, grouped
-from ebprof.sampling.stacks import Frames, NewStack, StackStore, object_address, object_number
+from ebprof.model import Location
+from ebprof.sampling.stacks import Frames, NewStack, object_address, object_number
 from ebprof.symbolize.symbolizer import Symbolizer
-from ebprof.unwind.objects import ObjectStore, UnwindObject
+from ebprof.unwind.object import UnwindObject
+from ebprof.unwind.objects import ObjectStore
 from ebprof.walls import Walls
 
-Stack = tuple[Location, ...]
 Task = Callable[[], None]
 
 _WATCH_S = 1.0
 """New code of a JIT has its names looked for this often at most."""
+_LAST_S = 1.0
+"""How long the thread is waited for at the end: it may be reading a large file."""
 
 
 class Resolver:
-    """Looks frames up in a thread of its own as they come, then makes the samples.
+    """Looks frames up in a thread of its own as they come; others have things done there after it.
 
     What goes away (an object, a process with a perf map) is closed in the same thread, after the
     frames that came before were looked up.
@@ -45,6 +44,7 @@ class Resolver:
         self._ended: dict[int, dict[int, Location]] = {}
         self._watched: dict[int, float] = {}
         self._new_user, self._new_kernel = _News(), _News()
+        self._is_closed = False
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="symbols", daemon=True)
         self._thread.start()
@@ -70,11 +70,16 @@ class Resolver:
         if addresses:
             self._tasks.put(partial(self._close_perf_map, pid, addresses))
 
-    def finish(self, store: StackStore) -> Samples:
-        """All samples of a run, most frequent first."""
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread still does what it is given."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Do no more than what the thread is at."""
+        self._is_closed = True
         self._tasks.put(None)
-        self._thread.join()
-        return _Assembly(self, store).samples()
+        self._thread.join(_LAST_S)
 
     def user_locations(self, frames: Frames) -> dict[int, Location]:
         """Locations of frames in objects, by frame; those in none are left out."""
@@ -113,7 +118,7 @@ class Resolver:
         return self._symbolizer.known_locations(key, addresses) if key else {}
 
     def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
+        while (task := self._tasks.get()) is not None and not self._is_closed:
             with self._walls.around("names"):
                 task()
 
@@ -165,75 +170,6 @@ def calls(kernel: Frames) -> Frames:
     moved = kernel.copy()
     moved[1:] -= np.uint64(1)
     return moved
-
-
-class _Assembly:
-    """The last step of a run: every stack named once, every key made a sample."""
-
-    def __init__(self, resolver: Resolver, store: StackStore) -> None:
-        self._resolver = resolver
-        self._store = store
-        self._builder = Builder()
-        self._by_frame = self._numbered(resolver.user_locations(distinct(store.user.values())))
-        kernel = {name: calls(frames) for name, frames in store.kernel.items()}
-        by_address = self._numbered(resolver.kernel_locations(distinct(kernel.values())))
-        self._kernel = {
-            name: tuple(by_address[address] for address in frames.tolist())
-            for name, frames in kernel.items()
-        }
-        self._jit: dict[int, dict[int, int]] = {}
-
-    def samples(self) -> Samples:
-        """A sample for each key, most frequent first."""
-        counted, slice_ns = self._store.counts, self._store.slice_ns
-        counted = counted[np.argsort(-counted["count"].astype(np.int64), kind="stable")]
-        keys = counted["key"]
-        self._learn_jit(keys)
-        rows = np.zeros(len(keys), SAMPLE)
-        rows["stack"] = self._stacks(keys)
-        rows["pid"], rows["tid"] = keys["pid"], keys["tid"]
-        rows["comm"] = self._strings(self._store.comms)[counted["comm"]]
-        rows["stop"] = self._strings(one.name for one in STOP_REASONS)[keys["stop"]]
-        rows["time_ns"] = keys["slice"].astype(np.int64) * slice_ns if slice_ns else NONE
-        self._builder.add_rows(rows, counted["count"].astype(np.int64))
-        return self._builder.take()
-
-    def _numbered(self, locations: dict[int, Location]) -> dict[int, int]:
-        return {frame: self._builder.location(one) for frame, one in locations.items()}
-
-    def _strings(self, texts: Iterable[str]) -> NDArray[np.int64]:
-        return np.array([self._builder.string(one) for one in texts], np.int64)
-
-    def _learn_jit(self, keys: Any) -> None:
-        """Addresses outside of objects mean something in their own process only."""
-        addresses: dict[int, set[int]] = {}
-        outside = {name: self._outside(frames) for name, frames in self._store.user.items()}
-        for pid, name in zip(keys["pid"].tolist(), keys["user_stack"].tolist(), strict=True):
-            if outside.get(name):
-                addresses.setdefault(pid, set()).update(outside[name])
-        for pid, wanted in addresses.items():
-            self._jit[pid] = self._numbered(self._resolver.jit_locations(pid, wanted))
-
-    def _outside(self, frames: Frames) -> set[int]:
-        return {frame for frame in frames.tolist() if frame not in self._by_frame}
-
-    def _stacks(self, keys: Any) -> NDArray[np.int64]:
-        """The number of each key's stack; a run in slices has each in many keys."""
-        groups = grouped(*(keys[name] for name in ("pid", "user_stack", "kernel_stack")))
-        first = keys[groups.first]
-        columns = (first[name].tolist() for name in ("pid", "user_stack", "kernel_stack"))
-        found = [self._stack(*one) for one in zip(*columns, strict=True)]
-        return np.array(found, np.int64)[groups.of_row]
-
-    def _stack(self, pid: int, user: int, kernel: int) -> int:
-        return self._builder.stack(self._kernel.get(kernel, ()) + self._user_stack(pid, user))
-
-    def _user_stack(self, pid: int, name: int) -> tuple[int, ...]:
-        frames = self._store.user.get(name)
-        if frames is None:
-            return ()
-        known, jit = self._by_frame, self._jit.get(pid, {})
-        return tuple(known[one] if one in known else jit[one] for one in frames.tolist())
 
 
 def distinct(stacks: Iterable[Frames]) -> Frames:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.abi import STACK_RECORD
 from ebprof.bpf.records import DeferredSample, Records
-from ebprof.sampling.counts import Rows, SampleCounts
+from ebprof.sampling.counts import Rows, SampleCounts, WindowCounts
 from ebprof.unwind.replay import UnwoundStack
 
 Frames = NDArray[np.uint64]
@@ -69,11 +69,14 @@ class StackStore:
         self._counted: list[NDArray[np.uint64]] = []
         self._outside: set[int] = set()
         self._outside_by_pid: dict[int, set[int]] = {}
+        self._unique = 0
 
     @property
     def unique(self) -> int:
-        """How many different pairs of user and kernel stack were counted."""
-        return len(np.unique(self.counts["key"][["user_stack", "kernel_stack"]]))
+        """How many different pairs of user and kernel stack were counted; those that were counted
+        in several windows (`take_counts`) are several.
+        """
+        return self._unique + _unique(self.counts)
 
     @property
     def counts(self) -> Rows:
@@ -91,12 +94,10 @@ class StackStore:
         """Length of the slices in `counts`: a multiple of what was asked for when too many."""
         return self._slice_ns * self._counts.joined_slices
 
-    def take_counts(self) -> Rows:
-        """The same since the last call, also keys of which only the name came, with a count of 0.
-
-        Frames and names stay.
-        """
-        return self._counts.take()
+    def take_counts(self) -> WindowCounts:
+        """What was counted since the last call; frames and names stay."""
+        self._unique += _unique(self.counts)
+        return WindowCounts(self._counts.take(), self.comms, self.slice_ns)
 
     @property
     def comms(self) -> list[str]:
@@ -161,6 +162,10 @@ class StackStore:
         if name in self._outside:
             self._outside_by_pid.setdefault(pid, set()).add(name)
         return kept
+
+
+def _unique(rows: Rows) -> int:
+    return len(np.unique(rows["key"][["user_stack", "kernel_stack"]]))
 
 
 def numbers_in(stacks: Iterable[Frames]) -> set[int]:

@@ -35,6 +35,11 @@ class Timeline:
         self._records: list[Records] = []
         self._events: list[Event] = []
         self._ends: Counter[int] = Counter()
+        self._known_until_ns = 0
+
+    def known_until_ns(self) -> int:
+        """The time up to which all that was reported has been handed out (CLOCK_MONOTONIC)."""
+        return self._known_until_ns
 
     @property
     def descriptors(self) -> list[int]:
@@ -79,6 +84,7 @@ class Timeline:
                 self._ends[event.pid] -= 1
                 if not self._ends[event.pid]:
                     del self._ends[event.pid]
+            self._known_until_ns = event.time
             if not (isinstance(event, Exited) and process.is_running(event.pid)):
                 yield event
 

@@ -1,4 +1,4 @@
-"""A recording as a table of the hottest functions: what comes in is added up as it is named."""
+"""A run as a table of the hottest functions: what comes in is added up as it is named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Protocol
 
 from ebprof._native import lib
 from ebprof.abi import COMPLETE, STOP_REASONS
-from ebprof.recording.live import Figures, Increment
+from ebprof.sampling.accounts import Figures
+from ebprof.sampling.windows import Window
 from ebprof.top.stacks import Stacks
 from ebprof.top.table import WINDOW_S, HotTable
 
@@ -20,14 +21,22 @@ _WAIT_S = 0.05
 _NO_USER_STACK = frozenset(
     STOP_REASONS[number].name for number in (lib.STOP_NO_USER, lib.STOP_NOT_ASKED)
 )
-_NOTHING = Figures(0, 0, {}, 0.0)
+_NOTHING = Figures(0, 0, 0, {}, 0.0)
 
 
-class Recording(Protocol):
-    """What is needed of a LiveRecorder."""
+class Accounts(Protocol):
+    """What is needed of a run's accounts."""
 
-    is_over: bool
+    def figures(self) -> Figures: ...
 
+
+class Run(Protocol):
+    """What is needed of a SamplingRun."""
+
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def is_over(self) -> bool: ...
     @property
     def fd(self) -> int: ...
     @property
@@ -35,16 +44,16 @@ class Recording(Protocol):
     @property
     def is_waiting(self) -> bool: ...
 
-    def start(self) -> None: ...
+    def start(self) -> float: ...
     def tend(self) -> None: ...
     def take(self) -> None: ...
-    def named(self, wait_s: float = 0.0) -> list[Increment]: ...
-    def figures(self) -> Figures: ...
+    def named(self, wait_s: float = 0.0) -> list[Window]: ...
+    def stop(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a recording stands. The figures are since the start, or since the last `mark`.
+    """How a run stands. The figures are since the start, or since the last `mark`.
 
     complete_share: of user stacks; None without any. stops: user stacks that are not complete, by
     reason. own_share, kernel_share: of a core, over the last seconds, ebprof's own process and its
@@ -62,15 +71,13 @@ class Status:
 
 
 class TopMonitor:
-    """Ticks a recording, and adds what it brings to a table.
+    """Ticks a run, and adds what it brings to a table.
 
     is_kept: samples stay in the table; else each `mark` begins a new one.
     """
 
-    def __init__(
-        self, recording: Recording, stacks: Stacks | None = None, *, is_kept: bool
-    ) -> None:
-        self.recording = recording
+    def __init__(self, run: Run, stacks: Stacks | None = None, *, is_kept: bool) -> None:
+        self.run = run
         self.table = HotTable(stacks)
         self._is_kept = is_kept
         self._start = self._taken = time.monotonic()
@@ -80,27 +87,27 @@ class TopMonitor:
     @property
     def is_over(self) -> bool:
         """Whether there is nothing left to sample."""
-        return self.recording.is_over
+        return self.run.is_over
 
     @property
     def tick_s(self) -> float:
         """Seconds between ticks at most."""
-        return self.recording.tend_s
+        return self.run.tend_s
 
     @property
     def watched(self) -> list[tuple[int, int]]:
         """Descriptors to poll, with events: when one is ready, there is something to tick for."""
-        return [(self.recording.fd, select.POLLIN)]
+        return [(self.run.fd, select.POLLIN)]
 
-    def start(self) -> None:
+    def begin(self) -> None:
         """Begin to sample."""
-        self.recording.start()
+        self.run.start()
         self._start = self._taken = time.monotonic()
         self._note_cost()
 
     def tick(self) -> None:
         """Take in what there is, and once a second have it named."""
-        self.recording.tend()
+        self.run.tend()
         self._add(0.0)
         if time.monotonic() - self._taken >= TAKE_S - _EARLY_S:
             self._take()
@@ -109,19 +116,23 @@ class TopMonitor:
         """Add all that was sampled until now, if it is named within so many seconds."""
         self._take()
         deadline = time.monotonic() + wait_s
-        while self.recording.is_waiting and (left := deadline - time.monotonic()) > 0:
+        while self.run.is_waiting and (left := deadline - time.monotonic()) > 0:
             self._add(min(left, _WAIT_S))
-            if self.recording.is_waiting:
-                self.recording.tend()
+            if self.run.is_waiting:
+                self.run.tend()
 
     def mark(self) -> None:
         """Let a new interval begin."""
         if not self._is_kept:
             self.table.clear()
-            self._base = self.recording.figures()
+            self._base = self.run.accounts.figures()
+
+    def stop(self) -> None:
+        """Sampling ends."""
+        self.run.stop()
 
     def status(self) -> Status:
-        """How the recording stands, since the last `mark` that began a new table."""
+        """How the run stands, since the last `mark` that began a new table."""
         return self._status(self._base)
 
     def run_status(self) -> Status:
@@ -129,7 +140,7 @@ class TopMonitor:
         return self._status(_NOTHING)
 
     def _status(self, base: Figures) -> Status:
-        figures = self.recording.figures()
+        figures = self.run.accounts.figures()
         stops = {name: n - base.stops.get(name, 0) for name, n in figures.stops.items()}
         complete = stops.pop(COMPLETE, 0)
         broken = {name: n for name, n in stops.items() if n and name not in _NO_USER_STACK}
@@ -143,20 +154,20 @@ class TopMonitor:
             stops=dict(sorted(broken.items(), key=lambda item: -item[1])),
             own_share=own_share,
             kernel_share=kernel_share,
-            is_waiting=self.recording.is_waiting,
+            is_waiting=self.run.is_waiting,
         )
 
     def _take(self) -> None:
-        self.recording.take()
+        self.run.take()
         self._taken = time.monotonic()
         self._note_cost()
 
     def _add(self, wait_s: float) -> None:
-        for one in self.recording.named(wait_s):
+        for one in self.run.named(wait_s):
             self.table.add(one.samples, one.end - one.start)
 
     def _note_cost(self) -> None:
-        kernel_seconds = self.recording.figures().kernel_seconds
+        kernel_seconds = self.run.accounts.figures().kernel_seconds
         self._costs.append((time.monotonic(), time.process_time(), kernel_seconds))
 
     def _shares(self, kernel_seconds: float) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.errors import EbprofError
-from ebprof.model import Location, Sample
+from ebprof.model import NONE, Mapping, Samples, Tables
 from ebprof.model.arrays import Growing
 from ebprof.procfs import process
 
@@ -64,8 +64,9 @@ class Stacks:
         self.paths: list[tuple[int, ...]] = []
         self._comms: dict[int, str] = {}
         self._numbers: dict[object, int] = {}
-        self._of_location: dict[int, tuple[Location, tuple[int, ...]]] = {}
-        self._of_stack: dict[int, tuple[tuple[Location, ...], int]] = {}
+        self._lineage: object = None
+        self._of_location: dict[int, tuple[int, ...]] = {}
+        self._of_stack: dict[int, int] = {}
         self._module_of = Growing()
         self._process_of = Growing()
         self._leaves = Growing()
@@ -88,12 +89,13 @@ class Stacks:
         """Innermost function by path."""
         return self._leaves.values
 
-    def rows(self, samples: Iterable[Sample]) -> Rows:
+    def rows(self, samples: Samples) -> Rows:
         """Samples as numbers: ROWS[n]."""
-        found = [
-            (self._path(sample.locations), self._thread(sample), sample.count) for sample in samples
-        ]
-        return np.array(found, ROWS)
+        rows = np.zeros(len(samples), ROWS)
+        rows["path"] = self._paths_of(samples)
+        rows["thread"] = self._threads_of(samples)
+        rows["count"] = samples.counts
+        return rows
 
     def expand(self, paths: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """The functions of some paths, each once a path: int64[n] places in `paths`, functions."""
@@ -103,18 +105,34 @@ class Stacks:
         within = np.arange(len(place)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return place, self._distinct.values[np.repeat(first, lengths) + within]
 
-    def _path(self, locations: tuple[Location, ...]) -> int:
-        """By identity, as equal stacks are mostly one tuple; it is kept, so that it stays one."""
-        known = self._of_stack.get(id(locations))
+    def _paths_of(self, samples: Samples) -> NDArray[np.int64]:
+        """Numbers of stacks mean the same as long as they are of one lineage."""
+        if samples.tables.lineage is not self._lineage:
+            self._lineage = samples.tables.lineage
+            self._of_location, self._of_stack = {}, {}
+        groups = samples.by("stack")
+        first = samples.rows["stack"][groups.first].tolist()
+        found = [self._path(samples.tables, one) for one in first]
+        return np.array(found, np.int64)[groups.of_row]
+
+    def _path(self, tables: Tables, stack: int) -> int:
+        known = self._of_stack.get(stack)
         if known is None:
-            of_location = self._of_location
             functions: list[int] = []
-            for location in reversed(locations):  # 40 a stack: without a call for most of them
-                found = of_location.get(id(location))
-                functions.extend(found[1] if found else self._functions(location))
-            path = self._number_of_path(tuple(functions))
-            known = self._of_stack[id(locations)] = (locations, path)
-        return known[1]
+            for location in reversed(tables.stacks[stack].tolist()):
+                found = self._of_location.get(location)
+                functions.extend(found or self._functions(tables, location))
+            known = self._of_stack[stack] = self._number_of_path(tuple(functions))
+        return known
+
+    def _threads_of(self, samples: Samples) -> NDArray[np.int64]:
+        groups = samples.by("pid", "tid", "comm")
+        columns = (samples.rows[name][groups.first].tolist() for name in ("pid", "tid", "comm"))
+        texts = samples.tables.strings
+        found = [
+            self._thread(pid, tid, texts[comm]) for pid, tid, comm in zip(*columns, strict=True)
+        ]
+        return np.array(found, np.int64)[groups.of_row]
 
     def _number_of_path(self, path: tuple[int, ...]) -> int:
         path = path or (self._function(Function(NO_STACK)),)
@@ -125,14 +143,16 @@ class Stacks:
             self._starts.extend([len(self._distinct)])
         return number
 
-    def _functions(self, location: Location) -> tuple[int, ...]:
-        """Of a location that is new; it is kept, so that nothing else gets its identity."""
-        module = location.mapping.name if location.mapping else ""
+    def _functions(self, tables: Tables, number: int) -> tuple[int, ...]:
+        """Of a location that is new."""
+        text, mapping = tables.strings, int(tables.locations["mapping"][number])
+        module = "" if mapping == NONE else Mapping(text[tables.mappings["path"][mapping]]).name
+        frames = tables.location_frames[number][::-1]
         functions = tuple(
-            self._function(Function(one.function, module, one.file))
-            for one in reversed(location.frames)
+            self._function(Function(text[one["name"]], module, text[one["file"]]))
+            for one in tables.functions[tables.frames["function"][frames]]
         )
-        self._of_location[id(location)] = (location, functions)
+        self._of_location[number] = functions
         return functions
 
     def _function(self, function: Function) -> int:
@@ -142,25 +162,23 @@ class Stacks:
             self._module_of.extend([module])
         return number
 
-    def _thread(self, sample: Sample) -> int:
-        known = self._numbers.get((sample.pid, sample.tid, sample.comm))
+    def _thread(self, pid: int, tid: int, comm: str) -> int:
+        known = self._numbers.get((pid, tid, comm))
         if known is not None:
             return known
-        owner = Process(sample.pid, self._process_comm(sample))
+        owner = Process(pid, self._process_comm(pid, tid, comm))
         at = self._number(owner, self.processes, owner)
-        thread = Thread(sample.tid, sample.comm, at)
-        number = self._number((sample.pid, sample.tid, sample.comm), self.threads, thread)
+        number = self._number((pid, tid, comm), self.threads, Thread(tid, comm, at))
         self._process_of.extend([at])
         return number
 
-    def _process_comm(self, sample: Sample) -> str:
+    def _process_comm(self, pid: int, tid: int, comm: str) -> str:
         """The name of the process, which is that of its first thread; once gone, the last one."""
-        comm = sample.comm
-        if sample.tid != sample.pid:
-            comm = self._comms.get(sample.pid, comm)
+        if tid != pid:
+            comm = self._comms.get(pid, comm)
             with suppress(EbprofError):
-                comm = self._comm_of(sample.pid)
-        self._comms[sample.pid] = comm
+                comm = self._comm_of(pid)
+        self._comms[pid] = comm
         return comm
 
     def _number(self, key: object, known: list[Any], value: object) -> int:

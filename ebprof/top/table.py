@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.errors import UsageError
-from ebprof.model import Sample
+from ebprof.model import Samples
 from ebprof.model.arrays import wider
 from ebprof.top.rows import PIVOTS, SORTS, Butterfly, HotReport, HotRow, Neighbour
 from ebprof.top.stacks import Rows, Stacks
-from ebprof.top.window import POINTS, Samples, merged
+from ebprof.top.window import POINTS, RecentRows, merged
 
 WINDOW_S = 10
 """Shares are of so many seconds, unless those of the whole run are asked for."""
@@ -101,14 +100,14 @@ class HotTable:
 
     def __init__(self, stacks: Stacks | None = None) -> None:
         self._stacks = stacks or Stacks()
-        self._samples = Samples()
+        self._samples = RecentRows()
         self._by = "function"
         self._within: tuple[Within, ...] = ()
         self._tally = _Tally()
         self._is_held = False
         self._held: list[tuple[Rows, float]] = []
 
-    def add(self, samples: Iterable[Sample], seconds: float) -> None:
+    def add(self, samples: Samples, seconds: float) -> None:
         """Take in what was sampled in so many seconds, after all that was added before."""
         rows = self._stacks.rows(samples)
         if self._is_held:

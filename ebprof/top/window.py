@@ -28,7 +28,7 @@ class Second:
         return self.seconds >= POINT_S - _EARLY_S
 
 
-class Samples:
+class RecentRows:
     """Rows by path and thread: those of each of the last POINTS seconds, and all."""
 
     def __init__(self) -> None:

@@ -107,6 +107,12 @@ class Monitor:
     def __exit__(self, *exception: object) -> None:
         self._session.close()
 
+    def begin(self) -> None:
+        """Counting began with `with`."""
+
+    def stop(self) -> None:
+        """What is counted goes on until the last tick."""
+
     def tick(self) -> None:
         """Take what the kernel side counted since the last tick."""
         batch = self._session.drain()

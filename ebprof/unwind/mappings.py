@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from ebprof._native import lib
 from ebprof.procfs.maps import MapsEntry
-from ebprof.unwind.objects import UnwindObject
+from ebprof.unwind.object import UnwindObject
 
 Row = tuple[int, ...]
 """A MAPPING_ENTRY as plain numbers."""

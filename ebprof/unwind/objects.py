@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
 
 from ebprof._native import lib
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError, NoTargetError
 from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object
 from ebprof.unwind.compile import UnwindError, UnwindRows, frame_sections
+from ebprof.unwind.object import FileKey, UnwindObject
 from ebprof.unwind.object_rows import object_rows
-from ebprof.unwind.tables import Table, TableStore
+from ebprof.unwind.room import Room
 from ebprof.walls import Walls
 
 MAX_OBJECTS: int = lib.MAX_OBJECTS
@@ -35,66 +35,34 @@ PAUSE_S = 0.02
 
 _SURPRISE = "its unwind information could not be used"
 
-FileKey = tuple[int, int, int]
-"""Device, inode and, where these say nothing, size."""
-
-
-@dataclass(slots=True, eq=False)
-class UnwindObject:
-    """An object file and how to unwind through it.
-
-    number: in the frames that BPF programs report, 0 < number <= MAX_OBJECTS.
-    table: None when there is none in memory. Then `failure` says what is wrong with its unwind
-    information; or `is_absent`: it could be compiled anew; or frame pointers are all there is.
-    has_no_room: it is absent because there was no room when it was last compiled, at `tried_at`.
-    sizes: words of each segment of the table, once they are known.
-    users: lists of mappings that it is in. used_at: when it was last asked for or met in a stack.
-    """
-
-    number: int
-    key: FileKey
-    file: ObjectFile
-    table: Table | None = None
-    failure: str = ""
-    is_absent: bool = False
-    has_no_room: bool = False
-    tried_at: float = 0.0
-    sizes: tuple[int, ...] = ()
-    users: int = 0
-    used_at: float = 0.0
-
 
 class ObjectStore:
     """The object files that are mapped, or were a short time ago.
 
-    pause: called every PAUSE_S while rows are made, which takes a large object a tenth of a second.
-    on_drop: gets each object that is dropped, and closes its file. walls: stand around the reading
-    of each. make_room: called when there is
-    none for segments of these sizes; it may take away what nobody uses and was not given out since
-    `settle`.
+    room: for tables; where there is none, those of objects that nobody uses, and that were not
+    given out since `settle`, have to leave. pause: called every PAUSE_S while rows are made, which
+    takes a large object a tenth of a second. walls: stand around the reading of each.
 
-    Files stay open until then, so that symbols can be read when the process is gone, and so that a
-    device and inode stand for the same file all along.
+    Files stay open until they are dropped, so that symbols can be read when the process is gone,
+    and so that a device and inode stand for the same file all along.
     """
 
     def __init__(
         self,
-        tables: TableStore,
+        room: Room,
         *,
         use_tables: bool = True,
         pause: Callable[[], None] = lambda: None,
-        on_drop: Callable[[UnwindObject], None] = lambda known: known.file.close(),
         walls: Walls | None = None,
     ) -> None:
-        self.tables = tables
-        self.make_room: Callable[[tuple[int, ...]], bool] = lambda sizes: False
         self.compile_seconds = 0.0
         self.seen = 0
         self.rows = 0
         self.no_room = 0
         self.left_out = 0
+        self._room = room
+        self._tables = room.tables
         self._pause = pause
-        self._on_drop = on_drop
         self._walls = walls or Walls()
         self._use_tables = use_tables
         self._max_open = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
@@ -201,15 +169,22 @@ class ObjectStore:
         if known.is_absent:
             self._compile(known)
 
-    def evict(self, known: UnwindObject) -> Table | None:
-        """Take an object's table away; it is for the caller to free."""
+    def evict(self, known: UnwindObject) -> bool:
+        """Take an object's table away; False when it has none. Lists that lead to it are for the
+        caller to replace.
+        """
         table, known.table = known.table, None
-        known.is_absent = known.is_absent or table is not None
-        return table
+        if table is None:
+            return False
+        known.is_absent = True
+        self._room.take(table)
+        return True
 
     def drop(self, known: UnwindObject) -> None:
-        """Forget an object without users and table. Its number is given back by `free_number`."""
-        self._on_drop(known)
+        """Forget an object without users and table; its file is for the caller to close.
+
+        Its number is given back by `free_number`.
+        """
         del self._by_file[known.key]
         del self._by_number[known.number]
         self._returned.discard(known.number)
@@ -285,7 +260,16 @@ class ObjectStore:
         if now < known.tried_at + RETRY_S:
             return False
         known.tried_at = now
-        return self.tables.fits(known.sizes) or self.make_room(known.sizes)
+        return self._tables.fits(known.sizes) or self._make_room(known.sizes)
+
+    def _make_room(self, sizes: Sequence[int]) -> bool:
+        """Take tables from what nobody uses, the oldest first, and more than is asked for."""
+        victims = self._room.choose(self.unused(), sizes, spare=2)
+        if victims is None:
+            return False
+        for one in victims:
+            self.evict(one)
+        return self._room.take_back() and self._tables.fits(sizes)
 
     def _remember(self, key: FileKey, *, is_final: bool) -> None:
         self._bad[key] = is_final
@@ -334,10 +318,10 @@ class ObjectStore:
         return made.rows
 
     def _place(self, known: UnwindObject, rows: UnwindRows) -> None:
-        sizes = self.tables.sizes(rows)
-        known.table = self.tables.add(rows)
-        if known.table is None and self.make_room(sizes):
-            known.table = self.tables.add(rows)
+        sizes = self._tables.sizes(rows)
+        known.table = self._tables.add(rows)
+        if known.table is None and self._make_room(sizes):
+            known.table = self._tables.add(rows)
         known.sizes = sizes
         if known.table:
             self.rows += known.table.rows

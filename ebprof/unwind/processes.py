@@ -5,58 +5,34 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import lib
-from ebprof.abi import MAPPING_ENTRY, PROCESS_ENTRY
+from ebprof.abi import PROCESS_ENTRY
 from ebprof.bpf.processes import Told
 from ebprof.errors import EbprofError, NoTargetError
 from ebprof.procfs.maps import MapsEntry, read_maps
 from ebprof.unwind import mappings
+from ebprof.unwind.lists import MappingList, MappingLists, ProcessMap
 from ebprof.unwind.mappings import Gap, Row
-from ebprof.unwind.memory import Heap, Place, Shards
-from ebprof.unwind.objects import ObjectStore, UnwindObject
+from ebprof.unwind.object import UnwindObject
+from ebprof.unwind.objects import ObjectStore
 from ebprof.walls import Walls
 
 MAX_MAPPINGS: int = lib.MAX_MAPPINGS
-MAX_LIST_SHARDS = 64
-"""For lists of mappings: 1.6 million of them."""
-
-MOST_SEARCHES = 8
-"""Of the map of processes, for those that still have a list which was replaced."""
-
-
-class ProcessMap(Protocol):
-    """The BPF map from pid to PROCESS_ENTRY[1]; see bpf/processes.py."""
-
-    def tell(self, pid: int, entry: NDArray[Any], known_until_ns: int) -> Told: ...
-    def mark(self, pid: int, entry: NDArray[Any]) -> Told: ...
-    def find(self, pid: int) -> NDArray[Any] | None: ...
-    def delete(self, pid: int) -> None: ...
-    def read(self) -> tuple[NDArray[np.uint32], NDArray[Any]]: ...
-
-
-@dataclass(slots=True)
-class _MappingList:
-    """A list in table memory. A forked child uses its parent's until it changes."""
-
-    place: Place
-    count: int
-    objects: frozenset[int]
-    users: int = 1
 
 
 @dataclass(slots=True)
 class _Process:
     """list: None while nothing is known of its mappings. told_ns: when BPF programs were told."""
 
-    list: _MappingList | None = None
+    list: MappingList | None = None
     parent: int = 0
     is_settled: bool = False
     told_ns: int = 0
@@ -65,7 +41,7 @@ class _Process:
 class ProcessStore:
     """Processes whose mappings BPF programs know, or that came into being while we watched.
 
-    known_until_ns: all that was reported up to this time (CLOCK_MONOTONIC) is taken in.
+    known_until_ns: gives the time (CLOCK_MONOTONIC) up to which all that was reported is taken in.
     cut: lists that were cut at MAX_MAPPINGS, or for which there was no room at all. left_out:
     times that the BPF map of processes was full. walls: stand around what /proc says of each.
     """
@@ -73,18 +49,17 @@ class ProcessStore:
     def __init__(
         self,
         processes: ProcessMap,
-        shards: Shards,
+        lists: MappingLists,
         objects: ObjectStore,
         walls: Walls | None = None,
+        known_until_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         self._map = processes
-        self._walls = walls or Walls()
-        self._shards = shards
-        self._heap = Heap(shards, MAX_LIST_SHARDS)
+        self._lists = lists
         self._objects = objects
+        self._walls = walls or Walls()
+        self._known_until_ns = known_until_ns
         self._processes: dict[int, _Process] = {}
-        self._replaced: list[Place] = []
-        self.known_until_ns = 0
         self.cut = 0
         self.left_out = 0
 
@@ -239,63 +214,17 @@ class ProcessStore:
         else:
             self._map.delete(pid)
 
-    @property
-    def has_replaced(self) -> bool:
-        """Whether there are lists that were replaced and are not free yet."""
-        return bool(self._replaced)
-
-    def take_back(self) -> bool:
-        """Free the lists that were replaced; waits for BPF programs. False when one is in use.
-
-        A fork hands a list on in the kernel, also one that is being replaced. So the map of
-        processes is searched after the programs that may have written to it have ended; and where
-        one had to be corrected, until two searches in a row find nothing.
-        """
-        places, self._replaced = self._replaced, []
-        clean = 1
-        for _ in range(MOST_SEARCHES):
-            self._shards.wait()
-            clean = 2 if self._correct(places) else clean - 1
-            if not clean:
-                break
-        else:
-            self._replaced += places
-            return False
-        for place in places:
-            self._heap.free(place)
-        return True
-
-    def _correct(self, places: Iterable[Place]) -> int:
-        """Tell BPF programs anew of processes that have one of these lists; returns how many."""
-        wanted = np.array([place.shard << 32 | place.at for place in places], np.uint64)
-        pids, entries = self._map.read()
-        has_one = np.isin(
-            entries["shard"].astype(np.uint64) << np.uint64(32) | entries["at"], wanted
-        )
-        outdated = pids[has_one & (entries["count"] > 0)].tolist()
-        for pid in outdated:
-            if pid in self._processes:
-                self._tell(pid)
-            else:
-                self._map.delete(pid)
-        return len(outdated)
-
-    def _list(self, pid: int) -> _MappingList | None:
+    def _list(self, pid: int) -> MappingList | None:
         process = self._processes.get(pid)
         return process.list if process else None
 
-    def _of_list(self, known: _MappingList) -> list[UnwindObject]:
+    def _of_list(self, known: MappingList) -> list[UnwindObject]:
         found = (self._objects.numbered(number) for number in known.objects)
         return [one for one in found if one is not None]
 
     def _rows(self, pid: int) -> list[Row]:
         known = self._list(pid)
-        return self._rows_of(known) if known else []
-
-    def _rows_of(self, known: _MappingList) -> list[Row]:
-        words = self._shards.words(known.place)[: known.count * lib.MAPPING_WORDS]
-        rows: list[Row] = words.view(MAPPING_ENTRY).tolist()
-        return rows
+        return self._lists.rows(known) if known else []
 
     def _cut(self, rows: list[Row]) -> list[Row]:
         if len(rows) <= MAX_MAPPINGS:
@@ -316,17 +245,14 @@ class ProcessStore:
         self._leave(made)
         self._objects.settle()
 
-    def _make_list(self, rows: list[Row]) -> _MappingList | None:
+    def _make_list(self, rows: list[Row]) -> MappingList | None:
         """A list that is used once, by the caller; None when there is no room."""
-        place = self._heap.allocate(max(1, len(rows)) * lib.MAPPING_WORDS)
-        if place is None:
+        made = self._lists.make(rows)
+        if made is None:
             self.cut += 1
-            return None
-        raw = np.array(rows, MAPPING_ENTRY).view(np.uint32)
-        self._shards.words(place)[: len(raw)] = raw
-        objects = frozenset(mappings.object_number(row) for row in rows) - {0}
-        self._objects.hold(objects)
-        return _MappingList(place, len(rows), objects)
+        else:
+            self._objects.hold(made.objects)
+        return made
 
     def _respread(self, pids: list[int]) -> None:
         """Make the list that these processes share anew, by the tables that its objects have."""
@@ -339,7 +265,7 @@ class ProcessStore:
         if new:
             self._leave(new)
 
-    def _set_list(self, pid: int, new: _MappingList | None) -> None:
+    def _set_list(self, pid: int, new: MappingList | None) -> None:
         process = self._processes.setdefault(pid, _Process())
         old, process.list = process.list, new
         if new:
@@ -347,16 +273,16 @@ class ProcessStore:
         if old:
             self._leave(old)
 
-    def _leave(self, known: _MappingList) -> None:
+    def _leave(self, known: MappingList) -> None:
         known.users -= 1
         if known.users == 0:
-            self._replaced.append(known.place)
+            self._lists.replace(known)
             self._objects.release(known.objects)
 
     def _tell(self, pid: int, known_until_ns: int = 0) -> None:
         now = time.monotonic_ns()
         try:
-            if self._tell_truth(pid, max(known_until_ns, self.known_until_ns)):
+            if self._tell_truth(pid, max(known_until_ns, self._known_until_ns())):
                 self._processes[pid].told_ns = now
         except EbprofError:  # full: samples are deferred, and unwound by what is known here
             self.left_out += 1

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from typing import Any
 
-from ebprof.recording.statistics import ALL_COUNTERS
+from ebprof.sampling.statistics import ALL_COUNTERS
 from tests import targets
 from tests.live.profiled import FREQUENCY, record
 from tests.proof.stack import NO_USER_STACK, Stack, read

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ebprof.recording.statistics import ALL_COUNTERS
+from ebprof.sampling.statistics import ALL_COUNTERS
 from tests.proof import report
 from tests.proof.elsewhere import Code, Symbols, is_named_if_it_can_be
 from tests.proof.guest import row_in

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, cast
 
 import numpy as np
@@ -21,15 +20,15 @@ from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError
 from ebprof.identity import cgroups, placement, processes
 from ebprof.identity.processes import NO_COMM, Processes
-from ebprof.model import Location
+from ebprof.model import Location, no_samples
 from ebprof.output import folded, pprof
 from ebprof.procfs import process
 from ebprof.procfs.maps import MapsEntry, open_object, read_maps
-from ebprof.recording.live import Increment, LiveRecorder
-from ebprof.sampling.counts import COUNTED_KEY
+from ebprof.sampling.counts import COUNTED_KEY, WindowCounts
 from ebprof.sampling.naming import Namer
 from ebprof.sampling.resolve import Resolver
 from ebprof.sampling.tracker import Tracker
+from ebprof.sampling.windows import Window, Windows
 from ebprof.symbolize import Symbolizer, symbolizer
 from ebprof.symbolize.demangle import Demangler
 from ebprof.symbolize.kernel import KernelSymbols
@@ -40,14 +39,13 @@ from ebprof.symbolizers import perf_map
 from ebprof.traffic import names
 from ebprof.unwind import objects as unwind_objects
 from ebprof.unwind import processes as unwind_processes
-from ebprof.unwind.memory import Shards
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
 from ebprof.walls import Walls
 from tests.builders import example
 from tests.unit.test_walls import SURPRISES
 from tests.unit.traffic import batches
-from tests.unit.unwind.fakes import FakeMap, FakeShards, table_store
+from tests.unit.unwind.fakes import FakeMap, Stores, room
 
 pytestmark = pytest.mark.usefixtures("walls_hold")
 
@@ -109,7 +107,7 @@ def two_files() -> Iterator[list[ObjectFile]]:
 def check_tables(faults: Faults, *, is_opened: bool) -> None:
     """The first of two files has no table, the second one has."""
     bad, good = two_objects()
-    store = ObjectStore(table_store(), walls=faults.walls)
+    store = ObjectStore(room(), walls=faults.walls)
     known = store.of(SELF, bad)
     assert (known is not None) == is_opened
     assert known is None or (known.table is None and known.failure and not known.is_absent)
@@ -128,7 +126,7 @@ def test_opening_an_object(faults: Faults) -> None:
 def test_opening_an_object_by_name(faults: Faults) -> None:
     bad, good = two_objects()
     faults.put(unwind_objects, "open_named", lambda _, entry: entry == bad)
-    store = ObjectStore(table_store(), walls=faults.walls)
+    store = ObjectStore(room(), walls=faults.walls)
     assert store.by_name([SELF, SELF], bad) is None
     other = store.by_name([SELF], good)
     assert other is not None and other.table
@@ -152,7 +150,7 @@ def test_keeping_rows(faults: Faults) -> None:
 
 
 @dataclass
-class Stores:
+class Followed:
     """What follows processes, over memory; `told`: what BPF programs know."""
 
     told: FakeMap
@@ -160,11 +158,9 @@ class Stores:
     tracker: Tracker
 
 
-def stores(walls: Walls) -> Stores:
-    shards, told = Shards(FakeShards()), FakeMap()
-    objects = ObjectStore(table_store(), use_tables=False, walls=walls)
-    processes = ProcessStore(told, shards, objects, walls)
-    return Stores(told, processes, Tracker(processes, walls))
+def stores(walls: Walls) -> Followed:
+    made = Stores(walls=walls, use_tables=False)
+    return Followed(made.map, made.processes, Tracker(made.processes, walls))
 
 
 def test_mappings_of_a_process(faults: Faults) -> None:
@@ -410,13 +406,12 @@ def test_a_saved_profile(
 # ---- top ----------------------------------------------------------------------------------------
 
 
-def test_an_increment_without_names_is_lost_and_counted(faults: Faults) -> None:
-    made = object.__new__(LiveRecorder)
-    made._walls, made._named, made._unnamed = faults.walls, SimpleQueue(), 0
-    made._namer = cast(Any, Namer(cast(Any, Nothing()), cast(Any, Nothing())))
+def test_a_window_without_names_is_lost_and_counted(faults: Faults) -> None:
+    resolver = Resolver(cast(Any, Nothing()), cast(Any, Nothing()), faults.walls)
+    made = Windows(resolver, Namer(resolver, cast(Any, Nothing())), faults.walls)
     faults.put(Namer, "samples")
     rows = np.zeros(2, COUNTED_KEY)
     rows["count"] = 3, 4
-    made._name(rows, [], 1.0, 2.0)
-    assert made._named.get_nowait() == Increment((), 1.0, 2.0)
-    assert made._unnamed == 7
+    made.submit(WindowCounts(rows, []), 1.0, 2.0)
+    assert list(made.rest()) == [Window(no_samples(), 1.0, 2.0)]
+    assert made.lost == 7

@@ -15,7 +15,7 @@ import pytest
 
 from ebprof import commands, plugins
 from ebprof.abi import STOP_REASONS
-from ebprof.recording.statistics import ALL_COUNTERS, Statistics
+from ebprof.sampling.statistics import ALL_COUNTERS, Statistics
 from scripts.docs import without_block
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Protocol
 
-from ebprof.recording.statistics import complete_text
+from ebprof.sampling.statistics import complete_text
 from ebprof.screen.text import clean
 from ebprof.top.monitor import Status
 from ebprof.top.reports.columns import SEVERAL, share

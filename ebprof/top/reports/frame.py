@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ebprof.recording.live import Sampled
-from ebprof.recording.statistics import complete_text
+from ebprof.sampling.source import Sampled
+from ebprof.sampling.statistics import complete_text
 from ebprof.screen.layout import GAP, fit_columns
 from ebprof.screen.live import Size
 from ebprof.screen.table import (

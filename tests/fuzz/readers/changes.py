@@ -13,10 +13,7 @@ from ebprof._native import lib
 from ebprof.abi import MAPPING_ENTRY
 from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Lost, Mapped, Unmapped
 from ebprof.sampling.tracker import Tracker
-from ebprof.unwind.memory import Shards
-from ebprof.unwind.objects import ObjectStore
-from ebprof.unwind.processes import ProcessStore
-from tests.unit.unwind.fakes import FakeMap, FakeShards, table_store
+from tests.unit.unwind.fakes import Stores
 
 FIRST = 1 << 22  # no process has this number
 PAGE = 4096
@@ -26,11 +23,11 @@ MOST = 64
 
 def read(data: bytes) -> None:
     """Lists of mappings stay in order, without overlaps, and within their objects."""
-    shards = Shards(FakeShards())
-    processes = ProcessStore(FakeMap(), shards, ObjectStore(table_store()))
+    stores = Stores()
+    shards, processes = stores.shards, stores.processes
     tracker = Tracker(processes)
     for time, change in enumerate(_changes(data)):
-        processes.known_until_ns = time
+        stores.known_until_ns = time
         tracker.follow(change)
         tracker.prepare(change.pid if not isinstance(change, Lost) else FIRST, is_current=True)
         tracker.refresh()
@@ -40,7 +37,7 @@ def read(data: bytes) -> None:
         rows = words[: int(entry["count"]) * lib.MAPPING_WORDS].view(MAPPING_ENTRY)
         assert (rows["start"] < rows["end"]).all()
         assert (rows["start"][1:] >= rows["end"][:-1]).all()
-    processes.take_back()
+    stores.lists.take_back()
     assert np.count_nonzero([pid < FIRST for pid in processes.pids()]) == 0
 
 

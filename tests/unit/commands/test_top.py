@@ -15,9 +15,9 @@ from ebprof import cli
 from ebprof.bpf.events import Rate
 from ebprof.commands import top
 from ebprof.errors import EXIT_USAGE
-from ebprof.recording.live import Sampled
-from ebprof.recording.statistics import NOT_SAMPLES
 from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.source import Sampled
+from ebprof.sampling.statistics import NOT_SAMPLES
 from ebprof.sampling.target import Target
 from ebprof.top.reports.frame import BUTTERFLY_KEYS, KEYS
 from tests.builders import stack
@@ -32,11 +32,12 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRecording]:
     """What the command gets in place of a real one."""
     made = FakeRecording(stack("main;f", 3), stack("main;g", 1))
 
-    def open_recorder(target: Target, options: RecordOptions) -> FakeRecording:
+    def open_run(target: Target, options: RecordOptions, *, is_mute: bool) -> FakeRecording:
+        assert is_mute
         made.asked = (target, options)  # type: ignore[attr-defined]
         return made
 
-    monkeypatch.setattr(top, "LiveRecorder", open_recorder)
+    monkeypatch.setattr(top, "open_run", open_run)
     yield made
     made.close()
 

@@ -11,36 +11,23 @@ import pytest
 from numpy.typing import NDArray
 
 from ebprof._native import lib
-from ebprof.abi import MAPPING_ENTRY, UNWIND_RULE
+from ebprof.abi import MAPPING_ENTRY
 from ebprof.bpf.sideband import Executed, Exited, Forked, Lost, Mapped
 from ebprof.elf import ElfImage
 from ebprof.sampling import tracker as tracker_module
 from ebprof.sampling.tracker import Tracker
-from ebprof.unwind.memory import Shards
-from ebprof.unwind.objects import ObjectStore
-from ebprof.unwind.processes import ProcessStore
-from ebprof.unwind.tables import TableStore
-from tests.unit.unwind.fakes import FakeMap, FakeShards
+from tests.unit.unwind.fakes import Stores
 
 GONE = 1 << 22  # no process has this number
 PARENT = GONE + 1
 BASE = 0x7F00_0000_0000
 
 
-class World:
+class World(Stores):
     """A tracker over real stores, without the kernel."""
 
-    def __init__(
-        self,
-        *,
-        shards: int = lib.MAX_SHARDS,
-    ) -> None:
-        self.source = FakeShards(shards)
-        self.shards = Shards(self.source)
-        self.tables = TableStore(self.shards, np.zeros(lib.MAX_RULES, UNWIND_RULE))
-        self.map = FakeMap()
-        self.objects = ObjectStore(self.tables)
-        self.processes = ProcessStore(self.map, self.shards, self.objects)
+    def __init__(self, *, shards: int = lib.MAX_SHARDS) -> None:
+        super().__init__(shards)
         self.tracker = Tracker(self.processes)
 
     def follow(self, *changes: Any) -> None:

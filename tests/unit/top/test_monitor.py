@@ -12,7 +12,7 @@ from tests.hot import FakeRecording, stacks
 
 def opened(recording: FakeRecording, *, is_kept: bool = True) -> TopMonitor:
     made = TopMonitor(recording, stacks(), is_kept=is_kept)
-    made.start()
+    made.begin()
     return made
 
 

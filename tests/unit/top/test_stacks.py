@@ -35,14 +35,14 @@ def test_paths_are_expanded_in_any_order() -> None:
 
 def test_a_sample_without_a_stack_is_something() -> None:
     known = stacks()
-    known.rows((Sample(1, 1, "x", (), "ring_full", 1),))
+    known.rows(taken(Sample(1, 1, "x", (), "ring_full", 1)))
     assert [one.name for one in known.functions] == [NO_STACK]
 
 
 def test_functions_of_one_name_in_two_modules_are_two() -> None:
     known = stacks()
     locations = (location("f"), location("f", mapping=None))
-    known.rows((Sample(1, 1, "x", locations, "complete", 1),))
+    known.rows(taken(Sample(1, 1, "x", locations, "complete", 1)))
     assert [(one.name, one.module) for one in known.functions] == [("f", ""), ("f", "demo")]
 
 

@@ -76,7 +76,7 @@ def test_the_window_forgets_and_the_whole_run_does_not() -> None:
 
 def test_history_is_samples_a_second() -> None:
     made = table(stack("f", 4), seconds=2.0)
-    made.add((), 1.0)
+    made.add(taken(), 1.0)
     made.add(taken(stack("f", 3)), 1.0)
     assert row(made, "f").history == (2.0, 0.0, 3.0)
 

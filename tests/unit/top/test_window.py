@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ebprof.top.stacks import ROWS, Rows
-from ebprof.top.window import POINTS, Samples, merged
+from ebprof.top.window import POINTS, RecentRows, merged
 
 
 def rows(*counted: tuple[int, int, int]) -> Rows:
@@ -19,7 +19,7 @@ def test_rows_of_one_path_and_thread_are_added_up() -> None:
 
 
 def test_only_the_last_seconds_are_in_the_window() -> None:
-    samples = Samples()
+    samples = RecentRows()
     for number in range(POINTS + 5):
         samples.add(rows((number, 0, 1)), 1.0)
     assert samples.last(3)["path"].tolist() == [POINTS + 2, POINTS + 3, POINTS + 4]
@@ -29,7 +29,7 @@ def test_only_the_last_seconds_are_in_the_window() -> None:
 
 
 def test_short_increments_make_a_second_together() -> None:
-    samples = Samples()
+    samples = RecentRows()
     began = [samples.add(rows((0, 0, 1)), 0.25) for _ in range(8)]
     assert began == [True, False, False, False] * 2
     assert samples.last(1).tolist() == [(0, 0, 4)]
@@ -37,12 +37,12 @@ def test_short_increments_make_a_second_together() -> None:
 
 @pytest.mark.parametrize("seconds", [0.96, 1.3])
 def test_an_increment_of_about_a_second_is_one(seconds: float) -> None:
-    samples = Samples()
+    samples = RecentRows()
     assert all(samples.add(rows((0, 0, 1)), seconds) for _ in range(3))
 
 
 def test_clear_forgets_all() -> None:
-    samples = Samples()
+    samples = RecentRows()
     samples.add(rows((0, 0, 1)), 1.0)
     samples.clear()
     assert (len(samples.all()), len(samples.last(10)), samples.seconds) == (0, 0, 0.0)

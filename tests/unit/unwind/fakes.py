@@ -13,8 +13,13 @@ from ebprof._native import lib
 from ebprof.abi import PROCESS_ENTRY, UNWIND_RULE
 from ebprof.bpf.maps import MapError
 from ebprof.bpf.processes import Told
+from ebprof.unwind.lists import MappingLists
 from ebprof.unwind.memory import Shards, Words
+from ebprof.unwind.objects import ObjectStore
+from ebprof.unwind.processes import ProcessStore
+from ebprof.unwind.room import Room
 from ebprof.unwind.tables import TableStore
+from ebprof.walls import Walls
 
 
 @dataclass(slots=True)
@@ -75,3 +80,26 @@ class FakeMap(dict[int, NDArray[Any]]):
 def table_store(limit: int = lib.MAX_SHARDS, rules: int = lib.MAX_RULES) -> TableStore:
     """A store over memory of its own."""
     return TableStore(Shards(FakeShards()), np.zeros(rules, UNWIND_RULE), limit)
+
+
+class Stores:
+    """Objects and processes over memory. shards: there can be so many; options: of the objects."""
+
+    def __init__(
+        self, shards: int = lib.MAX_SHARDS, walls: Walls | None = None, **options: Any
+    ) -> None:
+        self.source = FakeShards(shards)
+        self.shards = Shards(self.source)
+        self.tables = TableStore(self.shards, np.zeros(lib.MAX_RULES, UNWIND_RULE))
+        self.map = FakeMap()
+        self.lists = MappingLists(self.map, self.shards)
+        self.objects = ObjectStore(Room(self.tables, self.lists), walls=walls, **options)
+        self.known_until_ns = 0
+        self.processes = ProcessStore(
+            self.map, self.lists, self.objects, walls, lambda: self.known_until_ns
+        )
+
+
+def room(limit: int = lib.MAX_SHARDS) -> Room:
+    """Room for tables in memory of its own, to which no process has a way."""
+    return Room(table_store(limit), MappingLists(FakeMap(), Shards(FakeShards())))

@@ -20,7 +20,7 @@ from ebprof.unwind.mappings import (
     respread,
 )
 from ebprof.unwind.memory import Place
-from ebprof.unwind.objects import UnwindObject
+from ebprof.unwind.object import UnwindObject
 from ebprof.unwind.tables import Segment, Table
 
 NUMBER = 7

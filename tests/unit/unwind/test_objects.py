@@ -15,15 +15,15 @@ from ebprof.elf import ObjectFile
 from ebprof.errors import NoPermissionError
 from ebprof.procfs.maps import MapsEntry, read_maps
 from ebprof.unwind import objects as objects_module
-from ebprof.unwind.objects import ObjectStore, UnwindObject
-from tests.unit.unwind.fakes import table_store
+from ebprof.unwind.objects import ObjectStore
+from tests.unit.unwind.fakes import room, table_store
 
 GONE = 1 << 22  # no process has this number
 
 
 def store(limit: int = 8, **options: Any) -> ObjectStore:
     """A store whose tables may take so many shards."""
-    return ObjectStore(table_store(limit), **options)
+    return ObjectStore(room(limit), **options)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_an_object_without_a_table_for_want_of_memory_gets_one_later() -> None:
     assert made.of(os.getpid(), library()) is found
     made.restore(found)
     assert made.no_room == 1, "however often it is tried"
-    made.tables = table_store()
+    made._tables = table_store()
     made.restore(found)
     assert found.table is not None and not found.has_no_room
     made.close()
@@ -171,12 +171,11 @@ def test_a_table_that_was_taken_away_is_made_again_when_it_is_asked_for(
     found = objects.of(os.getpid(), library())
     assert found is not None and found.table is not None
     size = found.table.words
-    taken = objects.evict(found)
-    assert taken is not None and found.is_absent
-    objects.tables.free(taken)
+    assert objects.evict(found) and found.is_absent
+    assert objects._room.take_back()
     assert objects.of(os.getpid(), library()) is found
     assert found.table is not None and not found.is_absent
-    assert objects.tables.used_words == found.table.words == size
+    assert objects._tables.used_words == found.table.words == size
     assert objects.seen == 1
 
 
@@ -184,18 +183,17 @@ def test_an_object_without_unwind_information_is_not_absent(objects: ObjectStore
     found = objects.of(os.getpid(), library())
     assert found is not None
     found.table = None
-    assert objects.evict(found) is None
+    assert not objects.evict(found)
     assert not found.is_absent
 
 
 def test_what_is_dropped_is_opened_anew_under_another_number() -> None:
-    dropped: list[UnwindObject] = []
-    made = store(on_drop=dropped.append)
+    made = store()
     first = made.of(os.getpid(), library())
     assert first is not None
     made.evict(first)
     made.drop(first)
-    assert dropped == [first] and not first.file.file.closed
+    assert not first.file.file.closed
     second = made.of(os.getpid(), library())
     assert second is not None
     assert (first.number, second.number) == (1, 2)

@@ -9,7 +9,7 @@ import pytest
 
 from ebprof._native import lib
 from ebprof.procfs.maps import MapsEntry
-from ebprof.unwind import processes as processes_module
+from ebprof.unwind import lists as lists_module
 from tests.unit.unwind.test_upkeep import smallest_library
 from tests.unit.unwind.world import PID, World
 
@@ -52,7 +52,7 @@ def test_the_longest_list_is_not_cut(world: World) -> None:
 def test_lists_that_find_no_room_are_counted_and_the_old_one_stays(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.processes._heap._limit = 1
+    world.lists._heap._limit = 1
     most = lib.SHARD_WORDS // lib.MAPPING_WORDS // lib.MAX_MAPPINGS
     for number in range(most + 2):
         world.processes.extend(PID + number, anonymous(lib.MAX_MAPPINGS), is_current=True)
@@ -61,7 +61,7 @@ def test_lists_that_find_no_room_are_counted_and_the_old_one_stays(
     world.processes.extend(PID, anonymous(lib.MAX_MAPPINGS, 2 * ANONYMOUS), is_current=True)
     assert world.rows(PID)["start"][0] == ANONYMOUS
     world.processes.exited(PID + 1)
-    assert world.processes.take_back()
+    assert world.lists.take_back()
     world.processes.extend(PID, anonymous(1, ANONYMOUS // 2), is_current=True)
     assert world.rows(PID)["start"][0] == ANONYMOUS // 2
 
@@ -103,13 +103,11 @@ def test_children_follow_their_parents_tables(world: World) -> None:
     world.start(PID, file)
     world.map[PID + 1] = world.map[PID].copy()  # what the BPF side does at a fork
     world.processes.forked(PID + 1, PID, world.clock.monotonic_ns())
-    table = world.objects.evict(world.object(file))
-    assert table is not None
+    assert world.objects.evict(world.object(file))
     world.processes.update_objects({world.object(file).number})
     assert [world.unwinds(pid, file) for pid in (PID, PID + 1)] == ["absent", "absent"]
     assert world.object(file).users == 1
-    assert world.processes.take_back()
-    world.tables.free(table)
+    assert world.room.take_back()
     assert world.processes.restore(PID + 1)
     assert [world.unwinds(pid, file) for pid in (PID, PID + 1)] == [8, 8]
 
@@ -130,9 +128,9 @@ def test_a_list_that_does_not_come_free_is_kept(world: World) -> None:
     world.start(PID, new)
     numbers = iter(range(PID + 1, PID + 1000))
     world.source.on_wait = lambda: world.map.__setitem__(next(numbers), outdated.copy())
-    assert not world.processes.take_back()
-    assert world.source.waits == processes_module.MOST_SEARCHES
-    assert world.processes.has_replaced
+    assert not world.lists.take_back()
+    assert world.source.waits == lists_module.MOST_SEARCHES
+    assert world.lists.has_replaced
     world.source.on_wait = lambda: None
-    assert world.processes.take_back()
-    assert not world.processes.has_replaced
+    assert world.lists.take_back()
+    assert not world.lists.has_replaced

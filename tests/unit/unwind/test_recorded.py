@@ -26,14 +26,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ebprof._native import lib
-from ebprof.abi import MAPPING_ENTRY, UNWIND_RULE
-from ebprof.unwind.memory import Shards
-from ebprof.unwind.objects import ObjectStore
-from ebprof.unwind.processes import ProcessStore
+from ebprof.abi import MAPPING_ENTRY
 from ebprof.unwind.replay import Replayer, UnwoundStack
-from ebprof.unwind.tables import TableStore
 from tests import targets
-from tests.unit.unwind.fakes import FakeMap, FakeShards
+from tests.unit.unwind.fakes import Stores
 from tests.unit.unwind.test_replay import PAGE, RSP, SEED, in_object, record
 
 CASES = 8
@@ -151,11 +147,10 @@ class Unwinder:
     """The tables of one process."""
 
     def __init__(self, pid: int) -> None:
-        self._shards = Shards(FakeShards())
-        self._tables = TableStore(self._shards, np.zeros(lib.MAX_RULES, UNWIND_RULE))
-        processes = ProcessStore(FakeMap(), self._shards, ObjectStore(self._tables))
-        processes.load(pid)
-        self._entry = processes.entry(pid)
+        stores = Stores()
+        self._shards, self._tables = stores.shards, stores.tables
+        stores.processes.load(pid)
+        self._entry = stores.processes.entry(pid)
 
     def unwind(self, case: Case) -> UnwoundStack:
         """Replay a case."""

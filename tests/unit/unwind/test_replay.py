@@ -19,12 +19,10 @@ from ebprof._native import lib
 from ebprof.abi import DEFERRED_RECORD, MAPPING_ENTRY, PROCESS_ENTRY, UNWIND_RULE
 from ebprof.unwind.compile import FrameCounters, UnwindRows
 from ebprof.unwind.memory import Shards
-from ebprof.unwind.objects import ObjectStore
-from ebprof.unwind.processes import ProcessStore
 from ebprof.unwind.replay import Replayer, UnwoundStack
 from ebprof.unwind.tables import TableStore
 from tests import targets
-from tests.unit.unwind.fakes import FakeMap, FakeShards
+from tests.unit.unwind.fakes import FakeShards, Stores
 
 SEED = 0x1234_5678_9ABC_DEF0
 CODE, JIT = 0x40_0000, 0x7000_0000
@@ -443,16 +441,15 @@ def read_snapshot(process: subprocess.Popen[bytes]) -> Snapshot:
 
 @pytest.mark.parametrize("depth", [0, 10, 300])
 def test_a_real_stack(depth: int) -> None:
-    shards = Shards(FakeShards())
-    tables = TableStore(shards, np.zeros(lib.MAX_RULES, UNWIND_RULE))
-    processes = ProcessStore(FakeMap(), shards, ObjectStore(tables))
+    stores = Stores()
+    shards, processes = stores.shards, stores.processes
     command = [str(targets.build("snapshot")), str(depth)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         snapshot = read_snapshot(process)
         processes.load(process.pid)
     entry = processes.entry(process.pid)
     data = record(snapshot.pc, snapshot.stack, dict(enumerate(snapshot.registers.tolist())))
-    done = Replayer(shards, tables.rules.rules, hash_seed=SEED).replay(entry, data)
+    done = Replayer(shards, stores.tables.rules.rules, hash_seed=SEED).replay(entry, data)
 
     words = shards.shard(int(entry["shard"][0]))[int(entry["at"][0]) :]
     rows = words[: int(entry["count"][0]) * lib.MAPPING_WORDS].view(MAPPING_ENTRY)

@@ -21,10 +21,13 @@ from ebprof.unwind import objects as objects_module
 from ebprof.unwind import processes as processes_module
 from ebprof.unwind import upkeep as upkeep_module
 from ebprof.unwind.compile import FrameCounters, UnwindRows
+from ebprof.unwind.lists import MappingLists
 from ebprof.unwind.memory import Shards
+from ebprof.unwind.object import UnwindObject
 from ebprof.unwind.object_rows import ObjectRows
-from ebprof.unwind.objects import ObjectStore, UnwindObject
+from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
+from ebprof.unwind.room import Room
 from ebprof.unwind.tables import TableStore
 from ebprof.unwind.upkeep import Upkeep
 from tests.unit.unwind.fakes import FakeMap, FakeShards
@@ -113,15 +116,19 @@ class World:
         self.shards = Shards(self.source)
         self.tables = TableStore(self.shards, np.zeros(self.rules, UNWIND_RULE), self.limit)
         self.map = WatchedMap(world=self)
-        self.objects = ObjectStore(self.tables, on_drop=self.drop)
-        self.processes = ProcessStore(self.map, self.shards, self.objects)
+        self.lists = MappingLists(self.map, self.shards)
+        self.room = Room(self.tables, self.lists)
+        self.objects = ObjectStore(self.room)
+        self.processes = ProcessStore(self.map, self.lists, self.objects)
         self.upkeep = Upkeep(
+            self.room,
             self.objects,
             self.processes,
             used=lambda: self.used,
             is_named=self.sampled.__contains__,
             alive=lambda: self.alive,
             forget=self.forget,
+            drop=self.drop,
         )
 
     def file(self, rows: int = 100, rules: int = 1) -> File:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ebprof.bpf.events import Rate
-from ebprof.recording.live import Sampled
+from ebprof.sampling.source import Sampled
 from ebprof.top.monitor import Status
 from ebprof.top.reports.forms import JsonForm, TextForm
 from ebprof.top.reports.frame import Subject

@@ -1,4 +1,4 @@
-"""The loop of `traffic` and `top`: counts, reports every interval, heeds keys and signals."""
+"""The loop of a run: counts, reports every interval, heeds keys and signals."""
 
 from __future__ import annotations
 
@@ -38,11 +38,17 @@ class Monitor(Protocol):
     def watched(self) -> Sequence[tuple[int, int]]:
         """Descriptors to poll, with events: when one is ready, there is something to tick for."""
 
+    def begin(self) -> None:
+        """Begin to count, where that was not done before."""
+
     def tick(self) -> None:
         """Take in what there is to count."""
 
     def mark(self) -> None:
         """Let the next tick begin a new interval."""
+
+    def stop(self) -> None:
+        """Count no more; what was counted can still be taken in."""
 
 
 class Report(Protocol):
@@ -57,7 +63,7 @@ class Report(Protocol):
         """Whether the last report is still on its way, so that the next has to wait."""
 
     @property
-    def watched(self) -> list[tuple[int, int]]:
+    def watched(self) -> Sequence[tuple[int, int]]:
         """Descriptors to poll, with events."""
 
     def begin(self) -> None:
@@ -81,15 +87,13 @@ class Watch:
         self._report = report
         self._schedule = schedule
         self._reports = 0
-        start = time.monotonic()
-        self._next_tick = start
-        self._next_report = start + (schedule.interval_s or float("inf"))
-        self._end = start + (schedule.duration_s or float("inf"))
+        self._next_tick = self._next_report = self._end = 0.0
 
     def run(self) -> None:
         """Until a signal, the schedule or the report's reader ends it."""
+        tolerate_one_signal()  # from the end of the loop on
         with SignalNotes(*ending()) as notes:
-            self._report.begin()
+            self._begin()
             while not self._report.is_over and not self._is_done():
                 ready = self._wait(notes.fd)
                 if notes.fd in ready:
@@ -100,9 +104,17 @@ class Watch:
                 if _is_any(self._report.watched, ready):
                     self._report.react()
                 self._keep_time(time.monotonic())
+            self._monitor.stop()
             self._report_rest()
-        tolerate_one_signal()
         self._report.finish()
+
+    def _begin(self) -> None:
+        self._monitor.begin()
+        start = time.monotonic()
+        self._next_tick = start
+        self._next_report = start + (self._schedule.interval_s or float("inf"))
+        self._end = start + (self._schedule.duration_s or float("inf"))
+        self._report.begin()
 
     def _wait(self, notes_fd: int) -> set[int]:
         """Descriptors that are ready, none when it is time to do something."""

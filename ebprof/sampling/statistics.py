@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import resource
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS, Counter
@@ -158,14 +156,6 @@ class Statistics:
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, keys as the fields are named."""
         return asdict(self)
-
-
-def seconds_since_start() -> float:
-    """Seconds since this process was started."""
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    ticks = int(fields[19])  # starttime: field 22 of proc(5)
-    boot = time.clock_gettime(time.CLOCK_BOOTTIME)
-    return boot - ticks / 100
 
 
 def summary(statistics: Statistics, target: str) -> list[str]:

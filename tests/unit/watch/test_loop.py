@@ -1,4 +1,4 @@
-"""The loop of `traffic` and `top`: when it counts, when it reports, and what ends it."""
+"""The loop of a run: when it counts, when it reports, and what ends it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ebprof.commands._watch import Schedule, Watch
+from ebprof.watch.loop import Schedule, Watch
 from tests.flows import FakeMonitor
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ebprof.recording.statistics import (
+from ebprof.sampling.statistics import (
     ALL_COUNTERS,
     NOT_SAMPLES,
     BpfStatistics,

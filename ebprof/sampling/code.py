@@ -1,0 +1,75 @@
+"""What processes have mapped as code, and what it takes to unwind through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.timeline import Timeline
+from ebprof.sampling.tracker import Tracker
+from ebprof.unwind.lists import MappingLists, ProcessMap
+from ebprof.unwind.memory import Shards, ShardSource
+from ebprof.unwind.objects import ObjectStore
+from ebprof.unwind.processes import ProcessStore
+from ebprof.unwind.replay import Replayer
+from ebprof.unwind.room import Room
+from ebprof.unwind.tables import TableStore
+from ebprof.walls import Walls
+
+PRELOAD_S = 0.5
+"""For tables of processes that nobody asked for by name, before sampling begins."""
+
+
+class UnwindMaps(Protocol):
+    """Maps that BPF programs unwind by. rules: UNWIND_RULE[MAX_RULES]."""
+
+    hash_seed: int
+    rules: NDArray[Any]
+
+    @property
+    def processes(self) -> ProcessMap: ...
+    @property
+    def shards(self) -> ShardSource: ...
+
+
+class Code:
+    """Object files, their tables, who has them mapped where: one store each, over the same maps.
+
+    timeline: says up to when the side band is read, and is relieved while a table is made.
+    """
+
+    def __init__(
+        self, maps: UnwindMaps, timeline: Timeline, options: RecordOptions, walls: Walls
+    ) -> None:
+        use_tables = options.call_graph != "fp"
+        shards = Shards(maps.shards)
+        lists = MappingLists(maps.processes, shards)
+        self.tables = TableStore(shards, maps.rules, options.table_memory)
+        self.room = Room(self.tables, lists)
+        self.objects = ObjectStore(
+            self.room, use_tables=use_tables, pause=timeline.relieve, walls=walls
+        )
+        self.processes = ProcessStore(
+            maps.processes, lists, self.objects, walls, timeline.known_until_ns
+        )
+        self.tracker = Tracker(self.processes, walls)
+        self.replayer = Replayer(
+            shards,
+            maps.rules,
+            hash_seed=maps.hash_seed,
+            use_tables=use_tables,
+            use_frame_pointers=options.call_graph != "dwarf",
+        )
+
+    def load(self, named: Iterable[int], others: Iterable[int]) -> None:
+        """Make tables of processes that were named; of others, as many as time allows."""
+        for pid in filter(self.tracker.has_memory, named):
+            self.processes.load(pid)
+        self.tracker.load_all([pid for pid in others if pid not in self.processes], PRELOAD_S)
+
+    def close(self) -> None:
+        """Close the files."""
+        self.objects.close()

@@ -1,0 +1,124 @@
+"""Takes in what BPF programs and perf's side band report, and keeps what programs know true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import inf
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from ebprof.bpf.records import DeferredSample
+from ebprof.bpf.sideband import Exited
+from ebprof.procfs import process
+from ebprof.sampling.code import Code
+from ebprof.sampling.deferred import DeferredSamples
+from ebprof.sampling.resolve import Resolver
+from ebprof.sampling.stacks import StackStore, numbers_in
+from ebprof.sampling.timeline import Timeline
+from ebprof.unwind.upkeep import Upkeep
+
+
+class CountMaps(Protocol):
+    """The two maps of counts. capacity: of one, in keys."""
+
+    capacity: int
+
+    def take_counts(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """What one of them has, SAMPLE_KEY[n] and uint64[n]; programs write to the other now."""
+
+
+class Intake:
+    """Drains the rings in the order of time: into stacks, counts, and what is known of processes.
+
+    New frames are handed to the resolver at once, while their process is alive.
+    """
+
+    def __init__(
+        self,
+        maps: CountMaps,
+        timeline: Timeline,
+        code: Code,
+        stacks: StackStore,
+        resolver: Resolver,
+    ) -> None:
+        self._maps = maps
+        self._timeline = timeline
+        self._code = code
+        self._stacks = stacks
+        self._resolver = resolver
+        self._pending_keys = 0
+        self._deferred = DeferredSamples(code.replayer, code.processes, code.tracker, stacks)
+        self._upkeep = Upkeep(
+            code.room,
+            code.objects,
+            code.processes,
+            used=self._count_objects,
+            is_named=stacks.objects.__contains__,
+            alive=process.all_processes,
+            forget=self._forget,
+            drop=resolver.drop,
+        )
+
+    @property
+    def evicted(self) -> int:
+        """Tables in use that made room for others."""
+        return self._upkeep.evicted
+
+    def stops(self) -> dict[str, int]:
+        """Samples that were unwound here, by stop reason."""
+        return self._deferred.stops()
+
+    def drain(self, until_ns: float = inf) -> None:
+        """Take in what the rings hold; changes and deferred samples up to a time only."""
+        self._timeline.collect()
+        new = [
+            self._deferred.count(event, is_current=not self._timeline.is_ending(event.pid))
+            for event in self._follow_changes(until_ns)
+        ]
+        self._code.tracker.refresh()
+        for records in self._timeline.take_records():
+            self._code.tracker.notice(records.notices)
+            new.extend(self._stacks.add(records))
+            self._pending_keys += len(records.stacks)
+        self._resolver.submit(new)
+        self._code.objects.use(numbers_in(frames for _, frames, _ in new))
+        if self._pending_keys > self._maps.capacity // 2:
+            self.count()
+        self._upkeep.tend()
+
+    def count(self) -> None:
+        """Take the counts of one of the two maps."""
+        self._stacks.count(*self._maps.take_counts())
+        self._pending_keys = 0
+
+    def finish(self) -> None:
+        """Take all that there is; sampling has ended."""
+        self.drain()
+        for _ in range(2):
+            self.count()
+
+    def _follow_changes(self, until_ns: float) -> Iterator[DeferredSample]:
+        """Deferred samples, each when the tracker stands where it was taken."""
+        for event in self._timeline.take_until(until_ns):
+            if isinstance(event, DeferredSample):
+                yield event
+            else:
+                self._code.tracker.follow(event)
+                if isinstance(event, Exited):
+                    self._end_process(event.pid)
+
+    def _end_process(self, pid: int) -> None:
+        self._resolver.end_process(pid, self._stacks.take_outside(pid))
+
+    def _forget(self, pids: Iterable[int]) -> None:
+        """Processes are gone whose end nobody reported."""
+        gone = list(pids)
+        self._code.tracker.forget(gone)
+        for pid in gone:
+            self._end_process(pid)
+
+    def _count_objects(self) -> set[int]:
+        """Objects that samples met lately."""
+        self.count()
+        return self._stacks.counted_objects()

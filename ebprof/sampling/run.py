@@ -1,0 +1,183 @@
+"""A run: set up, drained, its counts taken window by window, closed."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from ebprof.procfs import process
+from ebprof.sampling.accounts import Accounts
+from ebprof.sampling.code import Code
+from ebprof.sampling.intake import Intake
+from ebprof.sampling.naming import Namer
+from ebprof.sampling.options import RecordOptions
+from ebprof.sampling.resolve import Resolver
+from ebprof.sampling.source import Sampled, Source
+from ebprof.sampling.stacks import StackStore
+from ebprof.sampling.target import Target
+from ebprof.sampling.timeline import Timeline
+from ebprof.sampling.windows import Window, Windows
+from ebprof.symbolize.symbolizer import Symbolizer
+from ebprof.walls import Walls
+
+TICK_S = 0.25
+PENDING_S = 0.05
+"""How long to wait at most while something that was reported waits for its time."""
+BATCH_S = 0.01
+"""What happens within it after the first news is handled together with it."""
+SETTLE_NS = 2_000_000
+"""Far longer than it takes from the time of a record to its place in a ring."""
+
+
+class SamplingRun:
+    """Samples from `start` to `stop`. Whoever has one polls `fd`, calls `tend` when it is readable
+    and every `tend_s` seconds, `take` for each window that it wants, and `named` for those that are
+    ready: names are looked up in the background, and may come a while later.
+
+    source, symbolizer: are closed with the run. walls: stand around what is read in it.
+    """
+
+    def __init__(
+        self, source: Source, options: RecordOptions, symbolizer: Symbolizer, walls: Walls
+    ) -> None:
+        self._source = source
+        self._cleanup = ExitStack()
+        self._cleanup.callback(source.close)
+        self._cleanup.callback(symbolizer.close)
+        try:
+            self._compose(options, symbolizer, walls)
+        except BaseException:
+            self.close()
+            raise
+        self._begun = time.monotonic()
+
+    def _compose(self, options: RecordOptions, symbolizer: Symbolizer, walls: Walls) -> None:
+        source, session = self._source, self._source.session
+        self._poll = self._cleanup.enter_context(select.epoll())
+        self._timeline = Timeline(session.reader, source.sideband)
+        code = Code(session, self._timeline, options, walls)
+        self._cleanup.callback(code.close)
+        members = source.members
+        code.load(source.named, process.all_processes() if members is None else members.pids)
+        self._stacks = StackStore(options.slice_ns)
+        resolver = Resolver(code.objects, symbolizer, walls)
+        self._cleanup.callback(resolver.close)
+        self._intake = Intake(session, self._timeline, code, self._stacks, resolver)
+        self._windows = Windows(resolver, Namer(resolver, self._stacks), walls)
+        self.accounts = Accounts(
+            source, code, self._intake, self._stacks, self._windows, symbolizer, walls
+        )
+
+    @property
+    def sampled(self) -> Sampled:
+        """What is sampled, and how often."""
+        return self._source.sampled
+
+    @property
+    def is_one_process(self) -> bool:
+        """Whether the target is one process, and had no other beneath it at the start."""
+        members = self._source.members
+        return members is not None and len(members.pids) == 1
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of the target can run any more."""
+        return self._source.is_over
+
+    @property
+    def exit_code(self) -> int:
+        """The command's; 0 without one."""
+        return self._source.exit_code
+
+    @property
+    def command_cpu_seconds(self) -> float:
+        """What the command and its children took, once it has ended."""
+        return self._source.command_cpu_seconds
+
+    @property
+    def fd(self) -> int:
+        """Readable when there is something to tend to."""
+        return self._poll.fileno()
+
+    @property
+    def tend_s(self) -> float:
+        """How long the run may be left alone at most."""
+        return TICK_S if self._timeline.is_empty else PENDING_S
+
+    def start(self) -> float:
+        """Begin to sample; returns when (time.monotonic())."""
+        for fd in (*self._timeline.descriptors, *self._source.exits):
+            self._poll.register(fd, select.EPOLLIN)
+        self._begun = self._source.start()
+        return self._begun
+
+    def tend(self) -> None:
+        """Take in what the rings hold; soon after the first news, so that others come with it."""
+        ready = {fd for fd, _ in self._poll.poll(0)}
+        for fd in self._source.exits & ready:
+            self._source.note_exit(fd)
+            self._poll.unregister(fd)
+        self._drain()
+        if ready:
+            time.sleep(BATCH_S)
+
+    def take(self) -> None:
+        """Have what was counted since the last call named.
+
+        The stack of each count was sent before it was counted: so counts are read first.
+        """
+        self._intake.count()
+        end = time.monotonic()
+        self._drain()
+        self._submit(end)
+
+    def named(self, wait_s: float = 0.0) -> list[Window]:
+        """Windows that are ready, in their order; waits for the first one if need be."""
+        return self._windows.ready(wait_s)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether windows were taken that are not named yet."""
+        return self._windows.is_waiting
+
+    def stop(self) -> None:
+        """Sampling ends; what was counted can still be taken."""
+        self._source.stop()
+
+    def finish(self) -> Iterator[Window]:
+        """All windows that nobody has taken yet, the last one too; after `stop`."""
+        end = time.monotonic()
+        self._intake.finish()
+        self._submit(end)
+        return self._windows.rest()
+
+    def close(self) -> None:
+        """Detach, unload, close."""
+        self._cleanup.close()
+
+    def __enter__(self) -> SamplingRun:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _drain(self) -> None:
+        self._intake.drain(time.monotonic_ns() - SETTLE_NS)
+        self._source.tend()
+
+    def _submit(self, end: float) -> None:
+        self._windows.submit(self._stacks.take_counts(), self._begun, end)
+        self._begun = end
+
+
+def open_run(target: Target, options: RecordOptions, *, is_mute: bool = False) -> SamplingRun:
+    """A run that is set up: tables of the target's processes are made, and nothing is sampled yet.
+
+    is_mute: a command reads and writes nothing.
+    Raises NoTargetError, NoPermissionError, UnsupportedError or CommandError.
+    """
+    source = Source(target, options, is_mute=is_mute)
+    walls = Walls()
+    return SamplingRun(source, options, Symbolizer(inline=options.inline, walls=walls), walls)
