@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -83,17 +85,32 @@ def build(name: str, variant: str = "default") -> Path:
     """Compile tests/programs/`name`.* and return the executable (or shared object).
 
     The path's last part is always `name` (`name.so`), so that names in stacks do not vary. Built
-    once; sources and flags are part of the directory's name. Raises MissingCompilerError.
+    once, by whichever process is first; sources and flags are part of the directory's name. Raises
+    MissingCompilerError.
     """
     source = _source(name)
     libraries = [build(library) for library in LIBRARIES.get(name, ())]
     command = _command(source, variant)
     directory = BUILT / _fingerprint(source, command)
     output = directory / (f"{name}.so" if name in SHARED_OBJECTS else name)
-    if not output.exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        _run([*command, "-o", str(output), str(source), *_link(libraries)])
+    with _locked(directory):
+        if not output.exists():
+            unfinished = output.with_name(f"{output.name}.unfinished")
+            _run([*command, "-o", str(unfinished), str(source), *_link(libraries)])
+            unfinished.rename(output)
     return output
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Make a directory, and keep other processes that ask for it waiting."""
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
