@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ebprof import features
-from ebprof.commands import doctor
+from ebprof import cli, features
 from ebprof.errors import EXIT_FAILURE
 from ebprof.features import LIMITED, MISSING, OK, UNKNOWN, Feature
 
@@ -33,7 +32,7 @@ FOUND = [
 
 def run(monkeypatch: pytest.MonkeyPatch, found: list[Feature], *words: str) -> object:
     monkeypatch.setattr(features, "probe_all", lambda: found)
-    return doctor.command.main(list(words), standalone_mode=False)
+    return cli.ebprof.main(["doctor", *words], prog_name="ebprof", standalone_mode=False)
 
 
 def test_in_a_pipe_every_feature_is_an_aligned_line(
