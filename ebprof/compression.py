@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 
-from .errors import BadFileError
+from ebprof.errors import BadFileError
 
 ZLIB = "ELFCOMPRESS_ZLIB"
 

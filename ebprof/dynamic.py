@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .elf import EM_X86_64, ElfImage
-from .errors import BadFileError
+from ebprof.elf import EM_X86_64, ElfImage
+from ebprof.errors import BadFileError
 
 _HASH, _STRTAB, _SYMTAB, _RELA, _RELASZ, _STRSZ, _GNU_HASH = 4, 5, 6, 7, 8, 10, 0x6FFFFEF5
 _MAX_DYNAMIC = 64 << 10

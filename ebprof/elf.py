@@ -29,8 +29,8 @@ from elftools.elf.enums import ENUM_E_MACHINE
 from elftools.elf.notes import iter_notes
 from elftools.elf.structs import ELFStructs
 
-from .compression import ZLIB, decompress, old_header
-from .errors import BadFileError
+from ebprof.compression import ZLIB, decompress, old_header
+from ebprof.errors import BadFileError
 
 EM_X86_64 = ENUM_E_MACHINE["EM_X86_64"]
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from .dynamic import DynamicSection, Relocations
-from .elf import EM_X86_64, SECTION_LIMIT, ElfImage, Section, Segment
-from .errors import BadFileError
+from ebprof.dynamic import DynamicSection, Relocations
+from ebprof.elf import EM_X86_64, SECTION_LIMIT, ElfImage, Section, Segment
+from ebprof.errors import BadFileError
 
 GO_1_2, GO_1_16, GO_1_18, GO_1_20 = 0xFFFFFFFB, 0xFFFFFFFA, 0xFFFFFFF0, 0xFFFFFFF1
 """Magic numbers, by the first version of Go that writes them."""

@@ -21,8 +21,8 @@ from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
 
-from .errors import BadFileError
-from .procfs.text import printable
+from ebprof.errors import BadFileError
+from ebprof.procfs.text import printable
 
 ENVIRONMENT = "EBPROF_RAISE"
 MOST_NOTES = 16

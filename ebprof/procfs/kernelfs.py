@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from io import FileIO
 from itertools import islice
 
-from ..errors import UnsupportedError
-from ._libc import checked, libc
-from .mounts import read_mounts
+from ebprof.errors import UnsupportedError
+from ebprof.procfs._libc import checked, libc
+from ebprof.procfs.mounts import read_mounts
 
 _PART_BYTES, _MAX_PARTS = 1 << 16, 256
 _ROOT_INODE = 1  # simple_fill_super() in fs/libfs.c, which makes both

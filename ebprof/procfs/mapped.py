@@ -8,11 +8,11 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-from ..elf import open_regular
-from ..errors import BadFileError
-from .maps import MapsEntry, file_identities, read_maps
-from .process import directory
-from .rooted import open_rooted, path_of_directory
+from ebprof.elf import open_regular
+from ebprof.errors import BadFileError
+from ebprof.procfs.maps import MapsEntry, file_identities, read_maps
+from ebprof.procfs.process import directory
+from ebprof.procfs.rooted import open_rooted, path_of_directory
 
 
 def find_mapped(pid: int, path: str) -> MapsEntry | None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..elf import ObjectFile, open_regular, reopen_regular
-from ..errors import BadFileError, NoTargetError
-from .process import directory, reading
-from .text import printable
+from ebprof.elf import ObjectFile, open_regular, reopen_regular
+from ebprof.errors import BadFileError, NoTargetError
+from ebprof.procfs.process import directory, reading
+from ebprof.procfs.text import printable
 
 VDSO = "[vdso]"
 

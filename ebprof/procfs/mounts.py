@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UnsupportedError
-from .text import lines
+from ebprof.errors import UnsupportedError
+from ebprof.procfs.text import lines
 
 MOUNTS = Path("/proc/self/mounts")
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import EbprofError
-from . import process
-from ._libc import checked, libc
-from .mounts import read_mounts
+from ebprof.errors import EbprofError
+from ebprof.procfs import process
+from ebprof.procfs._libc import checked, libc
+from ebprof.procfs.mounts import read_mounts
 
 _CLONE_NEWNET = 0x40000000
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

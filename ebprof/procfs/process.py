@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import NoPermissionError, NoTargetError, UnsupportedError
-from .text import lines, printable
+from ebprof.errors import NoPermissionError, NoTargetError, UnsupportedError
+from ebprof.procfs.text import lines, printable
 
 _PF_KTHREAD = 0x00200000
 # include/linux/proc_ns.h, PROC_PID_INIT_INO: the inode of the first PID namespace never changes.

@@ -7,8 +7,8 @@ import os
 from io import FileIO
 from pathlib import Path
 
-from ..elf import reopen_regular
-from ._libc import checked, libc
+from ebprof.elf import reopen_regular
+from ebprof.procfs._libc import checked, libc
 
 _OPENAT2 = 437  # on every architecture
 _NO_MAGIC_LINKS, _NO_LINKS, _IN_ROOT = 0x02, 0x04, 0x10

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from . import keyboard
-from .live import RESIZE, Screen
+from ebprof.screen import keyboard
+from ebprof.screen.live import RESIZE, Screen
 
 _MAX_FILTER = 64
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .text import Align
+from ebprof.screen.text import Align
 
 GAP = 1
 

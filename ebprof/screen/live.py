@@ -9,10 +9,10 @@ import signal
 import sys
 from typing import NamedTuple
 
-from ..signals import SignalNotes
-from .keyboard import HANG_UP, Keyboard
-from .outlet import Outlet
-from .paint import Frame, Painter
+from ebprof.screen.keyboard import HANG_UP, Keyboard
+from ebprof.screen.outlet import Outlet
+from ebprof.screen.paint import Frame, Painter
+from ebprof.signals import SignalNotes
 
 RESIZE = "resize"
 

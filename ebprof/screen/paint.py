@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .text import Line, Span
+from ebprof.screen.text import Line, Span
 
 Frame = Sequence[Line]
 

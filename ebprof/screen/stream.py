@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ..errors import BadFileError
-from .outlet import Outlet
+from ebprof.errors import BadFileError
+from ebprof.screen.outlet import Outlet
 
 
 class Stream:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .browser import View
-from .layout import GAP, Column, fit_columns
-from .live import Size
-from .text import (
+from ebprof.screen.browser import View
+from ebprof.screen.layout import GAP, Column, fit_columns
+from ebprof.screen.live import Size
+from ebprof.screen.text import (
     BOLD,
     BOLD_REVERSE,
     DIM,

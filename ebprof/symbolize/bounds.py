@@ -10,8 +10,8 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-from ..elf import SECTION_LIMIT, ElfImage
-from ..errors import BadFileError
+from ebprof.elf import SECTION_LIMIT, ElfImage
+from ebprof.errors import BadFileError
 
 _HEADER = struct.Struct("<BBBBiI")
 # Offsets of four bytes from their own place, a count of four bytes, offsets from the index.

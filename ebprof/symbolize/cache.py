@@ -15,7 +15,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-from ..elf import memory_file
+from ebprof.elf import memory_file
 
 FORMAT = 1
 """Goes into the files' names: old files are not read any more, and age out."""

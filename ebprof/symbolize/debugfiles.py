@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
-from ..elf import DebugLink, ElfImage, ObjectFile
-from ..errors import BadFileError
-from ..procfs.rooted import open_rooted
-from .budget import Budget
+from ebprof.elf import DebugLink, ElfImage, ObjectFile
+from ebprof.errors import BadFileError
+from ebprof.procfs.rooted import open_rooted
+from ebprof.symbolize.budget import Budget
 
 DEBUG_ROOT = "/usr/lib/debug"
 

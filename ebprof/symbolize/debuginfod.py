@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
-from ..elf import ElfImage, memory_file, open_regular
-from ..errors import BadFileError
-from ..procfs.text import printable
+from ebprof.elf import ElfImage, memory_file, open_regular
+from ebprof.errors import BadFileError
+from ebprof.procfs.text import printable
 
 _TIMEOUT_S = 30
 _MAX_BYTES = 2 << 30

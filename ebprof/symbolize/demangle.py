@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ..procfs.text import printable
-from .worker import OP_DEMANGLE, Worker, WorkerError
+from ebprof.procfs.text import printable
+from ebprof.symbolize.worker import OP_DEMANGLE, Worker, WorkerError
 
 _MANGLED = re.compile(r"__?[ZR]|_D(?:\d|main$)")
 _CLONE = re.compile(r" \((\.[^()]*)\)$")

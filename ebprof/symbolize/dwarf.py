@@ -6,14 +6,14 @@ import os
 import time
 from typing import Any, NamedTuple
 
-from ..elf import ElfImage
-from ..errors import BadFileError
-from ..procfs.text import printable
-from .budget import Budget
-from .cache import SymCacheStore
-from .source import Call
-from .strings import MAX_NAME
-from .worker import OP_SYMCACHE, Worker, WorkerError
+from ebprof.elf import ElfImage
+from ebprof.errors import BadFileError
+from ebprof.procfs.text import printable
+from ebprof.symbolize.budget import Budget
+from ebprof.symbolize.cache import SymCacheStore
+from ebprof.symbolize.source import Call
+from ebprof.symbolize.strings import MAX_NAME
+from ebprof.symbolize.worker import OP_SYMCACHE, Worker, WorkerError
 
 # SymCaches hold 32-bit addresses, relative to the first segment.
 _ADDRESS_SPACE = 1 << 32

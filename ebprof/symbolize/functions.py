@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from io import FileIO
 
-from ..elf import ElfImage, ObjectFile
-from ..errors import BadFileError
-from ..procfs.text import decoded
-from .budget import Budgets
-from .debugfiles import DebugFiles
-from .demangle import Demangler, is_mangled
-from .go import read_go_symbols
-from .symtab import NamedFunction, functions_with
-from .worker import Worker
+from ebprof.elf import ElfImage, ObjectFile
+from ebprof.errors import BadFileError
+from ebprof.procfs.text import decoded
+from ebprof.symbolize.budget import Budgets
+from ebprof.symbolize.debugfiles import DebugFiles
+from ebprof.symbolize.demangle import Demangler, is_mangled
+from ebprof.symbolize.go import read_go_symbols
+from ebprof.symbolize.symtab import NamedFunction, functions_with
+from ebprof.symbolize.worker import Worker
 
 _MOST = 4096
 _IDENTIFIER = re.compile(r"\w+")

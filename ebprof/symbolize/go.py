@@ -15,12 +15,12 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from ..elf import ElfImage
-from ..errors import BadFileError
-from ..golang import GO_1_2, GO_1_16, GO_1_18, GO_1_20, GoTable, find_go_table
-from ..procfs.text import decoded
-from .source import Call
-from .strings import may_hold, string_at
+from ebprof.elf import ElfImage
+from ebprof.errors import BadFileError
+from ebprof.golang import GO_1_2, GO_1_16, GO_1_18, GO_1_20, GoTable, find_go_table
+from ebprof.procfs.text import decoded
+from ebprof.symbolize.source import Call
+from ebprof.symbolize.strings import may_hold, string_at
 
 _MAX_STEPS = 1 << 16
 _STEPS_PER_BYTE = 8

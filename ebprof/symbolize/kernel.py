@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..procfs.text import printable
-from .source import Call
-from .symtab import best_name
+from ebprof.procfs.text import printable
+from ebprof.symbolize.source import Call
+from ebprof.symbolize.symtab import best_name
 
 KALLSYMS = Path("/proc/kallsyms")
 KPTR_RESTRICT = Path("/proc/sys/kernel/kptr_restrict")

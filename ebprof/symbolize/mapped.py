@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 
-from ..errors import EbprofError
-from ..model import Mapping
-from ..procfs import process
-from ..procfs.maps import MapsEntry, read_maps
-from ..procfs.text import printable
-from ..walls import Walls
+from ebprof.errors import EbprofError
+from ebprof.model import Mapping
+from ebprof.procfs import process
+from ebprof.procfs.maps import MapsEntry, read_maps
+from ebprof.procfs.text import printable
+from ebprof.walls import Walls
 
 _MOST_ENTRIES = 1 << 14
 """Executable mappings of a process that are kept, the lowest ones."""

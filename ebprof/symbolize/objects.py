@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import FileIO
 
-from ..elf import ElfImage, ObjectFile, Segment
-from ..errors import BadFileError
-from ..model import Mapping
-from .budget import Budget, Budgets
-from .cache import SymCacheStore
-from .debugfiles import DebugFiles, has_dwarf
-from .debuginfod import Debuginfod
-from .dwarf import DwarfSource, open_dwarf
-from .go import GoSymbols, read_go_symbols
-from .plt import StubTable
-from .source import Call
-from .symtab import SymbolTable, read_symbols
-from .worker import Worker
+from ebprof.elf import ElfImage, ObjectFile, Segment
+from ebprof.errors import BadFileError
+from ebprof.model import Mapping
+from ebprof.symbolize.budget import Budget, Budgets
+from ebprof.symbolize.cache import SymCacheStore
+from ebprof.symbolize.debugfiles import DebugFiles, has_dwarf
+from ebprof.symbolize.debuginfod import Debuginfod
+from ebprof.symbolize.dwarf import DwarfSource, open_dwarf
+from ebprof.symbolize.go import GoSymbols, read_go_symbols
+from ebprof.symbolize.plt import StubTable
+from ebprof.symbolize.source import Call
+from ebprof.symbolize.symtab import SymbolTable, read_symbols
+from ebprof.symbolize.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ from io import FileIO
 
 import numpy as np
 
-from ..elf import reopen_regular
-from ..errors import BadFileError, EbprofError
-from ..procfs import process
-from ..procfs.text import printable
-from .budget import Budget
-from .ranges import RangeTable
-from .source import Call
+from ebprof.elf import reopen_regular
+from ebprof.errors import BadFileError, EbprofError
+from ebprof.procfs import process
+from ebprof.procfs.text import printable
+from ebprof.symbolize.budget import Budget
+from ebprof.symbolize.ranges import RangeTable
+from ebprof.symbolize.source import Call
 
 MAX_BYTES = 128 << 20
 MAX_ENTRIES = 1 << 20

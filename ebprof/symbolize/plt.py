@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ..elf import EM_X86_64, ElfImage, Section
-from ..errors import BadFileError
-from .source import Call
-from .strings import string_at
+from ebprof.elf import EM_X86_64, ElfImage, Section
+from ebprof.errors import BadFileError
+from ebprof.symbolize.source import Call
+from ebprof.symbolize.strings import string_at
 
 _SECTIONS = (".plt", ".plt.sec", ".plt.got")
 _STUB = 16

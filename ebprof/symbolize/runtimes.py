@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from .. import plugins, symbolizers
-from ..elf import ObjectFile, ObjectKey
-from ..errors import EbprofError
-from ..procfs import process
-from ..procfs.text import printable
-from ..symbolizers import ProcessSymbols, Runtime
-from ..walls import Notes, Walls
-from .budget import Budgets
-from .source import Call, Source
+from ebprof import plugins, symbolizers
+from ebprof.elf import ObjectFile, ObjectKey
+from ebprof.errors import EbprofError
+from ebprof.procfs import process
+from ebprof.procfs.text import printable
+from ebprof.symbolize.budget import Budgets
+from ebprof.symbolize.source import Call, Source
+from ebprof.symbolizers import ProcessSymbols, Runtime
+from ebprof.walls import Notes, Walls
 
 Answer = TypeVar("Answer")
 Calls = tuple[Call, ...]

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from ..procfs.text import printable
+from ebprof.procfs.text import printable
 
 MAX_NAME = 16 << 10
 """Bytes of a symbol's name that are read; the longest in libLLVM and Chromium have about 4,000."""

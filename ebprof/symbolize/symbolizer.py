@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..elf import ObjectFile, ObjectKey
-from ..model import KERNEL_PATH, Frame, Location, Mapping
-from ..walls import Notes, Walls
-from .budget import Budgets
-from .cache import DEFAULT_CACHE, SymCacheStore
-from .debugfiles import DebugFiles
-from .debuginfod import Debuginfod
-from .demangle import Demangler
-from .kernel import KALLSYMS, KernelSymbols, why_hidden
-from .mapped import MappedFiles
-from .objects import ObjectSymbols, Tools
-from .runtimes import Runtimes
-from .source import Call
-from .worker import Worker
+from ebprof.elf import ObjectFile, ObjectKey
+from ebprof.model import KERNEL_PATH, Frame, Location, Mapping
+from ebprof.symbolize.budget import Budgets
+from ebprof.symbolize.cache import DEFAULT_CACHE, SymCacheStore
+from ebprof.symbolize.debugfiles import DebugFiles
+from ebprof.symbolize.debuginfod import Debuginfod
+from ebprof.symbolize.demangle import Demangler
+from ebprof.symbolize.kernel import KALLSYMS, KernelSymbols, why_hidden
+from ebprof.symbolize.mapped import MappedFiles
+from ebprof.symbolize.objects import ObjectSymbols, Tools
+from ebprof.symbolize.runtimes import Runtimes
+from ebprof.symbolize.source import Call
+from ebprof.symbolize.worker import Worker
+from ebprof.walls import Notes, Walls
 
 ANONYMOUS_PATH = "//anon"
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..dynamic import DynamicSection
-from ..elf import ElfImage, Section, Segment, memory_file
-from ..errors import BadFileError
-from ..procfs.text import decoded
-from .bounds import function_bounds
-from .budget import Budget
-from .ranges import RangeTable
-from .source import Call
-from .strings import may_hold, string_at
+from ebprof.dynamic import DynamicSection
+from ebprof.elf import ElfImage, Section, Segment, memory_file
+from ebprof.errors import BadFileError
+from ebprof.procfs.text import decoded
+from ebprof.symbolize.bounds import function_bounds
+from ebprof.symbolize.budget import Budget
+from ebprof.symbolize.ranges import RangeTable
+from ebprof.symbolize.source import Call
+from ebprof.symbolize.strings import may_hold, string_at
 
 _MAX_TABLE = 128 << 20
 _MAX_MINIDEBUG = 64 << 20

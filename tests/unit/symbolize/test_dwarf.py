@@ -13,8 +13,7 @@ from ebprof.errors import BadFileError
 from ebprof.model import Frame
 from ebprof.symbolize import Symbolizer, cache
 from ebprof.symbolize.cache import SymCacheStore
-
-from .conftest import INLINED, RUST, STATICS, Compile, opened, run, symbols_of
+from tests.unit.symbolize.conftest import INLINED, RUST, STATICS, Compile, opened, run, symbols_of
 
 FLAGS = ("-O2", "-g")
 

@@ -25,8 +25,7 @@ from ebprof.symbolize.source import Call
 from ebprof.unwind.object_rows import object_rows
 from tests import targets
 from tests.unit.go_builder import END, INLINED, TEXT, WORK, GoFile
-
-from .conftest import opened
+from tests.unit.symbolize.conftest import opened
 
 VERSIONS = ("1.2", "1.16", "1.18", "1.20", "1.26", "1.27")
 MAIN_GO, HELPER_GO = "/src/main.go", "/src/helper.go"

@@ -13,8 +13,7 @@ from ebprof.elf import ObjectFile
 from ebprof.model import Mapping
 from ebprof.procfs.maps import MapsEntry, open_object, read_maps
 from ebprof.symbolize import Symbolizer
-
-from .conftest import STATICS, Compile, opened, symbols_of
+from tests.unit.symbolize.conftest import STATICS, Compile, opened, symbols_of
 
 
 def entry_at(address: int) -> MapsEntry:

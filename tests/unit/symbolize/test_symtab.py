@@ -17,8 +17,7 @@ from ebprof.symbolize.functions import find_functions
 from ebprof.symbolize.plt import StubTable
 from ebprof.symbolize.symtab import SymbolTable, best_name, read_symbols
 from ebprof.unwind.compile import UnwindRows, compile_rows, frame_sections
-
-from .conftest import STATICS, Compile, opened, run, symbols_of
+from tests.unit.symbolize.conftest import STATICS, Compile, opened, run, symbols_of
 
 ASSEMBLY = r"""
 __asm__(

@@ -8,8 +8,7 @@ import pytest
 from ebprof._native import lib
 from ebprof.errors import UsageError
 from ebprof.traffic.endpoint import Endpoint, parse_endpoint, parse_port
-
-from .batches import key, packed
+from tests.unit.traffic.batches import key, packed
 
 
 def selects(endpoint: Endpoint, address: str, port: int) -> bool:

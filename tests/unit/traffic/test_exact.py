@@ -16,8 +16,7 @@ from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import PIVOTS, SORTS
 from ebprof.traffic.monitor import Monitor
 from ebprof.traffic.table import FlowTable
-
-from .batches import CLIENT, SERVER, FakeSession, batch, counts, key
+from tests.unit.traffic.batches import CLIENT, SERVER, FakeSession, batch, counts, key
 
 FLOW = st.tuples(
     st.integers(0, 3),  # process

@@ -15,8 +15,7 @@ from ebprof.identity.processes import Processes
 from ebprof.traffic.endpoint import parse_endpoint
 from ebprof.traffic.filter import FlowFilter
 from tests.flows import CONTAINER
-
-from .batches import (
+from tests.unit.traffic.batches import (
     CLIENT,
     FLOW_KEY,
     OWNER,

@@ -11,8 +11,7 @@ import pytest
 from ebprof.bpf.traffic import Listening
 from ebprof.procfs import process
 from ebprof.traffic.listening import find_listening
-
-from . import batches
+from tests.unit.traffic import batches
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,16 @@ from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import PIVOTS, SORTS, check_sort, parse_pivots
 from ebprof.traffic.monitor import COUNTERS, Monitor
 from ebprof.traffic.table import FlowTable
-
-from .batches import SERVER, UNKNOWN, FakeSession, batch, counts, key, owner, process
+from tests.unit.traffic.batches import (
+    SERVER,
+    UNKNOWN,
+    FakeSession,
+    batch,
+    counts,
+    key,
+    owner,
+    process,
+)
 
 NOTHING = FlowFilter()
 CONTAINER = "c0ffee" * 10 + "c0ff"

@@ -8,8 +8,7 @@ import pytest
 from ebprof.abi import FLOW_COUNTS, FLOW_KEY
 from ebprof.traffic.history import POINTS
 from ebprof.traffic.table import FlowTable, count_columns
-
-from .batches import Array, counts, joined, key
+from tests.unit.traffic.batches import Array, counts, joined, key
 
 TX, RX = count_columns("tx_bytes")[0], count_columns("rx_bytes")[0]
 

@@ -22,8 +22,7 @@ from ebprof.traffic.reports import units
 from ebprof.traffic.translations import Translations
 from ebprof.walls import Walls
 from tests.translated import Connection, dump
-
-from .batches import SERVER, UNKNOWN, FakeSession, batch, counts, joined, key
+from tests.unit.traffic.batches import SERVER, UNKNOWN, FakeSession, batch, counts, joined, key
 
 FLOW_KEY = key().dtype
 # A published port: the client asks 10.1.0.1:80, 10.2.0.2:8080 answers, and sees 10.2.0.1.
