@@ -8,6 +8,7 @@ import pytest
 
 from ebprof import walls
 
+pytest_plugins = ("tests.needed",)
 os.environ.setdefault(walls.ENVIRONMENT, "1")
 
 

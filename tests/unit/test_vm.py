@@ -39,6 +39,15 @@ def test_a_report_of_pytest_becomes_counts(counts: dict[str, int], expected: str
     assert report.result(outcome(report=junit(**counts))) == expected
 
 
+def test_a_report_counts_what_was_not_chosen_as_the_kernel_cannot_do_it() -> None:
+    text = (
+        '<testsuites><testsuite tests="2" failures="0" errors="0" skipped="0"><properties>'
+        '<property name="other" value="9"/><property name="not_run" value="7"/>'
+        "</properties></testsuite></testsuites>"
+    )
+    assert report.result(outcome(report=text)) == "2 passed, 7 not run"
+
+
 def test_a_command_without_report_has_an_exit_code() -> None:
     assert report.result(outcome(0)) == "ok"
     assert report.result(outcome(3)) == "exit code 3"

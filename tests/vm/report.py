@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from xml.etree import ElementTree
 
+from tests.needed import NOT_RUN
 from tests.vm.machine import Outcome
 
 
@@ -49,6 +50,13 @@ def _counts(report: ElementTree.Element) -> str:
         "failed": failed,
         "errors": errors,
         "skipped": skipped,
+        "not run": sum(_values(report, NOT_RUN)),
     }
     found = [f"{count} {word}" for word, count in counts.items() if count]
     return ", ".join(found) or "no tests ran"
+
+
+def _values(report: ElementTree.Element, name: str) -> Iterator[int]:
+    for found in report.iter("property"):
+        if found.get("name") == name:
+            yield int(found.get("value", 0))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 
 from ebprof import features
-from tests import needed
 
 BACKENDS = ("fentry", "kprobe", "tp_btf")
 
 
-@pytest.fixture(scope="session", params=BACKENDS)
+def needing(backend: str) -> pytest.ParameterSet:
+    """A backend's name as a parameter of tests that need it."""
+    needs = pytest.mark.needs(f"traffic_{backend}", features.OK, features.LIMITED)
+    return pytest.param(backend, marks=needs)
+
+
+@pytest.fixture(scope="session", params=map(needing, BACKENDS))
 def backend(request: pytest.FixtureRequest) -> str:
     """Name of a backend."""
-    name = str(request.param)
-    needed.skip_without(f"traffic_{name}", features.OK, features.LIMITED)
-    return name
+    return str(request.param)

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ebprof import features
 from tests import needed
-from tests.live.traffic.conftest import BACKENDS
+from tests.live.traffic.conftest import BACKENDS, needing
 from tests.live.traffic.hosts import Host, hosts
 from tests.live.traffic.puppet import Puppet, StepError, puppet
 from tests.live.traffic.recorded import Recorded
@@ -29,11 +28,10 @@ OTHER_ADDRESS = "10.77.0.101"
 NO_SERVICE = 1
 
 
-@pytest.fixture(scope="module", params=[*BACKENDS, "states"])
+@pytest.fixture(scope="module", params=[needing(name) for name in (*BACKENDS, "states")])
 def finished(request: pytest.FixtureRequest) -> Iterator[Finished]:
     needed.skip_without("traffic_mptcp")
     skip_where_mptcp_is_off()
-    needed.skip_without(f"traffic_{request.param}", features.OK, features.LIMITED)
     done = SCENARIOS.run(request.param)
     yield done
     done.close()
