@@ -114,6 +114,7 @@ def test_other_formats_are_no_pprof(form: output.OutputFormat) -> None:
         gzip.compress(TEXT[:5]) + gzip.compress(TEXT[5:]),
         gzip.compress(TEXT) + bytes(512),
     ],
+    ids=["one member", "two members", "padded"],
 )
 def test_folded_is_unpacked(path: Path, data: bytes) -> None:
     path.write_bytes(data)
@@ -143,7 +144,7 @@ def test_gzip_that_is_cut_short_is_refused(path: Path) -> None:
         (bz2.compress(TEXT), "packed by bzip2: unpack it with bzip2 -d"),
         (lzma.compress(TEXT), "packed by xz"),
         (b"\x28\xb5\x2f\xfd" + bytes(9), "packed by zstd: unpack it with zstd -d"),
-        (gzip.compress(gzip.compress(TEXT)), "gzip in gzip"),
+        (gzip.compress(gzip.compress(TEXT, mtime=0), mtime=0), "gzip in gzip"),
         (b"PERFILE2" + bytes(80), "perf.data: run `perf script | stackcollapse-perf.pl`"),
         (b"\x7fELF" + bytes(60), "an ELF file"),
         (b"\n<!DOCTYPE html>\n<html>main 3\n", "HTML"),
@@ -174,7 +175,11 @@ def test_text_without_stacks(path: Path) -> None:
     assert refused(path, b"\nhello world\n").message == f"{path}: {says}"
 
 
-@pytest.mark.parametrize("data", [b"", b"\n \n", gzip.compress(b""), written(pprof, profile())])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\n \n", gzip.compress(b""), written(pprof, profile())],
+    ids=["empty", "lines", "packed", "pprof"],
+)
 def test_no_samples_is_an_error(path: Path, data: bytes) -> None:
     error = refused(path, data)
     assert error.message == f"{path} has no samples"
