@@ -26,7 +26,7 @@ PROOF_KERNELS ?= 5.10 6.1 6.12 7.2
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: run
 run: $(VENV)/.installed build/demo ## Profile a demo program: hottest functions, and flame.html
@@ -36,18 +36,23 @@ run: $(VENV)/.installed build/demo ## Profile a demo program: hottest functions,
 
 .PHONY: test
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 .PHONY: vm
 vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md
 	PYTHON=$(PYTHON) scripts/system-packages vm
-	$(BIN)/python -m tests.vm $(VM_KERNELS:%=--kernel %) --timeout $(VM_SECONDS) -- $(VM_TESTS)
+	$(BIN)/python -m tests.vm $(VM_KERNELS:%=--kernel %) --timeout $(VM_SECONDS) $(VM_OPTIONS) -- $(VM_TESTS)
 
 .PHONY: vm-ci
 vm-ci: VM_KERNELS := 6.1
 vm-ci: VM_TESTS := $(VM_CI_TESTS)
 vm-ci: VM_SECONDS := 600
-vm-ci: vm ## Run what .ci/run does under another kernel: ten tests, one kernel
+vm-ci: VM_OPTIONS := --stamp
+vm-ci: vm ## Run ten tests under one other kernel, and note that they passed
+
+.PHONY: vm-changed
+vm-changed: $(VENV)/.installed-test ## The same, if what faces the kernel has changed since they did
+	$(BIN)/python -m tests.vm.stamps 6.1 || $(MAKE) vm-ci
 
 .PHONY: lint
 lint: $(VENV)/.installed-test ## Run ruff and mypy
@@ -60,7 +65,7 @@ bench: $(VENV)/.installed-test ## Measure against perf and others; prints ratios
 	$(BIN)/python -m bench
 
 .PHONY: fuzz
-fuzz: $(VENV)/.installed-fuzz ## Fuzz all that reads foreign bytes, for FUZZ_SECONDS (60) in all
+fuzz: $(VENV)/.installed-test ## Fuzz all that reads foreign bytes, for FUZZ_SECONDS (60) in all
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 .PHONY: differential
@@ -71,6 +76,11 @@ differential: $(VENV)/.installed-test ## Compare unwind rows with readelf's for 
 proof: $(VENV)/.installed-test ## Compare every stack with the truth, here and under PROOF_KERNELS
 	PYTHON=$(PYTHON) scripts/system-packages vm
 	$(BIN)/python -m tests.proof --kernel host $(PROOF_KERNELS:%=--kernel %)
+
+.PHONY: nightly
+nightly: VM_OPTIONS := --stamp
+nightly: FUZZ_SECONDS := 3600
+nightly: vm proof differential fuzz ## Run what takes hours: those four, and fuzzing for one
 
 .PHONY: docs
 docs: $(VENV)/.installed ## Bring the help texts in docs/ up to date
@@ -93,12 +103,10 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m compileall -q ebprof
 	touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
+# All of the above and more, so that a new clone builds once.
+$(VENV)/.installed-test: $(VENV)/bin/python $(SOURCES)
 	PYTHON=$(PYTHON) scripts/system-packages test
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q ebprof
 	cd tests/browser && npm ci --silent --no-fund --no-audit
-	touch $@
-
-$(VENV)/.installed-fuzz: $(VENV)/.installed-test
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[fuzz]'
-	touch $@
+	touch $(VENV)/.installed $@

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm import initramfs, kernels, report
+from tests.vm import initramfs, kernels, report, stamps
 from tests.vm.errors import VmError
 from tests.vm.machine import Outcome
 from tests.vm.report import Row
@@ -75,6 +75,46 @@ def test_a_directory_without_a_kernel_is_named(
     (tmp_path / "6.1").mkdir()
     with pytest.raises(VmError, match=f"{tmp_path / '6.1'} holds no kernel"):
         kernels.get("6.1")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Some of what counts, and something that does not."""
+    for name in ("ebprof/bpf/abi.h", "ebprof/unwind/code.c", "tests/vm/init.sh", "README.md"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tmp_path
+
+
+def test_a_stamp_is_of_what_faces_the_kernel(repository: Path) -> None:
+    before = stamps.current(repository)
+    (repository / "README.md").write_text("changed")
+    assert stamps.current(repository) == before
+    for name in ("ebprof/unwind/code.c", "ebprof/bpf/new.bpf.c"):
+        (repository / name).write_text(f"changed {name}")
+        assert stamps.current(repository) != before
+        before = stamps.current(repository)
+    (repository / "ebprof/unwind/code.c").rename(repository / "ebprof/unwind/other.c")
+    assert stamps.current(repository) != before
+
+
+@pytest.mark.parametrize("pattern", stamps.SOURCES)
+def test_nothing_that_faces_the_kernel_has_moved_away(pattern: str) -> None:
+    assert [*stamps.ROOT.glob(pattern)]
+
+
+def test_what_has_changed_since_it_passed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stamps, "STAMPS", tmp_path / "passed.txt")
+    assert stamps.main(["6.1"]) == 1
+    stamps.write("6.1", stamps.current())
+    stamps.write("5.10", "older")
+    assert stamps.main(["6.1"]) == 0
+    capsys.readouterr()
+    assert stamps.main(["6.1", "5.10"]) == 1
+    assert capsys.readouterr().out.endswith("passed under 5.10\n")
 
 
 @pytest.mark.skipif(shutil.which("cpio") is None, reason="no cpio here")

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.vm import kernels, machine, report
+from tests.vm import kernels, machine, report, stamps
 from tests.vm.errors import VmError
 from tests.vm.report import Row
 
@@ -57,6 +57,11 @@ def _arguments() -> argparse.Namespace:
         metavar="SECONDS",
         help=f"for each kernel, boot included (default: {DEFAULT_SECONDS})",
     )
+    parser.add_argument(
+        "--stamp",
+        action="store_true",
+        help=f"note in {stamps.STAMPS.relative_to(ROOT)} under which kernels all passed",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--command", help="run this by bash instead of pytest")
     what.add_argument("--shell", action="store_true", help="a shell under the first kernel")
@@ -76,8 +81,12 @@ def _shell(series: str) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     command = arguments.command or _pytest(arguments.pytest)
+    sources = stamps.current()
     runs = [_row(series, command, arguments.timeout) for series in arguments.kernel]
     print("", *report.table(row for row, _ in runs), sep="\n")
+    for row, good in runs if arguments.stamp else []:
+        if good:
+            stamps.write(row.series, sources)
     return 0 if all(good for _, good in runs) else 1
 
 
