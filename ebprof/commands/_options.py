@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from ebprof.bpf.loaders import AUTO, LOADERS
 from ebprof.commands import _complete
+from ebprof.commands._stats import stats_option
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
 from ebprof.events import listing
@@ -144,12 +145,7 @@ _SAMPLING_OPTIONS = (
     loader_option,
 )
 _OUTPUT_OPTIONS = (
-    click.option(
-        "--stats",
-        metavar="FILE",
-        shell_complete=_complete.files,
-        help="Write figures of the run to FILE as JSON.",
-    ),
+    stats_option,
     click.option("-q", "--quiet", is_flag=True, help="No progress and no summary."),
     click.option("-v", "--verbose", is_flag=True, help="Sum up unwind tables and times too."),
 )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ebprof.commands import _streams
-from ebprof.errors import BadFileError, UsageError
-from ebprof.output import OutputFormat, check_writable, write_file
+from ebprof.commands._stats import check_stats
+from ebprof.output import OutputFormat, write_file
 from ebprof.procfs.text import decoded
 from ebprof.recording.recorder import Progress, Recorder, Recording
 from ebprof.sampling.options import RecordOptions
@@ -37,7 +35,7 @@ class Destination:
 
 def record(target: Target, options: RecordOptions, destination: Destination) -> int:
     """Record, write the profile, print the summary; returns the exit code."""
-    _check(destination)
+    check_stats(destination.stats, destination.path)
     is_shown = sys.stderr.isatty() and not destination.quiet
     with open_run(target, options) as run:
         recorder = Recorder(run, options)
@@ -47,9 +45,9 @@ def record(target: Target, options: RecordOptions, destination: Destination) -> 
         recording = recorder.result()
         _write(recording, destination)
         finish = time.monotonic() - recording.sampling_end
-    statistics = recording.statistics.finished(finish, recording.command_cpu_seconds)
+    statistics = recording.statistics.closed(finish, recording.command_cpu_seconds)
     if destination.stats:
-        _write_statistics(statistics, destination.stats)
+        statistics.write(destination.stats)
     if not destination.quiet:
         _sum_up(statistics, target, recording.warnings, destination)
     return recording.exit_code
@@ -93,30 +91,11 @@ def _describe(progress: Progress) -> str:
     return f"{time}, {progress.samples:,} samples, {complete_text(progress.complete_share)}"
 
 
-def _check(destination: Destination) -> None:
-    """What can be known to fail fails before the recording."""
-    if destination.stats == "-":
-        raise UsageError("--stats needs a file", "write it like --stats stats.json")
-    if destination.stats and destination.stats == destination.path:
-        raise UsageError("--stats and -o name the same file", "choose two")
-    check_writable(destination.path)
-    if destination.stats:
-        check_writable(destination.stats)
-
-
 def _write(recording: Recording, destination: Destination) -> None:
     try:
         write_file(recording.profile, destination.output, destination.path)
     except BrokenPipeError:
         _streams.discard_stdout()
-
-
-def _write_statistics(statistics: Statistics, path: str) -> None:
-    try:
-        Path(path).write_text(json.dumps(statistics.to_json(), indent=2) + "\n")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise BadFileError(f"cannot write {path}: {reason}") from None
 
 
 def _sum_up(
@@ -133,7 +112,7 @@ def _sum_up(
 
 
 def _details(statistics: Statistics) -> Iterator[str]:
-    unwind, tool = statistics.unwind, statistics.tool
+    unwind, tool = statistics.subject.unwind, statistics.tool
     yield (
         f"unwind tables: {unwind.objects:,} objects, {unwind.rows:,} rows, "
         f"{unwind.table_bytes / 1e6:.1f} MB, compiled in {unwind.compile_seconds:.2f} s"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,10 +11,10 @@ import click
 from ebprof.commands import _complete
 from ebprof.commands._options import loader_option
 from ebprof.commands._schedule import is_live, parse_schedule
+from ebprof.commands._stats import check_stats, stats_option
 from ebprof.commands._values import given, parse_duration, parse_numbers
-from ebprof.errors import BadFileError, UsageError
+from ebprof.errors import UsageError
 from ebprof.identity.containers import find_container
-from ebprof.output import check_writable
 from ebprof.procfs.text import printable
 from ebprof.screen.browser import View
 from ebprof.screen.keyboard import Keyboard, terminal_fd
@@ -90,12 +88,7 @@ class Wanted:
     help="Count with this backend, see docs/traffic.md.",
 )
 @loader_option
-@click.option(
-    "--stats",
-    metavar="FILE",
-    shell_complete=_complete.files,
-    help="Write figures of the run to FILE as JSON.",
-)
+@stats_option
 def command(**values: Any) -> None:
     """Show who talks to whom over TCP: bytes, calls, connections, by process and peer.
 
@@ -112,7 +105,7 @@ def command(**values: Any) -> None:
     """
     wanted = _wanted(values)
     flow_filter = _filter(values)
-    _check_stats(wanted.stats)
+    check_stats(wanted.stats)
     backend, loader = values["backend"], values["loader"]
     with Monitor.open(backend, flow_filter, values["names"], loader) as monitor:
         ready = seconds_since_start()
@@ -122,7 +115,7 @@ def command(**values: Any) -> None:
             _run_stream(monitor, wanted, flow_filter, ready)
         _say(*(f"warning: {one}" for one in monitor.warnings))
         if wanted.stats:
-            _write_stats(statistics.of_run(monitor, ready), wanted.stats)
+            statistics.of_run(monitor, ready).write(wanted.stats)
 
 
 def _run_live(monitor: Monitor, wanted: Wanted, target: str) -> None:
@@ -203,19 +196,3 @@ def _describe(values: dict[str, Any]) -> str:
     ]
     words += [option for option, name in (("-4", "only_4"), ("-6", "only_6")) if values[name]]
     return printable(" ".join(words))
-
-
-def _check_stats(path: str | None) -> None:
-    if path == "-":
-        raise UsageError("--stats needs a file", "write it like --stats stats.json")
-    if path:
-        check_writable(path)
-    check_writable(None)
-
-
-def _write_stats(figures: statistics.TrafficStatistics, path: str) -> None:
-    try:
-        Path(path).write_text(json.dumps(figures.to_json(), indent=2) + "\n")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise BadFileError(f"cannot write {path}: {reason}") from None

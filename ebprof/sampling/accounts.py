@@ -10,17 +10,17 @@ from ebprof.sampling.intake import Intake
 from ebprof.sampling.source import Source
 from ebprof.sampling.stacks import StackStore
 from ebprof.sampling.statistics import (
-    BpfStatistics,
+    SampledFigures,
     SampleStatistics,
     StackStatistics,
     Statistics,
-    ToolStatistics,
     UnwindStatistics,
     UserCounts,
 )
 from ebprof.sampling.windows import Windows
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.walls import Walls
+from ebprof.watch.ledger import BpfCost, Ledger, ToolCost
 
 _OF_SAMPLES = ("samples", "user", "kernel_only")
 """Counters that have a place of their own."""
@@ -93,11 +93,10 @@ class Accounts:
         """
         source, objects = self._source, self._code.objects
         sampled, counters = source.sampled, self._counters()
-        return Statistics(
+        figures = SampledFigures(
             event=sampled.event,
             frequency=sampled.rate.frequency,
             period=0 if sampled.rate.frequency else sampled.rate.period,
-            duration_seconds=duration,
             samples=SampleStatistics(
                 total=counters["samples"],
                 user=counters["user"],
@@ -112,8 +111,12 @@ class Accounts:
                 table_bytes=4 * self._code.tables.most_words,
                 compile_seconds=objects.compile_seconds,
             ),
-            bpf=BpfStatistics(*source.session.run_statistics()),
-            tool=ToolStatistics(ready, 0.0, 0.0, 0),
+        )
+        return Ledger(
+            subject=figures,
+            duration_seconds=duration,
+            bpf=BpfCost(*source.session.run_statistics()),
+            tool=ToolCost(ready),
             counters={n: count for n, count in counters.items() if count and n not in _OF_SAMPLES},
             failures=dict(self._walls.places),
         )

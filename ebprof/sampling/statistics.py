@@ -1,14 +1,14 @@
-"""What a run did and what it cost: the summary for people, `--stats` for programs."""
+"""What a run sampled: the figures of its ledger, and the summary for people."""
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS, Counter
 from ebprof.bpf.events import Rate
+from ebprof.watch.ledger import Ledger
 
 NOT_SAMPLES = "filtered"
 """The counter of what never was a sample: in `--stats`, but no news for people."""
@@ -98,41 +98,15 @@ class UnwindStatistics:
 
 
 @dataclass(frozen=True, slots=True)
-class BpfStatistics:
-    """Runs of the BPF program and the time they took, by the kernel's own measure."""
-
-    run_count: int
-    run_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class ToolStatistics:
-    """ebprof's own cost. ready: process start to sampling on; finish: sampling's end to written."""
-
-    ready_seconds: float
-    finish_seconds: float
-    cpu_seconds: float
-    max_rss_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """One run, as `--stats` writes it. frequency: 0 where each `period`-th event was sampled.
-
-    failures: what `readers_failed` counts, by exception and line of code.
-    """
+class SampledFigures:
+    """What a run sampled. frequency: 0 where each `period`-th event was sampled."""
 
     event: str
     frequency: int
     period: int
-    duration_seconds: float
     samples: SampleStatistics
     stacks: StackStatistics
     unwind: UnwindStatistics
-    bpf: BpfStatistics
-    tool: ToolStatistics
-    counters: dict[str, int] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
 
     @property
     def complete_share(self) -> float | None:
@@ -140,41 +114,31 @@ class Statistics:
         user = self.samples.user
         return self.stacks.stop.get(COMPLETE, 0) / user if user else None
 
-    def finished(self, finish_seconds: float, command_cpu_seconds: float) -> Statistics:
-        """With the tool's cost up to now: its own and its helpers', which have ended."""
-        own = resource.getrusage(resource.RUSAGE_SELF)
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
-        tool = replace(
-            self.tool,
-            finish_seconds=finish_seconds,
-            cpu_seconds=cpu - command_cpu_seconds,
-            max_rss_bytes=1024 * own.ru_maxrss,
-        )
-        return replace(self, tool=tool)
-
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, keys as the fields are named."""
         return asdict(self)
 
 
+Statistics = Ledger[SampledFigures]
+
+
 def summary(statistics: Statistics, target: str) -> list[str]:
     """Lines for stderr: samples, complete stacks, stop reasons, lost, overhead."""
-    samples = statistics.samples
-    rate = Rate(statistics.frequency, statistics.period)
+    found, samples = statistics.subject, statistics.subject.samples
+    rate = Rate(found.frequency, found.period)
     head = (
         f"{samples.total:,} samples of {target} "
-        f"({rate.describe(statistics.event)}, {statistics.duration_seconds:.1f} s)"
+        f"({rate.describe(found.event)}, {statistics.duration_seconds:.1f} s)"
     )
     if samples.total:
         head += (
-            f", {statistics.stacks.unique:,} distinct stacks, "
-            f"{complete_text(statistics.complete_share, ' of user stacks')}, lost {samples.lost:,}"
+            f", {found.stacks.unique:,} distinct stacks, "
+            f"{complete_text(found.complete_share, ' of user stacks')}, lost {samples.lost:,}"
         )
     else:
-        head += f", lost 0: {_nothing(statistics)}"
-    counts = counted(statistics.stacks.stop, statistics.counters)
-    return [head, *counts, _overhead(statistics)]
+        head += f", lost 0: {_nothing(found)}"
+    counts = counted(found.stacks.stop, statistics.counters)
+    return [head, *counts, statistics.overhead("sample", 1)]
 
 
 def complete_text(share: float | None, of: str = "") -> str:
@@ -192,24 +156,11 @@ def counted(stops: dict[str, int], counters: dict[str, int]) -> Iterator[str]:
             yield f"  {name} {count:,}: {helps[name]}"
 
 
-def _nothing(statistics: Statistics) -> str:
+def _nothing(found: SampledFigures) -> str:
     """What it means that there are no samples."""
-    cpu_seconds = statistics.samples.cpu_seconds
-    if cpu_seconds is None and statistics.frequency:
+    cpu_seconds = found.samples.cpu_seconds
+    if cpu_seconds is None and found.frequency:
         return "whatever ran of it did not run at the moment of a sample"
-    if statistics.frequency:
+    if found.frequency:
         return f"it had {cpu_seconds:.3f} s of CPU time"
-    return "there were none" if statistics.period <= 1 else "there were not as many"
-
-
-def _overhead(statistics: Statistics) -> str:
-    bpf, tool = statistics.bpf, statistics.tool
-    duration = max(statistics.duration_seconds, 1e-9)
-    kernel = "nothing measured in the kernel"
-    if bpf.run_count:
-        share, each = 100 * bpf.run_seconds / duration, 1e6 * bpf.run_seconds / bpf.run_count
-        kernel = f"{share:.3f} % of a core in the kernel, {each:.1f} us a sample"
-    return (
-        f"overhead: {kernel}; "
-        f"ebprof itself {tool.cpu_seconds:.2f} s CPU, {tool.max_rss_bytes / 1e6:.0f} MB"
-    )
+    return "there were none" if found.period <= 1 else "there were not as many"

@@ -9,14 +9,14 @@ import pytest
 from ebprof.sampling.statistics import (
     ALL_COUNTERS,
     NOT_SAMPLES,
-    BpfStatistics,
+    SampledFigures,
     SampleStatistics,
     StackStatistics,
     Statistics,
-    ToolStatistics,
     UnwindStatistics,
     summary,
 )
+from ebprof.watch.ledger import BpfCost, Ledger, ToolCost
 
 NO_SAMPLES = SampleStatistics(0, 0, 0, 0)
 TEN_SAMPLES = SampleStatistics(total=10, user=10, kernel_only=0, lost=2)
@@ -25,16 +25,19 @@ TEN_SAMPLES = SampleStatistics(total=10, user=10, kernel_only=0, lost=2)
 def statistics(
     samples: SampleStatistics, stop: dict[str, int], counters: dict[str, int]
 ) -> Statistics:
-    return Statistics(
+    figures = SampledFigures(
         event="cpu-clock",
         frequency=99,
         period=0,
-        duration_seconds=1.0,
         samples=samples,
         stacks=StackStatistics(unique=len(stop), stop=stop),
         unwind=UnwindStatistics(0, 0, 0, 0.0),
-        bpf=BpfStatistics(0, 0.0),
-        tool=ToolStatistics(0.0, 0.0, 0.0, 0),
+    )
+    return Ledger(
+        subject=figures,
+        duration_seconds=1.0,
+        bpf=BpfCost(0, 0.0),
+        tool=ToolCost(0.0),
         counters=counters,
     )
 
@@ -83,6 +86,6 @@ def test_stacks_of_a_kernel_thread_are_not_called_complete() -> None:
 def test_time_in_the_kernel_that_was_not_measured_is_not_none() -> None:
     run = statistics(TEN_SAMPLES, {"complete": 10}, {})
     assert summary(run, "PID 1")[-1].startswith("overhead: nothing measured in the kernel; ebprof ")
-    timed = replace(run, bpf=BpfStatistics(1000, 0.002))
+    timed = replace(run, bpf=BpfCost(1000, 0.002))
     expected = "overhead: 0.200 % of a core in the kernel, 2.0 us a sample; ebprof "
     assert summary(timed, "PID 1")[-1].startswith(expected)

@@ -7,20 +7,19 @@ import pytest
 from ebprof.traffic.monitor import COUNTERS
 from ebprof.traffic.reports import statistics
 from ebprof.traffic.reports.counters import lost
+from ebprof.watch.ledger import BpfCost, Ledger, ToolCost
 from tests.flows import FakeMonitor, client, failing, server
 
-NOTHING = statistics.TrafficStatistics(
-    "fake",
+NOTHING = Ledger(
+    statistics.FlowFigures("fake", 1, failing(refused=2)),
     1.0,
-    1,
-    failing(refused=2),
-    statistics.BpfStatistics(0, 0),
-    statistics.ToolStatistics(0, 0, 0),
+    BpfCost(0, 0),
+    ToolCost(0),
     {counter.name: 0 for counter in COUNTERS},
 )
 
 
-def of(monitor: FakeMonitor) -> statistics.TrafficStatistics:
+def of(monitor: FakeMonitor) -> Ledger[statistics.FlowFigures]:
     return statistics.of_run(monitor, 0.25)  # type: ignore[arg-type]
 
 
