@@ -13,10 +13,14 @@ unit test, or a line of `corpus`.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,13 +37,19 @@ LONGEST_INPUT = {
     "kallsyms": 1 << 14,
 }
 ORDINARY_INPUT = 1 << 13
+CPUS = len(os.sched_getaffinity(0))
 LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0")
 
 
 def main(arguments: list[str]) -> int:
-    """Run targets one after the other; 1 when one of them found something."""
+    """Run targets, one a CPU at a time; 1 when one of them found something."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=60, help="for all targets together")
+    parser.add_argument(
+        "--seconds",
+        type=int,
+        default=60,
+        help="for all targets together, as many of which run at a time as there are CPUs",
+    )
     parser.add_argument("--keep", action="store_true", help="write corpus instead")
     parser.add_argument("targets", nargs="*", help="default: all")
     options = parser.parse_args(arguments)
@@ -47,13 +57,17 @@ def main(arguments: list[str]) -> int:
     targets = options.targets or [*C_TARGETS, *_runnable()]
     if unknown := set(targets) - set(known):
         parser.error(f"no target {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    if options.keep:
-        for target in targets:
-            keep(target)
-        return 0
+    _build(set(targets) & set(C_TARGETS))
     seconds = max(1, options.seconds // len(targets))
-    results = [fuzz(target, seconds) for target in targets]
-    return 0 if all(results) else 1
+    work: Callable[[str], bool | None] = keep if options.keep else partial(fuzz, seconds=seconds)
+    with ThreadPoolExecutor(CPUS) as pool:
+        return 1 if False in [*pool.map(work, targets)] else 0
+
+
+def _build(targets: Iterable[str]) -> None:
+    names = [f"../../build/fuzz/{target}" for target in targets]
+    if names:
+        subprocess.run(["make", "-s", f"-j{CPUS}", "-C", str(HERE), *names], check=True)
 
 
 def _runnable() -> list[str]:
@@ -92,7 +106,6 @@ def keep(target: str) -> None:
 
 def _command(target: str) -> list[str]:
     if target in C_TARGETS:
-        subprocess.run(["make", "-s", "-C", str(HERE), f"../../build/fuzz/{target}"], check=True)
         return [str(BUILT / target)]
     return [sys.executable, "-m", "tests.fuzz.reader", target]
 
