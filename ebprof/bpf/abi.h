@@ -141,6 +141,55 @@ struct mark_counts {
 	uint64_t done[MARK_SLOTS];
 };
 
+/* ---- code that is made at run time ----------------------------------------------------- *
+ * What the instructions of a JIT's function say of each byte of it. User space is asked for that, and
+ * keeps it by process, for blocks of JIT_BLOCK bytes: perf maps say where functions begin.
+ */
+enum { JIT_BLOCK = 64 };
+
+enum jit_kind {
+	JIT_UNASKED = 0,
+	JIT_UNKNOWN,		/* the code does not say, or no perf map names it */
+	JIT_BY_FP,		/* the frame pointer is this frame's */
+	JIT_BY_SP,		/* the return address is `words` words above sp */
+};
+
+struct jit_rule {
+	uint8_t kind;
+	uint8_t fp_slot;	/* JIT_BY_SP: the caller's fp is at CFA - 8 * fp_slot, or as below */
+	uint16_t words;
+};
+
+enum { JIT_FP_LOST = 0, JIT_FP_SAME = 1, MAX_JIT_FP_SLOT = 255 };
+
+/* number: address / JIT_BLOCK; 0: the process itself, whose first rule is JIT_UNKNOWN: it has no perf map. */
+struct jit_place {
+	uint64_t number;
+	uint32_t pid;
+	uint32_t unused;
+};
+
+/* until: CLOCK_MONOTONIC, ns. code: of its bytes, so that other code in their place is noticed. */
+struct jit_block {
+	uint64_t until;
+	uint64_t code;
+	struct jit_rule rules[JIT_BLOCK];
+};
+
+#ifndef EBPROF_CDEF
+/* Of the bytes of a block. */
+static inline uint64_t hash_jit_block(const uint64_t words[JIT_BLOCK / 8])
+{
+	uint64_t hash = 0;
+
+	for (int i = 0; i < JIT_BLOCK / 8; i++) {
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ull;
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+#endif
+
 /* ---- what comes out -------------------------------------------------------------------- */
 
 /* Why the unwinder stopped: name, line of help. The order is the number, and 0 is success. */

@@ -10,6 +10,7 @@ enum {
 	RING_SIZE = 8 << 20,
 	WAKE_AT = RING_SIZE / 4,
 	DEFER_BELOW = RING_SIZE / 4 * 3,	/* the rest is for what would be lost without it */
+	ASK_BELOW = RING_SIZE / 2,
 	USER_PAGE = 4096,
 };
 
@@ -231,6 +232,27 @@ static __always_inline bool send_deferred(event_context *ctx, bool in_user,
 				   BPF_RB_FORCE_WAKEUP);
 }
 
+/* Sends a sample to user space, if the ring has room below a mark. */
+static __always_inline bool send_away(event_context *ctx, bool in_user, struct unwind *u, uint64_t below)
+{
+	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < below && send_deferred(ctx, in_user, u)) {
+		counter_add(DEFERRED);
+		return true;
+	}
+	counter_add(NOT_DEFERRED);
+	return false;
+}
+
+/* Code that nobody has read yet: user space does, and unwinds the sample by what it finds. */
+static __always_inline bool ask(event_context *ctx, bool in_user, struct unwind *u)
+{
+	if (send_away(ctx, in_user, u, ASK_BELOW))
+		return true;
+	if (u->record.key.stop == STOP_COMPLETE)
+		u->record.key.stop = STOP_UNSURE_CALLER;
+	return false;
+}
+
 /* New code: user space learns of it, and if it may still turn out to be known, gets the sample. */
 static __always_inline bool defer(event_context *ctx, bool in_user, struct unwind *u)
 {
@@ -238,15 +260,9 @@ static __always_inline bool defer(event_context *ctx, bool in_user, struct unwin
 	uint64_t address = reason == STOP_NO_MAPPING ? u->pc : 0;
 
 	if (reason != STOP_NO_PROCESS && reason != STOP_NO_MAPPING)
-		return false;
-	if (!u->process.settled) {
-		if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < DEFER_BELOW &&
-		    send_deferred(ctx, in_user, u)) {
-			counter_add(DEFERRED);
-			return true;
-		}
-		counter_add(NOT_DEFERRED);
-	}
+		return u->asked && ask(ctx, in_user, u);
+	if (!u->process.settled && send_away(ctx, in_user, u, DEFER_BELOW))
+		return true;
 	send_notice(u->record.key.pid, address);
 	return false;
 }

@@ -18,6 +18,7 @@ from ebprof._native import lib
 from ebprof.abi import COUNTERS, SAMPLE_KEY, STOP_REASONS, UNWIND_RULE
 from ebprof.bpf import events, loaders, probe
 from ebprof.bpf.events import Event, Rate, Scope
+from ebprof.bpf.jitted import JitMap
 from ebprof.bpf.maps import MapError
 from ebprof.bpf.object import BpfObject
 from ebprof.bpf.processes import ProcessEntries
@@ -137,6 +138,7 @@ class CpuSession:
         self._slices_start = made.variable_offset(".bss", "slices_start")
         self.capacity = self._counts[0].max_entries
         self.processes = ProcessEntries(made)
+        self.jitted = JitMap(made.map("jit_blocks")) if made.has_map("jit_blocks") else None
         self.shards = ShardMaps(made.map("shards"))
         self._cleanup.callback(self.shards.close)
         self.rules: NDArray[Any] = made.variables(".data.rules").view(UNWIND_RULE)

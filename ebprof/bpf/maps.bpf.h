@@ -89,6 +89,46 @@ static __always_inline bool read_code(struct unwind *u, void *to, uint32_t size,
 	return read_user(u, to, size, from);
 }
 
+#ifdef OLD_KERNEL	/* in its loop, the verifier would look at this at each step */
+
+static __always_inline bool may_ask(struct unwind *u)
+{
+	(void)u;
+	return false;
+}
+
+static __always_inline struct jit_block *find_jit_block(struct unwind *u, uint64_t number)
+{
+	(void)u;
+	(void)number;
+	return NULL;
+}
+
+#else
+
+MAP(jit_blocks,
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct jit_place);
+	__type(value, struct jit_block);
+);
+
+static __always_inline bool may_ask(struct unwind *u)
+{
+	(void)u;
+	return true;
+}
+
+static __always_inline struct jit_block *find_jit_block(struct unwind *u, uint64_t number)
+{
+	struct jit_place place = { .number = number, .pid = u->record.key.pid };
+	struct jit_block *block = bpf_map_lookup_elem(&jit_blocks, &place);
+
+	return block && block->until > bpf_ktime_get_ns() ? block : NULL;
+}
+
+#endif
+
 #ifdef OLD_KERNEL	/* bpf_loop came with 5.17: a program walks a few frames and calls itself */
 
 /* The verifier looks at each step of the loop; the kernel allows 33 calls (MAX_TAIL_CALL_CNT). */

@@ -46,8 +46,8 @@ class BpfMap:
         """Remove an entry; one that is not there is fine."""
         lib.bpf_map_delete_elem(self.fd, _bytes(key))
 
-    def find(self, key: int, dtype: Dtype) -> NDArray[Any] | None:
-        """The value at a u32 key as dtype[1]; None when there is no such key."""
+    def find(self, key: NDArray[Any] | int, dtype: Dtype) -> NDArray[Any] | None:
+        """The value at a key (an integer is u32) as dtype[1]; None when there is no such key."""
         buffer = np.zeros(1, dtype)
         if lib.bpf_map_lookup_elem(self.fd, _bytes(key), ffi.from_buffer(buffer)):
             return None

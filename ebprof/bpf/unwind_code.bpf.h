@@ -179,6 +179,74 @@ static __always_inline bool return_by_fp(struct unwind *u, enum stop_reason with
 	return return_to(u, saved[1], cfa);
 }
 
+/* Whether there is other code in a block than what its rules were made of. */
+static __always_inline bool is_other_code(struct unwind *u, struct jit_block *block)
+{
+	uint64_t *code = u->calls.code;
+
+	return !read_code(u, code, JIT_BLOCK, u->pc & -JIT_BLOCK) || hash_jit_block(code) != block->code;
+}
+
+_Static_assert(8 * ENTRY_WORDS == JIT_BLOCK, "is_other_code reads a block to where entries are read");
+
+/* What a JIT's code at u->pc says of its frame; NULL: user space is to be asked. In callers the code is
+ * not compared: where it has changed, what the rule leads to is no return address.
+ */
+static __always_inline struct jit_rule *find_jit_rule(struct unwind *u)
+{
+	struct jit_block *block;
+	struct jit_rule *rule;
+
+	if (u->is_unnamed || u->map.kind != MAPPING_NO_TABLE || !may_ask(u))
+		return NULL;
+	block = find_jit_block(u, u->pc / JIT_BLOCK);
+	if (block) {
+		rule = &block->rules[u->pc % JIT_BLOCK];
+		if (rule->kind != JIT_UNASKED && !(is_leaf(u) && is_other_code(u, block)))
+			return rule;
+	} else if (find_jit_block(u, 0)) {
+		u->is_unnamed = true;
+		return NULL;
+	}
+	if (!u->asked)
+		u->asked = u->pc;
+	return NULL;
+}
+
+/* Where the return address is by such a rule; 0: there is none. */
+static __always_inline uint64_t find_jit_return(struct unwind *u, struct jit_rule *rule)
+{
+	uint64_t at = u->sp + 8 * rule->words;
+	uint64_t address;
+
+	if (rule->kind != JIT_BY_SP || !read_user(u, &address, sizeof(address), at) ||
+	    !is_return(u, address))
+		return 0;
+	if (rule->fp_slot > JIT_FP_SAME) {
+		u->fp_at = at + 8 - 8 * rule->fp_slot;
+		u->fp_lost = false;
+	} else if (rule->fp_slot == JIT_FP_LOST) {
+		u->fp_lost = true;
+	}
+	return at;
+}
+
+/* Where the return address is by code and not by the frame pointer; 0: the code does not say so. */
+static __always_inline uint64_t find_return_by_code(struct unwind *u)
+{
+	struct jit_rule *rule = find_jit_rule(u);
+	uint64_t at;
+
+	if (rule && rule->kind != JIT_UNKNOWN) {
+		at = find_jit_return(u, rule);
+		if (at || rule->kind == JIT_BY_FP)
+			return at;
+	}
+	if (!is_leaf(u))
+		return find_caller_return(u);
+	return need_fp(u) ? leaf_return(u) : 0;
+}
+
 /* A step where there is no row: checked, and said when it fails. */
 static __always_inline bool step_by_fp(struct unwind *u, enum stop_reason without)
 {
@@ -186,9 +254,7 @@ static __always_inline bool step_by_fp(struct unwind *u, enum stop_reason withou
 
 	if (!wants_frame_pointers(u))
 		return stop(u, without);
-	if (is_leaf(u) && !need_fp(u))
-		return false;
-	at = is_leaf(u) ? leaf_return(u) : find_caller_return(u);
+	at = find_return_by_code(u);
 	if (!at)
 		return need_fp(u) && return_by_fp(u, without);
 	if (!read_user(u, &address, sizeof(address), at))

@@ -46,6 +46,7 @@ struct unwind {
 	uint64_t fp_at;
 	uint64_t leaf_return;	/* where kernels without bpf_loop found it, before they walk */
 	uint64_t hash;
+	uint64_t asked;		/* an address in code that user space is to read; 0: none */
 	struct mapping_entry map;
 	struct process_entry process;
 	uint32_t count;
@@ -54,6 +55,7 @@ struct unwind {
 	uint8_t fp_lost;
 	uint8_t is_guess;	/* where the last step led need not be code: no rule led there */
 	uint8_t is_unsure;	/* the innermost frame may have another caller than the one found */
+	uint8_t is_unnamed;	/* the process has no perf map */
 	struct leaf_registers leaf;
 	struct calls calls;
 	uint64_t window_at;	/* address that `window` is a copy of */
@@ -73,6 +75,8 @@ static struct unwind_rule *rule_at(struct unwind *u, uint32_t number);	/* below 
 static bool read_user(struct unwind *u, void *to, uint32_t size, uint64_t from);
 static bool read_code(struct unwind *u, void *to, uint32_t size, uint64_t from);
 static uint64_t leaf_return(struct unwind *u);		/* find_leaf_return, now or before the walk */
+static bool may_ask(struct unwind *u);			/* what code says, of user space */
+static struct jit_block *find_jit_block(struct unwind *u, uint64_t number);	/* NULL: ask */
 
 /* ---- look-ups ---- */
 
@@ -165,6 +169,8 @@ static __always_inline void reset(struct unwind *u, uint64_t seed)
 	u->known = ALL_REGISTERS;
 	u->is_guess = false;
 	u->is_unsure = false;
+	u->is_unnamed = false;
+	u->asked = 0;
 }
 
 /* The two words at an address on the stack. Most come from a copied stretch of it: one call of

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from ebprof.sampling.jitted import Blocks, JittedCode
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.timeline import Timeline
 from ebprof.sampling.tracker import Tracker
@@ -33,6 +34,8 @@ class UnwindMaps(Protocol):
     def processes(self) -> ProcessMap: ...
     @property
     def shards(self) -> ShardSource: ...
+    @property
+    def jitted(self) -> Blocks | None: ...
 
 
 class Code:
@@ -63,6 +66,7 @@ class Code:
             use_tables=use_tables,
             use_frame_pointers=options.call_graph != "dwarf",
         )
+        self.jitted = JittedCode(maps.jitted, walls) if maps.jitted else None
 
     def load(self, named: Iterable[int], others: Iterable[int]) -> None:
         """Make tables of processes that were named; of others, as many as time allows."""
@@ -73,3 +77,5 @@ class Code:
     def close(self) -> None:
         """Close the files."""
         self.objects.close()
+        if self.jitted:
+            self.jitted.close()

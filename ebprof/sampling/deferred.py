@@ -6,10 +6,12 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from ebprof._native import lib
 from ebprof.abi import STOP_REASONS
 from ebprof.bpf.records import DeferredSample
+from ebprof.sampling.jitted import JittedCode
 from ebprof.sampling.stacks import NewStack, StackStore
 from ebprof.sampling.tracker import Tracker
 from ebprof.unwind.processes import ProcessStore
@@ -22,8 +24,14 @@ class DeferredSamples:
     """Unwinds and counts deferred samples; each is counted, with its stop reason, exactly once."""
 
     def __init__(
-        self, replayer: Replayer, processes: ProcessStore, tracker: Tracker, store: StackStore
+        self,
+        replayer: Replayer,
+        processes: ProcessStore,
+        tracker: Tracker,
+        store: StackStore,
+        jitted: JittedCode | None = None,
     ) -> None:
+        self._jitted = jitted
         self._replayer = replayer
         self._processes = processes
         self._tracker = tracker
@@ -59,7 +67,10 @@ class DeferredSamples:
     def _unwind(self, sample: DeferredSample, is_current: bool) -> UnwoundStack:
         entry = self._processes.entry(sample.pid)
         with suppress(OSError), _memory(sample.pid if is_current else 0) as memory:
-            return self._replayer.replay(entry, sample.record, memory)
+            if self._jitted is None or memory < 0:
+                return self._replayer.replay(entry, sample.record, memory)
+            replay = partial(self._replayer.replay, entry, sample.record, memory)
+            return self._jitted.unwind(sample.pid, memory, replay)
         return self._replayer.replay(entry, sample.record)
 
 

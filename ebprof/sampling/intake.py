@@ -48,7 +48,9 @@ class Intake:
         self._stacks = stacks
         self._resolver = resolver
         self._pending_keys = 0
-        self._deferred = DeferredSamples(code.replayer, code.processes, code.tracker, stacks)
+        self._deferred = DeferredSamples(
+            code.replayer, code.processes, code.tracker, stacks, code.jitted
+        )
         self._upkeep = Upkeep(
             code.room,
             code.objects,

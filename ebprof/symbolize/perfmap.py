@@ -98,12 +98,24 @@ class PerfMap:
 
     def find(self, address: int) -> tuple[Call, ...]:
         """The function that holds an address; of several, the one written last (code moves)."""
+        entry = self._latest(address)
+        return (Call(printable(entry[2])),) if entry else ()
+
+    def extent(self, address: int) -> tuple[int, int] | None:
+        """Where the function that holds an address begins and ends; None for none."""
+        entry = self._latest(address)
+        return entry[:2] if entry else None
+
+    def _latest(self, address: int) -> tuple[int, int, bytes] | None:
         if self._table is None:
             self._table = self._build_table()
         latest = max((int(self._order[i]) for i in self._table.covering(address)), default=-1)
-        if latest < 0:
-            return ()
-        return (Call(printable(self._entries[latest][2])),)
+        return self._entries[latest] if latest >= 0 else None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether there is a map, or was one."""
+        return self._file is not None or bool(self._entries)
 
     def close(self) -> None:
         """Close the file; what was read stays."""

@@ -52,6 +52,7 @@ struct follower {
 	uint32_t entry;		/* the function that is followed */
 	uint32_t start;		/* offsets where it begins and ends */
 	uint32_t limit;
+	bool is_jitted;
 	bool switches_stack;	/* it makes a system call that may */
 	uint32_t call;		/* the last number that may be a system call's */
 	uint32_t pending_count;
@@ -254,6 +255,23 @@ static bool same_state(const struct state *a, const struct state *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* Whether two states differ in nothing but the stack pointer, and can do without. */
+static bool same_but_sp(const struct state *a, const struct state *b)
+{
+	return a->fp && a->fp == b->fp && a->saved == b->saved && a->thread == b->thread;
+}
+
+/* Paths of a JIT's function meet: where calls took arguments off the stack, they do not agree on sp. */
+static bool meet(struct follower *f, struct place *place, uint64_t offset, const struct state *state)
+{
+	if (!f->is_jitted || !place->entry || !same_but_sp(&place->state, state))
+		return false;
+	if (place->state.sp != SP_UNKNOWN && place->size)	/* else it is still to be followed */
+		f->pending[f->pending_count++] = (uint32_t)offset;
+	place->state.sp = SP_UNKNOWN;
+	return true;
+}
+
 /* The function goes on at an offset in this state; a contradiction spoils all who say so. */
 static void go_to(struct follower *f, uint64_t offset, const struct state *state)
 {
@@ -263,6 +281,8 @@ static void go_to(struct follower *f, uint64_t offset, const struct state *state
 		return;
 	place = &f->places[offset];
 	if (place->entry && !same_state(&place->state, state)) {
+		if (meet(f, place, offset, state))
+			return;
 		mark_bad(f, place->entry - 1);
 		mark_bad(f, f->entry);
 	} else if (place->is_spoiled) {
@@ -392,7 +412,8 @@ static void follow_instruction(struct follower *f, uint32_t offset)
 			mark_bad(f, f->entry);
 		return;
 	case FLOW_POPPING_RETURN:
-		mark_bad(f, f->entry);
+		if (!f->is_jitted || state.sp != WORD)
+			mark_bad(f, f->entry);
 		return;
 	case FLOW_STOP:
 		return;
@@ -534,23 +555,31 @@ static void write_rows(struct follower *f)
 	write_gap(&f->writer, end);
 }
 
-void follow_code(const struct code_gap *gap, struct code_entry *entries, uint32_t entry_count,
-		 uint32_t entry_capacity, void *scratch, struct unwind_rows *out)
+/* Divides the scratch memory. */
+static struct follower *start_following(const struct code_gap *gap, void *scratch)
 {
 	struct follower *f = scratch;
 
 	memset(scratch, 0, follow_code_scratch_size(gap->size));
-	start_rows(&f->writer, out);
-	out->base = gap->address;
 	f->gap = gap;
-	f->entries = entries;
-	f->entry_count = entry_count;
-	f->entry_capacity = entry_capacity < gap->size ? entry_capacity : gap->size;
 	f->places = (struct place *)(f + 1);
 	f->pending = (uint32_t *)(f->places + gap->size);
 	f->undecided = f->pending + gap->size;
 	f->is_bad = (uint8_t *)f->undecided;
 	f->search_left = (uint64_t)SEARCHES * gap->size;
+	return f;
+}
+
+void follow_code(const struct code_gap *gap, struct code_entry *entries, uint32_t entry_count,
+		 uint32_t entry_capacity, void *scratch, struct unwind_rows *out)
+{
+	struct follower *f = start_following(gap, scratch);
+
+	start_rows(&f->writer, out);
+	out->base = gap->address;
+	f->entries = entries;
+	f->entry_count = entry_count;
+	f->entry_capacity = entry_capacity < gap->size ? entry_capacity : gap->size;
 	if (gap->size > MAX_CODE || entry_count > f->entry_capacity)
 		return;
 	for (uint32_t entry = 0; entry < entry_count; entry++)
@@ -560,6 +589,56 @@ void follow_code(const struct code_gap *gap, struct code_entry *entries, uint32_
 		if (is_in_gap(f, entries[entry].address))
 			follow_function(f, entry);
 	write_rows(f);
+}
+
+/* ---- a JIT's code ---------------------------------------------------------------------- */
+
+static struct jit_rule jit_rule_of(const struct state *s)
+{
+	struct jit_rule rule = { .kind = JIT_UNKNOWN };
+
+	if (s->fp == 2 * WORD && s->saved == 2 * WORD) {
+		rule.kind = JIT_BY_FP;
+	} else if (s->sp != SP_UNKNOWN && s->sp % WORD == 0 && s->thread == CALLING_THREAD) {
+		rule.kind = JIT_BY_SP;
+		rule.words = (uint16_t)(s->sp / WORD - 1);
+		if (is_callers_fp(s))
+			rule.fp_slot = JIT_FP_SAME;
+		else if (s->saved > 0 && s->saved % WORD == 0 && s->saved / WORD <= MAX_JIT_FP_SLOT)
+			rule.fp_slot = (uint8_t)(s->saved / WORD);
+	}
+	return rule;
+}
+
+void follow_jitted(const uint8_t *code, uint32_t size, void *scratch, struct jit_rule *rules)
+{
+	struct code_gap gap = { .code = code, .size = size };
+	struct code_entry entry = { .size = size };
+	struct follower *f = start_following(&gap, scratch);
+
+	for (uint32_t offset = 0; offset < size; offset++)
+		rules[offset] = (struct jit_rule){ .kind = JIT_UNKNOWN };
+	if (size == 0 || size > MAX_CODE)
+		return;
+	f->is_jitted = true;
+	f->entries = &entry;
+	f->entry_count = 1;
+	f->places[0].is_entry = 1;
+	follow_function(f, 0);
+	for (uint32_t offset = 0; offset < size; offset++) {
+		const struct place *place = &f->places[offset];
+
+		for (uint32_t i = 0; i < place->size && has_rule(f, place) && i < size - offset; i++)
+			rules[offset + i] = jit_rule_of(&place->state);
+	}
+}
+
+uint64_t hash_of_block(const uint8_t *code)
+{
+	uint64_t words[JIT_BLOCK / WORD];
+
+	memcpy(words, code, sizeof(words));
+	return hash_jit_block(words);
 }
 
 _Static_assert(sizeof(struct follower) % _Alignof(struct place) == 0, "places follow");

@@ -44,4 +44,13 @@ uint64_t follow_code_scratch_size(uint64_t size);
 void follow_code(const struct code_gap *gap, struct code_entry *entries, uint32_t entry_count,
 		 uint32_t entry_capacity, void *scratch, struct unwind_rows *out);
 
+/* What the instructions of a function that a JIT made say of each of its bytes: rules[size]. It begins with
+ * the first byte. It and what it calls may take arguments off the stack when they return, so the frame
+ * pointer is preferred. Scratch as for follow_code.
+ */
+void follow_jitted(const uint8_t *code, uint32_t size, void *scratch, struct jit_rule *rules);
+
+/* Of JIT_BLOCK bytes of code, as BPF programs compute it. */
+uint64_t hash_of_block(const uint8_t *code);
+
 #endif

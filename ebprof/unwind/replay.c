@@ -14,6 +14,7 @@ enum { PAGE_SHIFT = 12 };
 
 struct replay {
 	const struct replay_tables *tables;
+	const struct replay_code *code;
 	const struct deferred_record *record;
 	bool was_beyond;	/* what was to be read lies behind the copy */
 	struct unwind unwind;
@@ -91,6 +92,21 @@ static uint64_t leaf_return(struct unwind *u)
 	return find_leaf_return(u);
 }
 
+static bool may_ask(struct unwind *u)
+{
+	return replay_of(u)->code->may_ask;
+}
+
+static struct jit_block *find_jit_block(struct unwind *u, uint64_t number)
+{
+	const struct replay_code *code = replay_of(u)->code;
+
+	for (uint32_t i = 0; i < code->count; i++)
+		if (code->numbers[i] == number)
+			return &code->blocks[i];
+	return NULL;
+}
+
 /* ---- */
 
 static void start(struct unwind *u, const struct deferred_record *record)
@@ -102,9 +118,9 @@ static void start(struct unwind *u, const struct deferred_record *record)
 }
 
 void replay(const struct replay_tables *tables, const struct process_entry *process,
-	    const struct deferred_record *record, struct replayed *out)
+	    const struct replay_code *code, const struct deferred_record *record, struct replayed *out)
 {
-	struct replay replay = { .tables = tables, .record = record };
+	struct replay replay = { .tables = tables, .code = code, .record = record };
 	struct unwind *u = &replay.unwind;
 	struct shard *table = NULL;
 
@@ -114,6 +130,7 @@ void replay(const struct replay_tables *tables, const struct process_entry *proc
 	while (step(u, &table))
 		;
 	out->hash = u->hash;
+	out->asked = u->asked;
 	out->stop = u->stop == STOP_READ_FAULT && replay.was_beyond ? STOP_SHORT_COPY : u->stop;
 	out->count = u->count;
 	memcpy(out->frames, u->frames, u->count * sizeof(u->frames[0]));

@@ -21,9 +21,20 @@ struct replay_tables {
 	int32_t memory;			/* a descriptor from which code is read by address; -1: none */
 };
 
-/* frames: leaf first, as BPF programs report them; `hash` is their name. */
+/* What is known of code that a JIT made, for one process: blocks by number, in any order. */
+struct replay_code {
+	const uint64_t *numbers;
+	struct jit_block *blocks;
+	uint32_t count;
+	uint8_t may_ask;
+};
+
+/* frames: leaf first, as BPF programs report them; `hash` is their name. asked: an address in code that
+ * blocks were missing for, 0: in none.
+ */
 struct replayed {
 	uint64_t hash;
+	uint64_t asked;
 	uint32_t stop;
 	uint32_t count;
 	uint64_t frames[MAX_USER_FRAMES];
@@ -31,6 +42,6 @@ struct replayed {
 
 /* Unwind a record, which its stack_size bytes of stack follow. */
 void replay(const struct replay_tables *tables, const struct process_entry *process,
-	    const struct deferred_record *record, struct replayed *out);
+	    const struct replay_code *code, const struct deferred_record *record, struct replayed *out);
 
 #endif

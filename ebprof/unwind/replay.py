@@ -14,11 +14,40 @@ from ebprof.unwind.memory import Shards
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UnwoundStack:
-    """frames: uint64[n], leaf first, as BPF programs report them; name: their hash; stop: why."""
+    """frames: uint64[n], leaf first, as BPF programs report them; name: their hash; stop: why.
+
+    asked: an address in code that a JIT made, whose block was missing; 0: none was.
+    """
 
     frames: NDArray[np.uint64]
     name: int
     stop: int
+    asked: int = 0
+
+
+class JitBlocks:
+    """What is known of code that a JIT made: blocks by number."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._blocks
+
+    def add(self, number: int, block: NDArray[Any]) -> None:
+        """Put a block in, JIT_BLOCK[1]; it takes the place of one with its number."""
+        self._blocks[number] = block.tobytes()
+
+    def numbers(self) -> NDArray[np.uint64]:
+        """Of the blocks, in the order of `data`."""
+        return np.fromiter(self._blocks, np.uint64)
+
+    def data(self) -> bytearray:
+        """The blocks, back to back."""
+        return bytearray().join(self._blocks.values())
 
 
 class Replayer:
@@ -52,10 +81,17 @@ class Replayer:
         )
         self._out = ffi.new("struct replayed *")
 
-    def replay(self, process: NDArray[Any], record: memoryview, memory: int = -1) -> UnwoundStack:
+    def replay(
+        self,
+        process: NDArray[Any],
+        record: memoryview,
+        memory: int = -1,
+        jitted: JitBlocks | None = None,
+    ) -> UnwoundStack:
         """Unwind a record (DEFERRED_RECORD and its stack) in a process: PROCESS_ENTRY[1].
 
         memory: a descriptor of the process's memory (/proc/PID/mem), to read code; -1: none.
+        jitted: what is known of code without tables; None: nothing, and nobody is asked.
         """
         self._tables.memory = memory
         self._learn_shards()
@@ -63,10 +99,13 @@ class Replayer:
         if len(record) != ffi.sizeof("struct deferred_record") + head.stack_size:
             raise ValueError(f"{len(record)} bytes, {head.stack_size} of them stack")
         entry = ffi.from_buffer("struct process_entry *", process)
-        lib.replay(self._tables, entry, head, self._out)
+        numbers, blocks, count, may_ask = _code(jitted)
+        code = ffi.new("struct replay_code *", [numbers, blocks, count, may_ask])
+        lib.replay(self._tables, entry, code, head, self._out)
         raw = ffi.buffer(self._out.frames, 8 * self._out.count)
         frames = np.frombuffer(bytes(raw), np.uint64)
-        return UnwoundStack(frames, int(self._out.hash), int(self._out.stop))
+        out = self._out
+        return UnwoundStack(frames, int(out.hash), int(out.stop), int(out.asked))
 
     def _learn_shards(self) -> None:
         for number in range(len(self._keep), self._memory.count):
@@ -74,3 +113,13 @@ class Replayer:
             self._keep.append(words)
             self._shards[number] = words
         self._tables.shard_count = len(self._keep)
+
+
+def _code(jitted: JitBlocks | None) -> tuple[Any, Any, int, bool]:
+    known = JitBlocks() if jitted is None else jitted
+    return (
+        ffi.from_buffer("uint64_t[]", known.numbers()),
+        ffi.from_buffer("struct jit_block[]", known.data(), require_writable=True),
+        len(known),
+        jitted is not None,
+    )

@@ -38,6 +38,18 @@ static void check_rows(const struct unwind_rows *rows)
 	check(rows->row_count == 0 || rows->rules[rows->row_count - 1] == RULE_NONE);
 }
 
+/* The same bytes as a JIT's function. */
+static void follow_whole(const uint8_t *code, uint32_t size, void *scratch)
+{
+	struct jit_rule *rules = malloc(size * sizeof(*rules));
+
+	check(rules);
+	follow_jitted(code, size, scratch, rules);
+	for (uint32_t i = 0; i < size; i++)
+		check(rules[i].kind >= JIT_UNKNOWN && rules[i].kind <= JIT_BY_SP);
+	free(rules);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct unwind_rule dictionary[MAX_RULES];
@@ -68,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(scratch && rows.offsets && rows.rules);
 	follow_code(&gap, entries, count, count + MORE_ENTRIES, scratch, &rows);
 	check_rows(&rows);
+	follow_whole(code, gap.size, scratch);
 	free(rows.rules);
 	free(rows.offsets);
 	free(scratch);

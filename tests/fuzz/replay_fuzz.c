@@ -31,7 +31,7 @@ struct input {
 	uint8_t use_tables;
 	uint8_t use_frame_pointers;
 	uint8_t is_near;	/* the stack pointer is moved to where rows and mappings are known */
-	uint8_t padding;
+	uint8_t may_ask;
 	struct unwind_rule rules[RULES];
 };
 
@@ -60,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t *shards[] = { words };
 	struct replay_tables tables = { .rules = rules, .shards = shards, .shard_count = 1, .memory = -1 };
 	struct deferred_record *record;
+	struct replay_code code = { .count = 0 };
 	struct replayed out;
 	struct input input;
 
@@ -69,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= sizeof(input);
 	make_table();
 	memcpy(rules, input.rules, sizeof(input.rules));
+	code.may_ask = input.may_ask & 1;
 	tables.use_tables = input.use_tables & 1;
 	tables.use_frame_pointers = input.use_frame_pointers & 1;
 	record = malloc(sizeof(*record) + size);	/* so that the sanitizer sees what lies beyond */
@@ -81,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (input.is_near & 1)
 		record->registers[7] = 0x7ffff000;
 	memcpy(record + 1, data + sizeof(input), size);
-	replay(&tables, &process, record, &out);
+	replay(&tables, &process, &code, record, &out);
 	check(out.count >= 1 && out.count <= MAX_USER_FRAMES);
 	check(out.stop < STOP_COUNT);
 	free(record);

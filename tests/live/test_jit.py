@@ -61,3 +61,39 @@ def test_code_in_a_file_that_is_no_object_has_its_place(tmp_path: Path) -> None:
     entry, leaf = r"\[app\.dll\]\+0x110\w", r"\[app\.dll\]\+0x12\w\w"
     chain = re.compile(f"main;call_jitted;{entry};{leaf}")
     assert done.count(lambda stack: chain.fullmatch(";".join(stack[-4:]))) >= 0.97 * done.total
+
+
+@pytest.mark.parametrize(
+    ("how", "words", "size"),
+    [
+        ("direct", 9, 0),
+        ("direct", 32, 4096),
+        ("stub", 0, 0),
+        ("stub", 3, 256),
+        ("register", 0, 0),
+        ("register", 9, 0),
+        ("tail", 4, 64),
+        ("half", 9, 0),
+        ("middle", 4, 256),
+    ],
+)
+def test_a_jitted_leaf_has_its_caller_however_it_is_called(how: str, words: int, size: int) -> None:
+    with targets.running("jit_frames", how, words, size) as target:
+        done = profile("-p", target.pid, "-U")
+    assert_complete(done)
+    assert done.count_calls(*CALLERS, "jitted_leaf") >= 0.99 * done.total
+
+
+@pytest.mark.parametrize("words", [0, 9])
+def test_a_jitted_caller_without_a_frame(words: int) -> None:
+    with targets.running("jit_frames", "work", words, 8 * words) as target:
+        done = profile("-p", target.pid, "-U")
+    assert_complete(done)
+    assert done.count_calls(*CALLERS, "jitted_leaf", "jitted_work") >= 0.98 * done.total
+
+
+def test_code_that_takes_the_place_of_other_code() -> None:
+    with targets.running("jit_frames", "swapped", 9) as target:
+        done = profile("-p", target.pid, "-U")
+    assert_complete(done)
+    assert done.count_calls(*CALLERS, "jitted_leaf") >= 0.99 * done.total
