@@ -83,7 +83,8 @@ def decode(data: bytes) -> Profile:
 
 def is_folded(data: bytes) -> bool:
     """Whether bytes are text, of which enough is stacks."""
-    text = _utf_8(data[:_HEAD])
+    end = data.find(b"\n", _HEAD)  # the last line may be longer than the rest
+    text = _utf_8(data[: end if end >= 0 else None])
     lines = [line for line in text.splitlines() if line.strip()]
     stacks = sum(1 for line in lines if _match(line.decode("utf-8", "replace")))
     return b"\0" not in text and stacks * _LEAST_SHARE >= len(lines) > 0

@@ -34,6 +34,14 @@ _KINDS = (
         rb"(?:\[[0-9]+\]\s+)?[0-9]+\.[0-9]+:\s",
         "what `perf script` prints: pipe it through stackcollapse-perf.pl",
     ),
+    (
+        rb"(?m)(?s:.{0,4096}?)^@\w*\[\s*$",
+        "what bpftrace prints: pipe it through stackcollapse-bpftrace.pl",
+    ),
+    (
+        rb"(?m)\s*^[ \t]+\S+`\S+[ \t]*\r?\n[ \t]+\S+`",
+        "what DTrace prints: pipe it through stackcollapse.pl",
+    ),
 )
 
 

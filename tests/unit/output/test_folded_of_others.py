@@ -193,6 +193,19 @@ def test_no_comm_makes_frames_of_names() -> None:
     assert functions(taken) == {"f": 12, "idle": 30}
 
 
+@pytest.mark.parametrize("long", [b"f;" * 60_000 + b"g", b"x" * 5_000_000])
+def test_lines_of_any_length(long: bytes) -> None:
+    data = b"main;" + long + b" 3\nmain;f 2\n"
+    assert folded.recognizes(data)
+    assert sum(one.count for one in read(data).samples) == 5
+
+
+def test_a_line_with_too_many_frames_is_left_out() -> None:
+    data = b"main;" + b"f;" * 200_000 + b"g 3\nmain;f 2\n"
+    assert folded.recognizes(data)
+    assert functions(read(data)) == {"f": 2}
+
+
 # ---- what is no folded stack ------------------------------------------------------------------
 
 
