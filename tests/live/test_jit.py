@@ -22,7 +22,7 @@ def test_jitted_code_has_names_and_callers() -> None:
 CALLERS = ("main", "call_jitted", "jitted_entry")
 
 
-@pytest.mark.parametrize("how", ["frameless", "pushes", "by_register", "old_address"])
+@pytest.mark.parametrize("how", ["frameless", "pushes", "by_register", "old_address", "unknown"])
 def test_a_jitted_leaf_has_its_caller(how: str) -> None:
     with targets.running("jit_leaf", how) as target:
         done = profile("-p", target.pid, "-U")
@@ -41,7 +41,7 @@ def test_entry_and_end_of_a_jitted_leaf() -> None:
 
 
 def test_a_jitted_leaf_that_anything_may_have_called_is_said_to_be_a_guess() -> None:
-    with targets.running("jit_leaf", "unknown") as target:
+    with targets.running("jit_frames", "unnamed") as target:
         done = profile("-p", target.pid, "-U")
     assert done.stops["unsure_caller"] >= 0.99 * done.total
 
