@@ -1,8 +1,7 @@
-"""Rules of the house that no linter knows: pages and examples, sizes, which way imports go."""
+"""Rules of the house that no linter knows: pages and examples, sizes, where tests are."""
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -26,89 +25,12 @@ EXAMPLE = r"^(?:.* )?ebprof {} .*\w"
 MAX_LINES = 500
 COMMANDS = plugins.module_names(commands)
 MODULES = sorted(PACKAGE.rglob("*.py"))
+UNIT_TESTS = ROOT / "tests" / "unit"
+PLACES = sorted({path.parent for path in UNIT_TESTS.rglob("test_*.py")})
 
 BPF_SOURCES = sorted((PACKAGE / "bpf").glob("*.bpf.[ch]"))
 ABI = sorted((PACKAGE / "bpf").glob("*abi.h"))
 OF_ONE_LOADER = ("core.bpf.h", "bcc.bpf.h")
-
-# A module whose name starts with a key may not import one that starts with any of the values.
-FORBIDDEN = {
-    "ebprof.output": (
-        "ebprof.bpf",
-        "ebprof.comparison",
-        "ebprof.recording",
-        "ebprof.sampling",
-        "ebprof.symbolize",
-        "ebprof.unwind",
-    ),
-    "ebprof.comparison": (
-        "ebprof.bpf",
-        "ebprof.recording",
-        "ebprof.sampling",
-        "ebprof.symbolize",
-        "ebprof.unwind",
-    ),
-    "ebprof.symbolize": (
-        "ebprof.bpf",
-        "ebprof.recording",
-        "ebprof.sampling",
-        "ebprof.output",
-        "ebprof.unwind",
-    ),
-    "ebprof.bpf": (
-        "ebprof.elf",
-        "ebprof.procfs",
-        "ebprof.recording",
-        "ebprof.sampling",
-        "ebprof.symbolize",
-        "ebprof.unwind",
-        "ebprof.output",
-    ),
-    "ebprof.unwind": ("ebprof.recording", "ebprof.sampling", "ebprof.symbolize", "ebprof.output"),
-    "ebprof.procfs": (
-        "ebprof.bpf",
-        "ebprof.recording",
-        "ebprof.sampling",
-        "ebprof.unwind",
-        "ebprof.output",
-    ),
-    "ebprof.sampling": (
-        "ebprof.output",
-        "ebprof.features",
-        "ebprof.recording",
-        "ebprof.top",
-        "ebprof.traffic",
-        "ebprof.screen",
-    ),
-    "ebprof.identity": (
-        "ebprof.bpf",
-        "ebprof.features",
-        "ebprof.output",
-        "ebprof.recording",
-        "ebprof.sampling",
-        "ebprof.symbolize",
-        "ebprof.traffic",
-        "ebprof.unwind",
-    ),
-    "ebprof.recording": ("ebprof.output", "ebprof.features"),
-    "ebprof.traffic": (
-        "ebprof.output",
-        "ebprof.features",
-        "ebprof.recording",
-        "ebprof.sampling",
-        "ebprof.symbolize",
-    ),
-    "ebprof.screen": (
-        "ebprof.traffic",
-        "ebprof.bpf",
-        "ebprof.recording",
-        "ebprof.sampling",
-        "ebprof.output",
-    ),
-    "ebprof.model": ("ebprof",),
-    "ebprof.errors": ("ebprof",),
-}
-MAY_IMPORT_COMMANDS = ("ebprof.cli", "ebprof.commands", "ebprof.plugins")
 
 
 def command(name: str) -> click.Command:
@@ -129,24 +51,6 @@ def page(name: str) -> str:
 
 def module_name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Full names of all modules, and of what is taken out of them, that a module imports."""
-    package = module_name(path).split(".")
-    if path.name != "__init__.py":
-        package.pop()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            start = ".".join([*base, *([node.module] if node.module else [])])
-            yield from (f"{start}.{alias.name}" for alias in node.names)
-
-
-def is_below(name: str, package: str) -> bool:
-    return name == package or name.startswith(f"{package}.")
 
 
 def table_column(text: str, heading: str) -> dict[str, str]:
@@ -220,26 +124,9 @@ def test_no_module_is_too_long(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MAX_LINES
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_imports_go_one_way(path: Path) -> None:
-    name = module_name(path)
-    forbidden = [
-        package
-        for start, packages in FORBIDDEN.items()
-        for package in packages
-        if is_below(name, start)
-    ]
-    if not any(is_below(name, allowed) for allowed in MAY_IMPORT_COMMANDS):
-        forbidden.append("ebprof.commands")
-    own = ".".join(name.split(".")[:2])
-    others = [one for one in imports(path) if own == "ebprof" or not is_below(one, own)]
-    found = [one for one in others if any(is_below(one, package) for package in forbidden)]
-    assert found == []
-
-
-def test_the_import_rule_sees_every_way_to_import(tmp_path: Path) -> None:
-    module = PACKAGE / "symbolize" / "cache.py"
-    assert {"os", "pathlib.Path", "ebprof.elf.memory_file"} <= set(imports(module))
+@pytest.mark.parametrize("path", PLACES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_unit_tests_stand_where_what_they_test_does(path: Path) -> None:
+    assert (PACKAGE / path.relative_to(UNIT_TESTS)).is_dir()
 
 
 @pytest.mark.parametrize("path", BPF_SOURCES, ids=lambda path: path.name)
