@@ -51,8 +51,9 @@ class BuildManPage(Command):
 MAN_PAGE = Path("build/man/ebprof.1")
 build.sub_commands.append(("build_man_page", None))
 sources = [ffi_module.write_source(Path("build/native")), *ffi_module.SOURCES]
+headers = sorted(map(str, Path("ebprof").rglob("*.h")))
 setup(
-    ext_modules=[Extension("ebprof._native", sources, **ffi_module.EXTENSION)],
+    ext_modules=[Extension("ebprof._native", sources, depends=headers, **ffi_module.EXTENSION)],
     cmdclass={"build_ext": BuildNative, "build_man_page": BuildManPage},
     data_files=[("share/man/man1", [str(MAN_PAGE)])],
 )
