@@ -17,6 +17,7 @@ HEADERS = [
     "ebprof/bpf/traffic_abi.h",
     "ebprof/bpf/kernel.h",
     "ebprof/bpf/names.h",
+    "ebprof/output/pprof.h",
     "ebprof/unwind/rows.h",
     "ebprof/unwind/code.h",
     "ebprof/unwind/eh_frame.h",
@@ -27,6 +28,7 @@ HEADERS = [
 SOURCES = [
     "ebprof/bpf/kernel.c",
     "ebprof/bpf/names.c",
+    "ebprof/output/pprof.c",
     "ebprof/unwind/code.c",
     "ebprof/unwind/eh_frame.c",
     "ebprof/unwind/expression.c",

@@ -2,6 +2,11 @@
 
 from ebprof.model.builder import Builder, no_samples, samples_of
 from ebprof.model.columns import (
+    FRAME,
+    FUNCTION,
+    LABEL,
+    LOCATION,
+    MAPPING,
     NONE,
     SAMPLE,
     Groups,
@@ -27,7 +32,12 @@ from ebprof.model.values import (
 )
 
 __all__ = [
+    "FRAME",
+    "FUNCTION",
     "KERNEL_PATH",
+    "LABEL",
+    "LOCATION",
+    "MAPPING",
     "NONE",
     "SAMPLE",
     "SAMPLES",

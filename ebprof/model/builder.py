@@ -139,7 +139,7 @@ class Builder:
     ) -> None:
         """Add a sample; stack, labels: their numbers; the others are those of `Sample`."""
         time = NONE if time_ns is None else time_ns
-        self._rows.append((stack, pid, tid, self.string(comm), self.string(stop), time, labels))
+        self._rows.append((pid, tid, time, stack, self.string(comm), self.string(stop), labels))
         self._counts.append(count)
         self._values.append(values)
 

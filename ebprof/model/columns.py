@@ -44,12 +44,12 @@ LABEL = np.dtype(
 """Of `Label`; all but number are strings."""
 SAMPLE = np.dtype(
     [
-        ("stack", np.uint32),
         ("pid", np.int64),
         ("tid", np.int64),
+        ("time_ns", np.int64),
+        ("stack", np.uint32),
         ("comm", np.uint32),
         ("stop", np.uint32),
-        ("time_ns", np.int64),
         ("labels", np.uint32),
     ]
 )
@@ -226,7 +226,7 @@ class Samples(Sequence[Sample]):
         columns = zip(
             self.rows.tolist(), self.counts.tolist(), map(tuple, self.values.tolist()), strict=True
         )
-        for (stack, pid, tid, comm, stop, time, labels), count, values in columns:
+        for (pid, tid, time, stack, comm, stop, labels), count, values in columns:
             yield Sample(
                 pid,
                 tid,

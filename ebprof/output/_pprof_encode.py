@@ -83,7 +83,7 @@ class _Encoder:
         """Add all samples, with a value for each sample type."""
         stacks, rows = self._stacks(), self._samples.rows.tolist()
         add = self.message.sample.add
-        for (stack, pid, tid, comm, stop, time_ns, labels), found in zip(
+        for (pid, tid, time_ns, stack, comm, stop, labels), found in zip(
             rows, values.tolist(), strict=True
         ):
             message = add(location_id=stacks[stack], value=found)

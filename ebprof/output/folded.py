@@ -25,6 +25,7 @@ SUFFIXES = (".folded", ".collapsed")
 
 # `main;f 3 12` would have two counts.
 _SECOND_COUNT = re.compile(r"[ \t](?=[0-9]+(?:\.[0-9]*)?$)")
+_ENDS = frozenset("0123456789.")
 
 
 def write(profile: Profile, file: BinaryIO) -> None:
@@ -44,7 +45,8 @@ def write(profile: Profile, file: BinaryIO) -> None:
             frames.insert(0, comms[comm])
         stacks[end(";".join(frames))] += count
     number = count_writer(profile.subject.unit)
-    file.writelines(f"{stack} {number(stacks[stack])}\n".encode() for stack in sorted(stacks))
+    lines = [f"{stack} {number(stacks[stack])}\n" for stack in sorted(stacks)]
+    file.write("".join(lines).encode())
 
 
 def read(file: BinaryIO) -> Profile:
@@ -67,7 +69,7 @@ def clean(name: str) -> str:
 
 def end(stack: str) -> str:
     """A stack whose end nobody takes for a count: of its last name, if that ends in a number."""
-    return _SECOND_COUNT.sub("_", stack)
+    return _SECOND_COUNT.sub("_", stack) if stack[-1:] in _ENDS else stack
 
 
 def count_writer(unit: str) -> Callable[[int], str]:

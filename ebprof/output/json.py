@@ -81,7 +81,7 @@ def _samples(samples: Samples, numbers: Numbers) -> list[dict[str, Any]]:
             **({"labels": _labels(tables, labels)} if labels else {}),
             "locations": locations[stack],
         }
-        for (stack, pid, tid, comm, stop, time_ns, labels), count, values in zip(
+        for (pid, tid, time_ns, stack, comm, stop, labels), count, values in zip(
             *columns, strict=True
         )
     ]

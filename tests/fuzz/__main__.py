@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.util import find_spec
@@ -115,10 +115,15 @@ def _directories(target: str) -> list[str]:
     found, directory = BUILT / f"{target}.corpus", BUILT / f"{target}.seeds"
     for one in (found, directory):
         one.mkdir(parents=True, exist_ok=True)
-    seeds = sections.of(target) if target in C_TARGETS else reader.load(target).seeds()
-    for number, seed in enumerate([*seeds, *corpus.kept(target)]):
+    for number, seed in enumerate([*_seeds(target), *corpus.kept(target)]):
         (directory / str(number)).write_bytes(seed)
     return [str(found), str(directory)]
+
+
+def _seeds(target: str) -> Iterator[bytes]:
+    same = target.removesuffix("_fuzz")
+    is_read = same in reader.names()
+    return reader.load(same).seeds() if is_read else sections.of(target)
 
 
 def _statistic(text: str, name: str) -> str:

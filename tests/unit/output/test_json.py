@@ -4,7 +4,7 @@ import json as stdlib
 from collections.abc import Callable
 from typing import Any
 
-from ebprof.model import Frame, Location, Mapping, Profile, Sample, samples_of
+from ebprof.model import Frame, Label, Location, Mapping, Profile, Sample, samples_of
 from ebprof.output import json
 from tests.builders import example, profile, stack
 from tests.unit.output.written import written
@@ -42,6 +42,15 @@ def test_golden(check_golden: Callable[[str, bytes], None]) -> None:
 def test_times_are_in_it_where_there_are_any() -> None:
     sliced = profile(stack("main;f", time_ns=0), stack("main;f", time_ns=500), slice_ns=500)
     assert rebuild(stdlib.loads(written(json, sliced))) == sliced
+
+
+def test_labels_are_in_it_where_there_are_any() -> None:
+    labels = Label("span", "GET /"), Label("size", "", 4096, "bytes")
+    (sample,) = stdlib.loads(written(json, profile(stack("main", labels=labels))))["samples"]
+    assert sample["labels"] == [
+        {"key": "span", "text": "GET /"},
+        {"key": "size", "number": 4096, "unit": "bytes"},
+    ]
 
 
 def test_everything_is_in_it() -> None:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebprof.errors import BadFileError
-from ebprof.model import Frame, Location, Mapping, Profile, Sample
-from ebprof.output import _pprof_decode, pprof
+from ebprof.model import Frame, Label, Location, Mapping, Profile, Sample
+from ebprof.output import _pprof_columns, pprof
 from ebprof.output._profile_proto import ProfileMessage
 from ebprof.output._read import MAX_BYTES
 from tests.builders import DEMO, HOSTILE, example, location, profile, stack
@@ -152,7 +152,7 @@ def test_a_stack_of_too_many_frames_is_refused() -> None:
 
 
 def test_more_text_than_anybody_reads_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pprof_decode, "MAX_TEXT", 10_000)
+    monkeypatch.setattr(_pprof_columns, "MAX_TEXT", 10_000)
     assert read(amplified(10, 10, "ten_chars_", 10)).total == 10
     with pytest.raises(BadFileError, match="stacks"):
         read(amplified(10, 10, "ten_chars_", 11))
@@ -192,6 +192,35 @@ def test_read_leaves_out_samples_that_count_nothing() -> None:
     built.message.sample.add(value=[10, 0])
     built.message.sample.add(value=[0, 0])
     assert [sample.values for sample in read(built.bytes()).samples] == [(10, 0)]
+
+
+def test_labels_of_others_are_kept() -> None:
+    built = Built(("samples", "count"))
+    labels = built.stack("main;f", 1).label
+    labels.add(key=built.text("bytes"), num=-4096, num_unit=built.text("bytes"))
+    labels.add(key=built.text("thread_name"), str=built.text("worker 1"))
+    labels.add(key=built.text("pid"), str=built.text("no number"))
+    labels.add(key=built.text("comm"), num=7)
+    labels.add(key=built.text("time"), num=7, num_unit=built.text("seconds"))
+    taken = read(built.bytes())
+    assert taken.samples[0].labels == (
+        Label("bytes", number=-4096, unit="bytes"),
+        Label("thread_name", "worker 1"),
+        Label("pid", "no number"),
+        Label("comm", number=7),
+        Label("time", number=7, unit="seconds"),
+    )
+    assert read(written(pprof, taken)) == taken
+
+
+@needs_go
+def test_go_selects_by_labels_of_others(tmp_path: Path) -> None:
+    labelled = stack("main;f", 3, labels=(Label("span", "GET /"), Label("size", "", 4096, "bytes")))
+    path = tmp_path / "ours.pb.gz"
+    path.write_bytes(written(pprof, profile(labelled, stack("main;g", 5))))
+    for focus in ("span=GET", "size=2kb:"):
+        top = go_pprof("-top", "-sample_index=samples", f"-tagfocus={focus}", str(path))
+        assert {row.split()[-1] for row in top.splitlines()[-2:]} == {"f", "main"}
 
 
 def test_read_names_that_are_not_utf8() -> None:
