@@ -106,7 +106,7 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 # All of the above and more, so that a new clone builds once.
 $(VENV)/.installed-test: $(VENV)/bin/python $(SOURCES)
 	PYTHON=$(PYTHON) scripts/system-packages test
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[collector,dev]'
 	$(BIN)/python -m compileall -q ebprof
 	cd tests/browser && npm ci --silent --no-fund --no-audit
 	touch $(VENV)/.installed $@
