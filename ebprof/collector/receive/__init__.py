@@ -1,0 +1,1 @@
+"""Takes pushes: bounds and checks them, and has them on disk before they are acknowledged."""

@@ -1,0 +1,64 @@
+"""From a checked push to its acknowledgement: what is new goes to the log."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from ebprof.collector.receive.ids import key_of
+from ebprof.collector.receive.log import PushLog
+from ebprof.collector.receive.push import Push
+from ebprof.collector.receive.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A push that is being written. It may be acknowledged when all futures are done.
+
+    duplicates: profiles that were accepted earlier, and are not written again.
+    """
+
+    futures: tuple[Future[None], ...]
+    duplicates: int
+
+
+class Intake:
+    """Puts pushes into the log, each profile that has an ID once."""
+
+    def __init__(self, log: PushLog) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+
+    def accept(self, push: Push, received_ns: int) -> Accepted:
+        """Have a push written; raises FullError, BrokenError. Changes the push's message."""
+        with self._lock:
+            waits, keys, duplicates = self._drop_known(push)
+            if any(series.samples for series in push.message.series):
+                record = Record(received_ns, push.message.SerializeToString())
+                waits.add(self._log.append(record, keys))
+        return Accepted(tuple(waits), duplicates)
+
+    def _drop_known(self, push: Push) -> tuple[set[Future[None]], list[bytes], int]:
+        """Futures of profiles that were sent before, keys of new ones, how many were dropped."""
+        waits: set[Future[None]] = set()
+        new: set[bytes] = set()
+        duplicates = 0
+        for series in push.message.series:
+            keys = [key_of(one.ID) for one in series.samples if one.ID]
+            found = dict(zip(keys, self._log.find(keys), strict=True))
+            kept = []
+            for one in series.samples:
+                key = key_of(one.ID) if one.ID else b""
+                future = found.get(key)
+                if future is not None:
+                    waits.add(future)
+                if future is not None or key in new:
+                    duplicates += 1
+                    continue
+                kept.append(one)
+                new |= {key} if key else set()
+            if len(kept) < len(series.samples):
+                del series.samples[:]
+                series.samples.extend(kept)
+        return waits, list(new), duplicates
