@@ -1,0 +1,35 @@
+"""How long what was stored is kept: `raw=3d,1h=90d,1d=400d`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from ebprof.errors import UsageError
+
+DAY_MS = 24 * 3600 * 1000
+FORM = "write it like raw=3d,1h=90d,1d=400d"
+_PART = re.compile(r"(raw|1h|1d)=([1-9][0-9]{0,3})d")
+_FIELDS = {"raw": "raw_ms", "1h": "hour_ms", "1d": "day_ms"}
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long tables keep what they have, in milliseconds: samples, and sums of hours and days."""
+
+    raw_ms: int = 3 * DAY_MS
+    hour_ms: int = 90 * DAY_MS
+    day_ms: int = 400 * DAY_MS
+
+
+def parse(text: str) -> Retention:
+    """A retention; parts that are not named are the default. Raises UsageError."""
+    found = Retention()
+    for part in text.split(","):
+        match = _PART.fullmatch(part.strip())
+        if match is None:
+            raise UsageError(f"cannot read retention {part.strip()!r}", FORM)
+        found = replace(found, **{_FIELDS[match[1]]: int(match[2]) * DAY_MS})
+    if not found.raw_ms <= found.hour_ms <= found.day_ms:
+        raise UsageError(f"retention {text!r}: what is coarser is kept as long, or longer", FORM)
+    return found

@@ -1,0 +1,185 @@
+"""The embedded database: ClickHouse as a library (chdb), on one directory."""
+
+from __future__ import annotations
+
+import queue
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+import chdb
+import pyarrow as pa
+
+from ebprof.collector.retention import DAY_MS, Retention
+from ebprof.collector.store.question import BadQuestionError, StoreError
+
+READERS = 3
+_LIMITS = {
+    "max_execution_time": 60,
+    "max_memory_usage": 4 << 30,
+    "max_result_bytes": 1 << 30,
+    "max_threads": 2,
+}
+# One block of each INSERT, so that what its token stands for does not depend on how it is cut.
+_ONE_BLOCK = {
+    "max_insert_block_size": 1 << 40,
+    "min_insert_block_size_rows": 1 << 40,
+    "min_insert_block_size_bytes": 1 << 50,
+    "max_insert_threads": 1,
+    "async_insert": 0,
+}
+_CODE = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)(?:: In scope|: While|\. \(|\(version|$)")
+_CANNOT_COMPILE_REGEXP = 427
+_TOO_MUCH = {159: "it takes longer than a minute", 241: "it needs too much memory"}
+_TOO_MUCH[396] = "its result is too large"
+
+
+class Database:
+    """One connection to write, and some to ask. May be asked from several threads."""
+
+    def __init__(self, path: str, retention: Retention) -> None:
+        self._writer = chdb.connect(path)
+        self._migrate()
+        self._keep(retention)
+        self._readers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(READERS):
+            connection = chdb.connect(path)
+            _set(connection, _LIMITS)
+            self._readers.put(connection)
+
+    def insert(self, table: str, rows: pa.Table, token: str = "") -> None:
+        """Add rows, which are on disk when this returns.
+
+        token: an insert with the same one, into the same table, adds nothing. Raises StoreError.
+        """
+        settings: dict[str, object] = {**_ONE_BLOCK, "insert_deduplicate": int(bool(token))}
+        if token:
+            settings["insert_deduplication_token"] = f"'{token}'"
+        text = ", ".join(f"{name} = {value}" for name, value in settings.items())
+        statement = f"INSERT INTO {table} ({', '.join(rows.column_names)}) SETTINGS {text}"
+        try:
+            with self._writer.send_insert(statement, "ArrowStream") as inserter:
+                inserter.append(_stream(rows))
+                inserter.finish()
+        except Exception as error:  # chdb raises several kinds
+            raise StoreError(f"cannot write to the store: {_reason(error)[1]}") from None
+
+    def run(self, statement: str) -> None:
+        """Run a statement that gives no rows, on the connection that writes."""
+        try:
+            self._writer.query(statement)
+        except Exception as error:
+            raise StoreError(f"the store refuses {statement[:80]!r}: {_reason(error)[1]}") from None
+
+    @contextmanager
+    def session(self) -> Iterator[_Session]:
+        """A connection to ask, which waits for one that is free."""
+        session = _Session(self._readers.get())
+        try:
+            yield session
+        finally:
+            session.drop_kept()
+            self._readers.put(session.connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        while not self._readers.empty():
+            self._readers.get().close()
+        self._writer.close()
+
+    def _migrate(self) -> None:
+        self.run(
+            "CREATE TABLE IF NOT EXISTS migrations (number UInt32)"
+            " ENGINE = MergeTree ORDER BY number SETTINGS fsync_after_insert = 1"
+        )
+        writer = _Session(self._writer)
+        (done,) = writer.ask("SELECT max(number) AS last FROM migrations").to_pylist()
+        for number, text in migrations():
+            if number > done["last"]:
+                for statement in statements(text):
+                    self.run(statement)
+                self.run(f"INSERT INTO migrations VALUES ({number})")
+
+    def _keep(self, retention: Retention) -> None:
+        """Have rows dropped by the database when they are too old."""
+        times = {
+            "samples": ("toDateTime(ts)", retention.raw_ms),
+            "samples_1h": ("ts", retention.hour_ms),
+            "samples_1d": ("ts", retention.day_ms),
+            "stacks": ("day", retention.day_ms + DAY_MS),
+            "series": ("day", retention.day_ms + DAY_MS),
+        }
+        for table, (column, length_ms) in times.items():
+            ttl = f"TTL {column} + toIntervalSecond({length_ms // 1000})"
+            if ttl not in self._definition(table):
+                self.run(f"ALTER TABLE {table} MODIFY {ttl}")
+
+    def _definition(self, table: str) -> str:
+        sql = "SELECT create_table_query AS text FROM system.tables WHERE name = {name:String}"
+        (row,) = _Session(self._writer).ask(sql, {"name": table}).to_pylist()
+        return str(row["text"])
+
+
+class _Session:
+    """See `Session`."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self._kept: set[str] = set()
+
+    def ask(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        data = _run(self.connection, sql, parameters)
+        return pa.ipc.open_stream(data).read_all() if data else pa.table({})
+
+    def keep(self, name: str, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        _run(self.connection, f"CREATE TEMPORARY TABLE {name} ENGINE = Memory AS {sql}", parameters)
+        self._kept.add(name)
+
+    def drop_kept(self) -> None:
+        for name in self._kept:
+            _run(self.connection, f"DROP TEMPORARY TABLE IF EXISTS {name}")
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Numbers and texts of all migrations, in order."""
+    found = files("ebprof.collector.store").joinpath("migrations").iterdir()
+    named = sorted((one.name, one.read_text("utf-8")) for one in found if one.name[:4].isdigit())
+    return [(int(name[:4]), text) for name, text in named]
+
+
+def statements(text: str) -> list[str]:
+    """Statements of a .sql file, each of which ends in a semicolon at the end of a line."""
+    return [one.strip() for one in re.split(r";\s*$", text, flags=re.MULTILINE) if one.strip()]
+
+
+def _run(connection: Any, sql: str, parameters: Mapping[str, Any] | None = None) -> bytes:
+    try:
+        return bytes(connection.query(sql, "ArrowStream", params=dict(parameters or {})).bytes())
+    except Exception as error:
+        code, reason = _reason(error)
+        if code == _CANNOT_COMPILE_REGEXP:
+            raise BadQuestionError(f"a selector's pattern is no RE2 expression: {reason}") from None
+        if code in _TOO_MUCH:
+            hint = "ask for a shorter range or fewer series"
+            raise BadQuestionError(f"the query is too large: {_TOO_MUCH[code]}", hint) from None
+        raise StoreError(f"the store cannot answer: {reason}") from None
+
+
+def _set(connection: Any, settings: Mapping[str, int]) -> None:
+    text = ", ".join(f"{name} = {value}" for name, value in settings.items())
+    connection.query(f"SET {text}")
+
+
+def _stream(rows: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows.combine_chunks(), max_chunksize=max(1, len(rows)))
+    return bytes(sink.getvalue())
+
+
+def _reason(error: Exception) -> tuple[int, str]:
+    """ClickHouse's code and message of an error."""
+    match = _CODE.search(str(error).replace("\n", " "))
+    return (int(match[1]), match[2][:300]) if match else (0, str(error)[:300])

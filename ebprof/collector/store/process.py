@@ -1,0 +1,104 @@
+"""The process of the store: `python -m ebprof.collector.store.process DESCRIPTOR DIRECTORY ...`.
+
+What follows are milliseconds that samples, and sums of hours and of days, are kept.
+It answers requests from a socket until that is closed, and dies with the collector. One thread
+writes, some answer questions: what takes long does not keep others waiting.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ebprof.collector.retention import Retention
+from ebprof.collector.store.database import READERS, Database
+from ebprof.collector.store.question import BadQuestionError
+from ebprof.collector.store.wire import Failure, WriteRequest, Written, pack, receive
+from ebprof.collector.store.writer import Writer
+from ebprof.errors import EbprofError
+from ebprof.walls import describe
+
+_PR_SET_PDEATHSIG = 1
+READY = "ready"
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """Takes requests from a connection and sends answers, each when it is known."""
+
+    def __init__(self, connection: socket.socket, database: Database) -> None:
+        self._connection = connection
+        self._database = database
+        self._writer = Writer(database)
+        self._sending = threading.Lock()
+        self._writing = ThreadPoolExecutor(1, "writer")
+        self._asking = ThreadPoolExecutor(READERS, "question")
+
+    def serve(self) -> None:
+        """Answer until the other end is closed."""
+        self._send(0, READY)
+        while True:
+            try:
+                number, request = receive(self._connection)
+            except (EOFError, OSError):
+                return
+            if isinstance(request, WriteRequest):
+                self._writing.submit(self._answer, number, self._write, request)
+            else:
+                self._asking.submit(self._answer, number, self._ask, request)
+
+    def _write(self, request: WriteRequest) -> Written:
+        return self._writer.write(request.number, Path(request.path))
+
+    def _ask(self, question: Any) -> Any:
+        return question.answer(self._database)
+
+    def _answer(self, number: int, function: Callable[[Any], Any], request: Any) -> None:
+        try:
+            answer = function(request)
+        except EbprofError as error:
+            is_question = isinstance(error, BadQuestionError)
+            answer = Failure(error.message, error.hint, is_question)
+        except Exception as error:
+            _log.exception("cannot answer %s", type(request).__name__)
+            answer = Failure(f"the store failed: {describe(error)}", "", False)
+        self._send(number, answer)
+
+    def _send(self, number: int, answer: Any) -> None:
+        with self._sending:
+            self._connection.sendall(pack(number, answer))
+
+
+def main(arguments: list[str]) -> None:
+    """See the module's description."""
+    descriptor, directory = int(arguments[0]), Path(arguments[1])
+    retention = Retention(*map(int, arguments[2:]))
+    _die_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the collector ends us when it is done
+    connection = socket.socket(fileno=descriptor)
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory.parent / "store.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the process before us may not be dead yet
+        database = Database(str(directory), retention)
+        Server(connection, database).serve()
+        os._exit(0)  # what is written is on disk: nothing is left to be done, whoever still asks
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="ebprof store: %(message)s")
+    main(sys.argv[1:])

@@ -1,0 +1,135 @@
+"""Rows as Arrow tables, one for each table of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ebprof.collector.store.rows import Chunk, FrameRow, SeriesRow, StackRow
+from ebprof.model import Numbers
+
+_TEXT = pa.string()
+_TEXTS = pa.list_(_TEXT)
+_SAMPLES = pa.schema(
+    [
+        ("ts", pa.timestamp("ms", "UTC")),
+        ("type", pa.dictionary(pa.int32(), _TEXT)),
+        ("service", pa.dictionary(pa.int32(), _TEXT)),
+        ("series_id", pa.uint64()),
+        ("rollup_series_id", pa.uint64()),
+        ("stack_id", pa.binary(16)),
+        ("value", pa.int64()),
+    ]
+)
+_SERIES = pa.schema(
+    [
+        ("service", _TEXT),
+        ("series_id", pa.uint64()),
+        ("rollup_series_id", pa.uint64()),
+        ("labels", pa.map_(_TEXT, _TEXT)),
+        ("day", pa.date32()),
+    ]
+)
+_STACKS = pa.schema(
+    [
+        ("service", _TEXT),
+        ("stack_id", pa.binary(16)),
+        ("stop", _TEXT),
+        ("frame_ids", pa.list_(pa.uint64())),
+        ("day", pa.date32()),
+    ]
+)
+_FRAMES = pa.schema(
+    [
+        ("frame_id", pa.uint64()),
+        ("module", _TEXT),
+        ("build_id", _TEXT),
+        ("address", pa.uint64()),
+        ("names", _TEXTS),
+        ("system_names", _TEXTS),
+        ("files", _TEXTS),
+        ("lines", pa.list_(pa.uint32())),
+        ("version", pa.uint64()),
+    ]
+)
+AS_SENT = 1
+"""Version of a frame with what its sender said of it."""
+
+
+def samples(chunks: Sequence[Chunk]) -> pa.Table:
+    """All columns of samples, also those that only rollups have."""
+    lengths = [len(chunk.value) for chunk in chunks]
+    ids = _joined([chunk.stack_id for chunk in chunks])
+    columns = {
+        "ts": np.repeat(np.array([chunk.ts for chunk in chunks], np.int64), lengths),
+        "type": _repeated([chunk.type for chunk in chunks], lengths),
+        "service": _repeated([chunk.service for chunk in chunks], lengths),
+        "series_id": _joined([chunk.series_id for chunk in chunks]),
+        "rollup_series_id": _joined([chunk.rollup_series_id for chunk in chunks]),
+        "stack_id": pa.Array.from_buffers(
+            pa.binary(16), len(ids), [None, pa.py_buffer(ids.tobytes())]
+        ),
+        "value": _joined([chunk.value for chunk in chunks]),
+    }
+    columns["ts"] = pa.array(columns["ts"]).cast(_SAMPLES.field("ts").type)
+    return pa.table(columns, schema=_SAMPLES)
+
+
+def raw(table: pa.Table) -> pa.Table:
+    """The columns of the table `samples`."""
+    return table.drop_columns(["rollup_series_id"])
+
+
+def rolled_up(table: pa.Table, unit: str) -> pa.Table:
+    """Sums by `hour` or `day`."""
+    start = pc.cast(pc.floor_temporal(table["ts"], unit=unit), pa.timestamp("s", "UTC"))
+    columns = {"ts": start} | {
+        name: _plain(table[name]) for name in ("type", "service", "rollup_series_id", "stack_id")
+    }
+    keys = list(columns)
+    summed = pa.table(columns | {"value": table["value"]}).group_by(keys, use_threads=False)
+    sums = summed.aggregate([("value", "sum")])
+    return sums.rename_columns([*keys, "value"]).select([*keys, "value"])
+
+
+def series(rows: Sequence[SeriesRow], day: date) -> pa.Table:
+    """Rows of the table `series`."""
+    return _table(rows, _SERIES, day=day)
+
+
+def stacks(rows: Sequence[StackRow], day: date) -> pa.Table:
+    """Rows of the table `stacks`."""
+    return _table(rows, _STACKS, day=day)
+
+
+def frames(rows: Sequence[FrameRow]) -> pa.Table:
+    """Rows of the table `frames`."""
+    return _table(rows, _FRAMES, version=AS_SENT)
+
+
+def _table(rows: Sequence[object], schema: pa.Schema, **same: object) -> pa.Table:
+    columns = {
+        name: [same[name]] * len(rows) if name in same else [getattr(row, name) for row in rows]
+        for name in schema.names
+    }
+    return pa.table(columns, schema=schema)
+
+
+def _joined(parts: Sequence[Numbers]) -> Numbers:
+    return np.concatenate(parts)
+
+
+def _repeated(texts: Sequence[str], lengths: Sequence[int]) -> pa.DictionaryArray:
+    """Each text as often as its length says."""
+    distinct, numbers = np.unique(np.array(texts, object).astype(str), return_inverse=True)
+    indices = pa.array(np.repeat(numbers, lengths).astype(np.int32))
+    return pa.DictionaryArray.from_arrays(indices, pa.array(distinct.tolist(), _TEXT))
+
+
+def _plain(column: Any) -> Any:
+    return pc.cast(column, _TEXT) if pa.types.is_dictionary(column.type) else column

@@ -1,0 +1,67 @@
+"""Messages between the collector and the process of its store: a header, and a pickle.
+
+Both ends are ours, on a socket pair that nobody else has.
+"""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+HEADER = struct.Struct("<QQ")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """Have a segment in the database: its answer is a `Written`."""
+
+    number: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a segment held.
+
+    unreadable: profiles that were accepted and cannot be read. damaged_bytes: records whose
+    checksum is wrong, and all behind them.
+    """
+
+    samples: int = 0
+    pushes: int = 0
+    unreadable: int = 0
+    damaged_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Instead of an answer: an error's message and hint, is_question: whether its asker made it."""
+
+    message: str
+    hint: str
+    is_question: bool
+
+
+def pack(number: int, value: object) -> bytes:
+    """A message; number: of the request, which its answer has too."""
+    body = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    return HEADER.pack(number, len(body)) + body
+
+
+def receive(connection: socket.socket) -> tuple[int, Any]:
+    """The next message; raises EOFError at the end."""
+    number, length = HEADER.unpack(_exactly(connection, HEADER.size))
+    return number, pickle.loads(_exactly(connection, length))
+
+
+def _exactly(connection: socket.socket, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        part = connection.recv(min(length - len(data), 1 << 20))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)

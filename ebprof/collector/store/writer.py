@@ -1,0 +1,140 @@
+"""Segments of the log into the database: each exactly once, however often it is tried."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+from ebprof.collector.limits import Limits
+from ebprof.collector.receive import records
+from ebprof.collector.receive.push import labels_of, read_profile
+from ebprof.collector.receive.refusals import RefusedError
+from ebprof.collector.store import tables
+from ebprof.collector.store.rows import Rows
+from ebprof.collector.store.wire import Written
+from ebprof.errors import BadFileError
+from ebprof.wire.push import PushRequest
+
+ROWS = 100_000
+_MOST_SEEN = 2_000_000
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Row = TypeVar("_Row")
+
+
+class Inserted(Protocol):
+    """What a writer needs of a database."""
+
+    def insert(self, table: str, rows: pa.Table, token: str = "") -> None:
+        """Add rows, once for each token."""
+
+
+class _Seen:
+    """What was inserted on a day, as far back as memory goes."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+        self._keys: OrderedDict[Hashable, None] = OrderedDict()
+
+    def new(self, rows: dict[_Key, _Row], day: date) -> dict[_Key, _Row]:
+        """Those that were not inserted on this day."""
+        if day != self._day:
+            self._day = day
+            self._keys.clear()
+        return {key: row for key, row in rows.items() if key not in self._keys}
+
+    def add(self, rows: dict[_Key, _Row]) -> None:
+        self._keys.update(dict.fromkeys(rows))
+        while len(self._keys) > _MOST_SEEN:
+            self._keys.popitem(last=False)
+
+
+class Writer:
+    """Writes segments; for one thread.
+
+    Series, stacks and frames come first and may be there twice: the tables keep one. Samples and
+    rollups have tokens, which depend on nothing but the segment.
+    """
+
+    def __init__(self, database: Inserted, today: Callable[[], date] | None = None) -> None:
+        self._database = database
+        self._today = today or (lambda: datetime.now(timezone.utc).date())
+        self._series, self._stacks, self._frames = _Seen(), _Seen(), _Seen()
+
+    def write(self, number: int, path: Path) -> Written:
+        """Have all of a segment in the database; raises StoreError."""
+        data = path.read_bytes()
+        reader = _Reader(data)
+        samples = 0
+        for part, rows in enumerate(reader.parts()):
+            self._insert(rows, f"{number}-{part}")
+            samples += rows.samples
+        damaged = len(data) - records.whole_length(data)
+        return Written(samples, reader.pushes, reader.unreadable, damaged)
+
+    def _insert(self, rows: Rows, token: str) -> None:
+        day = self._today()
+        frames = self._frames.new(rows.frames, day)
+        self._insert_new("frames", tables.frames(list(frames.values())))
+        self._frames.add(frames)
+        stacks = self._stacks.new(rows.stacks, day)
+        self._insert_new("stacks", tables.stacks(list(stacks.values()), day))
+        self._stacks.add(stacks)
+        self._insert_series(rows)
+        table = tables.samples(rows.chunks)
+        self._database.insert("samples", tables.raw(table), token)
+        self._database.insert("samples_1h", tables.rolled_up(table, "hour"), token)
+        self._database.insert("samples_1d", tables.rolled_up(table, "day"), token)
+
+    def _insert_series(self, rows: Rows) -> None:
+        """A series is there for each day that it has samples of."""
+        by_day: dict[date, set[int]] = {}
+        for chunk in rows.chunks:
+            day = datetime.fromtimestamp(chunk.ts / 1000, timezone.utc).date()
+            by_day.setdefault(day, set()).update(chunk.series_id.tolist())
+        for day, ids in by_day.items():
+            keyed = {(day, one): rows.series[one] for one in ids}
+            new = self._series.new(keyed, self._today())
+            self._insert_new("series", tables.series(list(new.values()), day))
+            self._series.add(new)
+
+    def _insert_new(self, table: str, rows: pa.Table) -> None:
+        if len(rows):
+            self._database.insert(table, rows)
+
+
+class _Reader:
+    """The records of a segment as rows, in parts of about ROWS samples."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.pushes = 0
+        self.unreadable = 0
+
+    def parts(self) -> Iterator[Rows]:
+        rows = Rows()
+        for record in records.split(self._data):
+            self.pushes += 1
+            self._add(rows, record)
+            if rows.samples >= ROWS:
+                yield rows
+                rows = Rows()
+        if rows.samples:
+            yield rows
+
+    def _add(self, rows: Rows, record: records.Record) -> None:
+        limit = Limits().plain_bytes
+        for series in PushRequest.FromString(record.body).series:
+            labels = labels_of(series)
+            for sample in series.samples:
+                try:
+                    profile, _ = read_profile(sample.raw_profile, limit)
+                except (BadFileError, RefusedError):
+                    self.unreadable += 1
+                    continue
+                rows.add(labels, profile, record.received_ns)
