@@ -1,0 +1,224 @@
+"""Flame graphs of any selection, as a call tree or in the formats of files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ebprof import output
+from ebprof.collector import kinds
+from ebprof.collector.query import sql
+from ebprof.collector.query import tree as trees
+from ebprof.collector.query.frames import Frames, frames_of
+from ebprof.collector.query.nodes import Name, tree_json
+from ebprof.collector.query.selection import Selection
+from ebprof.collector.query.times import Range
+from ebprof.collector.query.tree import Stacks, Tree
+from ebprof.collector.store.question import Asked, Session
+from ebprof.model import Frame, Lists, Location, Profile, Sample, SampleType, samples_of
+
+TREE = "tree"
+FORMATS = {
+    TREE: TREE,
+    "json": "json",
+    "folded": "folded",
+    "pprof": "pprof",
+    "speedscope": "speedscope",
+    "svg": "svg",
+    "html": "flamegraph",
+}
+"""Names of formats in queries, and of their modules in `ebprof.output`."""
+DEFAULT_NODES = 16_384
+MAX_NODES = 1_000_000
+PRUNED = "~pruned"
+WHOLE_STOPS = frozenset(("", "complete", "no_user_stack", "not_asked"))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a flame graph is of. covered: the range that was added up; values in `unit`.
+
+    incomplete: of stacks that end before their outermost frame. pruned, pruned_nodes: what was left
+    out of the tree, which nodes named `~pruned` stand for. unknown: of stacks that the store has
+    lost, or not got yet.
+    """
+
+    type: str
+    unit: str
+    covered: Range
+    total: int
+    incomplete: int
+    unknown: int
+    pruned: int = 0
+    pruned_nodes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlamegraphAnswer:
+    """body: in the format that was asked for."""
+
+    summary: Summary
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Flamegraph:
+    """A selection as a call tree. max_nodes: 0 for all."""
+
+    selection: Selection
+    format: str = TREE
+    max_nodes: int = DEFAULT_NODES
+
+    def answer(self, database: Asked) -> FlamegraphAnswer:
+        """Look it up; raises BadQuestionError."""
+        with database.session() as session:
+            self.selection.check(session)
+            found = _look_up(session, self.selection)
+        if self.format == TREE:
+            return self._tree(found)
+        return self._file(found)
+
+    def _tree(self, found: _Found) -> FlamegraphAnswer:
+        stacks, names = _by_function(found)
+        tree = self._pruned(trees.build(stacks))
+        summary = _summary(self.selection, found, tree)
+        return FlamegraphAnswer(summary, tree_json(tree, names, summary))
+
+    def _file(self, found: _Found) -> FlamegraphAnswer:
+        tree = self._pruned(trees.build(_by_location(found)))
+        summary = _summary(self.selection, found, tree)
+        profile = _profile(self.selection, found, tree, summary)
+        file = io.BytesIO()
+        output.choose(FORMATS[self.format], None, False).write(profile, file)
+        return FlamegraphAnswer(summary, file.getvalue())
+
+    def _pruned(self, tree: Tree) -> Tree:
+        return trees.prune(tree, self.max_nodes) if self.max_nodes else tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Stacks of a selection and their frames.
+
+    stacks: of indices of locations, leaf first; stops: indices of reasons.
+    """
+
+    covered: Range
+    values: trees.Numbers
+    stacks: Lists
+    stops: trees.Numbers
+    reasons: tuple[str, ...]
+    frames: Frames
+    unknown: int
+
+
+def _look_up(session: Session, selection: Selection) -> _Found:
+    plan = selection.plan()
+    bound = selection.parameters(plan)
+    session.keep("chosen", sql.load("stacks", selection.selector), bound)
+    session.keep("shown", sql.load("frames_of_stacks"))
+    stacks = session.ask("SELECT value, stop, frame_ids FROM shown").combine_chunks()
+    frames = frames_of(session.ask(sql.load("frames")))
+    ids = _lists(stacks["frame_ids"]) if len(stacks) else pa.array([], pa.list_(pa.uint64()))
+    starts = np.asarray(ids.offsets, np.int64)
+    values = np.asarray(stacks["value"], np.int64)
+    reasons, stops = np.unique(np.asarray(stacks["stop"], object).astype(str), return_inverse=True)
+    is_unknown = np.diff(starts) == 0
+    return _Found(
+        plan.covered,
+        values,
+        Lists(starts, frames.indices(np.asarray(ids.values, np.uint64))),
+        stops.astype(np.int64),
+        tuple(map(str, reasons)),
+        frames,
+        int(values[is_unknown].sum()),
+    )
+
+
+def _lists(column: pa.ChunkedArray) -> Any:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _with_stops(found: _Found, stacks: Lists, first: int) -> Stacks:
+    """Stacks, root first, of which incomplete ones begin with an item for the reason."""
+    is_whole = np.array([reason in WHOLE_STOPS for reason in found.reasons], bool)
+    has_stop = ~is_whole[found.stops] if len(found.stops) else np.zeros(0, bool)
+    shift = np.concatenate([[0], np.cumsum(has_stop)])
+    moved = np.empty(len(stacks.items) + int(shift[-1]), np.int64)
+    moved[np.arange(len(stacks.items)) + np.repeat(shift[1:], stacks.lengths)] = stacks.items
+    starts = stacks.starts + shift
+    moved[starts[:-1][has_stop]] = first + found.stops[has_stop]
+    return Stacks(moved, starts, found.values)
+
+
+def _by_location(found: _Found) -> Stacks:
+    """Items are locations and, above these, stop reasons."""
+    return _with_stops(found, found.stacks.reversed(), len(found.frames.locations))
+
+
+def _by_function(found: _Found) -> tuple[Stacks, list[Name]]:
+    """Items are functions and, above these, stop reasons; and their names."""
+    numbers: dict[Name, int] = {}
+    of_location: list[int] = []
+    starts = [0]
+    for location in found.frames.locations:
+        module = location.mapping.name if location.mapping else ""
+        for frame in reversed(location.frames):  # outermost first
+            key = frame.function, module, location.is_kernel
+            of_location.append(numbers.setdefault(key, len(numbers)))
+        starts.append(len(of_location))
+    functions = Lists(np.array(starts, np.int64), np.array(of_location, np.int64))
+    stops = [(f"[incomplete: {reason}]", "", False) for reason in found.reasons]
+    stacks = found.stacks.reversed().through(functions)
+    return _with_stops(found, stacks, len(numbers)), [*numbers, *stops]
+
+
+def _summary(selection: Selection, found: _Found, tree: Tree) -> Summary:
+    is_whole = np.array([reason in WHOLE_STOPS for reason in found.reasons], bool)
+    whole = found.values[is_whole[found.stops]].sum() if len(found.values) else 0
+    return Summary(
+        selection.type,
+        kinds.unit_of(selection.type),
+        found.covered,
+        int(tree.total[0]),
+        int(tree.total[0] - whole),
+        found.unknown,
+        int(tree.pruned.sum()),
+        int(tree.pruned_nodes.sum()),
+    )
+
+
+def _profile(selection: Selection, found: _Found, tree: Tree, summary: Summary) -> Profile:
+    kind = SampleType(summary.type, summary.unit)
+    covered = summary.covered
+    return Profile(
+        samples_of([*_samples(found, tree)]),
+        *kind,
+        time_ns=covered.start_ms * 1_000_000,
+        duration_ns=covered.length_ms * 1_000_000,
+        comments=(str(selection.selector),),
+        sample_types=(kind,),
+    )
+
+
+def _samples(found: _Found, tree: Tree) -> Iterator[Sample]:
+    """A sample for each node at which stacks end, and for what was pruned below it."""
+    locations = found.frames.locations
+    pruned = Location(0, None, (Frame(PRUNED),))
+    parents, items = tree.parent.tolist(), tree.item.tolist()
+    for node in np.flatnonzero((tree.own > 0) | (tree.pruned > 0)).tolist():
+        path, stop, at = [], "", node
+        while at:
+            if items[at] < len(locations):
+                path.append(locations[items[at]])
+            else:
+                stop = found.reasons[items[at] - len(locations)]
+            at = parents[at]
+        for value, leaf in ((int(tree.own[node]), ()), (int(tree.pruned[node]), (pruned,))):
+            if value:
+                yield Sample(0, 0, "", (*leaf, *path), stop, value, values=(value,))

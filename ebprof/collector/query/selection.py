@@ -1,0 +1,75 @@
+"""What questions about profiles have in common: a type, series, and a range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ebprof.collector import kinds
+from ebprof.collector.query import sql
+from ebprof.collector.query.plan import Plan, plan
+from ebprof.collector.query.selector import EVERYTHING, Selector
+from ebprof.collector.query.times import Range
+from ebprof.collector.retention import Retention
+from ebprof.collector.store.question import BadQuestionError, Session
+from ebprof.collector.store.rows import ROLLED_UP
+
+_EVER = Range(0, 253_402_300_799_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Samples of a type, of the series that a selector selects, in a range.
+
+    now_ms: when it is asked. retention: of the store, which decides on the tables.
+    """
+
+    type: str
+    selector: Selector
+    range: Range
+    now_ms: int
+    retention: Retention
+
+    def plan(self, *labels: str) -> Plan:
+        """Which tables to ask; labels: those asked for besides the selector's."""
+        used = dict.fromkeys((*self.selector.names, *labels))
+        fine = [name for name in used if name in ROLLED_UP]
+        return plan(self.range, self.now_ms, self.retention, fine)
+
+    def parameters(self, found: Plan) -> dict[str, Any]:
+        """What is bound in a query on this selection."""
+        bound = sql.parameters(self.selector, found.covered)
+        return {"type": self.type} | found.parameters() | bound
+
+    def check(self, session: Session, *labels: str) -> None:
+        """Raise BadQuestionError where nothing of this type, or with such labels, was ever stored.
+
+        A store without any series is only young.
+        """
+        check_labels(session, [*self.selector.names, *labels])
+        known = kinds.known()
+        if self.type not in known:
+            stored = stored_types(session, _EVER)
+            if self.type not in stored:
+                hint = f"there are {', '.join(sorted({*stored, *known}))}"
+                raise BadQuestionError(f"unknown type {self.type[:64]!r}", hint)
+
+
+def stored_types(session: Session, within: Range) -> list[str]:
+    """Types of which there are samples on days of a range."""
+    bound = {"from": within.start_ms, "to": within.end_ms}
+    return [row["type"] for row in session.ask(sql.load("types"), bound).to_pylist()]
+
+
+def check_labels(session: Session, labels: list[str]) -> None:
+    """Raise BadQuestionError for a label that no series has."""
+    if not labels:
+        return
+    bound = sql.parameters(EVERYTHING, _EVER)
+    rows = session.ask(sql.load("label_names"), bound).to_pylist()
+    known = [row["name"] for row in rows]
+    for label in labels:
+        if known and label not in known:
+            raise BadQuestionError(
+                f"no series has the label {label[:64]!r}", f"there are {', '.join(known[:50])}"
+            )

@@ -1,0 +1,99 @@
+"""Totals over time, by the value of a label: `profiles/series`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ebprof.collector.query import sql
+from ebprof.collector.query.plan import HOUR_MS, Plan
+from ebprof.collector.query.selection import Selection
+from ebprof.collector.query.times import Range
+from ebprof.collector.store.question import Asked, BadQuestionError
+
+MOST_POINTS = 200_000
+MOST_STEPS = 11_000
+_STEPS_S = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
+_WANTED_STEPS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A value of the label and its points: [start of the step in seconds, sum], in order."""
+
+    label: str
+    points: tuple[tuple[float, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsAnswer:
+    """covered: the range that was added up, which is what was asked for unless it is old."""
+
+    step_ms: int
+    covered: Range
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums of a selection by step. by: a label; empty for one series of all."""
+
+    selection: Selection
+    by: str = ""
+    step_ms: int = 0
+
+    def answer(self, database: Asked) -> TotalsAnswer:
+        """Series in the order of labels; steps without samples have no point.
+
+        Raises BadQuestionError, also where there would be too many points to show.
+        """
+        step = self.step_ms or default_step_ms(self.selection.range)
+        labels = [self.by] if self.by else []
+        found = self._plan(step, labels)
+        if found.covered.length_ms > step * MOST_STEPS:
+            raise BadQuestionError(
+                f"there are more than {MOST_STEPS:,} steps", "ask for a larger step"
+            )
+        bound = self.selection.parameters(found)
+        bound |= {"step": step, "by": self.by, "most": MOST_POINTS + 1}
+        with database.session() as session:
+            self.selection.check(session, *labels)
+            rows = session.ask(sql.load("totals", self.selection.selector), bound).to_pylist()
+        if len(rows) > MOST_POINTS:
+            raise BadQuestionError(
+                f"there are more than {MOST_POINTS:,} points", "ask for a larger step or by less"
+            )
+        return TotalsAnswer(step, found.covered, _series(rows))
+
+    def _plan(self, step: int, labels: list[str]) -> Plan:
+        """By hours where steps are of whole ones, else all by samples."""
+        found = self.selection.plan(*labels)
+        now, retention = self.selection.now_ms, self.selection.retention
+        if found.covered.start_ms < now - retention.hour_ms:
+            raise BadQuestionError("there are only sums of days", "ask for a later range")
+        if step % HOUR_MS == 0 or not (found.hours or found.days):
+            return _without_days(found)
+        if found.covered.start_ms < now - retention.raw_ms:
+            raise BadQuestionError("there are only sums of hours", "ask for a step of 1h or more")
+        return Plan(found.covered, (found.covered,))
+
+
+def default_step_ms(wanted: Range) -> int:
+    """A round step that cuts a range into about 120."""
+    least = wanted.length_ms / 1000 / _WANTED_STEPS
+    return 1000 * next((step for step in _STEPS_S if step >= least), _STEPS_S[-1])
+
+
+def _without_days(found: Plan) -> Plan:
+    """The same with hours in the place of days."""
+    inner = sorted((*found.hours, *found.days), key=lambda one: one.start_ms)
+    if not inner:
+        return found
+    return Plan(found.covered, found.raw, (Range(inner[0].start_ms, inner[-1].end_ms),))
+
+
+def _series(rows: list[dict[str, Any]]) -> tuple[Series, ...]:
+    points: dict[str, list[tuple[float, int]]] = {}
+    for row in rows:
+        points.setdefault(row["label"], []).append((row["point"] / 1000, row["value"]))
+    return tuple(Series(label, tuple(found)) for label, found in points.items())

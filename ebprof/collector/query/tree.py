@@ -1,0 +1,103 @@
+"""A call tree as columns, of any number of stacks: level by level, without a loop over stacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """items: of all stacks one behind the other, each root first; starts: int64[n + 1], where each
+    begins; values: int64[n].
+    """
+
+    items: Numbers
+    starts: Numbers
+    values: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Nodes by level, parents before children; node 0 is the root, whose item is -1.
+
+    total: of a node and all below it; own: of stacks that end at it. pruned: total of children
+    that were left out, pruned_nodes: how many nodes that were.
+    """
+
+    parent: Numbers
+    item: Numbers
+    total: Numbers
+    own: Numbers
+    pruned: Numbers
+    pruned_nodes: Numbers
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+
+def build(stacks: Stacks) -> Tree:
+    """Merge stacks that begin with the same items."""
+    lengths = np.diff(stacks.starts)
+    count = int(stacks.items.max(initial=-1)) + 1
+    node = np.zeros(len(lengths), np.int64)
+    parents, items = [np.array([-1])], [np.array([-1])]
+    totals = [np.array([stacks.values.sum()])]
+    size, level, active = 1, 0, np.flatnonzero(lengths > 0)
+    while len(active):
+        keys = node[active] * count + stacks.items[stacks.starts[active] + level]
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        parents.append(distinct // count)
+        items.append(distinct % count)
+        totals.append(_sums(inverse, stacks.values[active], len(distinct)))
+        node[active] = size + inverse
+        size += len(distinct)
+        level += 1
+        active = active[lengths[active] > level]
+    nothing = np.zeros(size, np.int64)
+    return Tree(
+        np.concatenate(parents),
+        np.concatenate(items),
+        np.concatenate(totals),
+        _sums(node, stacks.values, size),
+        nothing,
+        nothing,
+    )
+
+
+def prune(tree: Tree, most: int) -> Tree:
+    """The tree with its root and at most `most` other nodes, those of the largest totals."""
+    if len(tree) - 1 <= most:
+        return tree
+    numbers = np.arange(1, len(tree))
+    order = numbers[np.lexsort((numbers, -tree.total[1:]))]
+    # No parent has less than its child, nor a larger number: what is kept is a tree.
+    is_kept = np.zeros(len(tree), bool)
+    is_kept[0] = True
+    is_kept[order[:most]] = True
+    return _without(tree, is_kept)
+
+
+def _without(tree: Tree, is_kept: npt.NDArray[np.bool_]) -> Tree:
+    keeper = np.where(is_kept, np.arange(len(tree)), tree.parent)
+    while not is_kept[keeper].all():
+        keeper = keeper[keeper]
+    gone = np.flatnonzero(~is_kept)
+    topmost = gone[is_kept[tree.parent[gone]]]
+    pruned = _sums(tree.parent[topmost], tree.total[topmost], len(tree))
+    nodes = np.bincount(keeper[gone], minlength=len(tree)).astype(np.int64)
+    renumbered = np.cumsum(is_kept) - 1
+    parent = np.where(tree.parent >= 0, renumbered[tree.parent], -1)
+    columns = (parent, tree.item, tree.total, tree.own, pruned, nodes)
+    return Tree(*(column[is_kept] for column in columns))
+
+
+def _sums(groups: npt.NDArray[np.intp], values: Numbers, size: int) -> Numbers:
+    """Exact sums by group: those of bincount are floats."""
+    sums = np.zeros(size, np.int64)
+    np.add.at(sums, groups, values)
+    return sums
