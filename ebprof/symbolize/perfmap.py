@@ -228,7 +228,7 @@ def _parse(line: bytes) -> tuple[int, int, bytes] | None:
     if len(line) > _MAX_LINE:
         return None
     try:
-        start_text, size_text, name = line.split(b" ", 2)
+        start_text, size_text, name = line.split(None, 2)  # by blanks or a tab, as perf does
         start, size = int(start_text, 16), int(size_text, 16)
     except ValueError:
         return None

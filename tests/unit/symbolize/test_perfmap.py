@@ -152,11 +152,14 @@ def test_hostile_lines_are_counted(target: subprocess.Popen[bytes]) -> None:
         b"3000 10 evil\x1b[2Jname\xff\n",
         b"\xff\xfe\n",
         b"\n",
+        b"4000\t10\tby tabs\n",
+        b"5000  10  by blanks\n",
     ]
     write_map(target.pid, b"".join(lines))
     perf_map = read_map(target.pid)
     assert perf_map.malformed == 8
     assert name_at(perf_map, 0x1000) == "good"
+    assert (name_at(perf_map, 0x4000), name_at(perf_map, 0x5000)) == ("by tabs", "by blanks")
     assert name_at(perf_map, 0x3000) == "evil\ufffd[2Jname\ufffd"
     assert perf_map.warnings == [f"{map_path(target.pid)}: 8 malformed lines"]
     perf_map.close()
