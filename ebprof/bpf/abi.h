@@ -173,7 +173,7 @@ struct jit_place {
 struct jit_block {
 	uint64_t until;
 	uint64_t code;
-	struct jit_rule rules[JIT_BLOCK];
+	struct jit_rule by_byte[JIT_BLOCK];
 };
 
 #ifndef EBPROF_CDEF

@@ -201,7 +201,7 @@ static __always_inline struct jit_rule *find_jit_rule(struct unwind *u)
 		return NULL;
 	block = find_jit_block(u, u->pc / JIT_BLOCK);
 	if (block) {
-		rule = &block->rules[u->pc % JIT_BLOCK];
+		rule = &block->by_byte[u->pc % JIT_BLOCK];
 		if (rule->kind != JIT_UNASKED && !(is_leaf(u) && is_other_code(u, block)))
 			return rule;
 	} else if (find_jit_block(u, 0)) {

@@ -123,8 +123,8 @@ class JittedCode:
             old = self._blocks.find(pid, code.first + at)
             new = code.blocks[at]
             if old is not None and old["code"][0] == new["code"]:
-                is_other = new["rules"]["kind"] == lib.JIT_UNASKED
-                new["rules"][is_other] = old["rules"][0][is_other]
+                is_other = new["by_byte"]["kind"] == lib.JIT_UNASKED
+                new["by_byte"][is_other] = old["by_byte"][0][is_other]
         return code
 
     def _read(self, pid: int, address: int, memory: int) -> CodeBlocks | None:
@@ -160,7 +160,7 @@ class JittedCode:
 
 
 def _is_about(block: NDArray[Any], address: int) -> bool:
-    return bool(block["rules"]["kind"][0, address % BLOCK] != lib.JIT_UNASKED)
+    return bool(block["by_byte"]["kind"][0, address % BLOCK] != lib.JIT_UNASKED)
 
 
 def _is_true(block: NDArray[Any], number: int, memory: int) -> bool:

@@ -36,7 +36,7 @@ def blocks_of(start: int, size: int, memory: bytes) -> CodeBlocks:
     blocks = np.zeros(count, JIT_BLOCK)
     rules = np.zeros(count * BLOCK, JIT_RULE)
     rules[before : before + size] = rules_of(memory[before : before + size])
-    blocks["rules"] = rules.reshape(count, BLOCK)
+    blocks["by_byte"] = rules.reshape(count, BLOCK)
     blocks["code"] = [hash_of(memory[at * BLOCK : (at + 1) * BLOCK]) for at in range(count)]
     return CodeBlocks(first, blocks)
 
@@ -62,5 +62,5 @@ def hash_of(data: bytes) -> int:
 def unknown_block() -> NDArray[Any]:
     """Of which nothing is known: JIT_BLOCK[1]."""
     block = np.zeros(1, JIT_BLOCK)
-    block["rules"]["kind"] = lib.JIT_UNKNOWN
+    block["by_byte"]["kind"] = lib.JIT_UNKNOWN
     return block

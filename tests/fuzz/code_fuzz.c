@@ -43,7 +43,7 @@ static void follow_whole(const uint8_t *code, uint32_t size, void *scratch)
 {
 	struct jit_rule *rules = malloc(size * sizeof(*rules));
 
-	check(rules);
+	check(rules != NULL);
 	follow_jitted(code, size, scratch, rules);
 	for (uint32_t i = 0; i < size; i++)
 		check(rules[i].kind >= JIT_UNKNOWN && rules[i].kind <= JIT_BY_SP);

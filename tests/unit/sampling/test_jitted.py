@@ -70,7 +70,7 @@ def asking(*addresses: int) -> Callable[[JitBlocks], UnwoundStack]:
 
 def kind(blocks: FakeBlocks, address: int) -> int:
     block = blocks.blocks[os.getpid(), address // BLOCK]
-    return int(block["rules"]["kind"][0, address % BLOCK])
+    return int(block["by_byte"]["kind"][0, address % BLOCK])
 
 
 def test_a_named_function_is_read(memory: int, perf_map: Callable[[str], None]) -> None:
@@ -89,7 +89,7 @@ def test_code_that_was_replaced_is_read_anew(memory: int, perf_map: Callable[[st
     code.unwind(os.getpid(), memory, asking(BASE))
     os.pwrite(memory, b"\x90\x90\x90\xc3", BASE)
     code.unwind(os.getpid(), memory, asking(BASE))
-    rule = blocks.blocks[os.getpid(), BASE // BLOCK]["rules"][0, 1]
+    rule = blocks.blocks[os.getpid(), BASE // BLOCK]["by_byte"][0, 1]
     assert rule["words"] == 0
     assert kind(blocks, BASE + 4) == lib.JIT_UNASKED
 

@@ -76,7 +76,7 @@ def test_blocks_know_what_was_not_asked(assemble: Assemble) -> None:
     code = assemble("push %rbx; nop; pop %rbx; ret")
     memory = b"\xcc" * 62 + code + b"\xcc" * (2 * BLOCK - 62 - len(code))
     found = blocks_of(0x7000 + 62, len(code), memory)
-    kinds = found.blocks["rules"]["kind"].ravel()
+    kinds = found.blocks["by_byte"]["kind"].ravel()
     assert (found.first, len(found.blocks)) == (0x7000 // BLOCK, 2)
     assert kinds.tolist() == [0] * 62 + [lib.JIT_BY_SP] * 4 + [0] * 62
     assert found.blocks["code"].tolist() == [hash_of(memory[:BLOCK]), hash_of(memory[BLOCK:])]
@@ -90,4 +90,4 @@ def test_other_code_has_another_hash() -> None:
 
 
 def test_of_an_unknown_block_nothing_is_known() -> None:
-    assert np.unique(unknown_block()["rules"]["kind"]).tolist() == [lib.JIT_UNKNOWN]
+    assert np.unique(unknown_block()["by_byte"]["kind"]).tolist() == [lib.JIT_UNKNOWN]
