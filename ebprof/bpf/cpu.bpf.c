@@ -24,6 +24,7 @@ SETTING(comm_text, wanted_comm, {});
 SETTING(uint64_t, slice_ns, 0);		/* 0: samples are not kept apart by time */
 
 VARIABLE(uint64_t, slices_start);	/* CLOCK_MONOTONIC, ns; 0: sampling has only begun, slice 0 */
+VARIABLE(uint32_t, is_over);		/* sampling has ended: what events still come are not of the run */
 VARIABLE(uint32_t, active_counts);	/* which half of `counts` is written; user space reads the other */
 
 struct counts_half {
@@ -373,7 +374,7 @@ static __always_inline void finish(event_context *ctx, bool in_user, struct unwi
 SEC(EVENT_SECTION)
 int on_event(event_context *ctx)
 {
-	struct unwind *u = IS_EVENT(ctx) ? take_workplace() : NULL;
+	struct unwind *u = !is_over && IS_EVENT(ctx) ? take_workplace() : NULL;
 	bool in_user = was_in_user(ctx);
 
 	if (!u)

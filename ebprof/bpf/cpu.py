@@ -136,6 +136,7 @@ class CpuSession:
         self._variables = made.variables(".bss")
         self._active = made.variable_offset(".bss", "active_counts")
         self._slices_start = made.variable_offset(".bss", "slices_start")
+        self._is_over = made.variable_offset(".bss", "is_over")
         self.capacity = self._counts[0].max_entries
         self.processes = ProcessEntries(made)
         self.jitted = JitMap(made.map("jit_blocks")) if made.has_map("jit_blocks") else None
@@ -192,11 +193,16 @@ class CpuSession:
         self._variables[at : at + 8].view(np.uint64)[0] = time_ns
 
     def stop(self) -> None:
-        """Sampling ends; what was counted stays readable.
+        """Sampling ends, on all CPUs at once; what was counted stays readable.
 
-        Events that perf does not schedule run the program for as long as it is attached.
+        May be called by another thread than the one that attaches. Events that perf does not
+        schedule run the program in vain until it is detached.
         """
+        self._variables[self._is_over : self._is_over + 4].view(np.uint32)[0] = 1
         events.disable(self._descriptors)
+
+    def detach(self) -> None:
+        """Nothing runs the program any more."""
         if not self._descriptors:
             self._object.detach(PROGRAM)
 

@@ -85,8 +85,7 @@ class Recorder:
 
     def stop(self) -> None:
         """Sampling ends."""
-        self._run.stop()
-        self._end = time.monotonic()
+        self._end = self._run.stop()
 
     def progress(self) -> Progress:
         """How the recording stands."""

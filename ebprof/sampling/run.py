@@ -142,12 +142,16 @@ class SamplingRun:
         """Whether windows were taken that are not named yet."""
         return self._windows.is_waiting
 
-    def stop(self) -> None:
-        """Sampling ends; what was counted can still be taken."""
-        self._source.stop()
+    def stop(self) -> float:
+        """Sampling ends; returns when (time.monotonic()). What was counted can still be taken.
+
+        Another thread may do it in the midst of anything else.
+        """
+        return self._source.stop()
 
     def finish(self) -> Iterator[Window]:
         """All windows that nobody has taken yet, the last one too; after `stop`."""
+        self._source.detach()
         end = time.monotonic()
         self._intake.finish()
         self._submit(end)

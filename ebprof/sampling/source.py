@@ -137,11 +137,17 @@ class Source:
         """Let the event do what it has to while the run lasts."""
         tend(self._event, self.session)
 
-    def stop(self) -> None:
-        """Sampling ends."""
+    def stop(self) -> float:
+        """Sampling ends; returns when (time.monotonic()). Any thread may do it."""
         self.session.stop()
+        end = time.monotonic()
         if self.members:
             self.members.end()
+        return end
+
+    def detach(self) -> None:
+        """Events cost nothing any more; after `stop`."""
+        self.session.detach()
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ebprof.signals import SignalNotes, ending, tolerate_one_signal
+from ebprof.watch.ending import Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,10 @@ class Monitor(Protocol):
         """Let the next tick begin a new interval."""
 
     def stop(self) -> None:
-        """Count no more; what was counted can still be taken in."""
+        """Count no more; what was counted can still be taken in.
+
+        Called by a thread of its own at the end of the run, be it in the midst of a tick.
+        """
 
 
 class Report(Protocol):
@@ -94,19 +98,22 @@ class Watch:
         tolerate_one_signal()  # from the end of the loop on
         with SignalNotes(*ending()) as notes:
             self._begin()
-            while not self._report.is_over and not self._is_done():
-                ready = self._wait(notes.fd)
-                if notes.fd in ready:
-                    notes.take()
-                    break
-                if _is_any(self._monitor.watched, ready):
-                    self._tick(time.monotonic())
-                if _is_any(self._report.watched, ready):
-                    self._report.react()
-                self._keep_time(time.monotonic())
-            self._monitor.stop()
+            with Ending(self._monitor.stop, self._end, notes.fd):
+                self._loop(notes)
             self._report_rest()
         self._report.finish()
+
+    def _loop(self, notes: SignalNotes) -> None:
+        while not self._report.is_over and not self._is_done():
+            ready = self._wait(notes.fd)
+            if notes.fd in ready:
+                notes.take()
+                break
+            if _is_any(self._monitor.watched, ready):
+                self._tick(time.monotonic())
+            if _is_any(self._report.watched, ready):
+                self._report.react()
+            self._keep_time(time.monotonic())
 
     def _begin(self) -> None:
         self._monitor.begin()
