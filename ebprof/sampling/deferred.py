@@ -65,18 +65,19 @@ class DeferredSamples:
         return {reason.name: self._stops[i] for i, reason in enumerate(STOP_REASONS)}
 
     def _unwind(self, sample: DeferredSample, is_current: bool) -> UnwoundStack:
+        """Code is read from the process where the stack depends on it, if that still has it."""
         entry = self._processes.entry(sample.pid)
-        with suppress(OSError), _memory(sample.pid if is_current else 0) as memory:
-            if self._jitted is None or memory < 0:
-                return self._replayer.replay(entry, sample.record, memory)
-            replay = partial(self._replayer.replay, entry, sample.record, memory)
-            return self._jitted.unwind(sample.pid, memory, replay)
-        return self._replayer.replay(entry, sample.record)
+        stack = self._replayer.replay(entry, sample.record)
+        if is_current and stack.wants_code:
+            with suppress(OSError), _memory(sample.pid) as memory:
+                replay = partial(self._replayer.replay, entry, sample.record, memory)
+                return self._jitted.unwind(sample.pid, memory, replay) if self._jitted else replay()
+        return stack
 
 
 @contextmanager
 def _memory(pid: int) -> Iterator[int]:
-    """A descriptor of a process's memory; PID 0 has none."""
+    """A descriptor of a process's memory."""
     memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield memory

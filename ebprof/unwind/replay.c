@@ -17,6 +17,7 @@ struct replay {
 	const struct replay_code *code;
 	const struct deferred_record *record;
 	bool was_beyond;	/* what was to be read lies behind the copy */
+	bool wants_code;	/* code was to be read, without a memory to read it from */
 	struct unwind unwind;
 };
 
@@ -82,8 +83,10 @@ static bool read_user(struct unwind *u, void *to, uint32_t size, uint64_t from)
 /* Code seldom changes between a sample and its replay; the stack does, and is never read from here. */
 static bool read_code(struct unwind *u, void *to, uint32_t size, uint64_t from)
 {
-	int memory = replay_of(u)->tables->memory;
+	struct replay *replay = replay_of(u);
+	int memory = replay->tables->memory;
 
+	replay->wants_code |= memory < 0;
 	return memory >= 0 && from <= INT64_MAX && pread(memory, to, size, (off_t)from) == size;
 }
 
@@ -94,7 +97,10 @@ static uint64_t leaf_return(struct unwind *u)
 
 static bool may_ask(struct unwind *u)
 {
-	return replay_of(u)->code->may_ask;
+	struct replay *replay = replay_of(u);
+
+	replay->wants_code |= replay->tables->memory < 0;
+	return replay->code->may_ask;
 }
 
 static struct jit_block *find_jit_block(struct unwind *u, uint64_t number)
@@ -133,5 +139,6 @@ void replay(const struct replay_tables *tables, const struct process_entry *proc
 	out->asked = u->asked;
 	out->stop = u->stop == STOP_READ_FAULT && replay.was_beyond ? STOP_SHORT_COPY : u->stop;
 	out->count = u->count;
+	out->wants_code = replay.wants_code;
 	memcpy(out->frames, u->frames, u->count * sizeof(u->frames[0]));
 }

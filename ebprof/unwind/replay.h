@@ -30,13 +30,15 @@ struct replay_code {
 };
 
 /* frames: leaf first, as BPF programs report them; `hash` is their name. asked: an address in code that
- * blocks were missing for, 0: in none.
+ * blocks were missing for, 0: in none. wants_code: code was to be read, and there was no memory: with it, the
+ * stack may be another.
  */
 struct replayed {
 	uint64_t hash;
 	uint64_t asked;
 	uint32_t stop;
 	uint32_t count;
+	uint32_t wants_code;
 	uint64_t frames[MAX_USER_FRAMES];
 };
 

@@ -17,12 +17,14 @@ class UnwoundStack:
     """frames: uint64[n], leaf first, as BPF programs report them; name: their hash; stop: why.
 
     asked: an address in code that a JIT made, whose block was missing; 0: none was.
+    wants_code: code was to be read, and no memory was given.
     """
 
     frames: NDArray[np.uint64]
     name: int
     stop: int
     asked: int = 0
+    wants_code: bool = False
 
 
 class JitBlocks:
@@ -105,7 +107,8 @@ class Replayer:
         raw = ffi.buffer(self._out.frames, 8 * self._out.count)
         frames = np.frombuffer(bytes(raw), np.uint64)
         out = self._out
-        return UnwoundStack(frames, int(out.hash), int(out.stop), int(out.asked))
+        stop, asked, wants_code = int(out.stop), int(out.asked), bool(out.wants_code)
+        return UnwoundStack(frames, int(out.hash), stop, asked, wants_code)
 
     def _learn_shards(self) -> None:
         for number in range(len(self._keep), self._memory.count):

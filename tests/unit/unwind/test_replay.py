@@ -99,13 +99,18 @@ class Code:
         code: dict[int, bytes] | None = None,
         **registers: int,
     ) -> UnwoundStack:
-        """Unwind from pc, with this on the stack; code: what can be read, by address."""
+        """Unwind from pc, with this on the stack; code: what can be read, by address; None: there
+        is no memory.
+        """
         stack = np.array([*words], np.uint64).tobytes()
         named = {RSP: STACK} | by_number(registers)
         if process is None:
             process = self.process
-        with memory_of(code or {}) as memory:
-            return self._replayer.replay(process, record(pc, stack, named, readable), memory)
+        given = record(pc, stack, named, readable)
+        if code is None:
+            return self._replayer.replay(process, given)
+        with memory_of(code) as memory:
+            return self._replayer.replay(process, given, memory)
 
 
 @contextmanager
@@ -309,6 +314,15 @@ def test_a_leaf_that_anything_may_have_called_is_a_guess() -> None:
     check(done, [LEAF, 0x20], "UNSURE_CALLER")
     nowhere = Code(OUTERMOST).unwind(LEAF, [*words[:2], 7], rbp=STACK + 8, code=code)
     check(nowhere, [LEAF, JIT + 5], "BAD_FP")
+
+
+def test_code_is_wanted_where_there_is_no_memory_to_read_it_from() -> None:
+    words = [JIT + 9, STACK + 40, at(0, 1)]
+    without = Code(OUTERMOST).unwind(LEAF, words, rbp=STACK + 8)
+    assert without.wants_code
+    assert JIT + 8 not in without.frames
+    assert not Code(OUTERMOST).unwind(LEAF, words, rbp=STACK + 8, code={}).wants_code
+    assert not Code(OUTERMOST).unwind(at(0), [at(0, 1)]).wants_code
 
 
 def test_an_old_return_address_in_a_leafs_frame() -> None:
