@@ -117,22 +117,30 @@ enum { SOCK_STREAM = 1, IPPROTO_TCP = 6 };
 
 #endif
 
-/* One direction of a socket. */
+/* Who calls on a socket in one direction. */
 struct direction {
 	uint64_t owner;		/* struct process_id as one word; 0 until a process calls */
 	uint64_t calls;		/* not settled yet */
-	uint64_t origin;	/* sequence number at which the kernel's own count of bytes is 0 */
-	uint64_t settled;	/* position, low half a sequence number: bytes before it are counted */
-	uint64_t called;	/* ... at the last call, where a hook cannot tell bytes from none */
-	uint32_t is_open;	/* bytes can still move */
 	uint32_t called_drain;	/* the drain before the owner's last call */
+	uint32_t is_open;	/* bytes can still move */
 };
 
-/* What is remembered of a socket from its first sight to its end. */
+/* Positions in that direction: their low half is a sequence number. */
+struct progress {
+	uint64_t origin;	/* at which the kernel's own count of bytes is 0 */
+	uint64_t settled;	/* bytes before it are counted */
+	uint64_t called;	/* at the last call, where a hook cannot tell bytes from none */
+};
+
+/* What is remembered of a socket from its first sight to its end. What each call needs comes first:
+ * in the sockets' own storage that is in the cache line that the look-up has read.
+ */
 struct socket_state {
-	struct flow_key key;	/* without the process */
 	struct direction tx;
 	struct direction rx;
+	struct progress sent;
+	struct progress received;
+	struct flow_key key;	/* without the process */
 	uint64_t listener;	/* who listened: the owner until another process calls */
 	uint32_t retransmits;	/* settled */
 	uint8_t is_connecting;

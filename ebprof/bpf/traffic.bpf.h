@@ -287,7 +287,7 @@ static __always_inline uint64_t tx_position(struct socket_state *state, struct s
 {
 	if (!tp)
 		return mptcp_written(sk);
-	return position_near(state->tx.origin + kread(tp, bytes_acked), kread(tp, write_seq));
+	return position_near(state->sent.origin + kread(tp, bytes_acked), kread(tp, write_seq));
 }
 
 /* How far they have read, without the peer's FIN, which is passed like a byte: at most a receive
@@ -304,7 +304,7 @@ static __always_inline uint64_t rx_position(struct socket_state *state, struct s
 	sequence = kread(tp, copied_seq);
 	if (kread(sk, __sk_common.skc_flags) & done && sequence == kread(tp, rcv_nxt))
 		sequence--;
-	return position_near(state->rx.origin + kread(tp, bytes_received), sequence);
+	return position_near(state->received.origin + kread(tp, bytes_received), sequence);
 }
 
 /* Bytes since the last time. Those who race share them out: who comes late with an older position
@@ -312,8 +312,8 @@ static __always_inline uint64_t rx_position(struct socket_state *state, struct s
  * finds that others have counted what they moved before it was their turn; at the end that is
  * given back.
  */
-static __always_inline int64_t bytes_until(struct direction *direction, uint64_t position,
-					   bool is_final)
+static __always_inline int64_t bytes_until(struct direction *direction, struct progress *progress,
+					   uint64_t position, bool is_final)
 {
 	uint64_t before;
 	int64_t bytes;
@@ -321,10 +321,10 @@ static __always_inline int64_t bytes_until(struct direction *direction, uint64_t
 	barrier();
 	if (!direction->is_open)
 		return 0;
-	before = __sync_lock_test_and_set(&direction->settled, position);
+	before = __sync_lock_test_and_set(&progress->settled, position);
 	bytes = position - before;
 	if (bytes < 0 && !is_final &&
-	    __sync_val_compare_and_swap(&direction->settled, position, before) == position)
+	    __sync_val_compare_and_swap(&progress->settled, position, before) == position)
 		return 0;
 	return bytes;
 }
@@ -337,6 +337,11 @@ static __always_inline uint64_t take(uint64_t *from)
 static __always_inline struct direction *side(struct socket_state *state, bool is_tx)
 {
 	return is_tx ? &state->tx : &state->rx;
+}
+
+static __always_inline struct progress *progress_of(struct socket_state *state, bool is_tx)
+{
+	return is_tx ? &state->sent : &state->received;
 }
 
 static __noinline void count_moved(struct socket_state *state, uint64_t process, bool is_tx,
@@ -353,16 +358,19 @@ static __noinline void settle(struct socket_state *state, bool is_tx, uint64_t p
 			      bool is_final)
 {
 	struct direction *direction = side(state, is_tx);
-	int64_t bytes = bytes_until(direction, position, is_final);
+	int64_t bytes = bytes_until(direction, progress_of(state, is_tx), position, is_final);
 	uint64_t calls = take(&direction->calls);
 
 	if (bytes || calls)
 		count_moved(state, direction->owner, is_tx, bytes, calls);
 }
 
-static __always_inline bool is_unchanged(struct direction *direction, uint64_t position)
+static __always_inline bool is_unchanged(struct socket_state *state, bool is_tx, uint64_t position)
 {
-	return !direction->calls && (!direction->is_open || direction->settled == position);
+	struct direction *direction = side(state, is_tx);
+
+	return !direction->calls &&
+	       (!direction->is_open || progress_of(state, is_tx)->settled == position);
 }
 
 /* False in a softirq, where the current process has nothing to do with the socket. */
@@ -384,9 +392,9 @@ static __always_inline bool in_send(struct sock *sk)
 }
 
 /* For hooks that do not tell how many bytes a call has moved: up to where the last one went. */
-static __always_inline uint64_t last_call(struct direction *direction, uint64_t position)
+static __always_inline uint64_t last_call(struct progress *progress, uint64_t position)
 {
-	return __sync_lock_test_and_set(&direction->called, position);
+	return __sync_lock_test_and_set(&progress->called, position);
 }
 
 static __always_inline void count_call(struct direction *direction)
@@ -398,14 +406,14 @@ static __always_inline void count_call(struct direction *direction)
 static __always_inline void count_last_send(struct socket_state *state, uint64_t position)
 {
 	if (SENDS_SEEN_AT_START && state->tx.is_open &&
-	    last_call(&state->tx, position) != position)
+	    last_call(&state->sent, position) != position)
 		count_call(&state->tx);
 }
 
 /* The same of MPTCP's receives. */
 static __always_inline void count_last_receive(struct socket_state *state, uint64_t position)
 {
-	if (SENDS_SEEN_AT_START && last_call(&state->rx, position) != position)
+	if (SENDS_SEEN_AT_START && last_call(&state->received, position) != position)
 		count_call(&state->rx);
 }
 
@@ -452,7 +460,7 @@ static __always_inline void settle_all(struct socket_state *state, struct sock *
 		count_last_send(state, tx);
 	if (!tp && !in_call(sk))
 		count_last_receive(state, rx);
-	if (is_unchanged(&state->tx, tx) && is_unchanged(&state->rx, rx)) {
+	if (is_unchanged(state, true, tx) && is_unchanged(state, false, rx)) {
 		if (!tp)
 			measure_mptcp(state, sk, false);
 		if (!tp || state->retransmits == kread(tp, total_retrans))
@@ -469,23 +477,25 @@ static __always_inline void on_established(struct socket_state *state, struct so
 					   struct tcp_sock *tp)
 {
 	if (tp) {
-		state->tx.origin = (uint32_t)(kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked));
-		state->rx.origin =
+		state->sent.origin = (uint32_t)(kread(tp, snd_una) - (uint32_t)kread(tp, bytes_acked));
+		state->received.origin =
 			(uint32_t)(kread(tp, rcv_nxt) - (uint32_t)kread(tp, bytes_received));
 		if (!FOLLOWS_MPTCP && is_subflow(tp))
 			traffic_count(MPTCP_SUBFLOWS);
 	} else {
-		state->tx.origin = mptcp_start(sk);
-		state->rx.origin = 0;
+		state->sent.origin = mptcp_start(sk);
+		state->received.origin = 0;
 	}
 	state->is_connected = true;
 }
 
-static __always_inline void count_from(struct direction *direction, uint64_t position)
+static __always_inline void count_from(struct socket_state *state, bool is_tx, uint64_t position)
 {
-	direction->settled = direction->called = position;
+	struct progress *progress = progress_of(state, is_tx);
+
+	progress->settled = progress->called = position;
 	barrier();
-	direction->is_open = true;
+	side(state, is_tx)->is_open = true;
 }
 
 /* A connection that nobody has claimed by a call yet belongs to the first who does. */
@@ -515,8 +525,8 @@ static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t se
 	describe(state, sk, is_server ? ROLE_SERVER : ROLE_CLIENT);
 	on_established(state, sk, tp);
 	if (can_write)
-		count_from(&state->tx, tx_position(state, sk, tp) - sent);
-	count_from(&state->rx, rx_position(state, sk, tp) - received);
+		count_from(state, true, tx_position(state, sk, tp) - sent);
+	count_from(state, false, rx_position(state, sk, tp) - received);
 	state->tx.owner = state->rx.owner = owner;
 	if (tp)
 		state->retransmits = kread(tp, total_retrans);
@@ -576,7 +586,7 @@ static __noinline bool becomes_owner(struct socket_state *state, struct sock *sk
 	}
 	if (bytes && direction->is_open) {
 		count_moved(state, process, is_tx, bytes, 1);
-		__sync_fetch_and_add(&direction->settled, bytes);
+		__sync_fetch_and_add(&progress_of(state, is_tx)->settled, bytes);
 	}
 	return false;
 }
@@ -623,8 +633,8 @@ static __always_inline void on_connected(struct socket_state *state, struct sock
 	state->is_connecting = false;
 	on_established(state, sk, tp);
 	/* From the SYN on, which may have carried data (TCP Fast Open). */
-	count_from(&state->tx, tp ? state->tx.origin + 1 : mptcp_written(sk) - sent_in_syn(sk));
-	count_from(&state->rx, rx_position(state, sk, tp));
+	count_from(state, true, tp ? state->sent.origin + 1 : mptcp_written(sk) - sent_in_syn(sk));
+	count_from(state, false, rx_position(state, sk, tp));
 	count_opened(state);
 }
 
@@ -641,8 +651,8 @@ static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp,
 	describe(state, handshake, ROLE_SERVER);
 	on_established(state, sk, tp);
 	/* From the start, as data may have come with the SYN and been read already. */
-	count_from(&state->tx, state->tx.origin);
-	count_from(&state->rx, state->rx.origin);
+	count_from(state, true, state->sent.origin);
+	count_from(state, false, state->received.origin);
 	state->listener = listening ? listening->process : 0;
 	state->unclaimed_drains = DRAINS_TO_CLAIM;
 }
@@ -680,7 +690,7 @@ static __always_inline int on_received(struct sock *sk)
 	if (!state || !tp || !in_call(sk))
 		return 0;	/* or it is a subflow */
 	position = rx_position(state, sk, tp);
-	on_moved(state, sk, false, position - last_call(&state->rx, position));
+	on_moved(state, sk, false, position - last_call(&state->received, position));
 	return 0;
 }
 
