@@ -143,6 +143,7 @@ struct socket_state {
 	struct flow_key key;	/* without the process */
 	uint64_t listener;	/* who listened: the owner until another process calls */
 	uint32_t retransmits;	/* settled */
+	uint32_t followed;	/* execs, up to which the owners were */
 	uint8_t is_connecting;
 	uint8_t is_connected;
 	uint8_t unclaimed_drains;	/* drains left for a process to call and get the connection */

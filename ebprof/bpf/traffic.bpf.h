@@ -22,6 +22,8 @@ enum {
 	NS_PER_TICK = 10000000,		/* of /proc/PID/stat: USER_HZ is 100 */
 	DRAINS_TO_CLAIM = 2,
 	DRAINS_TO_TAKE_OVER = 1,
+	MAX_PROGRAMS = 16384,		/* the last executed ones */
+	PID_MASK = (1 << PID_BITS) - 1,
 };
 
 struct inner_flows {
@@ -61,6 +63,19 @@ MAP(listeners,
 	__type(value, struct listening);
 );
 
+/* What processes have become by exec, by their PIDs and starts. */
+struct program {
+	uint64_t process;	/* struct process_id as one word */
+	struct owner owner;
+};
+
+MAP(programs,
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_PROGRAMS);
+	__type(key, uint64_t);
+	__type(value, struct program);
+);
+
 MAP(traffic_counters,
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, TRAFFIC_COUNTER_COUNT);
@@ -70,6 +85,7 @@ MAP(traffic_counters,
 
 VARIABLE(struct flow_counts, other);	/* what found no room in `flows`, since the start */
 VARIABLE(uint32_t, drains);		/* so far: user space counts them, the programs' slow clock */
+VARIABLE(uint32_t, execs);		/* so far, of all processes */
 VARIABLE(struct flow_counts, no_counts);	/* never written to */
 
 /* ebprof's PID namespace, for numbers that mean something there; inode 0: the host's. */
@@ -97,24 +113,42 @@ static __always_inline uint64_t process_of(struct task_struct *task)
 	return start << 32 | number_of(task);
 }
 
-/* Keeps the name of a process that owns a socket: it may be gone when user space looks. */
-static __always_inline void introduce(struct task_struct *task, uint64_t process)
+static __always_inline void describe_owner(struct task_struct *task, struct owner *owner)
 {
 	struct task_struct *leader = traced(task, group_leader);
 	struct cgroup *cgroup = traced(traced(task, cgroups), dfl_cgrp);
+
+	owner->cgroup = traced(traced(cgroup, kn), id);
+	owner->pid = pid_namespace_inode ? number_in(leader, pid_namespace_inode) :
+					   traced(task, tgid);
+#pragma unroll
+	for (int i = 0; i < (int)sizeof(owner->comm); i++)
+		owner->comm[i] = traced(leader, comm[i]);
+}
+
+static __always_inline void keep_owner(uint64_t process, struct owner *owner)
+{
+	if (!owner->pid)
+		traffic_count(OUTSIDE);
+	if (bpf_map_update_elem(&owners, &process, owner, BPF_ANY))
+		traffic_count(OWNERS_FULL);
+}
+
+/* Keeps the name of a process that owns a socket: it may be gone when user space looks. */
+static __always_inline void introduce(struct task_struct *task, uint64_t process)
+{
 	struct owner owner = {};
 
 	if (bpf_map_lookup_elem(&owners, &process))
 		return;
-	owner.cgroup = traced(traced(cgroup, kn), id);
-	owner.pid = pid_namespace_inode ? number_in(leader, pid_namespace_inode) : traced(task, tgid);
-#pragma unroll
-	for (int i = 0; i < (int)sizeof(owner.comm); i++)
-		owner.comm[i] = traced(leader, comm[i]);
-	if (!owner.pid)
-		traffic_count(OUTSIDE);
-	if (bpf_map_update_elem(&owners, &process, &owner, BPF_ANY))
-		traffic_count(OWNERS_FULL);
+	describe_owner(task, &owner);
+	keep_owner(process, &owner);
+}
+
+/* Of a process from its start to its end, whatever it executes. */
+static __always_inline uint64_t life_of(uint64_t process)
+{
+	return process >> 32 << 32 | (process & PID_MASK);
 }
 
 static __noinline uint64_t current_process(void)
@@ -124,6 +158,35 @@ static __noinline uint64_t current_process(void)
 
 	introduce(task, process);
 	return process;
+}
+
+/* A call tells that its process is another program by now. This is for connections without calls. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	struct program program = { .process = process_of(task) };
+	uint64_t life = life_of(program.process);
+
+	describe_owner(task, &program.owner);
+	program.owner.at_exec = true;
+	bpf_map_update_elem(&programs, &life, &program, BPF_ANY);
+	__sync_fetch_and_add(&execs, 1);
+	return 0;
+}
+
+/* What a process became by exec since the time that it is known from; itself, if it did not. */
+static __noinline uint64_t program_of(uint64_t process)
+{
+	uint64_t life = life_of(process);
+	struct program *program = process ? bpf_map_lookup_elem(&programs, &life) : NULL;
+
+	if (!program || program->process == process)
+		return process;
+	if (program->process == process_of(current_task()))
+		introduce(current_task(), program->process);
+	else if (!bpf_map_lookup_elem(&owners, &program->process))
+		keep_owner(program->process, &program->owner);
+	return program->process;
 }
 
 /* ---- where a socket leads -------------------------------------------------------------- */
@@ -450,12 +513,39 @@ static __always_inline void measure(struct socket_state *state, struct sock *sk,
 	add(&counts->rtt_count, 1);
 }
 
+static __always_inline void follow_owner(uint64_t *owner)
+{
+	uint64_t before = *owner, now = program_of(before);
+
+	if (now != before)
+		__sync_val_compare_and_swap(owner, before, now);
+}
+
+/* Owners that have executed another program get their new names, but for a direction in which bytes
+ * wait to be counted: those of a call that goes on cannot be told from those before the exec.
+ */
+static __noinline void follow_execs(struct socket_state *state, bool tx_idle, bool rx_idle)
+{
+	uint32_t seen = execs;
+
+	if (state->followed == seen)
+		return;
+	if (tx_idle)
+		follow_owner(&state->tx.owner);
+	if (rx_idle)
+		follow_owner(&state->rx.owner);
+	follow_owner(&state->listener);
+	if (tx_idle && rx_idle)
+		state->followed = seen;
+}
+
 /* Everything about a socket; most have not moved since the last time. */
 static __always_inline void settle_all(struct socket_state *state, struct sock *sk,
 				       struct tcp_sock *tp)
 {
 	uint64_t tx = tx_position(state, sk, tp), rx = rx_position(state, sk, tp);
 
+	follow_execs(state, is_unchanged(state, true, tx), is_unchanged(state, false, rx));
 	if (!in_send(sk))
 		count_last_send(state, tx);
 	if (!tp && !in_call(sk))
@@ -653,7 +743,7 @@ static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp,
 	/* From the start, as data may have come with the SYN and been read already. */
 	count_from(state, true, state->sent.origin);
 	count_from(state, false, state->received.origin);
-	state->listener = listening ? listening->process : 0;
+	state->listener = listening ? program_of(listening->process) : 0;
 	state->unclaimed_drains = DRAINS_TO_CLAIM;
 }
 
@@ -697,9 +787,9 @@ static __always_inline int on_received(struct sock *sk)
 static __always_inline void on_failed(struct socket_state *state, struct sock *sk)
 {
 	int error = kread(sk, sk_err);
-	struct flow_counts *counts = counts_of(state, state->tx.owner);
 	uint32_t reason = CONNECT_OTHER;
 
+	follow_execs(state, true, true);
 	if (error == ECONNREFUSED)
 		reason = CONNECT_REFUSED;
 	else if (error == ETIMEDOUT)
@@ -710,7 +800,7 @@ static __always_inline void on_failed(struct socket_state *state, struct sock *s
 		reason = CONNECT_RESET;
 	else if (!error)
 		reason = CONNECT_CANCELLED;
-	add(&counts->failed[reason], 1);
+	add(&counts_of(state, state->tx.owner)->failed[reason], 1);
 	state->is_connecting = false;
 }
 
@@ -738,6 +828,7 @@ static __always_inline void on_closed(struct socket_state *state, struct sock *s
 	if (!tp)
 		count_last_receive(state, position);
 	settle(state, false, position, false);
+	follow_execs(state, true, true);
 	measure(state, sk, tp);
 	add(&counts_of(state, state->tx.owner)->closed, 1);
 	state->is_connected = false;
@@ -874,9 +965,9 @@ static __always_inline void drain(struct socket_state *state, struct sock *sk, s
 {
 	if (!state->is_connected)
 		return;
+	settle_all(state, sk, tp);
 	if (state->unclaimed_drains && --state->unclaimed_drains == 0)
 		count_opened(state);
-	settle_all(state, sk, tp);
 }
 
 SEC(EACH_SOCKET)

@@ -24,7 +24,7 @@ from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.statistics import TimedShare
 
 _HALVES = ("flows_0", "flows_1")
-_LIFE = ("on_set_state", "on_destroy")
+_LIFE = ("on_set_state", "on_destroy", "on_exec")
 _SEEDS = ("on_seed_listeners", "on_seed_sockets")
 _DRAINS = {"on_drain": "sockets", "on_drain_mptcp": "mptcp_sockets"}
 """Program -> the map that it iterates over; the second where MPTCP has a map of its own."""

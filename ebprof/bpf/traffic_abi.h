@@ -82,11 +82,11 @@ struct flow_counts {
 	uint64_t failed[CONNECT_ERROR_COUNT];
 };
 
-/* What a process was at its first sight. */
+/* What a process was at its first sight, or at its exec: then it had no time to change its name. */
 struct owner {
 	uint64_t cgroup;		/* cgroup v2 ID: the inode of its directory */
 	uint32_t pid;			/* in ebprof's PID namespace; 0: none there, or not known */
-	uint32_t reserved;
+	uint32_t at_exec;
 	char comm[16];
 };
 

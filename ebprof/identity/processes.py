@@ -146,7 +146,9 @@ class Processes:
         rows = self._index.find(words)
         unknown = np.flatnonzero(rows == UNKNOWN)
         rows[unknown] = self._add(words[unknown], owners["cgroup"][unknown])
-        nameless = np.flatnonzero(self._comm[rows] == 0)
+        # The name that a process has at its exec is the second best: it may change it.
+        can_wait = owners["at_exec"].astype(np.bool_) & self._in_host
+        nameless = np.flatnonzero((self._comm[rows] == 0) & ~can_wait)
         for row, name in zip(rows[nameless], owners["comm"][nameless].tolist(), strict=True):
             self._comm[row] = self._comms.code(printable(name) or NO_COMM)
         self._pid[rows] = np.where(owners["pid"] > 0, owners["pid"], self._pid[rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,8 @@ from tests.live.traffic.scenarios import Finished, Scenarios, Steps
 from tests.live.traffic.test_sockets import connect, moved
 
 SCENARIOS = Scenarios()
+SECONDS_TO_SETTLE = 1.5
+SECONDS_TO_CLAIM = 3.5
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,71 @@ def a_server_executes_another_program(connected: str) -> Steps:
         assert moved_as(recorded, server, "second") == (7, 500, "server")
         assert moved_as(recorded, server, "third") == (2, 0, "server")
         assert moved(recorded, client) == (1_500, 39)
+
+
+@SCENARIOS.add_with("before", "while")
+def a_connection_is_idle_when_its_owner_executes_another_program(connected: str) -> Steps:
+    with puppet("first") as server, puppet("client") as client:
+        if connected == "before":
+            connect(client, server)
+        yield
+        if connected == "while":
+            connect(client, server)
+        client.send("c", 1_000)
+        server.receive("s", 1_000)
+        time.sleep(SECONDS_TO_SETTLE)
+        server.execute("second")
+        time.sleep(SECONDS_TO_SETTLE)
+        server.execute("third")
+        time.sleep(SECONDS_TO_SETTLE)
+        client.close("c")
+        server.close("s")
+        recorded = yield
+        first, third = (recorded.one(pid=server.pid, comm=name) for name in ("first", "third"))
+        assert (first.rx_bytes, first.connections, first.closed) == (
+            1_000,
+            int(connected == "while"),
+            0,
+        )
+        assert (third.rx_bytes, third.connections, third.closed) == (0, 0, 1)
+        assert recorded.having(pid=server.pid, comm="second") == []
+
+
+@SCENARIOS.add_with("called on", "accepted alone")
+def a_connection_is_closed_right_after_its_owner_executed_another_program(used: str) -> Steps:
+    """No drain is between; what moved before the exec stays the first program's."""
+    yield
+    with puppet("first") as server, puppet("client") as client:
+        connect(client, server)
+        client.send("c", 1_000)
+        if used == "called on":
+            server.receive("s", 1_000)
+        server.execute("second")
+        server.close("s")
+        recorded = yield
+        served = recorded.having(pid=server.pid)
+        received = {flow.comm: flow.rx_bytes for flow in served if flow.rx_bytes}
+        assert received == ({"first": 1_000} if used == "called on" else {})
+        assert {flow.comm: flow.closed for flow in served if flow.closed} == {"second": 1}
+
+
+@SCENARIOS.add
+def a_listener_executes_another_program() -> Steps:
+    """Connections on which nobody calls are those of the program that the listener is by then."""
+    yield
+    with puppet("first") as server, puppet("client") as client:
+        port = server.listen("listener", "127.0.0.1")
+        server.execute("second")
+        client.connect("c", "127.0.0.1", port)
+        time.sleep(SECONDS_TO_CLAIM)
+        server.execute("third")
+        time.sleep(SECONDS_TO_SETTLE)
+        client.close("c")
+        server.end()
+        recorded = yield
+        served = recorded.having(pid=server.pid)
+        assert {flow.comm: flow.connections for flow in served if flow.connections} == {"second": 1}
+        assert {flow.comm: flow.closed for flow in served if flow.closed} == {"third": 1}
 
 
 @SCENARIOS.add

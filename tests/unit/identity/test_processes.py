@@ -72,6 +72,14 @@ def test_a_process_that_executes_another_program_is_another_one() -> None:
     assert placed == {placement.parse_placement(Path("/proc/self/cgroup").read_bytes())}
 
 
+@pytest.mark.parametrize("in_host", [True, False])
+def test_the_name_at_an_exec_is_asked_for_again_where_that_can_be(in_host: bool) -> None:
+    processes = Processes(in_host=in_host)
+    own = alive(os.getpid())
+    identify(processes, (own, owner("at exec", at_exec=True)))
+    assert processes.comm_of(0) == (procfs.comm(os.getpid()) if in_host else "at exec")
+
+
 def test_in_another_namespace_a_pid_is_what_the_kernel_says_it_is_there() -> None:
     processes = Processes(in_host=False)
     inside, outside, lost = process(4711), process(4712), process(4713)

@@ -60,10 +60,11 @@ def process(pid: int, start: int = 7, execs: int = 0) -> Array:
     return made
 
 
-def owner(comm: str | bytes, cgroup: int = 0, pid: int = 0) -> Array:
+def owner(comm: str | bytes, cgroup: int = 0, pid: int = 0, *, at_exec: bool = False) -> Array:
     """OWNER[1]."""
     made = np.zeros(1, OWNER)
     made["comm"], made["cgroup"], made["pid"] = comm, cgroup, pid
+    made["at_exec"] = at_exec
     return made
 
 
