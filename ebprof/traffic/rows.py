@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Any, overload
 
 import numpy as np
@@ -77,80 +78,89 @@ class FlowRows(Sequence[FlowRow]):
         totals = sums(self._table.totals, members, starts)
         recent = sums(self._table.recent, members, starts)
         ages = self._now - np.minimum.reduceat(self._table.first_seen[members], starts)
-        yield from map(
-            FlowRow,  # its fields in their order, a column each
-            *self._identities(members, starts),
-            np.diff(starts, append=len(members)).tolist(),
-            map(to_counts, totals.tolist()),
-            map(to_counts, recent.tolist()),
-            (rtt if rtt >= 0 else None for rtt in round_trips(recent, totals).tolist()),
-            ages.tolist(),
-            map(tuple, self._table.history.sums(members, starts).tolist()),
-        )
+        columns = {
+            **self._identities(members, starts),
+            "flows": np.diff(starts, append=len(members)).tolist(),
+            "totals": map(to_counts, totals.tolist()),
+            "recent": map(to_counts, recent.tolist()),
+            "rtt_us": (rtt if rtt >= 0 else None for rtt in round_trips(recent, totals).tolist()),
+            "age_s": ages.tolist(),
+            "history": map(tuple, self._table.history.sums(members, starts).tolist()),
+        }
+        yield from _made(columns)
 
-    def _identities(self, members: NDArray[Any], starts: NDArray[Any]) -> Iterator[list[Any]]:
-        """FlowRow's fields from pid to unit, a list each with a value a group."""
+    def _identities(self, members: NDArray[Any], starts: NDArray[Any]) -> dict[str, list[Any]]:
+        """FlowRow's fields that say which flow it is, a list each with a value a group."""
         keys, process = self._table.keys[members], self._table.process[members]
-        first, first_process = keys[starts], process[starts].tolist()
-        processes = self._processes
-        pids = processes.pids[process]
-        placements = [processes.placement_of(row) for row in first_process]
-        family = _agree(keys["family"], starts)
+        first, family = keys[starts], _agree(keys["family"], starts)
         peers = _common(
             _addresses(first, "peer_address"), family & _agree(keys["peer_address"], starts)
         )
-        yield _common(pids[starts].tolist(), _agree(pids, starts))
-        yield _common(
-            [processes.comm_of(row) for row in first_process],
-            _agree(processes.comms[process], starts),
-        )
-        yield _common(
-            [_ROLES.get(role, "unknown") for role in first["role"].tolist()],
-            _agree(keys["role"], starts),
-        )
-        yield _common([_FAMILIES.get(one) for one in first["family"].tolist()], family)
-        yield _common(
-            _addresses(first, "local_address"), family & _agree(keys["local_address"], starts)
-        )
-        yield _ports(keys["local_port"], starts)
-        yield peers
-        yield _ports(keys["peer_port"], starts)
-        yield _ports(service_ports(keys), starts)
-        yield from self._other_ends(keys, starts)
-        yield [self._peer_name(address) for address in peers]
-        yield _common(
-            [placement.cgroup or None for placement in placements],
-            _agree(processes.cgroups[process], starts),
-        )
-        yield _common(
-            [placement.container or None for placement in placements],
-            _agree(processes.containers[process], starts),
-        )
-        yield _common(
-            [placement.pod or None for placement in placements],
-            _agree(processes.pods[process], starts),
-        )
-        yield _common(
-            [placement.unit or None for placement in placements],
-            _agree(processes.units[process], starts),
-        )
+        return {
+            **self._owners(process, starts),
+            "role": _common(
+                [_ROLES.get(role, "unknown") for role in first["role"].tolist()],
+                _agree(keys["role"], starts),
+            ),
+            "family": _common([_FAMILIES.get(one) for one in first["family"].tolist()], family),
+            "local_address": _common(
+                _addresses(first, "local_address"), family & _agree(keys["local_address"], starts)
+            ),
+            "local_port": _ports(keys["local_port"], starts),
+            "peer_address": peers,
+            "peer_port": _ports(keys["peer_port"], starts),
+            "port": _ports(service_ports(keys), starts),
+            "peer_name": [self._peer_name(address) for address in peers],
+            **self._other_ends(keys, starts),
+        }
 
-    def _other_ends(self, keys: NDArray[Any], starts: NDArray[Any]) -> Iterator[list[Any]]:
-        """FlowRow's nat_local_address to nat_peer_port."""
+    def _owners(self, process: NDArray[Any], starts: NDArray[Any]) -> dict[str, list[Any]]:
+        """FlowRow's fields that say whose the flow is; process: rows of the table of processes."""
+        processes, first = self._processes, process[starts].tolist()
+        pids = processes.pids[process]
+        placements = [processes.placement_of(row) for row in first]
+        found = {
+            "pid": _common(pids[starts].tolist(), _agree(pids, starts)),
+            "comm": _common(
+                [processes.comm_of(row) for row in first],
+                _agree(processes.comms[process], starts),
+            ),
+        }
+        numbers = {
+            "cgroup": processes.cgroups,
+            "container": processes.containers,
+            "pod": processes.pods,
+            "unit": processes.units,
+        }
+        for name, column in numbers.items():
+            values = [getattr(placement, name) or None for placement in placements]
+            found[name] = _common(values, _agree(column[process], starts))
+        return found
+
+    def _other_ends(self, keys: NDArray[Any], starts: NDArray[Any]) -> dict[str, list[Any]]:
+        """FlowRow's nat_...: nothing where nothing is known to be translated."""
         if not self._translations:
-            yield from 4 * [[None] * len(starts)]
-            return
+            return {}
         ends = self._translations.other_ends(keys)
         first = ends[starts]
+        found: dict[str, list[Any]] = {}
         for name in ("local", "peer"):
             address = ends[f"{name}_address"]
             is_known = address[starts].any(axis=1) & _agree(ends["family"], starts)
             texts = _addresses(first, f"{name}_address")
-            yield _common(texts, is_known & _agree(address, starts))
-            yield _ports(ends[f"{name}_port"], starts)
+            found[f"nat_{name}_address"] = _common(texts, is_known & _agree(address, starts))
+            found[f"nat_{name}_port"] = _ports(ends[f"{name}_port"], starts)
+        return found
 
     def _peer_name(self, address: str | None) -> str | None:
         return self._names.name_of(address) if self._names and address else None
+
+
+def _made(columns: dict[str, Iterable[Any]]) -> Iterator[FlowRow]:
+    """Rows of columns by name of the field; fields without a column have their default."""
+    defaults = FlowRow._field_defaults
+    assert columns.keys() <= defaults.keys()
+    return map(FlowRow, *(columns.get(one, repeat(defaults[one])) for one in FlowRow._fields))
 
 
 def to_counts(counts: list[int]) -> FlowCounts:
