@@ -1,7 +1,7 @@
 """Profiles as files: one format a module, whose name is the format's.
 
-A format follows the protocol OutputFormat, and one that can be read back ReadableFormat. Others add
-theirs by entry points of the group `ebprof.outputs`: docs/extending.md. Modules whose names start
+A format follows the protocol OutputFormat, one that can be read back ReadableFormat, and one that
+is written window by window AppendingFormat. Others add theirs by entry points of the group `ebprof.outputs`: docs/extending.md. Modules whose names start
 with an underscore are what formats, and what compares profiles, share.
 """
 
@@ -14,12 +14,14 @@ from ebprof.output._files import (
     write_file,
     write_to,
 )
-from ebprof.output._protocol import OutputFormat, ReadableFormat
+from ebprof.output._protocol import AppendingFormat, OutputFormat, ReadableFormat, Sink
 
 __all__ = [
+    "AppendingFormat",
     "OutputFormat",
     "ReadableFormat",
     "Reading",
+    "Sink",
     "check_writable",
     "choose",
     "default_name",

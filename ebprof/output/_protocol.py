@@ -38,3 +38,21 @@ class ReadableFormat(OutputFormat, Protocol):
 
         What cannot be read of it and is left out, the profile's warnings say.
         """
+
+
+class Sink(Protocol):
+    """Takes the windows of a run, each once it is over: what is in it, no later one changes."""
+
+    def append(self, window: Profile) -> None:
+        """Write a window, all of it before this returns: its start, its length and its samples."""
+
+    def close(self) -> None:
+        """Write what has to follow the last window; whoever opened the file closes it."""
+
+
+@runtime_checkable
+class AppendingFormat(OutputFormat, Protocol):
+    """A format that can be written window by window, while a run goes on that never ends."""
+
+    def open_sink(self, file: BinaryIO) -> Sink:
+        """A sink that writes to an open file."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,6 +76,34 @@ def select(profile: Profile, window: Window, name: str) -> Profile:
         samples=_since(begin, taken),
         time_ns=min(profile.time_ns + begin, MAX_INT64) if profile.time_ns else 0,
         duration_ns=max(0, stop - begin),
+    )
+
+
+def slices(profile: Profile) -> Iterator[Profile]:
+    """Each slice as a run of its own, in the order of time; what has no time comes first, as one.
+
+    The profile itself where nothing has a time.
+    """
+    samples, times = profile.samples, profile.samples.rows["time_ns"]
+    if (times == NONE).all():
+        yield profile
+        return
+    order = np.argsort(times, kind="stable")
+    found, starts = np.unique(times[order], return_index=True)
+    for time, members in zip(found.tolist(), np.split(order, starts[1:]), strict=True):
+        yield _slice(profile, samples.take(members), time)
+
+
+def _slice(profile: Profile, samples: Samples, time_ns: int) -> Profile:
+    """The samples of a slice that began at a time since the start of the run, or at none."""
+    if time_ns == NONE:
+        return replace(profile, samples=samples, slice_ns=0)
+    rest = max(0, profile.duration_ns - time_ns)
+    return replace(
+        profile,
+        samples=_since(time_ns, samples),
+        time_ns=min(profile.time_ns + time_ns, MAX_INT64) if profile.time_ns else 0,
+        duration_ns=min(profile.slice_ns or rest, rest),
     )
 
 

@@ -23,13 +23,17 @@ VERSION = 1
 
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the object, ASCII only, on one line."""
+    file.write(json.dumps(_document(profile), separators=(",", ":")).encode() + b"\n")
+
+
+def _document(profile: Profile) -> dict[str, Any]:
     samples, tables = profile.samples, profile.samples.tables
     locations = samples.locations
     of_locations = tables.location_frames.take(locations)
     frames = first_seen(of_locations.items, len(tables.frames))
     named = tables.locations["mapping"][locations]
     mappings = first_seen(named[named != NONE], len(tables.mappings))
-    document = {
+    return {
         "format": "ebprof profile",
         "version": VERSION,
         "event": profile.event,
@@ -46,7 +50,6 @@ def write(profile: Profile, file: BinaryIO) -> None:
         "frames": [asdict(tables.frame_values[one]) for one in frames.tolist()],
         "mappings": [asdict(tables.mapping_values[one]) for one in mappings.tolist()],
     }
-    file.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
 
 
 def _renumbered(numbers: Numbers, size: int) -> Numbers:

@@ -14,7 +14,7 @@ def name(*arguments: object) -> str:
 
 
 def test_names() -> None:
-    ours = {"flamegraph", "folded", "json", "pprof", "speedscope", "svg", "table"}
+    ours = {"flamegraph", "folded", "json", "jsonl", "pprof", "speedscope", "svg", "table"}
     assert ours <= set(output.names())
 
 
@@ -32,6 +32,7 @@ def test_the_asked_for_format_wins(path: str | None) -> None:
         ("out.pprof", "pprof"),
         ("out.folded", "folded"),
         ("out.json", "json"),
+        ("out.jsonl", "jsonl"),
         ("out.speedscope.json", "speedscope"),
         ("out.svg", "svg"),
         ("out.txt", "table"),
@@ -52,7 +53,7 @@ def test_an_unknown_format_is_refused_with_the_names(unknown: str) -> None:
     with pytest.raises(UsageError) as caught:
         output.choose(unknown, None, True)
     assert caught.value.message == f"unknown format: {unknown}"
-    assert "folded, json, pprof" in caught.value.hint
+    assert "folded, json, jsonl, pprof" in caught.value.hint
 
 
 def test_formats_say_what_they_are() -> None:
