@@ -1,8 +1,9 @@
 """Profiles as files: one format a module, whose name is the format's.
 
 A format follows the protocol OutputFormat, one that can be read back ReadableFormat, and one that
-is written window by window AppendingFormat. Others add theirs by entry points of the group `ebprof.outputs`: docs/extending.md. Modules whose names start
-with an underscore are what formats, and what compares profiles, share.
+is written window by window AppendingFormat. Others add theirs by entry points of the group
+`ebprof.outputs`: docs/extending.md. Modules whose names start with an underscore are what formats,
+and what compares profiles, share.
 """
 
 from ebprof.output._choose import choose, default_name, names
