@@ -1,0 +1,51 @@
+"""All endpoints of a collector, behind one check of who may use them."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ebprof.collector.api import health, pushes, queries
+from ebprof.collector.api.access import PUSH, READ, Tokens
+from ebprof.collector.api.answers import error, on_http_error
+from ebprof.collector.service import Collector
+from ebprof.wire import push
+
+_FOR_ALL = (health.HEALTHY, health.READY)
+
+
+def application(collector: Collector, tokens: Tokens | None) -> Starlette:
+    """The ASGI application; tokens: None where everybody may do everything."""
+    return Starlette(
+        routes=[*pushes.routes(collector), *queries.routes(collector), *health.routes(collector)],
+        middleware=[Middleware(_Guard, tokens=tokens)] if tokens else [],
+        exception_handlers={HTTPException: on_http_error},
+    )
+
+
+class _Guard:
+    """Lets through who has a token with the role that the path needs."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+        self._app = app
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _FOR_ALL:
+            await self._app(scope, receive, send)
+            return
+        token = self._tokens.find(Request(scope).headers.get("authorization", ""))
+        role = PUSH if scope["path"] == push.PATH else READ
+        if token is None:
+            headers = {"WWW-Authenticate": "Bearer"}
+            refusal = error(401, "no valid token", "send Authorization: Bearer TOKEN", headers)
+            await refusal(scope, receive, send)
+        elif role not in token.roles:
+            await error(403, f"token {token.name} may not {role}", "use another")(
+                scope, receive, send
+            )
+        else:
+            await self._app(scope, receive, send)

@@ -1,0 +1,71 @@
+"""Parameters of queries, as they stand behind the question mark."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from starlette.datastructures import QueryParams
+
+from ebprof.collector.query import selector, times
+from ebprof.collector.query.selection import Selection
+from ebprof.collector.query.selector import Selector
+from ebprof.collector.query.times import Range
+from ebprof.collector.retention import Retention
+from ebprof.collector.store.question import BadQuestionError
+
+RANGE = ("from", "to")
+SELECTION = ("type", "query", *RANGE)
+_DEFAULT_FROM, _DEFAULT_TO = "now-1h", "now"
+
+
+class Parameters:
+    """The parameters of one request; each is known and is there once at most."""
+
+    def __init__(self, given: QueryParams, known: Sequence[str]) -> None:
+        self._given = given
+        self._now_ms = time.time_ns() // 1_000_000
+        for name in given:
+            if name not in known:
+                hint = f"there are {', '.join(known)}" if known else "there is none"
+                raise BadQuestionError(f"unknown parameter {name[:64]!r}", hint)
+            if len(given.getlist(name)) > 1:
+                raise BadQuestionError(f"{name} is there twice", "give it once")
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value of a parameter, or the default where it is missing or empty."""
+        return self._given.get(name) or default
+
+    def range(self) -> Range:
+        """From `from` to `to`; the last hour without them."""
+        start, end = self.text("from", _DEFAULT_FROM), self.text("to", _DEFAULT_TO)
+        return times.parse_range(start, end, self._now_ms)
+
+    def selector(self) -> Selector:
+        """What `query` selects."""
+        return selector.parse(self.text("query"))
+
+    def selection(self, retention: Retention) -> Selection:
+        """Samples of `type`, of what `query` selects, in the range."""
+        kind = self.text("type")
+        if not kind:
+            raise BadQuestionError("there is no type", "add type=cpu; profiles/types lists them")
+        return Selection(kind, self.selector(), self.range(), self._now_ms, retention)
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """A whole number from 1 to `most`."""
+        text = self.text(name)
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= most):
+            raise BadQuestionError(f"{name} is no number from 1 to {most:,}", f"not {text[:20]!r}")
+        return int(text)
+
+    def choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        """One of some words."""
+        text = self.text(name, default)
+        if text not in choices:
+            raise BadQuestionError(
+                f"unknown {name} {text[:64]!r}", f"there are {', '.join(choices)}"
+            )
+        return text

@@ -1,0 +1,143 @@
+"""`/api/v1/`: parameters become a question, its answer becomes JSON or a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ebprof.collector.api.answers import bytes_answer, error, json_answer
+from ebprof.collector.api.parameters import RANGE, SELECTION, Parameters
+from ebprof.collector.query import times
+from ebprof.collector.query.flamegraph import (
+    DEFAULT_NODES,
+    FORMATS,
+    MAX_NODES,
+    TREE,
+    Flamegraph,
+    FlamegraphAnswer,
+    Summary,
+)
+from ebprof.collector.query.labels import Agents, LabelNames, LabelValues, ProfileTypes
+from ebprof.collector.query.totals import Totals, TotalsAnswer
+from ebprof.collector.service import Collector
+from ebprof.collector.store.question import BadQuestionError, StoreError
+
+PREFIX = "/api/v1"
+SUMMARY = "Ebprof-Summary"
+_MEDIA_TYPES = {
+    TREE: "application/json",
+    "json": "application/json",
+    "folded": "text/plain; charset=utf-8",
+    "pprof": "application/octet-stream",
+    "speedscope": "application/json",
+    "svg": "image/svg+xml",
+    "html": "text/html; charset=utf-8",
+}
+_Endpoint = Callable[[Collector, Request], Awaitable[Response]]
+
+
+async def _labels(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, ("query", *RANGE))
+    names = await collector.ask(LabelNames(given.selector(), given.range()))
+    return json_answer({"rows": names})
+
+
+async def _label_values(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, ("query", *RANGE))
+    name = request.path_params["name"]
+    values = await collector.ask(LabelValues(name, given.selector(), given.range()))
+    return json_answer({"rows": values})
+
+
+async def _types(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, RANGE)
+    kinds = await collector.ask(ProfileTypes(given.range()))
+    return json_answer({"rows": [{"type": one.name, "unit": one.unit} for one in kinds]})
+
+
+async def _flamegraph(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, (*SELECTION, "max_nodes", "format"))
+    form = given.choice("format", tuple(FORMATS), TREE)
+    nodes = given.number("max_nodes", DEFAULT_NODES if form == TREE else 0, MAX_NODES)
+    question = Flamegraph(given.selection(collector.retention), form, nodes)
+    answer: FlamegraphAnswer = await collector.ask(question)
+    headers = {SUMMARY: json.dumps(_summary(answer.summary))}
+    if form == "pprof":
+        headers["Content-Disposition"] = 'attachment; filename="profile.pb.gz"'
+    return bytes_answer(answer.body, _MEDIA_TYPES[form], headers=headers)
+
+
+async def _series(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, (*SELECTION, "by", "step"))
+    step = given.text("step")
+    selection = given.selection(collector.retention)
+    question = Totals(selection, given.text("by"), times.parse_step(step) if step else 0)
+    answer: TotalsAnswer = await collector.ask(question)
+    by = question.by
+    rows = [
+        {"labels": {by: one.label} if by else {}, "points": one.points} for one in answer.series
+    ]
+    return json_answer(
+        {
+            "from": times.written(answer.covered.start_ms),
+            "to": times.written(answer.covered.end_ms),
+            "step": answer.step_ms / 1000,
+            "rows": rows,
+        }
+    )
+
+
+async def _agents(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, RANGE)
+    rows = await collector.ask(Agents(given.range()))
+    return json_answer({"rows": rows})
+
+
+_ENDPOINTS: dict[str, _Endpoint] = {
+    "/labels": _labels,
+    "/labels/{name}/values": _label_values,
+    "/profiles/types": _types,
+    "/profiles/flamegraph": _flamegraph,
+    "/profiles/series": _series,
+    "/agents": _agents,
+}
+
+
+def paths() -> list[str]:
+    """All paths, for tests and documentation."""
+    return [PREFIX + path for path in _ENDPOINTS]
+
+
+def routes(collector: Collector) -> list[Route]:
+    """Where queries go to."""
+    return [
+        Route(PREFIX + path, _guarded(collector, endpoint), methods=["GET"])
+        for path, endpoint in _ENDPOINTS.items()
+    ]
+
+
+def _guarded(collector: Collector, endpoint: _Endpoint) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(collector, request)
+        except BadQuestionError as found:
+            return error(400, found.message, found.hint)
+        except StoreError as found:
+            return error(503, found.message, found.hint, {"Retry-After": "5"})
+
+    return answer
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    found = asdict(summary)
+    covered = found.pop("covered")
+    return found | {
+        "from": times.written(covered["start_ms"]),
+        "to": times.written(covered["end_ms"]),
+    }

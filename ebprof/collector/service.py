@@ -1,0 +1,203 @@
+"""The collector without HTTP: takes pushes, has the log written to the store, answers questions."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ebprof.collector.limits import Limits
+from ebprof.collector.metrics import Counters
+from ebprof.collector.receive.durable import rename
+from ebprof.collector.receive.ids import SeenIds
+from ebprof.collector.receive.intake import Accepted, Intake
+from ebprof.collector.receive.log import LogOptions, PushLog, Segment
+from ebprof.collector.receive.push import Push, read_push
+from ebprof.collector.receive.refusals import FullError, RefusedError
+from ebprof.collector.receive.unpack import unpack
+from ebprof.collector.retention import Retention
+from ebprof.collector.store.client import StoreClient
+from ebprof.collector.store.question import BadQuestionError, Question, StoreError
+from ebprof.collector.store.wire import Written
+from ebprof.errors import EbprofError
+
+MOST_PUSHES = 32
+"""Pushes at once: each may take the memory that Limits allow."""
+_CHECKING = 2
+_POLL_S = 0.1
+_RETRY_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorOptions:
+    """data: directory of log, IDs and store; it is made if it is not there."""
+
+    data: Path
+    retention: Retention = field(default_factory=Retention)
+    log: LogOptions = field(default_factory=LogOptions)
+
+
+class Collector:
+    """Log and store of one directory. For one event loop; `run` it, then push and ask."""
+
+    def __init__(self, options: CollectorOptions) -> None:
+        self.retention = options.retention
+        self.counters = Counters()
+        self._limits = replace(Limits(), past_s=options.retention.raw_ms // 1000)
+        self._options = options
+        self._log = PushLog(options.data / "log", SeenIds(options.data / "ids"), options.log)
+        self._intake = Intake(self._log)
+        self._store = StoreClient(options.data / "store", options.retention)
+        self._threads = ThreadPoolExecutor(_CHECKING, "push")
+        self._pushes = 0
+
+    @property
+    def limits(self) -> Limits:
+        """What a push may hold."""
+        return self._limits
+
+    async def run(self) -> None:
+        """Feed the store from the log until this is cancelled."""
+        store = asyncio.create_task(self._store.run())
+        try:
+            await self._feed()
+        finally:
+            store.cancel()
+            with suppress(asyncio.CancelledError):
+                await store
+
+    def close(self) -> None:
+        """Have what was accepted on disk: the next run writes it to the store."""
+        self._log.close()
+        self._threads.shutdown()
+
+    async def push(self, data: bytes, encoding: str) -> None:
+        """Take a push; it may be acknowledged when this returns. Raises RefusedError.
+
+        data: as it was sent; encoding: of HTTP.
+        """
+        try:
+            with self._one_more_push():
+                push, accepted = await self._accept(data, encoding)
+                await asyncio.gather(*map(asyncio.wrap_future, accepted.futures))
+        except RefusedError as error:
+            self.counters.add("pushes_total", label=error.reason)
+            raise
+        self.counters.add("pushes_total", label="accepted")
+        self.counters.add("push_bytes_total", len(data))
+        self.counters.add("profiles_total", push.profiles - accepted.duplicates)
+        self.counters.add("stacks_total", push.stacks)
+        self.counters.add("duplicate_profiles_total", accepted.duplicates)
+
+    async def ask(self, question: Question) -> Any:
+        """The answer to a question; raises BadQuestionError, StoreError."""
+        try:
+            answer = await self._store.ask(question)
+        except EbprofError as error:
+            is_refused = isinstance(error, BadQuestionError)
+            self.counters.add("queries_total", label="refused" if is_refused else "failed")
+            raise
+        self.counters.add("queries_total", label="answered")
+        return answer
+
+    def problems(self) -> list[str]:
+        """What keeps the collector from taking pushes or answering, a line each."""
+        found = []
+        if self._log.broken:
+            found.append(f"the log is not written any more: {self._log.broken}")
+        elif self._log.size >= self._options.log.max_bytes:
+            found.append("the log is full: the store does not keep up")
+        if not self._store.is_ready:
+            found.append("the store is starting")
+        return found
+
+    def metrics(self) -> str:
+        """All metrics, in Prometheus' text format."""
+        return self.counters.text(
+            {
+                "log_bytes": self._log.size,
+                "log_limit_bytes": self._options.log.max_bytes,
+                "log_segments": len(self._log.sealed()),
+                "log_commits_total": self._log.statistics.commits,
+                "log_cut_bytes_total": self._log.statistics.cut_bytes,
+                "store_ready": int(self._store.is_ready),
+                "store_restarts_total": self._store.restarts,
+            }
+        )
+
+    @contextmanager
+    def _one_more_push(self) -> Iterator[None]:
+        if self._pushes >= MOST_PUSHES:
+            raise FullError("too many pushes at once", "send it again later")
+        self._pushes += 1
+        try:
+            yield
+        finally:
+            self._pushes -= 1
+
+    async def _accept(self, data: bytes, encoding: str) -> tuple[Push, Accepted]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._accept_now, data, encoding)
+
+    def _accept_now(self, data: bytes, encoding: str) -> tuple[Push, Accepted]:
+        now_ns = time.time_ns()
+        plain = unpack(data, encoding, self._limits.plain_bytes)
+        push = read_push(plain, now_ns, self._limits)
+        return push, self._intake.accept(push, now_ns)
+
+    async def _feed(self) -> None:
+        while True:
+            segments = self._log.sealed()
+            if not segments:
+                await asyncio.sleep(_POLL_S)
+                continue
+            await self._feed_one(segments[0])
+
+    async def _feed_one(self, segment: Segment) -> None:
+        try:
+            written = await self._store.write(segment)
+        except StoreError as error:
+            if self._store.is_ready:
+                self.counters.add("write_failures_total")
+                _log.warning("%s: it is tried again", error.message)
+            await asyncio.sleep(_RETRY_S)
+            return
+        self._note(segment, written)
+        await asyncio.to_thread(self._log.remove, segment)
+
+    def _note(self, segment: Segment, written: Written) -> None:
+        self.counters.add("segments_written_total")
+        self.counters.add("samples_written_total", written.samples)
+        self.counters.add("unreadable_profiles_total", written.unreadable)
+        self.counters.add("damaged_bytes_total", written.damaged_bytes)
+        if written.unreadable or written.damaged_bytes:
+            kept = rename(segment.path, f"{segment.path.stem}.kept")
+            _log.warning("a part of the log cannot be read: it is kept as %s", kept)
+
+
+@contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Have a directory to ourselves; raises EbprofError while another collector has it."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (data / "lock").open("w")
+    except OSError as error:
+        raise EbprofError(
+            f"cannot use {data}: {(error.strerror or str(error)).lower()}", "give another --data"
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EbprofError(
+                f"{data} is another collector's", "end that one, or give another --data"
+            ) from None
+        yield

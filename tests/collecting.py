@@ -1,0 +1,123 @@
+"""A collector as people run it: `ebprof collector`, on a port that is free."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from ebprof.wire import push
+
+_ADDRESS = re.compile(r"collector at https?://[^ ]+:(\d+),")
+_PATIENCE_S = 120
+
+
+class Answer(NamedTuple):
+    """Of HTTP; headers: by lower-case name."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Running:
+    """A process of `ebprof collector`; it ends with the `with`."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "ebprof", "collector", "--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen(
+            [*command, "--data", str(data), *options], stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        match = _ADDRESS.search(line)
+        assert match, line + self.process.stderr.read()
+        self.port = int(match[1])
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end()
+
+    def end(self) -> str:
+        """End it as Ctrl-C does; what it said since its start. It exits with 0."""
+        self.process.send_signal(signal.SIGINT)
+        _, said = self.process.communicate(timeout=_PATIENCE_S)
+        assert self.process.returncode == 0, said
+        return said
+
+    def kill(self) -> None:
+        """End it with no chance to do anything."""
+        self.process.kill()
+        self.process.communicate(timeout=_PATIENCE_S)
+
+    def store_pid(self) -> int | None:
+        """The process of its store, if there is one."""
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        children = Path(path).read_text().split()
+        return int(children[0]) if children else None
+
+    def kill_store(self) -> None:
+        """End the store's process with no chance to do anything."""
+        pid = self.store_pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request; raises OSError or HTTPException where nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_S)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            names = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, answer.read(), names)
+        finally:
+            connection.close()
+
+    def get(self, path: str, **parameters: object) -> Answer:
+        """GET; underscores at the ends of names are left out (`from_`)."""
+        pairs = {name.rstrip("_"): value for name, value in parameters.items()}
+        return self.request("GET", f"{path}?{urlencode(pairs)}" if pairs else path)
+
+    def push(self, message: Any, **headers: str) -> Answer:
+        """Push a PushRequest."""
+        given = {"Content-Type": "application/proto"} | headers
+        return self.request("POST", push.PATH, message.SerializeToString(), given)
+
+    def metric(self, name: str) -> int:
+        """A metric without its prefix, with its label if it has one."""
+        for line in self.get("/metrics").body.decode().splitlines():
+            key, _, value = line.rpartition(" ")
+            if key == f"ebprof_collector_{name}":
+                return int(value)
+        return 0
+
+    def wait_until_ready(self) -> None:
+        """Wait until the store answers."""
+        self._wait(lambda: self.get("/-/ready").status == 200)
+
+    def wait_until_stored(self) -> None:
+        """Wait until all that was pushed can be asked for."""
+        self._wait(lambda: self.metric("store_ready") == 1 and self.metric("log_bytes") == 0)
+
+    def _wait(self, condition: Any) -> None:
+        end = time.monotonic() + _PATIENCE_S
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.05)
