@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -202,7 +201,7 @@ class Processes:
             self._looked_up += 1
 
     def _find_placement(self, pid: int, start: int, cgroup_id: int) -> Placement:
-        text = _while_alive(pid, start, _read_cgroup)
+        text = _while_alive(pid, start, process.cgroups)
         if text is None:
             path = self._cgroup_paths.path_of(cgroup_id)
             return place(path) if path else NOWHERE
@@ -235,10 +234,6 @@ def _words(processes: NDArray[Any]) -> NDArray[np.uint64]:
 
 def _comm(pid: int, start: int) -> str:
     return _while_alive(pid, start, process.comm) or NO_COMM
-
-
-def _read_cgroup(pid: int) -> bytes:
-    return Path(process.directory(pid), "cgroup").read_bytes()
 
 
 def _while_alive(pid: int, start: int, read: Callable[[int], Any]) -> Any:

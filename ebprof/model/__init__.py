@@ -21,6 +21,7 @@ from ebprof.model.columns import (
 from ebprof.model.flows import FlowCounts, FlowReport, FlowRow
 from ebprof.model.profile import Profile
 from ebprof.model.values import (
+    CONTAINER,
     KERNEL_PATH,
     SAMPLES,
     Frame,
@@ -32,6 +33,7 @@ from ebprof.model.values import (
 )
 
 __all__ = [
+    "CONTAINER",
     "FRAME",
     "FUNCTION",
     "KERNEL_PATH",

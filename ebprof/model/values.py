@@ -77,6 +77,10 @@ class SampleType(NamedTuple):
 SAMPLES = SampleType("samples", "count")
 
 
+CONTAINER = "container"
+"""Key of the label that has the whole ID, or the name, of the container of a sample's process."""
+
+
 class Label(NamedTuple):
     """Something else that is known of a sample: a text or, where that is empty, a number.
 

@@ -124,12 +124,9 @@ def is_kernel_thread(pid: int) -> bool:
     return bool(int(_stat_fields(pid)[_FLAGS]) & _PF_KTHREAD)
 
 
-def cgroup(pid: int) -> str:
-    """The path of the process in the cgroup v2 hierarchy, empty where there is none."""
-    for line in lines(_read(pid, f"{directory(pid)}/cgroup")):
-        if line.startswith(b"0::"):
-            return printable(line[3:])
-    return ""
+def cgroups(pid: int) -> bytes:
+    """/proc/PID/cgroup: a line for each hierarchy, see cgroups(7)."""
+    return _read(pid, f"{directory(pid)}/cgroup")
 
 
 def namespace_pid(pid: int) -> int:

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from ebprof.bpf.records import DeferredSample
-from ebprof.bpf.sideband import Exited
+from ebprof.bpf.sideband import Change, Executed, Exited, Forked
+from ebprof.identity.sightings import Sightings
 from ebprof.procfs import process
 from ebprof.sampling.code import Code
 from ebprof.sampling.deferred import DeferredSamples
@@ -41,12 +42,14 @@ class Intake:
         code: Code,
         stacks: StackStore,
         resolver: Resolver,
+        sightings: Sightings,
     ) -> None:
         self._maps = maps
         self._timeline = timeline
         self._code = code
         self._stacks = stacks
         self._resolver = resolver
+        self._sightings = sightings
         self._pending_keys = 0
         self._deferred = DeferredSamples(
             code.replayer, code.processes, code.tracker, stacks, code.jitted
@@ -83,6 +86,7 @@ class Intake:
             self._code.tracker.notice(records.notices)
             new.extend(self._stacks.add(records))
             self._pending_keys += len(records.stacks)
+        self._sightings.see(self._stacks.take_met())
         self._resolver.submit(new)
         self._code.objects.use(numbers_in(frames for _, frames, _ in new))
         if self._pending_keys > self._maps.capacity // 2:
@@ -107,8 +111,15 @@ class Intake:
                 yield event
             else:
                 self._code.tracker.follow(event)
+                self._follow_process(event)
                 if isinstance(event, Exited):
                     self._end_process(event.pid)
+
+    def _follow_process(self, event: Change) -> None:
+        if isinstance(event, Forked):
+            self._sightings.forked(event.pid, event.parent)
+        elif isinstance(event, Executed | Exited):
+            self._sightings.changed(event.pid)
 
     def _end_process(self, pid: int) -> None:
         self._resolver.end_process(pid, self._stacks.take_outside(pid))

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.abi import STOP_REASONS
-from ebprof.model import NONE, SAMPLE, Builder, Location, Samples, grouped
+from ebprof.identity.sightings import Sightings
+from ebprof.model import CONTAINER, NONE, SAMPLE, Builder, Label, Location, Samples, grouped
 from ebprof.sampling.counts import Rows, WindowCounts
 from ebprof.sampling.resolve import Resolver, calls, distinct
 from ebprof.sampling.stacks import Frames, FramesByStack, StackStore
@@ -45,8 +46,9 @@ class Namer:
     Addresses of JITs are looked up anew each time: their names come late, and change.
     """
 
-    def __init__(self, resolver: Resolver, store: StackStore) -> None:
+    def __init__(self, resolver: Resolver, store: StackStore, sightings: Sightings) -> None:
         self._resolver = resolver
+        self._sightings = sightings
         self._store = store
         self._builder = Builder()
         self._comms: dict[tuple[int, int], int] = {}
@@ -67,10 +69,18 @@ class Namer:
         rows["stack"] = self._stacks(keys)
         rows["pid"], rows["tid"] = keys["pid"], keys["tid"]
         rows["comm"] = self._strings(counts.comms)[self._comms_of(counted)]
+        rows["labels"] = self._labels(keys["pid"])
         rows["stop"] = self._strings(one.name for one in STOP_REASONS)[keys["stop"]]
         rows["time_ns"] = keys["slice"].astype(np.int64) * slice_ns if slice_ns else NONE
         self._builder.add_rows(rows, counted["count"].astype(np.int64))
         return self._builder.take()
+
+    def _labels(self, pids: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Numbers of the labels of processes: the container, of those that are in one."""
+        distinct_pids, places = np.unique(pids, return_inverse=True)
+        containers = map(self._sightings.of, distinct_pids.tolist())
+        labels = [[Label(CONTAINER, text=one)] if one else [] for one in containers]
+        return np.array([*map(self._builder.labels, labels)], np.uint32)[places]
 
     def _learn_comms(self, rows: Rows) -> None:
         named = rows[rows["comm"] > 0]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+from ebprof.identity.sightings import Sightings
 from ebprof.procfs import process
 from ebprof.sampling.accounts import Accounts
 from ebprof.sampling.code import Code
@@ -64,8 +65,9 @@ class SamplingRun:
         self._stacks = StackStore(options.slice_ns)
         resolver = Resolver(code.objects, symbolizer, walls)
         self._cleanup.callback(resolver.close)
-        self._intake = Intake(session, self._timeline, code, self._stacks, resolver)
-        self._windows = Windows(resolver, Namer(resolver, self._stacks), walls)
+        sightings = Sightings(walls)
+        self._intake = Intake(session, self._timeline, code, self._stacks, resolver, sightings)
+        self._windows = Windows(resolver, Namer(resolver, self._stacks, sightings), walls)
         self.accounts = Accounts(
             source, code, self._intake, self._stacks, self._windows, symbolizer, walls
         )

@@ -68,6 +68,7 @@ class StackStore:
         self._counts = SampleCounts()
         self._counted: list[NDArray[np.uint64]] = []
         self._outside: set[int] = set()
+        self._met: set[int] = set()
         self._outside_by_pid: dict[int, set[int]] = {}
         self._unique = 0
 
@@ -113,6 +114,7 @@ class StackStore:
             size = user_frames + int(head["kernel_frames"])
             frames = np.frombuffer(records.data, np.uint64, size, at + STACK_RECORD.itemsize)
             self._counts.see(key, bytes(head["comm"]))
+            self._met.add(int(key["pid"]))
             user = self._keep_user(int(key["user_stack"]), frames[:user_frames], int(key["pid"]))
             kernel = self.kernel.keep(int(key["kernel_stack"]), frames[user_frames:])
             if user is not None or kernel is not None:
@@ -132,9 +134,15 @@ class StackStore:
         key["user_stack"], key["stop"] = stack.name, stack.stop
         kernel = sample.head["kernel"][: head["kernel_frames"]]
         self._counts.see(key, bytes(head["comm"]), 1)
+        self._met.add(sample.pid)
         self._keep_user(stack.name, stack.frames, sample.pid)
         self.kernel.keep(int(key["kernel_stack"]), kernel)
         return sample.pid, stack.frames, kernel.copy()
+
+    def take_met(self) -> set[int]:
+        """Processes of which stacks came since the last call."""
+        met, self._met = self._met, set()
+        return met
 
     def count(self, keys: NDArray[Any], counts: NDArray[np.uint64]) -> None:
         """Add counts by key: SAMPLE_KEY[n], uint64[n]."""

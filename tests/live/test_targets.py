@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from ebprof.identity.cgroups import cgroup_roots
 from tests import targets
 from tests.live.cgroups import new_cgroup
-from tests.live.profiled import SOME, profile
+from tests.live.profiled import FREQUENCY, SOME, profile, record
 
 KTHREADD = 2
 
@@ -34,21 +35,40 @@ def test_only_what_is_in_a_cgroup(cgroup: Path) -> None:
     assert done.complete_share >= 0.995
 
 
-@pytest.mark.vm
-def test_only_what_is_in_a_container(cgroup: Path) -> None:
-    """A container's cgroup may have cgroups in it; any beginning of its ID will do."""
-    container = f"{os.getpid():x}".ljust(64, "e")
-    place = cgroup / f"docker-{container}.scope"
+CONTAINER = f"{os.getpid():x}".ljust(64, "e")
+
+
+@pytest.fixture
+def contained(cgroup: Path) -> Iterator[Path]:
+    """A cgroup in that of a container."""
+    place = cgroup / f"docker-{CONTAINER}.scope"
     inner = place / "init"
     inner.mkdir(parents=True)
-    with targets.running("split") as inside, targets.running("recursion"):
-        (inner / "cgroup.procs").write_text(str(inside.pid))
-        done = profile("--container", container[:12])
-        (cgroup.parent / "cgroup.procs").write_text(str(inside.pid))
+    yield inner
+    for pid in (inner / "cgroup.procs").read_text().split():
+        (cgroup.parent / "cgroup.procs").write_text(pid)
     inner.rmdir()
     place.rmdir()
+
+
+@pytest.mark.vm
+def test_only_what_is_in_a_container(contained: Path) -> None:
+    """Any beginning of its ID will do."""
+    with targets.running("split") as inside, targets.running("recursion"):
+        (contained / "cgroup.procs").write_text(str(inside.pid))
+        done = profile("--container", CONTAINER[:12])
     assert done.total > SOME
     assert done.count_comm("split") == done.total
+
+
+@pytest.mark.vm
+def test_samples_have_their_container_as_a_label(contained: Path) -> None:
+    with targets.running("split") as inside, targets.running("recursion") as outside:
+        (contained / "cgroup.procs").write_text(str(inside.pid))
+        options = ["-p", f"{inside.pid},{outside.pid}", "-d", 2, "-F", FREQUENCY]
+        done = record(options, [], output_format="json")
+    labels = {one["pid"]: one.get("labels") for one in json.loads(done.output)["samples"]}
+    assert labels == {inside.pid: [{"key": "container", "text": CONTAINER}], outside.pid: None}
 
 
 @pytest.mark.vm

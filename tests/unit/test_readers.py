@@ -20,6 +20,7 @@ from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError
 from ebprof.identity import cgroups, placement, processes
 from ebprof.identity.processes import NO_COMM, Processes
+from ebprof.identity.sightings import Sightings
 from ebprof.model import Location, no_samples
 from ebprof.output import folded, pprof
 from ebprof.procfs import process
@@ -363,6 +364,14 @@ def test_cgroup_of_a_process_with_traffic(faults: Faults) -> None:
     assert made.comm_of(bad) == process.comm(1)
 
 
+def test_container_of_a_sampled_process(faults: Faults) -> None:
+    faults.put(process, "cgroups", lambda pid: pid == 1)
+    made = Sightings(faults.walls)
+    made.see([1, SELF])
+    assert made.of(1) == ""
+    assert SELF in made._containers and 1 not in made._containers
+
+
 def test_cgroup_file_systems(faults: Faults) -> None:
     faults.put(cgroups, "mounts")
     made, (row,) = rows_of(faults.walls, SELF)
@@ -408,7 +417,8 @@ def test_a_saved_profile(
 
 def test_a_window_without_names_is_lost_and_counted(faults: Faults) -> None:
     resolver = Resolver(cast(Any, Nothing()), cast(Any, Nothing()), faults.walls)
-    made = Windows(resolver, Namer(resolver, cast(Any, Nothing())), faults.walls)
+    namer = Namer(resolver, cast(Any, Nothing()), Sightings(faults.walls))
+    made = Windows(resolver, namer, faults.walls)
     faults.put(Namer, "samples")
     rows = np.zeros(2, COUNTED_KEY)
     rows["count"] = 3, 4

@@ -49,11 +49,6 @@ def _cgroup(text: bytes) -> None:
     found = placement.parse_placement(text)
     names = (*found.paths, found.container, found.pod, found.unit)
     assert all(name.isprintable() for name in names)
-    with (
-        mock.patch.object(process, "directory", return_value="/proc/7"),
-        mock.patch.object(process, "_read", return_value=text),
-    ):
-        assert process.cgroup(7).isprintable()
 
 
 def _mounts(text: bytes) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from ebprof.model import Sample, Samples
+import pytest
+
+from ebprof.identity.sightings import Sightings
+from ebprof.model import CONTAINER, Label, Sample, Samples
+from ebprof.procfs import process
 from ebprof.sampling.naming import Namer
+from ebprof.walls import Walls
 from tests.unit.sampling.test_resolve import World, frames, in_object, key
+
+CONTAINER_ID = "ab" * 32
 
 
 class Run:
@@ -12,7 +19,8 @@ class Run:
 
     def __init__(self) -> None:
         self.world = World()
-        self.namer = Namer(self.world.resolver, self.world.store)
+        self.sightings = Sightings(Walls())
+        self.namer = Namer(self.world.resolver, self.world.store, self.sightings)
 
     def count(self, pid: int, user: int, kernel: int = 0, count: int = 1) -> None:
         self.world.store.count(key(pid, user, kernel), frames(count))
@@ -37,6 +45,18 @@ def test_each_sample_is_taken_once() -> None:
     assert len(run.take()) == 0
     run.count(1, 5, count=2)
     assert [one.count for one in run.take()] == [2]
+
+
+def test_a_sample_of_a_container_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run()
+    places = {1: f"/docker/{CONTAINER_ID}", 2: "/"}
+    monkeypatch.setattr(process, "cgroups", lambda pid: f"0::{places[pid]}\n".encode())
+    run.sightings.see([1, 2])
+    run.count(1, 5, count=3)
+    run.count(2, 5, count=2)
+    run.count(1, 6, count=1)
+    found = {(one.pid, one.labels) for one in run.take()}
+    assert found == {(1, (Label(CONTAINER, CONTAINER_ID),)), (2, ())}
 
 
 def test_equal_stacks_have_one_number() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import SAMPLE_KEY
+from ebprof.identity.sightings import Sightings
 from ebprof.model import KERNEL_PATH, Frame, Location, Mapping, Samples
 from ebprof.sampling.naming import Namer
 from ebprof.sampling.resolve import Resolver, calls
@@ -144,7 +145,8 @@ class World:
 
     def samples(self) -> Samples:
         """What was counted, once all that was submitted before is looked up."""
-        windows = Windows(self.resolver, Namer(self.resolver, self.store), Walls())
+        namer = Namer(self.resolver, self.store, Sightings(Walls()))
+        windows = Windows(self.resolver, namer, Walls())
         windows.submit(self.store.take_counts(), 0.0, 1.0)
         (window,) = windows.rest()
         return window.samples

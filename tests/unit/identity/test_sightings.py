@@ -1,0 +1,98 @@
+"""Containers of sampled processes: at first sight, by parents, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ebprof.errors import NoTargetError
+from ebprof.identity import sightings
+from ebprof.identity.sightings import Sightings
+from ebprof.procfs import process
+from ebprof.walls import Walls
+
+FIRST, SECOND = "a" * 64, "b" * 64
+
+
+class Machine:
+    """Processes by number, and the containers that they are in; asked: how often each was read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.containers: dict[int, str] = {}
+        self.asked: list[int] = []
+        monkeypatch.setattr(process, "cgroups", self._cgroups)
+
+    def _cgroups(self, pid: int) -> bytes:
+        self.asked.append(pid)
+        if pid not in self.containers:
+            raise NoTargetError(f"no process {pid}")
+        return f"0::/docker/{self.containers[pid]}\n".encode()
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+def test_a_process_is_read_once_and_kept_when_it_has_ended(machine: Machine) -> None:
+    made = Sightings(Walls())
+    machine.containers = {1: FIRST, 2: ""}
+    made.see([1, 2])
+    made.see([1, 2])
+    assert machine.asked == [1, 2]
+    machine.containers.clear()
+    made.changed(1)
+    assert (made.of(1), made.of(2), made.of(3)) == (FIRST, "", "")
+    made.see([1])
+    assert made.of(1) == FIRST
+
+
+@pytest.mark.parametrize(
+    "change", [lambda made: made.changed(1), lambda made: made.forked(1, 7)], ids=["exec", "fork"]
+)
+def test_what_has_changed_is_read_again(
+    machine: Machine, change: Callable[[Sightings], None]
+) -> None:
+    """A runtime enters the container before it executes the container's program."""
+    made = Sightings(Walls())
+    machine.containers[1] = FIRST
+    made.see([1])
+    machine.containers[1] = SECOND
+    made.see([1])
+    assert made.of(1) == FIRST
+    change(made)
+    made.see([1])
+    assert made.of(1) == SECOND
+
+
+def test_who_is_gone_is_where_its_parents_are(machine: Machine) -> None:
+    made = Sightings(Walls())
+    machine.containers[1] = FIRST
+    made.forked(2, 1)
+    made.forked(3, 2)
+    made.see([3])
+    assert made.of(3) == FIRST
+    made.see([9])
+    assert made.of(9) == ""
+
+
+def test_a_circle_of_parents_ends(machine: Machine) -> None:
+    made = Sightings(Walls())
+    made.forked(1, 2)
+    made.forked(2, 1)
+    made.see([1])
+    assert made.of(1) == ""
+
+
+def test_memory_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sightings, "MAX_PROCESSES", 3)
+    monkeypatch.setattr(sightings, "MAX_TEXTS", 2)
+    made = Sightings(Walls())
+    for pid in range(1, 6):
+        machine.containers[pid] = f"{pid:064}"
+        made.forked(pid, 1)
+        made.see([pid])
+    assert [made.of(pid) for pid in range(1, 6)] == ["", "", *(f"{n:064}" for n in (3, 4, 5))]
+    assert len(made._by_text) == 2
+    assert len(made._parents) == 3
