@@ -30,6 +30,7 @@ from ebprof.model.values import (
     Mapping,
     Sample,
     SampleType,
+    text_of,
 )
 
 __all__ = [
@@ -64,4 +65,5 @@ __all__ = [
     "no_samples",
     "samples_of",
     "sums",
+    "text_of",
 ]

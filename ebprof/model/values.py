@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -91,6 +92,11 @@ class Label(NamedTuple):
     text: str = ""
     number: int = 0
     unit: str = ""
+
+
+def text_of(key: str, labels: Iterable[Label]) -> str:
+    """The text that a label of this key has; empty where there is none."""
+    return next((one.text for one in labels if one.key == key), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PIVOTS = ("function", "module", "process", "thread")
+PIVOTS = ("function", "module", "process", "thread", "container")
 """What a row can be."""
 SORTS = ("self", "total", "name")
 """Orders of rows: the most first, names by the alphabet."""
@@ -15,7 +15,7 @@ class HotRow:
     """A function, or what else a row is. number: the same as long as the run goes on.
 
     own: samples in which it was running; total: in which it was on the stack, once each. module
-    is empty for a process or thread. pid, comm: None where several processes have it. tid: of a
+    is empty but for functions. pid, comm: None where several processes have it. tid: of a
     thread. history: samples a second that it was on the stack, oldest first, at most 60 points.
     """
 

@@ -1,4 +1,4 @@
-"""What samples name, as numbers: functions, modules, paths of functions, processes, threads."""
+"""What samples name, as numbers: functions, modules, paths, processes, threads, containers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.errors import EbprofError
-from ebprof.model import NONE, Mapping, Samples, Tables
+from ebprof.model import CONTAINER, NONE, Mapping, Samples, Tables, text_of
 from ebprof.model.arrays import Growing
 from ebprof.procfs import process
 
 NO_STACK = "[no stack]"
+NO_CONTAINER = "[no container]"
 ROWS = np.dtype([("path", np.int32), ("thread", np.int32), ("count", np.int64)])
 """Samples by path and thread."""
 
@@ -41,11 +42,12 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread. process: its number among the processes."""
+    """A thread. process, container: their numbers."""
 
     tid: int
     comm: str
     process: int
+    container: int
 
 
 class Stacks:
@@ -61,6 +63,7 @@ class Stacks:
         self.modules: list[str] = []
         self.processes: list[Process] = []
         self.threads: list[Thread] = []
+        self.containers: list[str] = []
         self.paths: list[tuple[int, ...]] = []
         self._comms: dict[int, str] = {}
         self._numbers: dict[object, int] = {}
@@ -69,6 +72,7 @@ class Stacks:
         self._of_stack: dict[int, int] = {}
         self._module_of = Growing()
         self._process_of = Growing()
+        self._container_of = Growing()
         self._leaves = Growing()
         self._distinct = Growing()
         self._starts = Growing(np.int64)
@@ -83,6 +87,11 @@ class Stacks:
     def process_of(self) -> NDArray[np.int32]:
         """Process by thread."""
         return self._process_of.values
+
+    @property
+    def container_of(self) -> NDArray[np.int32]:
+        """Container by thread."""
+        return self._container_of.values
 
     @property
     def leaves(self) -> NDArray[np.int32]:
@@ -126,11 +135,13 @@ class Stacks:
         return known
 
     def _threads_of(self, samples: Samples) -> NDArray[np.int64]:
-        groups = samples.by("pid", "tid", "comm")
-        columns = (samples.rows[name][groups.first].tolist() for name in ("pid", "tid", "comm"))
-        texts = samples.tables.strings
+        names = "pid", "tid", "comm", "labels"
+        groups = samples.by(*names)
+        columns = (samples.rows[name][groups.first].tolist() for name in names)
+        texts, labels = samples.tables.strings, samples.tables.label_values
         found = [
-            self._thread(pid, tid, texts[comm]) for pid, tid, comm in zip(*columns, strict=True)
+            self._thread(pid, tid, texts[comm], text_of(CONTAINER, labels[number]))
+            for pid, tid, comm, number in zip(*columns, strict=True)
         ]
         return np.array(found, np.int64)[groups.of_row]
 
@@ -162,14 +173,18 @@ class Stacks:
             self._module_of.extend([module])
         return number
 
-    def _thread(self, pid: int, tid: int, comm: str) -> int:
-        known = self._numbers.get((pid, tid, comm))
+    def _thread(self, pid: int, tid: int, comm: str, container: str) -> int:
+        key = pid, tid, comm, container
+        known = self._numbers.get(key)
         if known is not None:
             return known
         owner = Process(pid, self._process_comm(pid, tid, comm))
         at = self._number(owner, self.processes, owner)
-        number = self._number((pid, tid, comm), self.threads, Thread(tid, comm, at))
+        name = container or NO_CONTAINER
+        within = self._number(("container", name), self.containers, name)
+        number = self._number(key, self.threads, Thread(tid, comm, at, within))
         self._process_of.extend([at])
+        self._container_of.extend([within])
         return number
 
     def _process_comm(self, pid: int, tid: int, comm: str) -> str:

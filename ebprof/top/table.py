@@ -1,4 +1,4 @@
-"""Samples put together by function, module, process or thread, and put in order."""
+"""Samples put together by function, module, process, thread or container, and put in order."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ from ebprof.top.window import POINTS, RecentRows, merged
 WINDOW_S = 10
 """Shares are of so many seconds, unless those of the whole run are asked for."""
 OUTERMOST, ITSELF = "[outermost]", "[self]"
+_OF_THREADS = ("process", "thread", "container")
 _NO_PROCESS = np.iinfo(np.int32).max
 _LEAST_ROOM = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Only the samples of one module, process or thread (pivot, of PIVOTS), by its number."""
+    """Only the samples of one module, process, thread or container, by its number.
+
+    pivot: which of these it is.
+    """
 
     pivot: str
     number: int
@@ -218,14 +222,16 @@ class HotTable:
         if within.pivot == "process":
             process = stacks.processes[number]
             return f"{process.comm} ({process.pid})"
+        if within.pivot == "container":
+            return stacks.containers[number]
         thread = stacks.threads[number]
         return f"{thread.comm} ({thread.tid})"
 
     def _count(self, rows: Rows, *, recent: bool) -> None:
         rows = self._narrowed(rows)
         counts, processes = rows["count"], self._stacks.process_of[rows["thread"]]
-        if self._by in ("process", "thread"):
-            groups = processes if self._by == "process" else rows["thread"]
+        if self._by in _OF_THREADS:
+            groups = self._owners(rows, self._by)
             own = total = _sums(groups, counts)
         else:
             groups, own, place = self._on_stack(rows)
@@ -233,6 +239,16 @@ class HotTable:
             processes = processes[place]
         self._tally.add(own, total, recent=recent)
         self._tally.add_processes(groups, processes)
+
+    def _owners(self, rows: Rows, pivot: str) -> NDArray[Any]:
+        """The process, thread or container of each row."""
+        threads: NDArray[Any] = rows["thread"]
+        if pivot == "thread":
+            return threads
+        stacks = self._stacks
+        owner_of = stacks.process_of if pivot == "process" else stacks.container_of
+        owners: NDArray[Any] = owner_of[threads]
+        return owners
 
     def _on_stack(self, rows: Rows) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
         """Groups on each row's stack, once each; own counts by group; the row of each."""
@@ -252,9 +268,7 @@ class HotTable:
 
     def _is_within(self, rows: Rows, within: Within) -> NDArray[np.bool_]:
         if within.pivot != "module":
-            is_thread = within.pivot == "thread"
-            numbers = rows["thread"] if is_thread else self._stacks.process_of[rows["thread"]]
-            return np.asarray(numbers == within.number)
+            return np.asarray(self._owners(rows, within.pivot) == within.number)
         place, functions = self._stacks.expand(rows["path"])
         found = np.zeros(len(rows), np.bool_)
         found[place[self._stacks.module_of[functions] == within.number]] = True
@@ -313,6 +327,8 @@ class HotTable:
             return stacks.functions[number].name
         if self._by == "module":
             return stacks.modules[number]
+        if self._by == "container":
+            return stacks.containers[number]
         return (
             stacks.processes[number].comm if self._by == "process" else stacks.threads[number].comm
         )

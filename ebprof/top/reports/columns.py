@@ -75,6 +75,7 @@ _LEFT_OUT = {
     "module": ("tid", "module"),
     "process": ("tid", "module", "comm"),
     "thread": ("module",),
+    "container": ("tid", "module"),
 }
 NEIGHBOUR_COLUMNS = (
     Column("share", "SHARE %", 8, 8, 0, "right"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ebprof.errors import UsageError
+from ebprof.model import CONTAINER, Label
 from ebprof.output.table import rank
 from ebprof.top.rows import HotReport, HotRow
 from ebprof.top.table import WINDOW_S, HotTable, Within, check_pivot, check_sort
@@ -106,6 +109,23 @@ def test_processes_and_threads() -> None:
     made.choose("thread")
     threads = [(one.name, one.tid, one.pid, one.own) for one in report(made).rows]
     assert threads == [("db", 9, 9, 4), ("io", 8, 7, 2), ("web", 7, 7, 1)]
+
+
+def test_containers() -> None:
+    inside = (Label(CONTAINER, "ab" * 32),)
+    samples = [
+        stack("f", 1, pid=7, comm="web"),
+        replace(stack("f", 2, pid=8, comm="db"), labels=inside),
+        replace(stack("g", 4, pid=9, comm="io"), labels=(Label("other", "x"), *inside)),
+    ]
+    made = table(*samples)
+    made.choose("container")
+    rows = [(one.name, one.pid, one.own, one.total) for one in report(made).rows]
+    assert rows == [("ab" * 32, None, 6, 6), ("[no container]", 7, 1, 1)]
+    within = Within("container", report(made).rows[0].number)
+    assert made.name_of(within) == "ab" * 32
+    made.choose("function", (within,))
+    assert counts(made) == {"g": (4, 4), "f": (2, 2)}
 
 
 def test_a_row_of_several_processes_has_none() -> None:
