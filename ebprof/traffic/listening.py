@@ -16,10 +16,12 @@ from ebprof.errors import EbprofError
 from ebprof.procfs import process
 from ebprof.procfs.text import lines
 from ebprof.traffic.endpoint import ADDRESS_BYTES
+from ebprof.walls import Walls
 
 _LISTEN = b"0A"
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _START_BITS = 32
+_GONE = FileNotFoundError, ProcessLookupError, PermissionError, EbprofError
 
 
 class _Place(NamedTuple):
@@ -28,15 +30,26 @@ class _Place(NamedTuple):
     port: int
 
 
-def find_listening() -> Iterator[Listening]:
-    """Every process with a descriptor of a listening socket. What ends meanwhile is left out."""
+def find_listening(walls: Walls) -> Iterator[Listening]:
+    """Every process with a descriptor of a listening socket. What ends meanwhile is left out.
+
+    walls: stand around what /proc says of each network namespace and of each process.
+    """
     places: dict[int, dict[int, _Place]] = {}
     for pid in process.all_processes():
-        with suppress(OSError, EbprofError):
+        with suppress(*_GONE):
             network = Path(f"/proc/{pid}/ns/net").stat().st_ino
             if network not in places:
-                places[network] = dict(_listening_sockets(pid))
-            yield from _of_process(pid, network, places[network])
+                places[network] = _places(pid, walls)
+            with walls.around(f"/proc/{pid}/fd", *_GONE):
+                yield from _of_process(pid, network, places[network])
+
+
+def _places(pid: int, walls: Walls) -> dict[int, _Place]:
+    """Where sockets listen in the namespace of a process, by their inode numbers."""
+    with walls.around(f"/proc/{pid}/net/tcp", *_GONE):
+        return dict(_listening_sockets(pid))
+    return {}
 
 
 def _of_process(pid: int, network: int, places: dict[int, _Place]) -> Iterator[Listening]:

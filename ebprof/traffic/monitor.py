@@ -61,6 +61,7 @@ class Monitor:
         names: bool = False,
         *,
         in_host: bool = True,
+        walls: Walls | None = None,
     ) -> None:
         lib.memory_give_back()  # what a tick of many flows copies is not kept for the next one
         self.backend = backend
@@ -69,7 +70,7 @@ class Monitor:
         self.names = names
         self._resolver: Names | None = None
         self._search = TextSearch()
-        self._walls = Walls()
+        self._walls = walls or Walls()
         self._processes = Processes(self._walls, in_host=in_host)
         self._translations = Translations(self._walls) if filter.names_ends else None
         self._window_ended = False
@@ -90,9 +91,10 @@ class Monitor:
         UsageError for an unknown backend, UnsupportedError when none works.
         """
         filter.check()
-        chosen, session = backends.open_session(backend, loader)
+        walls = Walls()
+        chosen, session = backends.open_session(backend, loader, walls)
         in_host = own_pid_namespace_is_initial()
-        return cls(session, chosen.name, filter, names, in_host=in_host)
+        return cls(session, chosen.name, filter, names, in_host=in_host, walls=walls)
 
     def __enter__(self) -> Monitor:
         try:

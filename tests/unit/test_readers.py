@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ from ebprof.symbolize.objects import ObjectSymbols
 from ebprof.symbolize.perfmap import PerfMap
 from ebprof.symbolize.symtab import functions_with
 from ebprof.symbolizers import perf_map
-from ebprof.traffic import names
+from ebprof.traffic import listening, names
 from ebprof.unwind import objects as unwind_objects
 from ebprof.unwind import processes as unwind_processes
 from ebprof.unwind.objects import ObjectStore
@@ -376,6 +377,27 @@ def test_cgroup_file_systems(faults: Faults) -> None:
     faults.put(cgroups, "mounts")
     made, (row,) = rows_of(faults.walls, SELF)
     assert made.placement_of(row).paths
+
+
+@contextmanager
+def listening_here(faults: Faults) -> Iterator[Callable[[], bool]]:
+    """This process listens; what is yielded says whether it was found after its parent."""
+    faults.monkeypatch.setattr(process, "all_processes", lambda: [os.getppid(), SELF])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        yield lambda: any(one.port == port for one in listening.find_listening(faults.walls))
+
+
+def test_who_listens_in_a_network_namespace(faults: Faults) -> None:
+    faults.put(listening, "_listening_sockets")
+    with listening_here(faults) as is_found:
+        assert not is_found()
+
+
+def test_what_a_process_listens_on(faults: Faults) -> None:
+    faults.put(listening, "_sockets", lambda pid: pid == os.getppid())
+    with listening_here(faults) as is_found:
+        assert is_found()
 
 
 def test_names_of_addresses(faults: Faults) -> None:

@@ -9,6 +9,7 @@ from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficSession
 from ebprof.errors import UnsupportedError, UsageError
 from ebprof.traffic.backends._backend import Backend
+from ebprof.walls import Walls
 
 
 def all_backends() -> list[Backend]:
@@ -20,20 +21,20 @@ def all_backends() -> list[Backend]:
 
 
 def open_session(
-    name: str | None = None, loader: str = loaders.AUTO
+    name: str | None = None, loader: str = loaders.AUTO, walls: Walls | None = None
 ) -> tuple[Backend, TrafficSession]:
     """Load the backend of this name, or the best that this kernel accepts, by one of LOADERS.
 
     Raises UsageError for a name that there is not, UnsupportedError with the reason (of each, when
-    none works), NoPermissionError without the right to load BPF programs.
+    none works), NoPermissionError without the right to load BPF programs. walls: see Backend.open.
     """
     backends = all_backends()
     if name is not None:
         backend = _named(backends, name)
-        return backend, backend.open(loader)
+        return backend, backend.open(loader, walls)
     reasons: list[str] = []
     for backend in filter(lambda one: one.is_for(loader), backends):
-        session = _open_or_reason(backend, loader, reasons)
+        session = _open_or_reason(backend, loader, walls, reasons)
         if session is not None:
             return backend, session
     raise UnsupportedError(
@@ -43,9 +44,11 @@ def open_session(
     )
 
 
-def _open_or_reason(backend: Backend, loader: str, reasons: list[str]) -> TrafficSession | None:
+def _open_or_reason(
+    backend: Backend, loader: str, walls: Walls | None, reasons: list[str]
+) -> TrafficSession | None:
     try:
-        return backend.open(loader)
+        return backend.open(loader, walls)
     except UnsupportedError as error:
         reasons.append(f"{backend.name}: {error.message.splitlines()[0]}")
         return None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficPrograms, TrafficSession
 from ebprof.errors import UnsupportedError
 from ebprof.procfs import process
 from ebprof.traffic.listening import find_listening
+from ebprof.walls import Walls
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,11 @@ class Backend:
         """Whether one of LOADERS can load it at all."""
         return self.by_bcc or loaders.choose(loader) != loaders.BCC
 
-    def open(self, loader: str = loaders.AUTO) -> TrafficSession:
-        """Load it by one of LOADERS. Raises UnsupportedError or NoPermissionError."""
+    def open(self, loader: str = loaders.AUTO, walls: Walls | None = None) -> TrafficSession:
+        """Load it by one of LOADERS. Raises UnsupportedError or NoPermissionError.
+
+        walls: stand around what is read of who listens.
+        """
         if not self.is_for(loader):
             raise UnsupportedError(
                 f"bcc cannot load the backend {self.name}: its programs are typed by BTF",
@@ -44,6 +49,6 @@ class Backend:
         return TrafficSession(
             self.programs,
             loader=loader,
-            listening=find_listening,
+            listening=partial(find_listening, walls or Walls()),
             namespace=process.own_pid_namespace(),
         )

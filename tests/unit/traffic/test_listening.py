@@ -11,6 +11,7 @@ import pytest
 from ebprof.bpf.traffic import Listening
 from ebprof.procfs import process
 from ebprof.traffic.listening import find_listening
+from ebprof.walls import Walls
 from tests.unit.traffic import batches
 
 
@@ -24,7 +25,7 @@ def test_a_listening_socket_is_found_with_its_process(
     monkeypatch.setattr(process, "all_processes", lambda: [os.getpid()])
     with socket.create_server((address, 0), family=family) as server:
         port = server.getsockname()[1]
-        found = [one for one in find_listening() if one.port == port]
+        found = [one for one in find_listening(Walls()) if one.port == port]
     network = Path("/proc/self/ns/net").stat().st_ino
     key = batches.key(peer=address, local=address)
     local = key["local_address"].tobytes()
@@ -39,6 +40,6 @@ def test_connected_sockets_and_processes_that_are_gone_are_left_out(
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
         with socket.create_connection(address) as client:
-            ports = {one.port for one in find_listening()}
+            ports = {one.port for one in find_listening(Walls())}
             assert address[1] in ports
             assert client.getsockname()[1] not in ports

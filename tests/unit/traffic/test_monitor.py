@@ -409,7 +409,7 @@ def test_session_that_cannot_start_is_closed() -> None:
 
 
 def test_bad_target_is_found_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "open_session", lambda name, loader: pytest.fail("loaded"))
+    monkeypatch.setattr(backends, "open_session", lambda *_: pytest.fail("loaded"))
     with pytest.raises(NoTargetError):
         Monitor.open(None, FlowFilter(cgroup="no-such-cgroup"))
 
