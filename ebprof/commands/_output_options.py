@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ebprof.commands import _complete
+from ebprof.output import ROOTS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -33,3 +34,12 @@ output_option: Decorator = click.option(
     help="Write there instead of to stdout.",
 )
 """`-o FILE`, as `path`."""
+
+by_option: Decorator = click.option(
+    "--by",
+    type=click.Choice(ROOTS),
+    default=ROOTS[0],
+    show_default=True,
+    help="What stacks begin with.",
+)
+"""`--by`, of ROOTS."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ebprof.commands import _streams
 from ebprof.commands._stats import check_stats
-from ebprof.output import OutputFormat, write_file
+from ebprof.output import ROOTS, OutputFormat, check_root, with_root, write_file
 from ebprof.procfs.text import decoded
 from ebprof.recording.recorder import Progress, Recorder, Recording
 from ebprof.sampling.options import RecordOptions
@@ -24,17 +24,22 @@ PROGRESS_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the result goes. path: None for stdout; stats: a file for the run's figures."""
+    """Where the result goes. path: None for stdout; stats: a file for the run's figures.
+
+    by: what stacks begin with, of ROOTS.
+    """
 
     output: OutputFormat
     path: str | None
     stats: str | None
     quiet: bool
     verbose: bool
+    by: str = ROOTS[0]
 
 
 def record(target: Target, options: RecordOptions, destination: Destination) -> int:
     """Record, write the profile, print the summary; returns the exit code."""
+    check_root(destination.output, destination.by)
     check_stats(destination.stats, destination.path)
     is_shown = sys.stderr.isatty() and not destination.quiet
     with open_run(target, options) as run:
@@ -93,7 +98,8 @@ def _describe(progress: Progress) -> str:
 
 def _write(recording: Recording, destination: Destination) -> None:
     try:
-        write_file(recording.profile, destination.output, destination.path)
+        profile = with_root(recording.profile, destination.by)
+        write_file(profile, destination.output, destination.path)
     except BrokenPipeError:
         _streams.discard_stdout()
 

@@ -11,9 +11,18 @@ import click
 from ebprof.commands import _complete
 from ebprof.commands._input_options import reading_options, warn
 from ebprof.commands._options import RecordingCommand, recording_options
+from ebprof.commands._output_options import by_option
 from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
-from ebprof.output import Reading, check_writable, choose, read_profile, write_file
+from ebprof.output import (
+    Reading,
+    check_root,
+    check_writable,
+    choose,
+    read_profile,
+    with_root,
+    write_file,
+)
 from ebprof.procfs.text import decoded
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.target import Target
@@ -25,6 +34,7 @@ DEFAULT_PATH = "flame.html"
 @click.argument("saved", required=False, metavar="[FILE]", shell_complete=_complete.files)
 @recording_options
 @reading_options
+@by_option
 @click.option(
     "-o",
     "--output",
@@ -59,10 +69,11 @@ def command(
         return record(target, options, Destination(output, path, **rest))
     if target != Target():
         raise UsageError("a saved profile and a target exclude each other", "choose one")
+    check_root(output, rest["by"])
     check_writable(path)
     profile = read_profile(saved, how)
     warn(profile)
-    write_file(profile, output, path)
+    write_file(with_root(profile, rest["by"]), output, path)
     if not rest["quiet"]:
         print(f"ebprof: wrote {decoded(path)}", file=sys.stderr)
     return 0

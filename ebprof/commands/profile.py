@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ebprof.commands._options import RecordingCommand, recording_options
-from ebprof.commands._output_options import format_option, output_option
+from ebprof.commands._output_options import by_option, format_option, output_option
 from ebprof.commands._record import Destination, record
 from ebprof.commands._values import parse_duration
 from ebprof.errors import UsageError
@@ -28,6 +28,7 @@ MIN_SLICE_S, MAX_SLICE_S = 0.01, 86_400
     metavar="TIME",
     help="Keep the samples of each so long apart, for FILE@START-STOP.",
 )
+@by_option
 @format_option(names, "docs/formats.md")
 @click.option("--folded", is_flag=True, help="The same as -f folded.")
 @output_option
@@ -52,6 +53,7 @@ def command(
     ebprof profile -o cpu.pb.gz -- make -j4        a command and its children, as pprof
     ebprof profile --comm nginx -U -F 999 -d 30s   threads of a name, user stacks
     ebprof profile -e page-faults -p 1234          who touches new memory
+    ebprof profile --by container -o cpu.html      a flame graph with a root for each container
     ebprof profile --slice 1s -d 60 -o x.pb.gz     to look at x.pb.gz@30s-60s alone
     """
     if folded and format_name not in (None, "folded"):

@@ -8,16 +8,26 @@ import click
 
 from ebprof.commands import _complete
 from ebprof.commands._input_options import reading_options, warn
-from ebprof.commands._output_options import format_option, output_option
-from ebprof.output import Reading, check_writable, choose, names, read_profile, write_file
+from ebprof.commands._output_options import by_option, format_option, output_option
+from ebprof.output import (
+    Reading,
+    check_root,
+    check_writable,
+    choose,
+    names,
+    read_profile,
+    with_root,
+    write_file,
+)
 
 
 @click.command()
 @click.argument("file", shell_complete=_complete.files)
+@by_option
 @format_option(names, "docs/formats.md")
 @output_option
 @reading_options
-def command(file: str, format_name: str | None, path: str | None, how: Reading) -> None:
+def command(file: str, by: str, format_name: str | None, path: str | None, how: Reading) -> None:
     """Turn a saved profile (pprof or folded) into any format.
 
     \b
@@ -28,7 +38,8 @@ def command(file: str, format_name: str | None, path: str | None, how: Reading) 
     ebprof report heap.pb.gz --sample-type alloc_space
     """
     output = choose(format_name, path, sys.stdout.isatty())
+    check_root(output, by)
     check_writable(path)
     profile = read_profile(file, how)
     warn(profile)
-    write_file(profile, output, path)
+    write_file(with_root(profile, by), output, path)

@@ -16,19 +16,23 @@ from ebprof.output._files import (
     write_to,
 )
 from ebprof.output._protocol import AppendingFormat, OutputFormat, ReadableFormat, Sink
+from ebprof.output._roots import ROOTS, check_root, with_root
 
 __all__ = [
+    "ROOTS",
     "AppendingFormat",
     "OutputFormat",
     "ReadableFormat",
     "Reading",
     "Sink",
+    "check_root",
     "check_writable",
     "choose",
     "default_name",
     "names",
     "read_profile",
     "read_profiles",
+    "with_root",
     "write_file",
     "write_to",
 ]

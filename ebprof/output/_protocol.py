@@ -13,7 +13,8 @@ class OutputFormat(Protocol):
 
     SUFFIXES: of file names, in lower case, that select it. One that writes when samples were taken
     also has `KEEPS_TIMES = True`, and one that writes all values of samples `KEEPS_TYPES = True`:
-    what others write are the samples that count something in the sample type shown.
+    what others write are the samples that count something in the sample type shown. One that shows
+    stacks as they begin, with the name of the process, has `SHOWS_ROOTS = True`.
     """
 
     SUFFIXES: tuple[str, ...]

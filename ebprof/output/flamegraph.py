@@ -21,6 +21,7 @@ from ebprof.output._text import printable
 from ebprof.output._tree import Tree
 
 SUFFIXES = (".html", ".htm")
+SHOWS_ROOTS = True
 
 _KINDS = [
     _functions.USER,

@@ -22,6 +22,7 @@ from ebprof.output._read import read_whole
 from ebprof.output._text import UNKNOWN_COMM, printable
 
 SUFFIXES = (".folded", ".collapsed")
+SHOWS_ROOTS = True
 
 # `main;f 3 12` would have two counts.
 _SECOND_COUNT = re.compile(r"[ \t](?=[0-9]+(?:\.[0-9]*)?$)")

@@ -20,6 +20,7 @@ from ebprof.output._text import percent, printable
 from ebprof.output._tree import Node, Tree
 
 SUFFIXES = (".svg",)
+SHOWS_ROOTS = True
 
 WIDTH = 1200
 MIN_WIDTH = 0.3
