@@ -8,6 +8,7 @@ EBPROF := $(BIN)/ebprof
 SOURCES := pyproject.toml setup.py $(wildcard native/* ebprof/*/*.[ch])
 DEMO_SECONDS ?= 10
 FUZZ_SECONDS ?= 60
+CRASHES ?= 200
 VM_KERNELS ?= 5.10 6.1 6.12 7.2
 VM_TESTS ?= -m vm tests/live
 VM_SECONDS ?= 5400
@@ -81,6 +82,10 @@ proof: $(VENV)/.installed-test ## Compare every stack with the truth, here and u
 nightly: VM_OPTIONS := --stamp
 nightly: FUZZ_SECONDS := 3600
 nightly: vm proof differential fuzz ## Run what takes hours: those four, and fuzzing for one
+
+.PHONY: crashes
+crashes: $(VENV)/.installed-test ## Kill the collector's processes CRASHES (200) times under load
+	EBPROF_CRASHES=$(CRASHES) $(BIN)/python -m pytest -s tests/unit/collector/test_crashes.py
 
 .PHONY: docs
 docs: $(VENV)/.installed ## Bring the help texts in docs/ up to date
