@@ -14,7 +14,7 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.store.question import BadQuestionError, Session
 from ebprof.collector.store.rows import ROLLED_UP
 
-_EVER = Range(0, 253_402_300_799_000)
+_EVER = Range(0, 7_258_118_400_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ FORM = "write it like now-1h, 2026-01-31T12:00:00Z or 1769860800"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}
 _RELATIVE = re.compile(r"now(?:-([0-9]{1,9})([smhdw]))?")
 _SECONDS = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,9})?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MOST_MS = 7_258_118_400_000  # 2200: a DateTime64 of ClickHouse ends in 2299
 _STEP = re.compile(r"([0-9]{1,9})([smhdw]?)")
 
 
@@ -39,20 +41,29 @@ def parse_range(start: str, end: str, now_ms: int) -> Range:
 def parse_time(name: str, text: str, now_ms: int) -> int:
     """Milliseconds since the epoch; name: of the parameter. Raises BadQuestionError."""
     text = text.strip()
-    relative = _RELATIVE.fullmatch(text)
-    if relative:
-        return now_ms - (int(relative[1]) * _UNITS[relative[2]] * 1000 if relative[1] else 0)
-    if _SECONDS.fullmatch(text):
-        return int(float(text) * 1000)
+    found = _relative(text, now_ms)
+    if found is None:
+        found = int(float(text) * 1000) if _SECONDS.fullmatch(text) else _absolute(name, text)
+    if not 0 <= found < _MOST_MS:
+        raise BadQuestionError(f"{name} {text[:40]!r} is before 1970 or after 2200", FORM)
+    return found
+
+
+def _relative(text: str, now_ms: int) -> int | None:
+    match = _RELATIVE.fullmatch(text)
+    if match is None:
+        return None
+    return now_ms - (int(match[1]) * _UNITS[match[2]] * 1000 if match[1] else 0)
+
+
+def _absolute(name: str, text: str) -> int:
     try:
         moment = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", text.replace(" ", "+")))
     except ValueError:
         raise BadQuestionError(f"cannot read {name} {text[:40]!r}", FORM) from None
     if moment.tzinfo is None:
         raise BadQuestionError(f"{name} {text[:40]!r} has no time zone", FORM)
-    if moment.year < 1970:
-        raise BadQuestionError(f"{name} {text[:40]!r} is before 1970", FORM)
-    return int(moment.timestamp() * 1000)
+    return int((moment - _EPOCH).total_seconds() * 1000)
 
 
 def parse_step(text: str) -> int:

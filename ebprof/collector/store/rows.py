@@ -17,6 +17,7 @@ ROLLED_UP = frozenset({"pod", "pod_uid", "container", "container_id", "cgroup"})
 """Labels that rollups do not tell apart: they come and go with each deployment."""
 SERVICE = "service_name"
 NO_SERVICE = "unspecified"
+_MOST_KNOWN = 500_000
 _LENGTH = struct.Struct("<I")
 _NUMBER = struct.Struct("<Q")
 
@@ -74,10 +75,38 @@ class Chunk:
     value: Numbers
 
 
+class FrameRows:
+    """Frames of locations. Those that were met lately are found without a hash."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], FrameRow] = {}
+
+    def of(self, location: model.Location) -> FrameRow:
+        """The frame of a location: it has names, or is an address to be looked up later."""
+        mapping = location.mapping
+        module, build_id = (mapping.path, mapping.build_id) if mapping else ("", "")
+        offset = location.address - mapping.start + mapping.offset if mapping else 0
+        if build_id and mapping and offset > 0 and _is_unnamed(location, mapping, offset):
+            key: tuple[object, ...] = (module, build_id, offset)
+        else:
+            key, offset = (module, build_id, location.frames), 0
+        row = self._known.get(key)
+        if row is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            frames = () if offset else location.frames
+            row = self._known[key] = _frame_row(module, build_id, offset, frames)
+        return row
+
+
 @dataclass(slots=True)
 class Rows:
-    """Rows of one INSERT into each table: what profiles say, each series, stack and frame once."""
+    """Rows of one INSERT into each table: what profiles say, each series, stack and frame once.
 
+    known: frames that were met before, here or in other rows.
+    """
+
+    known: FrameRows = field(default_factory=FrameRows)
     chunks: list[Chunk] = field(default_factory=list)
     samples: int = 0
     series: dict[int, SeriesRow] = field(default_factory=dict)
@@ -123,7 +152,7 @@ class Rows:
         tables = samples.tables
         frame_ids = np.zeros(len(tables.locations), np.uint64)
         for number in samples.locations.tolist():
-            row = frame_row(tables.location_values[number])
+            row = self.known.of(tables.location_values[number])
             self.frames.setdefault(row.frame_id, row)
             frame_ids[number] = row.frame_id
         found = []
@@ -147,27 +176,24 @@ def series_row(labels: Mapping[str, str], process: str = "") -> SeriesRow:
     return SeriesRow(kept[SERVICE], _series_id(pairs), _series_id(rolled_up), pairs)
 
 
-def frame_row(location: model.Location) -> FrameRow:
-    """The frame of a location, which has names or is an address to be looked up later."""
-    mapping = location.mapping
-    module, build_id = (mapping.path, mapping.build_id) if mapping else ("", "")
-    offset = location.address - mapping.start + mapping.offset if mapping else 0
-    if mapping and build_id and offset >= 0 and _is_unnamed(location, mapping, offset):
+def _frame_row(module: str, build_id: str, offset: int, frames: Sequence[model.Frame]) -> FrameRow:
+    if not frames:
         number = _number(("address", build_id, offset.to_bytes(8, "little")))
         return FrameRow(number, module, build_id, offset)
-    names, systems, files, lines = zip(
-        *((one.function, one.system_name, one.file, one.line) for one in location.frames),
-        strict=True,
-    )
-    lines = tuple(min(line, 0xFFFFFFFF) for line in lines)
+    names = tuple(one.function for one in frames)
+    systems = tuple(one.system_name for one in frames)
+    files = tuple(one.file for one in frames)
+    lines = tuple(min(one.line, 0xFFFFFFFF) for one in frames)
     number = _number(("names", module, *names, *systems, *files, *map(str, lines)))
     return FrameRow(number, module, build_id, 0, names, systems, files, lines)
 
 
 def _is_unnamed(location: model.Location, mapping: model.Mapping, offset: int) -> bool:
     """Whether a location has the one name that readers of profiles give to those without."""
-    names = [frame.function for frame in location.frames]
-    return names == [f"[{mapping.name}]+{offset:#x}"] and not location.frames[0].file
+    if len(location.frames) != 1 or not location.frames[0].function.startswith("["):
+        return False
+    frame = location.frames[0]
+    return not frame.file and frame.function == f"[{mapping.name}]+{offset:#x}"
 
 
 def _series_id(pairs: Iterable[tuple[str, str]]) -> int:

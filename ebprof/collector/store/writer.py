@@ -15,7 +15,7 @@ from ebprof.collector.receive import records
 from ebprof.collector.receive.push import labels_of, read_profile
 from ebprof.collector.receive.refusals import RefusedError
 from ebprof.collector.store import tables
-from ebprof.collector.store.rows import Rows
+from ebprof.collector.store.rows import FrameRows, Rows
 from ebprof.collector.store.wire import Written
 from ebprof.errors import BadFileError
 from ebprof.wire.push import PushRequest
@@ -64,12 +64,13 @@ class Writer:
     def __init__(self, database: Inserted, today: Callable[[], date] | None = None) -> None:
         self._database = database
         self._today = today or (lambda: datetime.now(timezone.utc).date())
+        self._known = FrameRows()
         self._series, self._stacks, self._frames = _Seen(), _Seen(), _Seen()
 
     def write(self, number: int, path: Path) -> Written:
         """Have all of a segment in the database; raises StoreError."""
         data = path.read_bytes()
-        reader = _Reader(data)
+        reader = _Reader(data, self._known)
         samples = 0
         for part, rows in enumerate(reader.parts()):
             self._insert(rows, f"{number}-{part}")
@@ -111,19 +112,20 @@ class Writer:
 class _Reader:
     """The records of a segment as rows, in parts of about ROWS samples."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, known: FrameRows) -> None:
         self._data = data
+        self._known = known
         self.pushes = 0
         self.unreadable = 0
 
     def parts(self) -> Iterator[Rows]:
-        rows = Rows()
+        rows = Rows(self._known)
         for record in records.split(self._data):
             self.pushes += 1
             self._add(rows, record)
             if rows.samples >= ROWS:
                 yield rows
-                rows = Rows()
+                rows = Rows(self._known)
         if rows.samples:
             yield rows
 

@@ -29,7 +29,21 @@ def test_forms(text: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "now-", "now+1h", "-5", "2026-09-21", "1900-01-01T00:00:00Z", "1e9"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "now-",
+        "now+1h",
+        "-5",
+        "2026-09-21",
+        "1900-01-01T00:00:00Z",
+        "1e9",
+        "now-999999999w",
+        "99999999999",
+        "9999-12-31T23:59:59-23:59",
+        "0001-01-01T00:00:00+23:00",
+    ],
 )
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(BadQuestionError, match="from"):
