@@ -8,17 +8,16 @@ from typing import Any
 
 from ebprof.collector.query.selector import EVERYTHING, Selector
 from ebprof.collector.query.times import Range
+from ebprof.collector.retention import DAY_MS
 
+_LAST_DAY = 65_535  # that a Date of ClickHouse can be
 _CONDITIONS = {
     "=": "labels[{%s:String}] = {%s:String}",
     "!=": "labels[{%s:String}] != {%s:String}",
     "=~": "match(labels[{%s:String}], {%s:String})",
     "!~": "NOT match(labels[{%s:String}], {%s:String})",
 }
-_ALL_DAYS = (
-    "day >= toDate(fromUnixTimestamp64Milli({first_day:Int64}, 'UTC'))"
-    " AND day <= toDate(fromUnixTimestamp64Milli({last_day:Int64}, 'UTC'))"
-)
+_ALL_DAYS = "day >= toDate({first_day:UInt16}) AND day <= toDate({last_day:UInt16})"
 
 
 def load(name: str, selector: Selector = EVERYTHING) -> str:
@@ -31,7 +30,10 @@ def load(name: str, selector: Selector = EVERYTHING) -> str:
 
 def parameters(selector: Selector, within: Range) -> dict[str, Any]:
     """What is bound in the conditions that `load` puts in."""
-    found: dict[str, Any] = {"first_day": within.start_ms, "last_day": within.end_ms - 1}
+    found: dict[str, Any] = {
+        "first_day": min(within.start_ms // DAY_MS, _LAST_DAY),
+        "last_day": min((within.end_ms - 1) // DAY_MS, _LAST_DAY),
+    }
     for number, matcher in enumerate(selector.matchers):
         is_pattern = matcher.operator.endswith("~")
         found[f"name_{number}"] = matcher.name
