@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ebprof.commands import _streams
 from ebprof.commands._stats import check_stats
-from ebprof.output import ROOTS, OutputFormat, check_root, with_root, write_file
+from ebprof.errors import BadFileError
+from ebprof.output import ROOTS, OutputFormat, check_root, rescue, with_root, write_file
 from ebprof.procfs.text import decoded
 from ebprof.recording.recorder import Progress, Recorder, Recording
 from ebprof.sampling.options import RecordOptions
@@ -97,11 +98,15 @@ def _describe(progress: Progress) -> str:
 
 
 def _write(recording: Recording, destination: Destination) -> None:
+    profile = with_root(recording.profile, destination.by)
     try:
-        profile = with_root(recording.profile, destination.by)
         write_file(profile, destination.output, destination.path)
     except BrokenPipeError:
         _streams.discard_stdout()
+    except BadFileError as error:
+        kept = rescue(profile, destination.output)
+        where = f"the profile was written to {kept}" if kept else "nor is there room elsewhere"
+        raise BadFileError(error.message, where) from None
 
 
 def _sum_up(

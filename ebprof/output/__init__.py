@@ -16,6 +16,7 @@ from ebprof.output._files import (
     write_to,
 )
 from ebprof.output._protocol import AppendingFormat, OutputFormat, ReadableFormat, Sink
+from ebprof.output._rescue import rescue
 from ebprof.output._roots import ROOTS, check_root, with_root
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "names",
     "read_profile",
     "read_profiles",
+    "rescue",
     "with_root",
     "write_file",
     "write_to",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from ebprof.output import read_profile
 
 NO_ROOM = "no space left on device"
 BRIEF = ("-d", "0.3")
@@ -33,9 +36,12 @@ def folded(tmp_path: Path) -> str:
 
 
 def run(
-    words: Sequence[str], stdout: str = "/dev/full", within: Sequence[str] = ()
+    words: Sequence[str],
+    stdout: str = "/dev/full",
+    within: Sequence[str] = (),
+    temporary: str = "/nonexistent",
 ) -> tuple[int, str]:
-    """The exit code, and the last line that ebprof says."""
+    """The exit code, and the last line that ebprof says; temporary: its TMPDIR."""
     with Path(stdout).open("wb") as file:
         done = subprocess.run(
             [*within, sys.executable, "-m", "ebprof", *words],
@@ -43,6 +49,7 @@ def run(
             stderr=subprocess.PIPE,
             text=True,
             timeout=TIME_LIMIT,
+            env=os.environ | {"TMPDIR": temporary},
         )
     return done.returncode, done.stderr.splitlines()[-1]
 
@@ -54,7 +61,6 @@ def run(
         ["--version"],
         ["completion", "bash"],
         ["doctor", "--json"],
-        ["profile", "-a", *BRIEF],
         ["top", "--json", "0.2", "2"],
         ["traffic", "0.2", "2"],
     ],
@@ -75,7 +81,6 @@ def test_stdout_of_saved_profiles(form: str, folded: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["profile", "-a", *BRIEF, "-o"],
         ["profile", "-a", *BRIEF, "--stats"],
         ["traffic", *BRIEF, "--stats"],
         ["report", "FOLDED", "-o"],
@@ -91,3 +96,38 @@ def test_files(words: list[str], folded: str, tmp_path: Path) -> None:
     options = [folded if word == "FOLDED" else word for word in words]
     code, line = run([*options, path], stdout="/dev/null", within=within)
     assert (code, line) == (6, f"ebprof: cannot write {path}: {NO_ROOM}")
+
+
+def check_kept(code: int, line: str, refused: str, place: str) -> None:
+    """The profile is in a file at the place, which its owner alone reads, and can be shown."""
+    start = f"ebprof: cannot write {refused}: {NO_ROOM}: the profile was written to {place}/"
+    assert (code, line[: len(start)]) == (6, start)
+    kept = Path(line.rpartition(" ")[2])
+    try:
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert read_profile(str(kept)).total > 0
+    finally:
+        kept.unlink()
+
+
+@pytest.mark.parametrize("form", ["folded", "pprof"])
+def test_a_profile_for_stdout_is_kept(form: str, tmp_path: Path) -> None:
+    code, line = run(["profile", "-a", *BRIEF, "-f", form], temporary=str(tmp_path))
+    check_kept(code, line, "stdout", str(tmp_path))
+
+
+@pytest.mark.parametrize("is_temporary", [True, False])
+def test_a_profile_for_a_file_is_kept(is_temporary: bool, tmp_path: Path) -> None:
+    """$TMPDIR may be as full: then it is in memory."""
+    full, temporary = tmp_path / "full", tmp_path / "temporary"
+    full.mkdir()
+    temporary.mkdir()
+    path = f"{full}/new.pb.gz"
+    code, line = run(
+        ["profile", "-a", *BRIEF, "-o", path],
+        stdout="/dev/null",
+        within=[*FULL, FILL, "sh", str(full)],
+        temporary=str(temporary if is_temporary else full),
+    )
+    check_kept(code, line, path, str(temporary) if is_temporary else "/dev/shm")
+    assert list(temporary.iterdir()) == []
