@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebprof._native import ffi, lib
+from ebprof.bpf import rights
 from ebprof.errors import (
     EbprofError,
     NoPermissionError,
@@ -132,7 +133,7 @@ def _refusal(code: int, event: Event, scope: Scope) -> EbprofError:
     if code in (errno.EACCES, errno.EPERM):
         return NoPermissionError(
             f"cannot open perf event {event.name}: permission denied",
-            "run as root, or set kernel.perf_event_paranoid=-1 and grant CAP_PERFMON and CAP_BPF",
+            rights.advice("CAP_PERFMON", rights.PARANOID),
         )
     if code == errno.ENOENT and scope.cgroup >= 0:
         return UnsupportedError(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import ffi, lib
+from ebprof.bpf import rights
 from ebprof.bpf.maps import BpfMap
 from ebprof.errors import EbprofError, NoPermissionError, UnsupportedError
 
@@ -262,10 +263,14 @@ class Iteration:
 
 def refusal(what: str, code: int, log: str) -> EbprofError:
     """The error for what the kernel did not load; code: an errno value, log: the verifier's."""
-    if code in (errno.EPERM, errno.EACCES) and os.geteuid() != 0:
-        return NoPermissionError("loading BPF programs needs root", "run with sudo")
+    if code in (errno.EPERM, errno.EACCES) and rights.is_lacking("CAP_BPF"):
+        return NoPermissionError(
+            f"the kernel refused {what} ({os.strerror(code)})",
+            rights.advice("CAP_BPF", rights.UNPRIVILEGED_BPF),
+        )
     reason = ": ".join(filter(None, [os.strerror(code), _last_word(log)]))
-    return UnsupportedError(f"the kernel refused {what} ({reason})\n{_last_lines(log)}", DOCTOR)
+    hint = rights.advice("CAP_BPF", rights.UNPRIVILEGED_BPF) if code == errno.EPERM else DOCTOR
+    return UnsupportedError(f"the kernel refused {what} ({reason})\n{_last_lines(log)}", hint)
 
 
 def cannot_attach(program: str, code: int) -> UnsupportedError:

@@ -6,6 +6,7 @@ time at its end (sample_id_all).
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ebprof._native import ffi, lib
+from ebprof.bpf import rights
 from ebprof.errors import NoPermissionError
 
 RING_PAGES = 128
@@ -117,8 +119,10 @@ class Sideband:
     def _open(self, cpu: int) -> None:
         fd = lib.sideband_open(cpu)
         if fd < 0:
+            is_refused = -fd in (errno.EACCES, errno.EPERM)
             raise NoPermissionError(
-                f"cannot watch processes on CPU {cpu}: {os.strerror(-fd)}", "run as root"
+                f"cannot watch processes on CPU {cpu}: {os.strerror(-fd)}",
+                rights.advice("CAP_PERFMON", rights.PARANOID) if is_refused else "",
             )
         self._cleanup.callback(os.close, fd)
         ring = ffi.new("struct sideband_ring *")

@@ -14,11 +14,10 @@ from ebprof.bpf.events import Rate, Scope
 from ebprof.errors import UnsupportedError
 from ebprof.events._protocol import Processes
 from ebprof.events._traced import TracedEvent
-from ebprof.procfs import kernelfs
+from ebprof.procfs import kernelfs, process
 
 _NAME = re.compile(r"([\w-]{1,100}):([\w-]{1,100})", re.ASCII)
 _LIST = "available_events"
-_HINT = "run as root; `ebprof doctor` shows whether tracefs can be read"
 _LOCKDOWN = "kernel lockdown in its mode confidentiality leaves tracefs empty"
 
 
@@ -65,7 +64,9 @@ def number_of(name: str) -> int:
             number = root.read(path)
             is_filled = number or root.read(_LIST)
     except UnsupportedError as error:
-        raise UnsupportedError(f"cannot look up {name}: {error.message}", _HINT) from None
+        raise UnsupportedError(
+            f"cannot look up {name}: {error.message}", process.more_rights()
+        ) from None
     if number:
         return int(number)
     if is_filled:
