@@ -70,7 +70,9 @@ class Code:
 
     def load(self, named: Iterable[int], others: Iterable[int]) -> None:
         """Make tables of processes that were named; of others, as many as time allows."""
-        for pid in filter(self.tracker.has_memory, named):
+        wanted = list(filter(self.tracker.has_memory, named))
+        self.tracker.prefer(wanted)
+        for pid in wanted:
             self.processes.load(pid)
         self.tracker.load_all([pid for pid in others if pid not in self.processes], PRELOAD_S)
 
