@@ -124,12 +124,15 @@ class Wall:
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
-    """Make all surprises inside a BadFileError: for files without which nothing can be done."""
+def refusing(*passing: type[Exception]) -> Iterator[None]:
+    """Make all surprises inside a BadFileError: for files without which nothing can be done.
+
+    passing: errors that say what is wrong, besides BadFileError.
+    """
     try:
         yield
     except Exception as error:
-        if isinstance(error, BadFileError) or is_raising():
+        if isinstance(error, (BadFileError, *passing)) or is_raising():
             raise
         raise BadFileError(f"cannot be read: {describe(error)}", _REPORT) from None
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ebprof.bpf.cpu import CpuSession
 from ebprof.bpf.events import Rate, Scope
+from ebprof.walls import Walls
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Those that are sampled from the start; none: all. follow: also what they start."""
+    """Those that are sampled from the start; none: all. follow: also what they start.
+
+    walls: stand around what is read of each.
+    """
 
     pids: tuple[int, ...] = ()
     follow: bool = False
+    walls: Walls = field(default_factory=Walls, compare=False)
 
 
 @runtime_checkable

@@ -25,6 +25,7 @@ from ebprof.procfs.maps import MapsEntry, file_identities, open_object, read_map
 from ebprof.procfs.process import reading
 from ebprof.procfs.text import printable
 from ebprof.symbolize.functions import find_functions
+from ebprof.walls import Walls, refusing
 
 PREFIX = "u:"
 ALL = -1
@@ -53,8 +54,9 @@ class UserFunction(TracedEvent):
 
     sampler = "uprobe"
 
-    def __init__(self, name: str, places: Sequence[Place]) -> None:
+    def __init__(self, name: str, places: Sequence[Place], walls: Walls | None = None) -> None:
         super().__init__(name)
+        self._walls = walls or Walls()
         self._places = places
         self._attached: dict[int, int] = {}
         self._gaps: dict[int, float] = {}
@@ -94,12 +96,16 @@ class UserFunction(TracedEvent):
         if now < self._tended_at + TEND_S:
             return
         for pid, tid in list(self._attached.items()):
-            if process.has_ended(tid):
-                del self._attached[pid]
-                with suppress(NoTargetError):
-                    self._attach(session, pid)
-                    self._gaps[pid] = self._gaps.get(pid, 0.0) + now - self._tended_at
+            with self._walls.around(f"threads of PID {pid}", EbprofError):
+                if process.has_ended(tid):
+                    self._attach_anew(session, pid, now - self._tended_at)
         self._tended_at = now
+
+    def _attach_anew(self, session: CpuSession, pid: int, gap_s: float) -> None:
+        del self._attached[pid]
+        with suppress(NoTargetError):
+            self._attach(session, pid)
+            self._gaps[pid] = self._gaps.get(pid, 0.0) + gap_s
 
     def warnings(self, session: CpuSession) -> Iterator[str]:
         """Gaps in which nothing was attached, and that nothing could be met at all."""
@@ -110,7 +116,8 @@ class UserFunction(TracedEvent):
             )
         paths = {place.path for place in self._places if place.pid == ALL}
         if not session.run_statistics()[0]:
-            yield from map(_unused, sorted(path for path in paths if not _is_mapped(path)))
+            unused = (path for path in paths if not _is_mapped(path, self._walls))
+            yield from map(_unused, sorted(unused))
 
 
 def find(name: str, processes: Processes) -> UserFunction | None:
@@ -123,7 +130,8 @@ def find(name: str, processes: Processes) -> UserFunction | None:
         raise UsageError(f"no function in {printable(name)!r}", _FORMS)
     if path:
         places = [one for pid in pids for one in _in_process(pid, path, what)]
-        return UserFunction(_perf_name(path, what), places or _everywhere(path, what))
+        places = places or _everywhere(path, what)
+        return UserFunction(_perf_name(path, what), places, processes.walls)
     if not processes.pids:
         raise UsageError(f"{printable(name)!r} names no file", _FORMS)
     return _in_processes(what, processes)
@@ -174,7 +182,11 @@ def _not_mapped(pid: int, path: str) -> EbprofError:
 
 
 def _known_offsets(file: ObjectFile, what: str) -> list[int]:
-    offsets = _offsets(file, what)
+    try:
+        with refusing(EbprofError):
+            offsets = _offsets(file, what)
+    except BadFileError as error:
+        raise BadFileError(f"{file.path}: {error.message}", error.hint) from None
     if not offsets:
         raise NoTargetError(f"no function {printable(what)!r} in {file.path}", _SYMBOLS)
     return offsets
@@ -217,7 +229,7 @@ def _in_processes(what: str, processes: Processes) -> UserFunction:
     name = ""
     for pid in processes.pids:
         where = ALL if processes.follow else pid
-        for entry, offsets in _found_in(pid, what):
+        for entry, offsets in _found_in(pid, what, processes.walls):
             places.extend(Place(file_of(pid, entry), offset, where) for offset in offsets)
             name = name or _perf_name(entry.path, what)
             break
@@ -227,18 +239,23 @@ def _in_processes(what: str, processes: Processes) -> UserFunction:
             f"no function {printable(what)!r} in what PID {pids} maps",
             "name its file: u:/path:function",
         )
-    return UserFunction(name, places)
+    return UserFunction(name, places, processes.walls)
 
 
-def _found_in(pid: int, what: str) -> Iterator[tuple[MapsEntry, list[int]]]:
+def _found_in(pid: int, what: str, walls: Walls) -> Iterator[tuple[MapsEntry, list[int]]]:
     with reading(pid):
         executable = Path(f"{process.directory(pid)}/exe").stat().st_ino
     entries = {(one.device, one.inode): one for one in read_maps(pid) if one.inode}
     for entry in sorted(entries.values(), key=lambda one: one.inode != executable):
-        with suppress(BadFileError), closing(open_object(pid, entry)) as file:
+        offsets: list[int] = []
+        with (
+            suppress(BadFileError),
+            walls.around(entry.path, EbprofError),
+            closing(open_object(pid, entry)) as file,
+        ):
             offsets = _offsets(file, what)
-            if offsets:
-                yield entry, offsets
+        if offsets:
+            yield entry, offsets
 
 
 def _perf_name(path: str, what: str) -> str:
@@ -255,13 +272,13 @@ def _unused(path: str) -> str:
     )
 
 
-def _is_mapped(path: str) -> bool:
+def _is_mapped(path: str, walls: Walls) -> bool:
     """Whether some process maps a file, as far as there is time to look."""
     limit = time.monotonic() + SEARCH_S
     with suppress(OSError, BadFileError), open_regular(path) as file:
         known = file_identities(file)
         for pid in process.all_processes():
-            with suppress(EbprofError):
+            with suppress(EbprofError), walls.around(f"/proc/{pid}/maps", EbprofError):
                 if any((one.device, one.inode) in known for one in read_maps(pid)):
                     return True
             if time.monotonic() > limit:

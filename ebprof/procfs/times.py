@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ebprof.errors import NoPermissionError, NoTargetError
 from ebprof.procfs import process
 
 # Fields of /proc/PID/stat after the command's name, proc(5) numbers minus 3.
@@ -26,27 +23,13 @@ class TaskTime:
     cpu_ns: int
 
 
-def process_times() -> list[TaskTime]:
-    """Of all processes; those that end meanwhile are left out."""
-    return list(_readable(_of_process, process.all_processes()))
-
-
-def thread_times(tids: Iterable[int]) -> list[TaskTime]:
-    """Of these threads; those that are gone are left out."""
-    return list(_readable(_of_thread, tids))
-
-
-def _readable(read: Callable[[int], TaskTime], numbers: Iterable[int]) -> Iterator[TaskTime]:
-    for number in numbers:
-        with suppress(NoTargetError, NoPermissionError):
-            yield read(number)
-
-
-def _of_process(pid: int) -> TaskTime:
+def process_time(pid: int) -> TaskTime:
+    """Of a process; raises NoTargetError or NoPermissionError."""
     return _read(Path(f"/proc/{pid}/stat"), pid, pid)
 
 
-def _of_thread(tid: int) -> TaskTime:
+def thread_time(tid: int) -> TaskTime:
+    """Of a thread; raises the same."""
     pid = process.leader(tid)
     return _read(Path(f"/proc/{pid}/task/{tid}/stat"), pid, tid)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 
 from ebprof.abi import TASK_RECORD
 from ebprof.bpf.tasks import Only, TargetTasks
-from ebprof.errors import UnsupportedError
+from ebprof.errors import NoPermissionError, NoTargetError, UnsupportedError
 from ebprof.procfs import process
-from ebprof.procfs.times import process_times, thread_times
+from ebprof.procfs.times import TaskTime, process_time, thread_time
+from ebprof.walls import Walls
 
 EDGE_S = 0.01
 """Sampling and accounting do not begin and end at the very same moment, nor on all CPUs."""
@@ -27,11 +29,15 @@ class Members:
 
     roots: the processes or threads that were asked for. What processes start after `__init__` is
     followed in the kernel, from its first instruction on. Raises UnsupportedError where there is no
-    way to find tasks. edge_s: by how much, on each CPU, `cpu_seconds` may be off.
+    way to find tasks. walls: stand around what /proc says of each. edge_s: by how much, on each
+    CPU, `cpu_seconds` may be off.
     """
 
-    def __init__(self, tasks: TargetTasks, roots: Iterable[int], only: Only) -> None:
+    def __init__(
+        self, tasks: TargetTasks, roots: Iterable[int], only: Only, walls: Walls | None = None
+    ) -> None:
         self._tasks = tasks
+        self._walls = walls or Walls()
         self._roots = frozenset(roots)
         self._threads = only is Only.THREADS
         self._inherit = only is Only.PROCESSES
@@ -111,12 +117,21 @@ class Members:
                 "bcc cannot find processes within a PID namespace",
                 "use --loader libbpf, or run ebprof in the host's PID namespace",
             )
-        return _from_proc(self._roots if self._threads else None)
+        return _from_proc(self._roots if self._threads else None, self._walls)
 
 
-def _from_proc(tids: frozenset[int] | None) -> NDArray[Any]:
-    """TASK_RECORD[n] of these threads, or of all processes, whose times include their threads'."""
-    found = process_times() if tids is None else thread_times(tids)
+def _from_proc(tids: frozenset[int] | None, walls: Walls) -> NDArray[Any]:
+    """TASK_RECORD[n] of these threads, or of all processes, whose times include their threads'.
+
+    What cannot be read, or has ended, is left out.
+    """
+    found: list[TaskTime] = []
+    for number in process.all_processes() if tids is None else tids:
+        with (
+            walls.around(f"/proc/{number}/stat"),
+            suppress(NoTargetError, NoPermissionError),
+        ):
+            found.append(process_time(number) if tids is None else thread_time(number))
     rows = np.zeros(len(found), TASK_RECORD)
     for row, one in zip(rows, found, strict=True):
         row["pid"] = row["own_pid"] = one.pid

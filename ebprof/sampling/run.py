@@ -184,6 +184,6 @@ def open_run(target: Target, options: RecordOptions, *, is_mute: bool = False) -
     is_mute: a command reads and writes nothing.
     Raises NoTargetError, NoPermissionError, UnsupportedError or CommandError.
     """
-    source = Source(target, options, is_mute=is_mute)
     walls = Walls()
+    source = Source(target, options, walls, is_mute=is_mute)
     return SamplingRun(source, options, Symbolizer(inline=options.inline, walls=walls), walls)

@@ -29,6 +29,7 @@ from ebprof.sampling.target import (
     processes_of,
     scopes,
 )
+from ebprof.walls import Walls
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,21 @@ class Source:
 
     session: the programs, loaded. sideband: reports what the target's processes do. members: the
     target's tasks, which the kernel follows; None: all. named: processes that were asked for.
-    is_mute: a command reads and writes nothing.
+    walls: stand around what is read of processes. is_mute: a command reads and writes nothing.
 
     Raises NoTargetError, NoPermissionError, UnsupportedError or CommandError.
     """
 
-    def __init__(self, target: Target, options: RecordOptions, *, is_mute: bool = False) -> None:
+    def __init__(
+        self,
+        target: Target,
+        options: RecordOptions,
+        walls: Walls | None = None,
+        *,
+        is_mute: bool = False,
+    ) -> None:
         self._target = target
+        self._walls = walls or Walls()
         self._options = options
         self._cleanup = ExitStack()
         try:
@@ -81,7 +90,7 @@ class Source:
         pids = processes_of(target)
         self._command = self._hold_command(is_mute)
         self.named = [self._command.pid] if self._command else pids
-        processes = Processes(tuple(self.named), follow=self._command is not None)
+        processes = Processes(tuple(self.named), self._command is not None, self._walls)
         self._event: Event = choose(options.event, processes)
         self._rate = self._event.rate(options.frequency, options.period)
         self.session = self._cleanup.enter_context(CpuSession(self._bpf_options()))
@@ -222,7 +231,7 @@ class Source:
             return None
         only = self._target.only
         roots = self._target.tids if only is Only.THREADS else self.named
-        members = Members(self.session.tasks, roots, only)
+        members = Members(self.session.tasks, roots, only, self._walls)
         self.sideband.add(members.pids)
         return members
 

@@ -19,6 +19,8 @@ from ebprof import output
 from ebprof.abi import OWNER
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError
+from ebprof.events import Processes as EventProcesses
+from ebprof.events import function
 from ebprof.identity import cgroups, placement, processes
 from ebprof.identity.processes import NO_COMM, Processes
 from ebprof.identity.sightings import Sightings
@@ -26,6 +28,7 @@ from ebprof.model import Location, no_samples
 from ebprof.output import folded, pprof
 from ebprof.procfs import process
 from ebprof.procfs.maps import MapsEntry, open_object, read_maps
+from ebprof.sampling import members
 from ebprof.sampling.counts import COUNTED_KEY, WindowCounts
 from ebprof.sampling.naming import Namer
 from ebprof.sampling.resolve import Resolver
@@ -183,11 +186,62 @@ def test_mappings_that_are_read_again(faults: Faults) -> None:
     assert not made.processes._is_contradicted(SELF)
 
 
+def event_processes(walls: Walls, pids: tuple[int, ...] = (SELF,)) -> EventProcesses:
+    return EventProcesses(pids, walls=walls)
+
+
 def test_whether_a_process_is_the_kernels(faults: Faults) -> None:
     made = stores(faults.walls)
     faults.put(process, "is_kernel_thread", lambda pid: pid == 1)
     made.tracker.load_all([1, SELF], 60)
     assert SELF in made.told and 1 not in made.told
+
+
+@pytest.mark.parametrize("name", ["process_time", "thread_time"])
+def test_cpu_time_of_a_task(faults: Faults, name: str) -> None:
+    """Where no iterator tells of tasks."""
+    faults.put(members, name, lambda number: number == 1)
+    tids = None if name == "process_time" else frozenset({1, SELF})
+    found = members._from_proc(tids, faults.walls)["own_tid"].tolist()
+    assert SELF in found and 1 not in found
+
+
+# ---- functions that events are at ---------------------------------------------------------------
+
+
+def test_functions_of_a_file_that_a_process_maps(faults: Faults) -> None:
+    """Its executable is a surprise; libc is looked at all the same."""
+    executable = Path("/proc/self/exe").stat().st_ino
+    faults.put(function, "_offsets", lambda file, _: file.key.inode == executable)
+    event = function.find("u:malloc", event_processes(faults.walls))
+    assert event is not None and event.name == "probe_libc:malloc"
+
+
+def test_whether_anybody_maps_a_file(faults: Faults) -> None:
+    faults.put(function, "read_maps", lambda pid: pid == 1)
+    assert not function._is_mapped(__file__, faults.walls)
+
+
+def test_whether_the_thread_that_was_attached_to_has_ended(faults: Faults) -> None:
+    event = function.UserFunction("u:f", [], faults.walls)
+    event._attached = {1: 1, SELF: SELF}
+    faults.put(process, "has_ended", lambda tid: tid == 1)
+    event.tend(cast(Any, Nothing()))
+    assert event._attached == {1: 1, SELF: SELF}
+
+
+def test_functions_of_a_file_that_is_named(
+    surprise: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no other: the run ends before it begins, with a line that names the file."""
+
+    def fail(*_: object) -> None:
+        raise surprise.with_traceback(None)
+
+    monkeypatch.setattr(function, "find_functions", fail)
+    path = next(one.path for one in read_maps(SELF) if "libc.so" in one.path)
+    with pytest.raises(BadFileError, match=f"{path}: .*{type(surprise).__name__}"):
+        function.find(f"u:{path}:malloc", event_processes(Walls(), ()))
 
 
 # ---- names --------------------------------------------------------------------------------------

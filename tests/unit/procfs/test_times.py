@@ -6,7 +6,10 @@ import os
 import threading
 import time
 
-from ebprof.procfs.times import process_times, thread_times
+import pytest
+
+from ebprof.errors import NoTargetError
+from ebprof.procfs.times import process_time, thread_time
 
 TICK_S = 0.01
 
@@ -19,7 +22,7 @@ def burn(seconds: float) -> None:
 
 def test_own_time_is_that_of_the_process() -> None:
     burn(0.2)
-    (own,) = [one for one in process_times() if one.pid == os.getpid()]
+    own = process_time(os.getpid())
     assert (own.tid, own.parent) == (os.getpid(), os.getppid())
     assert abs(own.cpu_ns / 1e9 - time.process_time()) < 0.1 + 2 * TICK_S
 
@@ -36,8 +39,14 @@ def test_a_thread_has_its_own_time() -> None:
     thread.start()
     busy.wait()
     assert thread.native_id is not None
-    (found,) = thread_times([thread.native_id, 1 << 22])
+    found = thread_time(thread.native_id)
     quiet.set()
     thread.join()
     assert (found.pid, found.tid) == (os.getpid(), thread.native_id)
     assert 0.3 - 3 * TICK_S <= found.cpu_ns / 1e9 < 1.0
+
+
+def test_what_is_gone_has_no_time() -> None:
+    for read in (process_time, thread_time):
+        with pytest.raises(NoTargetError):
+            read(1 << 22)
