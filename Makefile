@@ -9,6 +9,7 @@ SOURCES := pyproject.toml setup.py $(wildcard native/* ebprof/*/*.[ch])
 DEMO_SECONDS ?= 10
 FUZZ_SECONDS ?= 60
 CRASHES ?= 200
+POWER_CUTS ?= 50
 VM_KERNELS ?= 5.10 6.1 6.12 7.2
 VM_TESTS ?= -m vm tests/live
 VM_SECONDS ?= 5400
@@ -84,8 +85,9 @@ nightly: FUZZ_SECONDS := 3600
 nightly: vm proof differential fuzz ## Run what takes hours: those four, and fuzzing for one
 
 .PHONY: crashes
-crashes: $(VENV)/.installed-test ## Kill the collector's processes CRASHES (200) times under load
-	EBPROF_CRASHES=$(CRASHES) $(BIN)/python -m pytest -s tests/unit/collector/test_crashes.py
+crashes: $(VENV)/.installed-test ## Kill the collector CRASHES (200) times under load, and cut its power POWER_CUTS (50) times
+	EBPROF_CRASHES=$(CRASHES) EBPROF_POWER_CUTS=$(POWER_CUTS) $(BIN)/python -m pytest -s \
+		tests/unit/collector/test_crashes.py tests/live/test_power_cut.py
 
 .PHONY: docs
 docs: $(VENV)/.installed ## Bring the help texts in docs/ up to date
