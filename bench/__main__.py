@@ -7,6 +7,7 @@ from bench import (
     compile_tables,
     follow_cost,
     overhead,
+    profiles,
     stack_cost,
     startup,
     traffic_call_cost,
@@ -14,7 +15,7 @@ from bench import (
     traffic_throughput,
 )
 
-PROFILE = (stack_cost, compile_tables, startup, overhead, follow_cost, against_perf)
+PROFILE = (stack_cost, compile_tables, profiles, startup, overhead, follow_cost, against_perf)
 TRAFFIC = (traffic_call_cost, traffic_cpu, traffic_throughput)
 
 for benchmark in (*PROFILE, *TRAFFIC):

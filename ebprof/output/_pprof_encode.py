@@ -69,11 +69,11 @@ class _Encoder:
 
     def add_locations(self) -> None:
         tables = self._tables
-        rows = tables.locations[self._locations].tolist()
+        rows, found = tables.locations[self._locations].tolist(), tables.frames.tolist()
         inner = tables.location_frames.take(self._locations).values()
         for number, ((address, mapping), frames) in enumerate(zip(rows, inner, strict=True), 1):
             message = self.message.location.add(id=number, address=address)
-            for function, line in tables.frames[frames].tolist():
+            for function, line in map(found.__getitem__, frames):
                 message.line.add(function_id=self._function(function), line=line)
             if mapping != NONE:
                 message.mapping_id = self._mappings[mapping].id
