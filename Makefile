@@ -16,7 +16,7 @@ VM_SECONDS ?= 5400
 VM_CI_TESTS := \
 	tests/live/test_split.py::test_functions_have_their_share[default] \
 	tests/live/test_kernel.py::test_system_calls_lead_back_to_main[read-read_zeros] \
-	tests/live/test_depth.py::test_every_frame_is_there[default-500] \
+	tests/live/test_depth.py::test_every_frame_is_there \
 	tests/live/test_processes.py::test_command_from_its_first_instruction \
 	tests/live/test_old_kernel.py::test_deeper_stacks_keep_their_innermost_frames_and_say_so \
 	tests/live/test_old_kernel.py::test_system_calls_lead_back_to_main[getppid-ask_parent] \

@@ -1,21 +1,9 @@
-"""Hand-written assembly, with and without call frame information."""
+"""Hand-written assembly without symbols; with them it is rows of test_chains.py."""
 
 from __future__ import annotations
 
-import pytest
-
 from tests import targets
-from tests.live.profiled import COMPLETE_SHARE, assert_complete, profile
-
-
-@pytest.mark.parametrize("variant", ["default", "fp", "no_pie"])
-@pytest.mark.parametrize("kind", ["cfi", "r12", "pushes", "frames"])
-def test_stacks_go_through_assembly(kind: str, variant: str) -> None:
-    with targets.running("assembly", kind, variant=variant) as target:
-        done = profile("-p", target.pid, seconds=1)
-    assert_complete(done)
-    chain = ("main", f"call_{kind}", f"asm_{kind}", f"asm_{kind}_leaf")
-    assert done.count_calls(*chain) >= COMPLETE_SHARE * done.total
+from tests.live.profiled import profile
 
 
 def test_nothing_is_made_up_where_the_code_has_no_symbols() -> None:

@@ -3,33 +3,66 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 
 import pytest
 
 from tests import targets
-from tests.live.profiled import assert_complete, assert_share, profile
+from tests.live.profiled import COMPLETE_SHARE, assert_complete, assert_share, profile
+from tests.proof.measure import stacks_of
+from tests.proof.stack import Stack
+from tests.proof.start import program
+from tests.proof.truth import chain
 
 SPLIT = {"sixty": 0.6, "thirty": 0.3, "ten": 0.1}
-VARIANTS = [
-    pytest.param("default", marks=pytest.mark.vm),
+# Profiled in one run, each in a process of its own.
+TOGETHER = (
     "fp",
     "fp_only",
     "debug_frame",
     "debug_frame_zstd",
-    pytest.param("static", marks=pytest.mark.vm),
     "static_pie",
     "no_pie",
     "unoptimized",
-]
+)
+SECONDS_TOGETHER = 5
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.vm
+@pytest.mark.parametrize("variant", ["default", "static"])
 def test_functions_have_their_share(variant: str) -> None:
     with targets.running("split", variant=variant) as target:
         done = profile("-p", target.pid)
     assert_complete(done)
     for function, share in SPLIT.items():
         assert_share(done.count_calls("main", "serve", function), done.total, share)
+
+
+@cache
+def together() -> tuple[dict[str, list[Stack]], int]:
+    """The stacks of each variant, and how many samples the run lost."""
+    starts = [program("split", variant=variant) for variant in TOGETHER]
+    stacks, stats = stacks_of(starts, SECONDS_TOGETHER)
+    return dict(zip(TOGETHER, stacks, strict=True)), stats["samples"]["lost"]
+
+
+@pytest.mark.parametrize("variant", TOGETHER)
+def test_functions_have_their_share_beside_others(
+    variant: str,
+) -> None:
+    found, lost = together()
+    stacks = found[variant]
+    total = sum(stack.count for stack in stacks)
+    right = {name: chain("main", "serve", name) for name in SPLIT}
+    assert lost == 0
+    assert sum(stack.count for stack in stacks if stack.is_complete) >= COMPLETE_SHARE * total
+    for name, share in SPLIT.items():
+        count = sum(stack.count for stack in stacks if name in names(stack) and right[name](stack))
+        assert_share(count, total, share)
+
+
+def names(stack: Stack) -> set[str]:
+    return {frame.function for frame in stack.frames}
 
 
 @pytest.mark.vm

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from ebprof.sampling.statistics import ALL_COUNTERS
 from tests import targets
 from tests.live.profiled import FREQUENCY, record
 from tests.proof.stack import NO_USER_STACK, Stack, read
-from tests.proof.workload import NotHereError, Row, Workload
+from tests.proof.workload import NotHereError, Row, Start, Workload
 
 EXAMPLES = 3
 SHOWN = 600
@@ -40,6 +42,28 @@ def measure(workload: Workload, slowness: float = 1) -> Row:
     except Exception as error:  # the next workload has its turn all the same
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return _with(row, failure=lines[-1])
+
+
+def measure_together(workloads: Sequence[Workload], seconds: float) -> list[Row]:
+    """Profile processes in one run, and judge each by its own samples.
+
+    Their workloads start a process each. Raises whatever goes wrong, a missing compiler too.
+    """
+    found, stats = stacks_of([workload.start for workload in workloads], seconds)
+    return [
+        judge(Row(workload.name, os.uname().release, workload.bar), workload, stacks, stats)
+        for workload, stacks in zip(workloads, found, strict=True)
+    ]
+
+
+def stacks_of(starts: Sequence[Start], seconds: float) -> tuple[list[list[Stack]], dict[str, Any]]:
+    """Profile processes in one run: the stacks of each, and the run's statistics."""
+    with ExitStack() as running:
+        pids = [running.enter_context(start()).pid for start in starts]
+        options = ["--no-inline", "-F", FREQUENCY, "-d", seconds, "-p", ",".join(map(str, pids))]
+        done = record(options, [], output_format="json")
+    stacks = list(read(json.loads(done.output)))
+    return [[stack for stack in stacks if stack.pid == pid] for pid in pids], done.stats
 
 
 def judge(row: Row, workload: Workload, stacks: list[Stack], stats: dict[str, Any]) -> Row:

@@ -30,12 +30,16 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Samples of one stack: frames from the outermost on, and the reason for which it ended."""
+    """Samples of one stack: frames from the outermost on, and the reason for which it ended.
+
+    pid: of the process whose stack it is, 0 where nobody asks.
+    """
 
     comm: str
     frames: tuple[Frame, ...]
     stop: str
     count: int
+    pid: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -53,6 +57,7 @@ def read(document: dict[str, Any]) -> Iterator[Stack]:
             tuple(frame for frame in reversed(user) if frame is not None),
             sample["stop"],
             sample["count"],
+            sample["pid"],
         )
 
 

@@ -24,7 +24,7 @@ def process(open_process: Callable[[], AbstractContextManager[Process]]) -> Star
     @contextmanager
     def start() -> Iterator[Aim]:
         with open_process() as running:
-            yield Aim(options=("-p", running.pid))
+            yield Aim(options=("-p", running.pid), pid=running.pid)
 
     return start
 

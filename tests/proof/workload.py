@@ -24,6 +24,8 @@ class Aim:
 
     options: tuple[object, ...] = ()
     command: tuple[object, ...] = ()
+    pid: int = 0
+    """Of the process that options name, where it is one."""
 
 
 Start = Callable[[], AbstractContextManager[Aim]]

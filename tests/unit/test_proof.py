@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ebprof.sampling.statistics import ALL_COUNTERS
-from tests.proof import report
+from tests.live.profiled import Recorded
+from tests.proof import measure, report
 from tests.proof.elsewhere import Code, Symbols, is_named_if_it_can_be
 from tests.proof.guest import row_in
 from tests.proof.kept import Kept
@@ -17,7 +19,7 @@ from tests.proof.measure import judge
 from tests.proof.stack import Frame, Stack, read
 from tests.proof.start import program
 from tests.proof.truth import any_of, below, chain, outermost, rust, times, up_to, without
-from tests.proof.workload import SOME, Row, Workload
+from tests.proof.workload import SOME, Aim, Row, Workload
 from tests.proof.workloads import all_workloads, families
 
 DOCS = Path(__file__).parents[2] / "docs" / "proof.md"
@@ -172,10 +174,37 @@ def test_stacks_are_read_root_first_without_the_kernels_frames() -> None:
             {"address": 0x1010, "mapping": 0, "frames": [0, 1]},
             {"address": 0x20, "mapping": None, "frames": [2]},
         ],
-        "samples": [{"comm": "demo", "stop": "complete", "count": 3, "locations": [0, 1, 2]}],
+        "samples": [
+            {"comm": "demo", "pid": 7, "stop": "complete", "count": 3, "locations": [0, 1, 2]}
+        ],
     }
     frames = (Frame("main", address=0x20), Frame("f", "/bin/demo", 0x1010, 0x410))
-    assert list(read(document)) == [Stack("demo", frames, "complete", 3)]
+    assert list(read(document)) == [Stack("demo", frames, "complete", 3, pid=7)]
+
+
+def test_processes_of_one_run_are_judged_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def workload(pid: int) -> Workload:
+        return Workload(f"of {pid}", lambda: nullcontext(Aim(pid=pid)), SPLIT)
+
+    stacks = [
+        replace(stack(text, count=count), pid=pid)
+        for pid, text, count in ((7, "main;serve;ten", 3), (8, "main;ten", 2), (9, "main", 1))
+    ]
+    stats = {"samples": {"lost": 0}, "counters": {}}
+    words: list[object] = []
+
+    def record(options: list[object], _: list[object], **__: str) -> Recorded:
+        words.extend(options)
+        return Recorded("{}", stats, "")
+
+    monkeypatch.setattr(measure, "record", record)
+    monkeypatch.setattr(measure, "read", lambda _: stacks)
+    rows = measure.measure_together([workload(7), workload(8)], 1.5)
+    assert [(row.workload, row.samples, row.right) for row in rows] == [
+        ("of 7", 3, 3),
+        ("of 8", 2, 0),
+    ]
+    assert words[-4:] == ["-d", 1.5, "-p", "7,8"]
 
 
 def test_every_sample_with_a_user_stack_is_judged() -> None:

@@ -24,7 +24,37 @@ SPLIT_VARIANTS = {
 }
 PLT_VARIANTS = ("lazy", "eager", "lazy_cet", "eager_no_plt")
 RECURSIONS = {31: False, 500: True}
+CALLBACKS = {"qsort": "compare", "signal": "on_signal"}
 SYSTEM_CALLS = {"read": "read_zeros", "getppid": "ask_parent", "raise": "raise_signals"}
+
+
+def recursion(depth: int, variant: str = "default") -> Workload:
+    """A function that calls itself so many times."""
+    return Workload(
+        f"recursion {depth}",
+        program("recursion", depth, variant=variant),
+        chain("main", times("descend", depth), "leaf"),
+        everywhere=RECURSIONS.get(depth, False),
+    )
+
+
+def plt(variant: str) -> Workload:
+    """Calls through a procedure linkage table of some form."""
+    return Workload(
+        f"plt {variant}",
+        program("plt", variant=variant),
+        chain("main", "call_library", ("plt_leaf", "plt_leaf@plt")),
+    )
+
+
+def musl(way: str, variant: str = "musl") -> Workload:
+    """A callback from musl, which says nothing of its frames."""
+    return Workload(
+        f"musl {way}",
+        program("callbacks", way, variant=variant),
+        chains(["main", f"by_{way}", ..., CALLBACKS[way], "burn"], LOOKUP),
+    )
+
 
 WORKLOADS = (
     *(
@@ -37,15 +67,7 @@ WORKLOADS = (
         unstripped(lambda: targets.build("split"), SPLIT),
         everywhere=True,
     ),
-    *(
-        Workload(
-            f"recursion {depth}",
-            program("recursion", depth),
-            chain("main", times("descend", depth), "leaf"),
-            everywhere=slow,
-        )
-        for depth, slow in RECURSIONS.items()
-    ),
+    *map(recursion, RECURSIONS),
     Workload(
         "recursion 600",
         program("recursion", 600),
@@ -67,21 +89,7 @@ WORKLOADS = (
         )
         for mode, caller in SYSTEM_CALLS.items()
     ),
-    *(
-        Workload(
-            f"plt {variant}",
-            program("plt", variant=variant),
-            chain("main", "call_library", ("plt_leaf", "plt_leaf@plt")),
-        )
-        for variant in PLT_VARIANTS
-    ),
+    *map(plt, PLT_VARIANTS),
     Workload("lazy binding", program("lazy", variant="lazy"), chain("main", "call_all", ...)),
-    *(
-        Workload(
-            f"musl {way}",
-            program("callbacks", way, variant="musl"),
-            chains(["main", f"by_{way}", ..., inner, "burn"], LOOKUP),
-        )
-        for way, inner in {"qsort": "compare", "signal": "on_signal"}.items()
-    ),
+    *map(musl, CALLBACKS),
 )

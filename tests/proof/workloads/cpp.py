@@ -57,18 +57,21 @@ JUMPS: dict[str, Truth] = {
 # frame pointer is nowhere. In these two programs that is what they do nearly all the time.
 BARS = {"rethrow": 0.8, "exception": 0.98}
 
-WORKLOADS = (
-    *(
-        Workload(
-            f"feature {name}",
-            program("features", name),
-            below_main(f"feature_{name}", *ways),
-            everywhere=name in EVERYWHERE,
-        )
-        for name, ways in FEATURES.items()
-    ),
-    *(
-        Workload(f"jump {way}", program("jumps", way), truth, bar=BARS.get(way, 0.995))
-        for way, truth in JUMPS.items()
-    ),
-)
+
+def feature(name: str, variant: str = "default") -> Workload:
+    """A language feature, alone; what is inlined without -O0 is not looked at with it."""
+    ways = [(...,)] if variant == "unoptimized" else FEATURES[name]
+    return Workload(
+        f"feature {name}",
+        program("features", name, variant=variant),
+        below_main(f"feature_{name}", *ways),
+        everywhere=name in EVERYWHERE,
+    )
+
+
+def jump(way: str) -> Workload:
+    """A way out of a deep call."""
+    return Workload(f"jump {way}", program("jumps", way), JUMPS[way], bar=BARS.get(way, 0.995))
+
+
+WORKLOADS = (*map(feature, FEATURES), *map(jump, JUMPS))

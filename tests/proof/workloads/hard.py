@@ -54,26 +54,31 @@ def reopening() -> Iterator[Running]:
         yield running
 
 
+def assembly(kind: str, variant: str = "default") -> Workload:
+    """A leaf in assembly, below a function in assembly."""
+    return Workload(
+        f"assembly {kind}",
+        program("assembly", kind, variant=variant),
+        chains(["main", f"call_{kind}", f"asm_{kind}", f"asm_{kind}_leaf"], LOOKUP),
+        everywhere=ASSEMBLY[kind],
+    )
+
+
+def other_stack(kind: str) -> Workload:
+    """A stack that is not the thread's own."""
+    return Workload(
+        f"stack {kind}",
+        program("stacks", kind, variant="cpp20"),
+        any_of(STACKS[kind], chain(*LOOKUP)),
+        everywhere=kind in ("fiber", "borrowed"),
+    )
+
+
+DRAP = Workload("DRAP", program("drap"), chain("main", "burn"), everywhere=True)
 WORKLOADS = (
-    *(
-        Workload(
-            f"assembly {kind}",
-            program("assembly", kind),
-            chains(["main", f"call_{kind}", f"asm_{kind}", f"asm_{kind}_leaf"], LOOKUP),
-            everywhere=slow,
-        )
-        for kind, slow in ASSEMBLY.items()
-    ),
-    Workload("DRAP", program("drap"), chain("main", "burn"), everywhere=True),
-    *(
-        Workload(
-            f"stack {kind}",
-            program("stacks", kind, variant="cpp20"),
-            any_of(truth, chain(*LOOKUP)),
-            everywhere=kind in ("fiber", "borrowed"),
-        )
-        for kind, truth in STACKS.items()
-    ),
+    *map(assembly, ASSEMBLY),
+    DRAP,
+    *map(other_stack, STACKS),
     Workload(
         "vfork, child",
         program_from_start("vforker", 2),
