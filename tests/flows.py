@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ebprof.model import FlowCounts, FlowReport, FlowRow
@@ -53,10 +53,10 @@ class FakeMonitor:
     backend = "fake"
     is_over = False
     tick_s = 1.0
-    watched = ()
+    watched: Sequence[tuple[int, int]] = ()
     warnings: tuple[str, ...] = ()
 
-    def __init__(self, *rows: FlowRow, on_tick: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, *rows: FlowRow, on_tick: Callable[[], object] = lambda: None) -> None:
         self.flows = rows
         self.on_tick = on_tick
         self.names = False
@@ -115,7 +115,13 @@ class FakeMonitor:
 
 def _row(pid: int, comm: str, role: str, tx: int, rx: int, more: dict[str, Any]) -> FlowRow:
     counts = FlowCounts(tx_bytes=tx, rx_bytes=rx, tx_calls=1, rx_calls=2)
-    values = {"family": 4, "port": 80, "flows": 1, "totals": counts, "recent": counts} | more
+    values: dict[str, Any] = {
+        "family": 4,
+        "port": 80,
+        "flows": 1,
+        "totals": counts,
+        "recent": counts,
+    } | more
     return FlowRow(pid=pid, comm=comm, role=role, **values)
 
 

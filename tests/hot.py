@@ -87,8 +87,9 @@ class FakeRecording:
         self.is_started = True
         return 0.0
 
-    def stop(self) -> None:
+    def stop(self) -> float:
         self.is_stopped = True
+        return 0.0
 
     def tend(self) -> None:
         self.tends += 1

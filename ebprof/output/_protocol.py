@@ -17,7 +17,9 @@ class OutputFormat(Protocol):
     stacks as they begin, with the name of the process, has `SHOWS_ROOTS = True`.
     """
 
-    SUFFIXES: tuple[str, ...]
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]:
+        """Of file names, in lower case."""
 
     def write(self, profile: Profile, file: BinaryIO) -> None:
         """Write a profile; whoever calls opens the file, and closes it.

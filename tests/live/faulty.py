@@ -45,7 +45,7 @@ def put(owner: Any, name: str, hit: Callable[..., bool], error: Exception) -> No
     setattr(owner, name, fail)
 
 
-FAULTS = {
+FAULTS: dict[str, list[tuple[Any, ...]]] = {
     "process": [
         (processes, "read_maps", is_process, AttributeError("no maps")),
         (PerfMap, "refresh", lambda one: is_process(one.pid), MemoryError()),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -92,7 +93,7 @@ def with_garbage(program: Path, section: str, directory: Path) -> Path:
     copy = directory / "garbage"
     shutil.copy(program, copy)
     with copy.open("r+b") as file:
-        found = ELFFile(file).get_section_by_name(section)
+        found: Any = ELFFile(file).get_section_by_name(section)
         offset, size = found["sh_offset"], found["sh_size"]
         file.seek(offset)
         file.write(random.Random(4).randbytes(size))

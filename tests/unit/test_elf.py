@@ -116,8 +116,8 @@ def readelf(path: Path) -> Readelf:
         machine=first(r"Machine: +(.*)", text),
         elf_class=first(r"Class: +(.*)", text),
         segments=[
-            (*(int(number, 16) for number in numbers), "E" in flags)
-            for *numbers, flags in _LOAD.findall(text)
+            (int(offset, 16), int(address, 16), int(size, 16), int(length, 16), "E" in flags)
+            for offset, address, size, length, flags in _LOAD.findall(text)
         ],
         sections=[
             (name, int(address, 16), int(offset, 16), int(size, 16), int(link))

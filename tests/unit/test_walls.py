@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from elftools.common.exceptions import ELFParseError
-from symbolic import SymbolicError
+from symbolic.exceptions import SymbolicError
 
 from ebprof.errors import BadFileError, NoTargetError
 from ebprof.walls import MOST_NOTES, Notes, Walls, place_of, refusing

@@ -18,8 +18,8 @@ DOCS = Path(__file__).parents[3] / "docs" / "doctor.md"
 
 
 def feature(name: str, state: str, *, required: bool = False) -> Feature:
-    words = (f"{word} of {name}" for word in ("detail", "loss", "remedy"))
-    return Feature(name, state, *words, required)
+    detail, loss, remedy = (f"{word} of {name}" for word in ("detail", "loss", "remedy"))
+    return Feature(name, state, detail, loss, remedy, required)
 
 
 FOUND = [

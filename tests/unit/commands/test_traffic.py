@@ -20,7 +20,7 @@ from ebprof.model import FlowCounts
 from ebprof.traffic.backends import all_backends
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import PIVOTS, SORTS
-from ebprof.traffic.monitor import COUNTERS
+from ebprof.traffic.monitor import COUNTERS, Monitor
 from ebprof.traffic.reports.json import JsonForm
 from tests.flows import FakeMonitor, client, other, server
 
@@ -41,7 +41,7 @@ def monitor(monkeypatch: pytest.MonkeyPatch) -> FakeMonitor:
         made.opened = opened  # type: ignore[attr-defined]
         return made
 
-    monkeypatch.setattr(traffic.Monitor, "open", open_monitor)
+    monkeypatch.setattr(Monitor, "open", open_monitor)
     return made
 
 

@@ -40,7 +40,7 @@ def test_what_is_no_user_function_is_left_to_others() -> None:
 
 def test_a_function_of_a_library_is_where_the_dynamic_linker_finds_it() -> None:
     (place,) = places(f"u:{libc()}:malloc")
-    address = ctypes.cast(ctypes.CDLL(None).malloc, ctypes.c_void_p).value
+    address = ctypes.cast(ctypes.CDLL(None).malloc, ctypes.c_void_p).value or 0
     (entry,) = (one for one in read_maps(os.getpid()) if address in range(one.start, one.end))
     assert place == function.Place(libc(), address - entry.start + entry.offset)
 
@@ -112,7 +112,7 @@ def test_a_name_may_hold_colons() -> None:
 
 
 def test_a_readable_name_stands_for_all_overloads() -> None:
-    file = ObjectFile.open(open_regular(targets.build("overloads")), "overloads")
+    file = ObjectFile.open(open_regular(str(targets.build("overloads"))), "overloads")
     with file.file:
         every = {one.name for one in find_functions(file, "ns::over")}
         one = {one.name for one in find_functions(file, "ns::over(int)")}
@@ -135,7 +135,7 @@ def test_a_readable_name_stands_for_all_overloads() -> None:
     ],
 )
 def test_a_readable_name_is_whole(name: str, count: int) -> None:
-    file = ObjectFile.open(open_regular(targets.build("overloads")), "overloads")
+    file = ObjectFile.open(open_regular(str(targets.build("overloads"))), "overloads")
     with file.file:
         assert len({one.address for one in find_functions(file, name)}) == count
 

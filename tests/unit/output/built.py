@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from ebprof.output._profile_proto import ProfileMessage
@@ -41,13 +42,13 @@ class Built:
             numbers.append(number)
         return self.message.sample.add(location_id=numbers, value=values)
 
-    def bytes(self) -> bytes:
+    def bytes(self) -> builtins.bytes:
         """The message, as its fields' numbers order it."""
         del self.message.string_table[:]
         self.message.string_table.extend(text.encode() for text in self.texts)
         return bytes(self.message.SerializeToString())
 
-    def strings_first(self) -> bytes:
+    def strings_first(self) -> builtins.bytes:
         """The same message with its string table before all else."""
         table = type(self.message)()
         self.bytes()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,9 @@ from ebprof import output
 from ebprof.errors import UsageError
 
 
-def name(*arguments: object) -> str:
-    return output.choose(*arguments).__name__.rpartition(".")[2]  # type: ignore[arg-type]
+def name(*arguments: Any) -> str:
+    chosen: Any = output.choose(*arguments)
+    return str(chosen.__name__).rpartition(".")[2]
 
 
 def test_names() -> None:

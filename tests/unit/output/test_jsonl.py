@@ -51,7 +51,7 @@ def test_a_profile_that_is_not_in_slices_is_one_line() -> None:
 def test_a_window_is_in_the_file_when_it_was_appended() -> None:
     assert isinstance(jsonl, AppendingFormat)
     file = io.BytesIO()
-    buffered = io.BufferedWriter(file)  # type: ignore[arg-type]
+    buffered = io.BufferedWriter(file)
     sink = jsonl.open_sink(buffered)
     for count in (1, 2):
         sink.append(profile(stack("main", count)))

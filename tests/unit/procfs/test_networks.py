@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,4 +62,4 @@ def test_what_is_no_network_namespace_is_not_entered(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     for path in (pipe, Path("/proc/self/ns/mnt")):
         with pytest.raises(OSError, match="Invalid argument"):
-            aside(lambda path=path: networks.enter(Network(path.stat().st_ino, str(path))))
+            aside(partial(networks.enter, Network(path.stat().st_ino, str(path))))

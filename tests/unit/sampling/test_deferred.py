@@ -12,7 +12,6 @@ from ebprof.abi import DEFERRED_RECORD
 from ebprof.bpf.records import DeferredSample
 from ebprof.bpf.sideband import Executed
 from ebprof.elf import ElfImage
-from ebprof.sampling import deferred
 from ebprof.sampling.deferred import DeferredSamples
 from ebprof.sampling.stacks import NewStack, StackStore
 from ebprof.symbolize.symtab import functions_with
@@ -42,7 +41,7 @@ class Memory:
                 self.opened.append(path)
             return real(path, flags)
 
-        monkeypatch.setattr(deferred.os, "open", open_counted)
+        monkeypatch.setattr(os, "open", open_counted)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_the_end_waits_for_what_has_ended_and_is_not_accounted_for(
         kernel.wanted.clear()
         kernel.ended_ns = 2 * SECOND
 
-    monkeypatch.setattr(members_module.time, "sleep", free)
+    monkeypatch.setattr(time, "sleep", free)
     some.end()
     assert some.cpu_seconds == 2.0
     assert some.edge_s > members_module.EDGE_S

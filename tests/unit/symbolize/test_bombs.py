@@ -168,5 +168,6 @@ def test_of_many_symbol_tables_those_used_last_are_kept(
             (location,) = made.object_locations(file, [address]).values()
             assert location.frames[-1].function == "ns::work(int)"
             assert len(made._objects) == 1
-    assert made._kept == next(iter(made._objects.values())).size
+    (kept,) = made._objects.values()
+    assert kept is not None and made._kept == kept.size
     made.close()

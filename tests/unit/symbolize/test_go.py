@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def calls(file: GoFile, offset: int) -> list[Call]:
 @pytest.mark.parametrize("pie", [False, True], ids=["exe", "pie"])
 @pytest.mark.parametrize("place", [{}, RELRO, HIDDEN], ids=["section", "relro", "hidden"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_names_files_and_lines(version: str, place: dict[str, str], pie: bool) -> None:
+def test_names_files_and_lines(version: str, place: dict[str, Any], pie: bool) -> None:
     file = GoFile(version, pie=pie, **place)
     assert calls(file, 0) == [Call("main.main", MAIN_GO, 10)]
     assert calls(file, WORK - 1) == [Call("main.main", MAIN_GO, 13)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ebprof import plugins
 from ebprof.symbolize import Symbolizer, runtimes
 from ebprof.symbolize.source import Call
 from ebprof.walls import Walls
@@ -41,7 +42,7 @@ def add(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
     def add(symbols: object) -> None:
         one = SimpleNamespace(open_process=lambda *_: symbols, open_object=lambda _: symbols)
         monkeypatch.setattr(runtimes, "_names", lambda: ["third"])
-        monkeypatch.setattr(runtimes.plugins, "load", lambda *_: one)
+        monkeypatch.setattr(plugins, "load", lambda *_: one)
 
     return add
 
@@ -55,8 +56,9 @@ def test_names_are_taken_and_made_printable(add: Callable[[object], None]) -> No
     found = Symbolizer(cache=None).jit_locations(os.getpid(), [CODE, CODE + 1])
     (frame,) = found[CODE].frames
     assert (frame.function, frame.file, frame.line) == ("na\ufffdme", "fi\ufffdle", 7)
-    assert found[CODE].mapping is not None
-    assert found[CODE].mapping.path == "third\ufffdparty"
+    mapping = found[CODE].mapping
+    assert mapping is not None
+    assert mapping.path == "third\ufffdparty"
     assert found[CODE + 1].frames[0].function == f"[anon]+0x{CODE + 1:x}"
 
 

@@ -75,7 +75,7 @@ def moved(rows: Iterable[FlowRow]) -> Counter[str]:
 def test_totals_stay_exact(
     ticks: list[Any], wanted: FlowFilter, by: list[str], sort: str, max_rows: int
 ) -> None:
-    session = FakeSession()
+    session: Any = FakeSession()
     monitor = Monitor(session, "fake", wanted)
     monitor._table = FlowTable(0.0, max_rows=max_rows)
     expected: Counter[str] = Counter()

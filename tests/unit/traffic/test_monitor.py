@@ -35,10 +35,17 @@ CONTAINER = "c0ffee" * 10 + "c0ff"
 
 def monitor(*batches: FlowBatch, filter: FlowFilter = NOTHING) -> Monitor:
     """One that has taken the batches."""
-    made = Monitor(FakeSession(*batches), "fake", filter)
+    session: Any = FakeSession(*batches)
+    made = Monitor(session, "fake", filter)
     for _ in batches:
         made.tick()
     return made
+
+
+def batches_of(made: Monitor) -> list[FlowBatch]:
+    """What it will take."""
+    assert isinstance(made._session, FakeSession)
+    return made._session.batches
 
 
 def named(*pids: int) -> list[Any]:
@@ -215,7 +222,7 @@ def test_order_by_age() -> None:
 
 def test_recent_counts_come_before_those_since_the_start() -> None:
     made = monitor(batch((key(1), counts(1000)), (key(2), counts(2)), (key(3), counts(3))))
-    made._session.batches.append(batch((key(2), counts(1))))
+    batches_of(made).append(batch((key(2), counts(1))))
     made.mark()
     made.tick()
     report = made.rows(("process",))
@@ -254,7 +261,7 @@ def test_only_rows_on_which_something_happened() -> None:
         batch((key(1), counts(1)), (key(2), counts(2)), other=counts(3)),
         batch((key(3), counts(0, 0, rtt_sum=5, rtt_count=1))),
     )
-    made._session.batches.append(batch((key(1), counts(0, 0, failed={1: 1}))))
+    batches_of(made).append(batch((key(1), counts(0, 0, failed={1: 1}))))
     made.mark()
     made.tick()
     report = made.rows(("process",), active=True)
@@ -269,7 +276,7 @@ def test_window_lasts_until_the_tick_after_its_end() -> None:
     before = made.rows(("process",))
     assert before.rows[0].recent.tx_bytes == 11
     assert made.rows(("process",)).interval_s == before.interval_s
-    made._session.batches.append(batch((key(1), counts(100)), other=counts(4)))
+    batches_of(made).append(batch((key(1), counts(100)), other=counts(4)))
     made.tick()
     after = made.rows(("process",))
     assert [row.recent.tx_bytes for row in after.rows] == [100, 4]
@@ -284,7 +291,7 @@ def test_round_trips_are_the_intervals_if_there_are_any() -> None:
     made.mark()
     made.tick()
     assert made.rows(("process",)).rows[0].rtt_us == 100.0
-    made._session.batches.append(batch((key(1), counts(0, rtt_sum=600, rtt_count=2))))
+    batches_of(made).append(batch((key(1), counts(0, rtt_sum=600, rtt_count=2))))
     made.tick()
     assert made.rows(("process",)).rows[0].rtt_us == 300.0
     assert made.rows(("process",)).totals.rtt_us == 300.0
@@ -333,11 +340,11 @@ def test_text_sees_flows_that_come_later_and_those_that_stay() -> None:
     made = monitor(batch((key(1, peer="10.7.7.1"), counts(1)), (key(2), counts(2))))
     made._table = FlowTable(0.0, max_rows=4)
     for pid, peer in ((3, "10.7.7.3"), (4, "10.0.0.4"), (5, "10.0.0.5"), (6, "10.7.7.6")):
-        made._session.batches.append(batch((key(pid, peer=peer), counts(pid))))
+        batches_of(made).append(batch((key(pid, peer=peer), counts(pid))))
         made.tick()
         made.rows(("process",), text="10.7.7")
     assert order_of(made.rows(("process",), text="10.7.7")) == [6, 3]
-    made._session.batches.append(batch((key(7, peer="10.7.7.7"), counts(7))))
+    batches_of(made).append(batch((key(7, peer="10.7.7.7"), counts(7))))
     made.tick()
     assert order_of(made.rows(("process",), text="10.7.7")) == [7, 6, None]
     assert order_of(made.rows(("process",), text="7.7.7")) == [7, None]
@@ -363,7 +370,7 @@ def test_names_of_peers(redis: Monitor, monkeypatch: pytest.MonkeyPatch) -> None
 def test_history_of_rows_and_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    session = FakeSession()
+    session: Any = FakeSession()
     made = Monitor(session, "fake", NOTHING)
     for moved in (1024, 2048, 4096):
         now[0] += 1.0
@@ -391,7 +398,7 @@ def test_counters_and_overhead() -> None:
 
 
 def test_session_is_started_and_closed() -> None:
-    session = FakeSession()
+    session: Any = FakeSession()
     with Monitor(session, "fake", NOTHING) as made:
         assert (session.is_started, made.backend) == (True, "fake")
     assert session.is_closed
@@ -402,7 +409,7 @@ def test_session_that_cannot_start_is_closed() -> None:
         def start(self) -> None:
             raise KeyboardInterrupt
 
-    session = Broken()
+    session: Any = Broken()
     with pytest.raises(KeyboardInterrupt), Monitor(session, "fake", NOTHING):
         pass
     assert session.is_closed
@@ -419,7 +426,7 @@ def test_processes_without_flows_are_forgotten(monkeypatch: pytest.MonkeyPatch) 
     made = monitor(filter=FlowFilter(destination=parse_endpoint(":80")))
     for pid in range(1, 1001):
         flow = key(pid, peer_port=80 if pid % 100 == 0 else 81)
-        made._session.batches.append(batch((flow, counts(pid)), owners=named(pid)))
+        batches_of(made).append(batch((flow, counts(pid)), owners=named(pid)))
         made.tick()
         assert len(made._processes) <= 50
     found = rows_by(made.rows(("process",)), "pid")

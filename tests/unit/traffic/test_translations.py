@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from ebprof.model import FlowRow
 from ebprof.procfs import conntrack, networks
 from ebprof.procfs.conntrack import Dump
 from ebprof.procfs.networks import Network
-from ebprof.traffic import translations
 from ebprof.traffic.endpoint import parse_endpoint
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.monitor import Monitor
@@ -34,6 +34,8 @@ PASSED = key(3, local="10.2.0.2", local_port=8080, peer="10.2.0.1", peer_port=40
 STRANGER = key(4, local="10.1.0.2", peer="10.1.0.1", peer_port=81)
 CALLER6 = key(5, local="fd00::2", peer="fd00::1", peer_port=80)
 SERVICE6 = key(6, local="fd01::2", local_port=8080, peer="fd00::2", role=SERVER)
+NOBODY: Any = None
+"""Processes, where no filter asks for them."""
 FLOWS = joined([CALLER, SERVICE, PASSED, STRANGER, CALLER6, SERVICE6], FLOW_KEY)
 
 
@@ -45,7 +47,7 @@ def learned(*connections: Connection, most: int = 1000) -> Translations:
 
 def selected(known: Translations, **options: Any) -> list[int]:
     rows = np.zeros(len(FLOWS), np.int32)
-    wanted = FlowFilter(**options).matches(FLOWS, rows, None, known)
+    wanted = FlowFilter(**options).matches(FLOWS, rows, NOBODY, known)
     found: list[int] = FLOWS["process"]["number"][wanted].tolist()
     return found
 
@@ -171,7 +173,7 @@ def test_those_that_wait_come_first_and_reading_rests(
     asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(translations.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
     def slow(most: int, until: float) -> Dump:
         now[0] += 0.8
@@ -240,7 +242,8 @@ def test_nothing_is_asked_of_a_kernel_that_tracks_nothing(
 
 def rows(filter: FlowFilter, *by: str) -> list[FlowRow]:
     flows = [(one, counts(number, 10)) for number, one in enumerate((CALLER, SERVICE, STRANGER), 1)]
-    made = Monitor(FakeSession(batch(*flows)), "fake", filter)
+    session: Any = FakeSession(batch(*flows))
+    made = Monitor(session, "fake", filter)
     made.tick()
     return list(made.rows(by, "tx").rows)
 

@@ -18,7 +18,8 @@ SIZE = 40
 def rows_of(covered: dict[int, int], base: int) -> UnwindRows:
     """Rows from base on that give addresses (from 0) a CFA offset each; 0: no row."""
     numbers = {0: 0}
-    places, rules = [], []
+    places: list[int] = []
+    rules: list[int] = []
     for at in range(base, SIZE + 1):
         value = covered.get(at, 0)
         number = numbers.setdefault(value, len(numbers) + (1 if value else 0))

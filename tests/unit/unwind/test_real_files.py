@@ -132,7 +132,7 @@ def test_a_section_that_cannot_be_used_leaves_the_other(tmp_path: Path) -> None:
 
 
 def symbols_of(file: BinaryIO) -> list[Any]:
-    table = ELFFile(file).get_section_by_name(".symtab")
+    table: Any = ELFFile(file).get_section_by_name(".symtab")
     return list(table.iter_symbols())
 
 

@@ -301,7 +301,8 @@ def test_a_leaf_whose_frame_is_half_there(offset: int) -> None:
 def test_the_call_of_a_leaf_by_register() -> None:
     move = FRAME + b"\x48\xb8" + LEAF.to_bytes(8, "little")
     words = [JIT + 16, STACK + 64, at(0, 1)]
-    for before, registers in ((move, {}), (move[::-1], {"rbx": LEAF})):
+    ways: tuple[tuple[bytes, dict[str, Any]], ...] = ((move, {}), (move[::-1], {"rbx": LEAF}))
+    for before, registers in ways:
         code = jitted(WORK, "ffd3" if registers else "ffd0", before)
         done = Code(OUTERMOST).unwind(LEAF, words, rbp=STACK + 8, code=code, **registers)
         check(done, [LEAF, JIT + 15, 0], "COMPLETE")
@@ -423,7 +424,7 @@ any_rule = st.builds(
 @given(st.lists(any_rule, min_size=1, max_size=4), st.data())
 def test_hostile_registers_and_stacks(rules: list[NDArray[Any]], data: st.DataObject) -> None:
     words = data.draw(st.lists(address, max_size=200))
-    registers = {name: data.draw(address) for name in ("rsp", "rbp", "rbx")}
+    registers: dict[str, Any] = {name: data.draw(address) for name in ("rsp", "rbp", "rbx")}
     readable = data.draw(st.one_of(st.none(), st.integers(0, 2**32 - 1)))
     code = Code(*rules)
     done = code.unwind(data.draw(address), words, readable=readable, **registers)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MakeWorld
     """Makes a world."""
     made: list[World] = []
 
-    def make(**options: int) -> World:
+    def make(**options: Any) -> World:
         made.append(World(monkeypatch, tmp_path, smallest_library(), **options))
         return made[-1]
 

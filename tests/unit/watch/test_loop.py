@@ -58,7 +58,7 @@ def watch(
 ) -> float:
     """Seconds that a run takes."""
     start = time.monotonic()
-    Watch(report.monitor, report, Schedule(interval_s, count, duration_s)).run()  # type: ignore[arg-type]
+    Watch(report.monitor, report, Schedule(interval_s, count, duration_s)).run()
     return time.monotonic() - start
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from ebprof.collector.receive import log as log_module
 from ebprof.collector.receive import records
 from ebprof.collector.receive.ids import MERGED, SeenIds, key_of
 from ebprof.collector.receive.intake import Intake
@@ -93,7 +92,7 @@ def test_pushes_share_an_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         entered.set()
         assert leave.wait(10)
 
-    monkeypatch.setattr(log_module.os, "fdatasync", slow)
+    monkeypatch.setattr(os, "fdatasync", slow)
     with opened(tmp_path) as log:
         futures = [log.append(record(b"first"), [])]
         assert entered.wait(10)
@@ -175,7 +174,7 @@ def test_what_finds_no_room_on_disk_may_be_sent_again(
         intake = Intake(log)
         accept(intake, "a")
         with monkeypatch.context() as patch:
-            patch.setattr(log_module.os, "write", full)
+            patch.setattr(os, "write", full)
             with pytest.raises(FullError, match="no space"):
                 accept(intake, "b")
         assert accept(intake, "b") == 0
@@ -186,7 +185,7 @@ def test_a_disk_that_fails_ends_the_log(tmp_path: Path, monkeypatch: pytest.Monk
     def fail(descriptor: int) -> None:
         raise OSError(errno.EIO, "input/output error")
 
-    monkeypatch.setattr(log_module.os, "fdatasync", fail)
+    monkeypatch.setattr(os, "fdatasync", fail)
     with opened(tmp_path) as log:
         future: Future[None] = log.append(record(b"a"), [])
         with pytest.raises(BrokenError, match="input/output error"):
@@ -214,7 +213,7 @@ def test_the_second_of_two_is_acknowledged_no_earlier_than_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave = threading.Event()
-    monkeypatch.setattr(log_module.os, "fdatasync", lambda descriptor: leave.wait(10))
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: leave.wait(10))
     with opened(tmp_path) as log:
         intake = Intake(log)
         first = intake.accept(Push(message("a"), 1, 0), 1)
