@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,13 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A profile, and the CPU time that the target and all beneath it had meanwhile.
+class Share:
+    """What a process with all beneath it had: samples, and CPU time meanwhile.
 
     slack_s: how wrong the CPU time can be, by rounding to ticks.
     """
 
-    profiled: Profiled
+    samples: int
     frequency: int
     cpu_seconds: float
     slack_s: float
@@ -42,14 +43,40 @@ class Measured:
         expected = self.cpu_seconds * self.frequency
         margin = SIGMAS * sqrt(expected) + 1 + self.slack_s * self.frequency
         assert expected > margin, f"only {self.cpu_seconds} s of CPU time: no samples would pass"
-        stats = self.profiled.stats
         if IS_EMULATED:
             margin += 0.3 * expected
-        assert abs(self.profiled.total - expected) <= margin, (self, stats)
-        assert abs(stats["samples"]["cpu_seconds"] - self.cpu_seconds) <= self.slack_s + 0.02, self
-        assert stats["samples"]["lost"] == 0
-        assert "not_followed" not in stats["counters"]
-        assert IS_EMULATED or not {"undersampled", "oversampled"} & stats["counters"].keys()
+        assert abs(self.samples - expected) <= margin, self
+
+
+def together(shares: Sequence[Share]) -> Share:
+    """Of several processes, as if they were one: their sum varies less."""
+    return Share(
+        samples=sum(one.samples for one in shares),
+        frequency=shares[0].frequency,
+        cpu_seconds=sum(one.cpu_seconds for one in shares),
+        slack_s=sum(one.slack_s for one in shares),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A profile, and what the target and all beneath it had."""
+
+    profiled: Profiled
+    share: Share
+
+    def check(self) -> None:
+        """As many samples as there was CPU time; and ebprof knows both."""
+        self.share.check()
+        check_statistics(self.profiled.stats, self.share.cpu_seconds, self.share.slack_s)
+
+
+def check_statistics(stats: dict[str, Any], cpu_seconds: float, slack_s: float) -> None:
+    """The CPU time is what ebprof says too, and it misses nothing."""
+    assert abs(stats["samples"]["cpu_seconds"] - cpu_seconds) <= slack_s + 0.02, stats
+    assert stats["samples"]["lost"] == 0
+    assert "not_followed" not in stats["counters"]
+    assert IS_EMULATED or not {"undersampled", "oversampled"} & stats["counters"].keys()
 
 
 @contextmanager
@@ -71,24 +98,82 @@ def measure(
     group: int, frequency: int, seconds: float, *options: object, within: Sequence[str] = ()
 ) -> Measured:
     """Profile the process `group`, and let all of its process group run for so much CPU time."""
+    words = ["-F", frequency, "-f", "folded", *(options or ("-p", group))]
+    with _recording(words, within) as run:
+        (times,) = _let_run([group], seconds)
+    profiled = Profiled(fold(run.output), run.stats, run.stderr)
+    return Measured(profiled, times.share(profiled.total, frequency))
+
+
+def measure_each(groups: Sequence[int], frequency: int, seconds: float) -> list[Share]:
+    """The same for processes that start none, in one profile; each gets so much CPU time."""
+    words = ["-F", frequency, "-f", "json", "-p", ",".join(map(str, groups))]
+    with _recording(words) as run:
+        times = _let_run(groups, seconds)
+    samples: Counter[int] = Counter()
+    for sample in json.loads(run.output)["samples"]:
+        samples[sample["pid"]] += sample["count"]
+    shares = [one.share(samples[pid], frequency) for pid, one in zip(groups, times, strict=True)]
+    everything = together(shares)
+    assert samples.total() == everything.samples
+    check_statistics(run.stats, everything.cpu_seconds, everything.slack_s)
+    return shares
+
+
+@dataclass(slots=True)
+class _Run:
+    """What a recording wrote, once it is over."""
+
+    output: str = ""
+    stats: dict[str, Any] = field(default_factory=dict)
+    stderr: str = ""
+
+
+@contextmanager
+def _recording(words: Sequence[object], within: Sequence[str] = ()) -> Iterator[_Run]:
+    """`ebprof profile -e cpu-clock WORDS`, which samples while this is entered."""
+    run = _Run()
     with tempfile.TemporaryDirectory() as directory:
         output, stats = Path(directory) / "out", Path(directory) / "stats"
-        words = [*within, sys.executable, "-m", "ebprof", "profile", "-e", "cpu-clock"]
-        words += ["-F", str(frequency), "-f", "folded", "-o", str(output), "--stats", str(stats)]
-        words += map(str, options or ("-p", group))
-        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as recorder:
-            before = wait_until_sampling(recorder.pid) or family(group)
-            os.killpg(group, signal.SIGCONT)
-            _wait_for_cpu_time(group, sum(before.values()) + seconds)
-            os.killpg(group, signal.SIGSTOP)
-            time.sleep(5 * TICK_S)
-            after = family(group)
-            os.kill(_innermost(recorder.pid), signal.SIGINT)
-            _, errors = recorder.communicate(timeout=TIME_LIMIT)
-        assert recorder.returncode == 0, errors
-        profiled = Profiled(fold(output.read_text()), json.loads(stats.read_text()), errors)
-    slack = 2 * TICK_S * (len(before) + len(after))
-    return Measured(profiled, frequency, sum(after.values()) - sum(before.values()), slack)
+        files = ["-o", output, "--stats", stats]
+        start = [*within, sys.executable, "-m", "ebprof", "profile", "-e", "cpu-clock"]
+        command = [*start, *map(str, [*words, *files])]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as recorder:
+            try:
+                wait_until_sampling(recorder.pid)
+                yield run
+                os.kill(_innermost(recorder.pid), signal.SIGINT)
+                _, run.stderr = recorder.communicate(timeout=TIME_LIMIT)
+            finally:
+                recorder.kill()
+        assert recorder.returncode == 0, run.stderr
+        run.output, run.stats = output.read_text(), json.loads(stats.read_text())
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """CPU time, s, by process, before a target ran and after."""
+
+    before: dict[int, float]
+    after: dict[int, float]
+
+    def share(self, samples: int, frequency: int) -> Share:
+        cpu_seconds = sum(self.after.values()) - sum(self.before.values())
+        slack_s = 2 * TICK_S * (len(self.before) + len(self.after))
+        return Share(samples, frequency, cpu_seconds, slack_s)
+
+
+def _let_run(groups: Sequence[int], seconds: float) -> list[_Times]:
+    """Each group until it and all beneath it had so much CPU time."""
+    before = [family(group) for group in groups]
+    for group in groups:
+        os.killpg(group, signal.SIGCONT)
+    for group, known in zip(groups, before, strict=True):
+        _wait_for_cpu_time(group, sum(known.values()) + seconds)
+    for group in groups:
+        os.killpg(group, signal.SIGSTOP)
+    time.sleep(5 * TICK_S)
+    return [_Times(known, family(group)) for group, known in zip(groups, before, strict=True)]
 
 
 def wait_until_sampling(pid: int) -> None:
@@ -112,16 +197,17 @@ def _wait_for_cpu_time(pid: int, seconds: float) -> None:
 
 def family(pid: int) -> dict[int, float]:
     """CPU time, s, by process: of it and all beneath it, with that of the children they reaped."""
-    parents = {one: _stat(one)[1] for one in process.all_processes() if _stat(one)}
+    stats = {one: _stat(one) for one in process.all_processes()}
+    parents = {one: int(stat[1]) for one, stat in stats.items() if stat}
     members = {pid}
-    while found := {one for one, up in parents.items() if int(up) in members} - members:
+    while found := {one for one, up in parents.items() if up in members} - members:
         members |= found
-    return {one: TICK_S * sum(map(int, _stat(one)[11:15])) for one in members if _stat(one)}
+    return {one: TICK_S * sum(map(int, stats[one][11:15])) for one in members if stats.get(one)}
 
 
-def _stat(pid: int) -> list[Any]:
+def _stat(pid: int) -> list[bytes]:
     with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return []
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from tests import targets
-from tests.live.cpu_time import IS_EMULATED, measure, stopped
+from tests.live.cpu_time import IS_EMULATED, measure, measure_each, stopped, together
 from tests.live.profiled import fold, run
 from tests.targets import MissingCompilerError
 
@@ -43,6 +44,41 @@ def check(command: Sequence[object], frequency: int = FAST, seconds: float = SEC
         measure(pid, frequency, seconds).check()
 
 
+LENGTHS = (500, 2_000, 20_000)
+"""Of jobs, us: far below the period of 99 Hz, and above that of 997 Hz."""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> list[list[object]]:
+    """Commands with a thread for each job, of each language and length that can be had."""
+    starts: tuple[Callable[[], list[object]], ...] = (
+        lambda: [targets.build("jobs"), 0],
+        lambda: [targets.build("gojobs"), 0],
+        lambda: [sys.executable, targets.PROGRAMS / "pyjobs.py"],
+        lambda: java(tmp_path_factory.mktemp("classes")),
+    )
+    found: list[list[object]] = []
+    for start in starts:
+        with suppress(MissingCompilerError):
+            command = start()
+            found += [[*command, length] for length in LENGTHS]
+    return found
+
+
+@pytest.mark.parametrize("frequency", [99, 997])
+def test_a_thread_for_each_job_whatever_its_language_and_length(
+    frequency: int, programs: list[list[object]]
+) -> None:
+    """All at once, in one profile: each must have its samples, and those of a length together."""
+    with ExitStack() as opened:
+        pids = [opened.enter_context(stopped(command)) for command in programs]
+        shares = measure_each(pids, frequency, SECONDS)
+    for share in shares:
+        share.check()
+    for length, _ in enumerate(LENGTHS):
+        together(shares[length :: len(LENGTHS)]).check()
+
+
 @pytest.mark.vm
 @pytest.mark.parametrize(("microseconds", "frequency"), [(500, FAST), (2_000, 99), (20_000, FAST)])
 def test_a_thread_for_each_job(microseconds: int, frequency: int) -> None:
@@ -52,16 +88,15 @@ def test_a_thread_for_each_job(microseconds: int, frequency: int) -> None:
     assert done.profiled.count_of("job(double)") >= 0.5 * done.profiled.total
 
 
-def test_a_thread_for_each_job_in_go() -> None:
-    check([targets.build("gojobs"), 0])
+@pytest.mark.vm
+@pytest.mark.parametrize(("microseconds", "frequency"), [(500, FAST), (20_000, 99)])
+def test_a_pool_that_forks_and_reaps(microseconds: int, frequency: int) -> None:
+    """Several workers at a time, each in the stead of one that has ended."""
+    check(jobs(microseconds, "pool"), frequency, 3 * SECONDS)
 
 
-def test_a_thread_for_each_job_in_python() -> None:
-    check([sys.executable, targets.PROGRAMS / "pyjobs.py"])
-
-
-def test_a_thread_for_each_job_in_java(tmp_path: Path) -> None:
-    check(java(tmp_path))
+def test_a_pool_in_python() -> None:
+    check([sys.executable, targets.PROGRAMS / "pyjobs.py", 2_000, "pool"], 997, 3 * SECONDS)
 
 
 @pytest.mark.vm
@@ -70,9 +105,9 @@ def test_a_shell_that_runs_commands(frequency: int) -> None:
     check(["sh", "-c", SHELL_LOOP], frequency)
 
 
-@pytest.mark.parametrize("kind", ["process", "exec"])
-def test_a_process_for_each_job(kind: str) -> None:
-    check(jobs(2_000, kind))
+@pytest.mark.parametrize(("kind", "frequency"), [("process", 99), ("exec", 997)])
+def test_a_process_for_each_job(kind: str, frequency: int) -> None:
+    check(jobs(2_000, kind), frequency)
 
 
 @pytest.mark.vm
@@ -86,9 +121,10 @@ def test_within_a_pid_namespace_seen_from_outside() -> None:
         measure(pid, 997, SECONDS).check()
 
 
-def test_nested_namespaces_seen_from_outside() -> None:
-    with stopped(jobs(2_000, "exec"), within=(*NAMESPACE, *NAMESPACE)) as pid:
-        measure(pid, 997, SECONDS).check()
+@pytest.mark.parametrize(("kind", "frequency"), [("exec", 997), ("pool", 99)])
+def test_nested_namespaces_seen_from_outside(kind: str, frequency: int) -> None:
+    with stopped(jobs(2_000, kind), within=(*NAMESPACE, *NAMESPACE)) as pid:
+        measure(pid, frequency, 2 * SECONDS).check()
 
 
 @pytest.mark.vm
@@ -130,7 +166,7 @@ def test_without_inheritance_what_it_starts_is_left_out() -> None:
     with stopped(jobs(2_000, "process")) as pid:
         done = measure(pid, 997, SECONDS, "-p", pid, "--no-inherit")
     assert done.profiled.count_of("job(double)") == 0
-    assert done.profiled.stats["samples"]["cpu_seconds"] < 0.5 * done.cpu_seconds
+    assert done.profiled.stats["samples"]["cpu_seconds"] < 0.5 * done.share.cpu_seconds
 
 
 def test_nothing_ran_is_said_with_the_cpu_time_that_was_measured() -> None:

@@ -1,16 +1,20 @@
 // Usage: jobs [SECONDS [MICROSECONDS [KIND]]]
 //
-// Truth, by KIND: a job takes MICROSECONDS of CPU time (1000) and is in `job`. One is done after the other.
+// Truth, by KIND: a job takes MICROSECONDS of CPU time (1000) and is in `job`. One is done after the other, but
+// for a pool's.
 //
 // thread   each job has a thread of its own
 // process  each has a process of its own, which is reaped
 // exec     each has a process of its own that runs this program anew
+// pool     each has a process of its own, WORKERS at a time: as one is reaped, the next one is forked
 #include <cstring>
 #include <string>
 #include <sys/wait.h>
 #include <thread>
 
 #include "program.h"
+
+enum { WORKERS = 4 };
 
 static double cpu_seconds()
 {
@@ -28,7 +32,7 @@ static NOINLINE void job(double seconds)
 		spin(UNIT / 20);
 }
 
-static void in_process(double seconds, const char *executed)
+static void start_process(double seconds, const char *executed)
 {
 	pid_t child = fork();
 
@@ -39,7 +43,13 @@ static void in_process(double seconds, const char *executed)
 			job(seconds);
 		_exit(0);
 	}
-	if (child < 0 || waitpid(child, nullptr, 0) != child)
+	if (child < 0)
+		_exit(1);
+}
+
+static void reap_process()
+{
+	if (wait(nullptr) < 0)
 		_exit(1);
 }
 
@@ -54,10 +64,14 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	ready(argc, argv);
+	for (int i = 1; kind == "pool" && i < WORKERS; i++)
+		start_process(seconds, nullptr);
 	for (;;) {
-		if (kind == "thread")
+		if (kind == "thread") {
 			std::thread(job, seconds).join();
-		else
-			in_process(seconds, kind == "exec" ? words : nullptr);
+			continue;
+		}
+		start_process(seconds, kind == "exec" ? words : nullptr);
+		reap_process();
 	}
 }
