@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 
 from bench.paired import Run, cpu_ratio, runs_by_tool, throughput_ratio
-from bench.run import BUILT, print_bars, print_table
-from bench.traffic_tools import Tool, is_built, nothing
+from bench.run import print_bars, print_table
+from bench.traffic_tools import Tool, compiled, nothing
 
 ALONE = "alone"
 EBPROF = "ebprof -p"
@@ -32,7 +32,7 @@ _START_S = 2.0
 def main() -> None:
     """Measure and print."""
     options = _options()
-    program = build()
+    program = compiled("forks")
     with subprocess.Popen(["sleep", "infinity"]) as target:
         pid = str(target.pid)
         tools: dict[str, Tool] = {
@@ -44,15 +44,6 @@ def main() -> None:
         runs = runs_by_tool(tools, partial(measure, program, options.seconds), options.pairs)
         target.kill()
     report(runs)
-
-
-def build() -> Path:
-    """Compile forks.c."""
-    source, output = Path(__file__).with_name("forks.c"), BUILT / "forks"
-    if not is_built(source, output):
-        BUILT.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cc", "-O2", "-Wall", str(source), "-o", str(output)], check=True)
-    return output
 
 
 def measure(program: Path, seconds: float) -> Run:

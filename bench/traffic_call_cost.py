@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench.run import BUILT, print_bars, print_table
+from bench.run import print_bars, print_table
 from bench.traffic_tools import (
     Tool,
     backend_name,
+    compiled,
     empty_programs,
-    is_built,
     nothing,
     programs,
     tcptop,
@@ -43,7 +43,7 @@ Costs = dict[tuple[int, str], float]
 def main() -> None:
     """Measure and print."""
     options = _options()
-    program = build()
+    program = compiled("socket_calls")
     backend = backend_name(options.backend)
     tools: dict[str, Tool] = {
         ALONE: nothing,
@@ -61,15 +61,6 @@ def main() -> None:
             before = least.get(name, now)
             least[name] = {call: min(before[call], now[call]) for call in now}
     report(least, backend)
-
-
-def build() -> Path:
-    """Compile socket_calls.c."""
-    source, output = Path(__file__).with_name("socket_calls.c"), BUILT / "socket_calls"
-    if not is_built(source, output):
-        BUILT.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cc", "-O2", "-Wall", str(source), "-o", str(output)], check=True)
-    return output
 
 
 def measure(program: Path, batches: int) -> Costs:

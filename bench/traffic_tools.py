@@ -122,6 +122,15 @@ def _built_empty() -> Path:
     return BUILT / "traffic_empty"
 
 
+def compiled(name: str) -> Path:
+    """The program of a C file in this directory."""
+    source, output = HERE / f"{name}.c", BUILT / name
+    if not is_built(source, output):
+        BUILT.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cc", "-O2", "-Wall", str(source), "-o", str(output)], check=True)
+    return output
+
+
 def is_built(source: Path, output: Path) -> bool:
     """Whether the output is there and not older: emulated machines take long to compile."""
     return output.exists() and output.stat().st_mtime >= source.stat().st_mtime
