@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import targets
 
 settings.register_profile("ebprof", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ebprof")
@@ -19,3 +22,12 @@ def signals_as_before() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def gowork() -> Path:
+    """A program of Go's, with debug information."""
+    try:
+        return targets.build("gowork")
+    except targets.MissingCompilerError as error:
+        pytest.skip(str(error))

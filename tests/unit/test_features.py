@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,8 +15,9 @@ from ebprof.errors import EXIT_FAILURE, NoPermissionError, UnsupportedError
 from ebprof.features import LIMITED, MISSING, OK, STATES, UNKNOWN, Feature, Probe, _perf, _system
 from ebprof.features._feature import Finding, read_number, read_text
 from ebprof.procfs import kernelfs
-from ebprof.procfs.kernelfs import FileSystem, Root
+from ebprof.procfs.kernelfs import FileSystem
 from tests import nobody
+from tests.kernel_files import kernel_files
 
 ALL_CAPABILITIES = "000001ffffffffff"
 
@@ -93,18 +92,6 @@ def test_files_that_are_not_there_or_hold_no_number(tmp_path: Path) -> None:
     for text, number in (("-1\n", -1), ("127\n", 127), ("none\n", None), ("", None)):
         file.write_text(text)
         assert read_number(file) == number
-
-
-def kernel_files(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
-    """Let this directory be the root of securityfs and of tracefs."""
-
-    @contextmanager
-    def opened(system: FileSystem) -> Iterator[Root]:
-        descriptor = os.open(directory, os.O_PATH)
-        yield Root(system, descriptor)
-        os.close(descriptor)
-
-    monkeypatch.setattr(kernelfs, "opened", opened)
 
 
 @pytest.mark.parametrize(

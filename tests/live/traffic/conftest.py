@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from ebprof import features
+from tests.live.traffic.scenarios import Finished
 
 BACKENDS = ("fentry", "kprobe", "tp_btf")
 
@@ -19,3 +22,11 @@ def needing(backend: str) -> pytest.ParameterSet:
 def backend(request: pytest.FixtureRequest) -> str:
     """Name of a backend."""
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def finished(request: pytest.FixtureRequest, backend: str) -> Iterator[Finished]:
+    """What the SCENARIOS of a module have done beside one run with a backend."""
+    done = request.module.SCENARIOS.run(backend)
+    yield done
+    done.close()

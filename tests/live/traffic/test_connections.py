@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -25,13 +24,6 @@ NOBODY = "10.77.0.99"
 NO_CARD = "02:00:00:00:00:99"
 BEHIND_A_ROUTER = "10.99.0.1"
 SCENARIOS = Scenarios()
-
-
-@pytest.fixture(scope="module")
-def finished(backend: str) -> Iterator[Finished]:
-    done = SCENARIOS.run(backend)
-    yield done
-    done.close()
 
 
 @SCENARIOS.add_with("127.0.0.1", "::1", "::ffff:127.0.0.1")

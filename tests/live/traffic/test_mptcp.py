@@ -14,11 +14,11 @@ import pytest
 from tests import needed
 from tests.live.traffic.conftest import BACKENDS, needing
 from tests.live.traffic.hosts import Host, hosts
+from tests.live.traffic.pairs import ADDRESSES, connect, connecting, moved, share
 from tests.live.traffic.puppet import Puppet, StepError, puppet
 from tests.live.traffic.recorded import Recorded
 from tests.live.traffic.scenarios import Finished, Scenarios, Steps
 from tests.live.traffic.test_connections import wait_for_retransmits
-from tests.live.traffic.test_sockets import ADDRESSES, connect, moved
 
 SCENARIOS = Scenarios()
 SECONDS_TO_CLAIM = 2.5
@@ -239,20 +239,8 @@ def data_in_the_first_packet() -> Steps:
 def several_processes_call_on_one_connection(connected: str) -> Steps:
     with puppet("server") as server, puppet("client") as client:
         mptcp(client, server)
-        if connected == "before":
-            connect(client, server)
-        yield
-        if connected == "while":
-            connect(client, server)
-        child = client.fork()
-        for _ in range(10):
-            client.send("c", 1_000)
-            server.receive("s", 1_000)
-            child.send("c", 500)
-            server.receive("s", 500)
-            server.send("s", 30)
-            child.receive("c", 30)
-        child.end()
+        yield from connecting(client, server, connected)
+        child = share(client, server)
         recorded = yield
         assert moved(recorded, server) == (300, 15_000)
         if recorded.stats["backend"] in ("tp_btf", "fentry"):

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
+from tests.live.traffic.pairs import connect, connecting, moved
 from tests.live.traffic.puppet import Puppet, puppet
 from tests.live.traffic.recorded import Recorded
 from tests.live.traffic.scenarios import Finished, Scenarios, Steps
-from tests.live.traffic.test_sockets import connect, moved
 
 SCENARIOS = Scenarios()
 SECONDS_TO_SETTLE = 1.5
 SECONDS_TO_CLAIM = 3.5
-
-
-@pytest.fixture(scope="module")
-def finished(backend: str) -> Iterator[Finished]:
-    done = SCENARIOS.run(backend)
-    yield done
-    done.close()
 
 
 def moved_as(recorded: Recorded, process: Puppet, comm: str) -> tuple[int, int, str]:
@@ -33,11 +25,7 @@ def moved_as(recorded: Recorded, process: Puppet, comm: str) -> tuple[int, int, 
 @SCENARIOS.add_with("before", "while")
 def a_server_executes_another_program(connected: str) -> Steps:
     with puppet("first") as server, puppet("client") as client:
-        if connected == "before":
-            connect(client, server)
-        yield
-        if connected == "while":
-            connect(client, server)
+        yield from connecting(client, server, connected)
         client.send("c", 1_000)
         server.receive("s", 1_000)
         server.send("s", 30)
@@ -59,11 +47,7 @@ def a_server_executes_another_program(connected: str) -> Steps:
 @SCENARIOS.add_with("before", "while")
 def a_connection_is_idle_when_its_owner_executes_another_program(connected: str) -> Steps:
     with puppet("first") as server, puppet("client") as client:
-        if connected == "before":
-            connect(client, server)
-        yield
-        if connected == "while":
-            connect(client, server)
+        yield from connecting(client, server, connected)
         client.send("c", 1_000)
         server.receive("s", 1_000)
         time.sleep(SECONDS_TO_SETTLE)
@@ -167,11 +151,7 @@ def a_manager_listens_for_the_program_that_it_starts() -> Steps:
 def the_first_thread_has_ended(connected: str) -> Steps:
     with puppet("server") as server, puppet("client") as client:
         server.end_first_thread()
-        if connected == "before":
-            connect(client, server)
-        yield
-        if connected == "while":
-            connect(client, server)
+        yield from connecting(client, server, connected)
         client.send("c", 100)
         server.receive("s", 100)
         recorded = yield

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.live.traffic.hosts import hosts
+from tests.live.traffic.pairs import connect
 from tests.live.traffic.puppet import Puppet, puppet
 from tests.live.traffic.recorded import Recorded
 from tests.live.traffic.scenarios import Finished, Scenarios, Steps
-from tests.live.traffic.test_sockets import connect
 
 SCENARIOS = Scenarios()
 SECONDS_TO_CLAIM = 4
-
-
-@pytest.fixture(scope="module")
-def finished(backend: str) -> Iterator[Finished]:
-    done = SCENARIOS.run(backend)
-    yield done
-    done.close()
 
 
 def move(client: Puppet, server: Puppet) -> None:

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
+from tests.live.traffic.pairs import ADDRESSES, connect, connecting, moved, share
 from tests.live.traffic.puppet import Puppet, StepError, puppet
-from tests.live.traffic.recorded import Recorded, recording
+from tests.live.traffic.recorded import recording
 from tests.live.traffic.scenarios import Finished, Scenarios, Steps
 from tests.live.traffic.transfers import Way, transfer
 
 SHORT_INTERVAL = 0.1
-ADDRESSES = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 SCENARIOS = Scenarios()
-
-
-@pytest.fixture(scope="module")
-def finished(backend: str) -> Iterator[Finished]:
-    done = SCENARIOS.run(backend)
-    yield done
-    done.close()
-
-
-def connect(client: Puppet, server: Puppet, address: str = "127.0.0.1") -> int:
-    """Connect `client`'s socket "c" to `server`'s "s"; returns the port."""
-    port = server.listen("listener", address)
-    client.connect("c", address, port)
-    server.accept("s", "listener")
-    return port
-
-
-def moved(recorded: Recorded, process: Puppet) -> tuple[int, int]:
-    """Bytes that a process sent and received, whatever it did it as."""
-    flows = recorded.having(pid=process.pid)
-    return sum(flow.tx_bytes for flow in flows), sum(flow.rx_bytes for flow in flows)
 
 
 @SCENARIOS.add_with(*ADDRESSES)
@@ -92,20 +70,8 @@ def what_moved_before_does_not_count() -> Steps:
 @SCENARIOS.add_with("before", "while")
 def parent_and_child_share_a_socket(connected: str) -> Steps:
     with puppet("server") as server, puppet("parent") as parent:
-        if connected == "before":
-            connect(parent, server)
-        yield
-        if connected == "while":
-            connect(parent, server)
-        child = parent.fork()
-        for _ in range(10):
-            parent.send("c", 1_000)
-            server.receive("s", 1_000)
-            child.send("c", 500)
-            server.receive("s", 500)
-            server.send("s", 30)
-            child.receive("c", 30)
-        child.end()
+        yield from connecting(parent, server, connected)
+        child = share(parent, server)
         parent.send("c", 7)
         server.receive("s", 7)
         recorded = yield
@@ -117,11 +83,7 @@ def parent_and_child_share_a_socket(connected: str) -> Steps:
 @SCENARIOS.add_with("before", "while")
 def a_socket_is_passed_to_another_process(connected: str) -> Steps:
     with puppet("server") as server, puppet("giver") as giver, puppet("taker") as taker:
-        if connected == "before":
-            connect(giver, server)
-        yield
-        if connected == "while":
-            connect(giver, server)
+        yield from connecting(giver, server, connected)
         giver.send("c", 100)
         giver.pass_to(taker, "c")
         giver.close("c")

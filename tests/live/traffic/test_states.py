@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from threading import Thread
 
 import pytest
 
+from tests.live.traffic.pairs import connect, moved
 from tests.live.traffic.puppet import Puppet, StepError, puppet
 from tests.live.traffic.recorded import Recorded
 from tests.live.traffic.scenarios import Finished, Scenarios, Steps
-from tests.live.traffic.test_sockets import connect, moved
 
 SCENARIOS = Scenarios()
 CALLS = 20_000
 NO_SERVICE = 1
-
-
-@pytest.fixture(scope="module")
-def finished(backend: str) -> Iterator[Finished]:
-    done = SCENARIOS.run(backend)
-    yield done
-    done.close()
 
 
 @SCENARIOS.add

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +14,8 @@ from ebprof.events import Event, EventKind, Processes, choose, function, listing
 from ebprof.events.perf import PerfEvent
 from ebprof.events.tracepoint import Tracepoint
 from ebprof.procfs import kernelfs
-from ebprof.procfs.kernelfs import FileSystem, Root
+from ebprof.procfs.kernelfs import FileSystem
+from tests.kernel_files import kernel_files
 
 EVERYONE = Processes()
 FAULTS = PerfEvent(events.Event("page-faults", events.PERF_TYPE_SOFTWARE, 2))
@@ -87,20 +85,8 @@ def test_a_tracepoint_has_no_frequency() -> None:
         SWITCH.rate(99, None)
 
 
-def tracefs(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
-    """Let this directory be the root of tracefs."""
-
-    @contextmanager
-    def opened(system: FileSystem) -> Iterator[Root]:
-        descriptor = os.open(directory, os.O_PATH)
-        yield Root(system, descriptor)
-        os.close(descriptor)
-
-    monkeypatch.setattr(kernelfs, "opened", opened)
-
-
 def test_what_tracefs_lists_is_an_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tracefs(monkeypatch, tmp_path)
+    kernel_files(monkeypatch, tmp_path)
     (tmp_path / "events/acme/hit").mkdir(parents=True)
     (tmp_path / "events/acme/hit/id").write_text("1234\n")
     (tmp_path / "available_events").write_text("acme:hit\n")
@@ -114,7 +100,7 @@ def test_what_tracefs_lists_is_an_event(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_tracefs_that_lists_nothing_does_not_mean_that_there_is_no_such_tracepoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracefs(monkeypatch, tmp_path)
+    kernel_files(monkeypatch, tmp_path)
     with pytest.raises(UnsupportedError, match="tracefs lists no tracepoints") as caught:
         choose("sched:sched_switch", EVERYONE)
     assert "lockdown" in caught.value.hint
@@ -134,7 +120,7 @@ def test_a_tracefs_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_tracefs_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tracefs(monkeypatch, tmp_path)
+    kernel_files(monkeypatch, tmp_path)
     (tmp_path / "events").touch()  # no directory: ENOTDIR
     with pytest.raises(UnsupportedError, match="cannot read events/sched/sched_switch/id"):
         choose("sched:sched_switch", EVERYONE)

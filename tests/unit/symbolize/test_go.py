@@ -138,21 +138,13 @@ def test_hostile_tables(data: st.DataObject) -> None:
             list(symbols.functions_with("main"))
 
 
-@pytest.fixture(scope="module")
-def program() -> Path:
-    try:
-        return targets.build("gowork")
-    except targets.MissingCompilerError as error:
-        pytest.skip(str(error))
-
-
 def plain(name: str) -> str:
     """A linker's name as Go's runtime has it: `f[go.shape.int]` is `f[...]` there."""
     return re.sub(r"\[.*\]", "[...]", name.removesuffix(".abi0"))
 
 
-def test_it_says_what_the_debug_information_says(program: Path, symbolizer: Symbolizer) -> None:
-    with opened(program) as file:
+def test_it_says_what_the_debug_information_says(gowork: Path, symbolizer: Symbolizer) -> None:
+    with opened(gowork) as file:
         symbols = read_go_symbols(file.image)
         assert symbols is not None
         places = dict(symbols.functions_with("main."))
@@ -170,7 +162,7 @@ def test_it_says_what_the_debug_information_says(program: Path, symbolizer: Symb
 
 
 @pytest.mark.parametrize("variant", ["stripped", "stripped_pie"])
-def test_a_stripped_program(program: Path, variant: str) -> None:
+def test_a_stripped_program(gowork: Path, variant: str) -> None:
     with opened(targets.build("gowork", variant)) as file:
         symbols = read_go_symbols(file.image)
         assert symbols is not None

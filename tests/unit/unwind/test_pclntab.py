@@ -20,14 +20,6 @@ from tests.unit.unwind.frame_builder import rule_text
 TEXT = 0x401000
 
 
-@pytest.fixture(scope="module")
-def program() -> Path:
-    try:
-        return targets.build("gowork")
-    except targets.MissingCompilerError as error:
-        pytest.skip(str(error))
-
-
 def rows_of(path: Path) -> UnwindRows:
     with path.open("rb", buffering=0) as file:
         rows = object_rows(ElfImage(file), ()).rows
@@ -50,9 +42,9 @@ def cfa_at(rows: UnwindRows, addresses: np.ndarray) -> np.ndarray:
     return rows.dictionary["cfa_offset"][rules]
 
 
-def test_rows_agree_with_the_debug_information(program: Path) -> None:
+def test_rows_agree_with_the_debug_information(gowork: Path) -> None:
     """But for the functions that leave their stack, which have no rows."""
-    ours, told = rows_of(program), told_by_debug_frame(program)
+    ours, told = rows_of(gowork), told_by_debug_frame(gowork)
     addresses = told.base + told.offsets.astype(np.int64)
     found, expected = cfa_at(ours, addresses), cfa_at(told, addresses)
     has_row = (found > 0) & (expected > 0)
@@ -63,13 +55,13 @@ def test_rows_agree_with_the_debug_information(program: Path) -> None:
 
 
 @pytest.mark.parametrize("variant", ["stripped", "stripped_pie"])
-def test_a_stripped_program_has_the_same_rows(program: Path, variant: str) -> None:
-    ours, stripped = rows_of(program), rows_of(targets.build("gowork", variant))
+def test_a_stripped_program_has_the_same_rows(gowork: Path, variant: str) -> None:
+    ours, stripped = rows_of(gowork), rows_of(targets.build("gowork", variant))
     assert abs(len(ours.offsets) - len(stripped.offsets)) < 0.01 * len(ours.offsets)
 
 
-def test_the_outermost_function_says_so(program: Path) -> None:
-    rows = rows_of(program)
+def test_the_outermost_function_says_so(gowork: Path) -> None:
+    rows = rows_of(gowork)
     texts = [rule_text(rule) for rule in rows.dictionary]
     assert "sp+8 fp=same ra=end" in texts
 
@@ -83,8 +75,8 @@ def table_of(path: Path) -> bytes:
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-def test_hostile_tables(program: Path, data: st.DataObject) -> None:
-    table = bytearray(table_of(program)[: data.draw(st.integers(0, 20000))])
+def test_hostile_tables(gowork: Path, data: st.DataObject) -> None:
+    table = bytearray(table_of(gowork)[: data.draw(st.integers(0, 20000))])
     changes = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=20)
     for at, value in data.draw(changes):
         if at < len(table):
