@@ -1,4 +1,7 @@
-"""Frame for frame what `perf record --call-graph dwarf` says of the same process."""
+"""Frame for frame what `perf record --call-graph dwarf` says of the same process.
+
+Of programs of each kind; the chains of all of them are in test_chains.py.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,10 @@ pytestmark = pytest.mark.skipif(not perf.available(), reason="no perf here")
 
 PROGRAMS: list[tuple[str, list[object]]] = [
     ("split", []),
-    ("recursion", [31]),
     ("threads", []),
-    ("features", ["recursion"]),
-    ("features", ["lambdas"]),
     ("features", ["qsort"]),
-    ("features", ["sort"]),
-    ("features", ["realigned"]),
     ("rustwork", []),
-    ("plt", []),
     ("drap", []),
-    ("assembly", ["cfi"]),
     ("demo", []),
 ]
 SECONDS = 1  # perf takes several to unwind what it copied in one
