@@ -19,6 +19,7 @@ from ebprof.model.columns import (
     sums,
 )
 from ebprof.model.flows import FlowCounts, FlowReport, FlowRow
+from ebprof.model.outermost import with_outermost
 from ebprof.model.profile import Profile
 from ebprof.model.values import (
     CONTAINER,
@@ -66,4 +67,5 @@ __all__ = [
     "samples_of",
     "sums",
     "text_of",
+    "with_outermost",
 ]

@@ -23,7 +23,7 @@ from ebprof.model import (
     Profile,
     Samples,
     SampleType,
-    samples_of,
+    with_outermost,
 )
 from ebprof.output._measure import COUNT
 from ebprof.output._read import MAX_INT64
@@ -92,11 +92,13 @@ def is_folded(data: bytes) -> bool:
 
 def without_comms(profile: Profile) -> Profile:
     """The profile that stacks are when what was taken for a process's name is a frame."""
-    samples = (
-        replace(one, comm="", locations=(*one.locations, _location(one.comm))) if one.comm else one
-        for one in profile.samples
+    samples = profile.samples
+    groups = samples.by("comm")
+    comms = [samples.tables.strings[one] for one in samples.rows["comm"][groups.first].tolist()]
+    locations = [_location(one) if one else None for one in comms]
+    return replace(
+        profile, samples=with_outermost(samples, groups, locations, ("",) * len(locations))
     )
-    return replace(profile, samples=samples_of(list(samples)))
 
 
 def _parse(data: bytes) -> tuple[list[_Line], list[_Problem]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ebprof.errors import UsageError
-from ebprof.model import CONTAINER, Frame, Location, Profile, Sample, samples_of, text_of
+from ebprof.model import CONTAINER, Frame, Location, Profile, text_of, with_outermost
 from ebprof.output._protocol import OutputFormat
 from ebprof.output._text import UNKNOWN_COMM
 
@@ -27,10 +27,11 @@ def with_root(profile: Profile, by: str) -> Profile:
     """The profile as it is, or with each process as the outermost frame in its container."""
     if by == ROOTS[0]:
         return profile
-    return replace(profile, samples=samples_of([*map(_in_container, profile.samples)]))
-
-
-def _in_container(sample: Sample) -> Sample:
-    process = Location(0, None, (Frame(sample.comm or UNKNOWN_COMM),))
-    container = text_of(CONTAINER, sample.labels) or NO_CONTAINER
-    return replace(sample, comm=container, locations=(*sample.locations, process))
+    samples, tables = profile.samples, profile.samples.tables
+    groups = samples.by("comm", "labels")
+    found = samples.rows[groups.first]
+    comms = [tables.strings[one] or UNKNOWN_COMM for one in found["comm"].tolist()]
+    labels = [tables.label_values[one] for one in found["labels"].tolist()]
+    containers = [text_of(CONTAINER, one) or NO_CONTAINER for one in labels]
+    processes = [Location(0, None, (Frame(one),)) for one in comms]
+    return replace(profile, samples=with_outermost(samples, groups, processes, containers))
