@@ -11,6 +11,7 @@ import numpy as np
 from ebprof.abi import COMPLETE
 from ebprof.durations import written
 from ebprof.model import Profile
+from ebprof.recording.fold import FoldedSamples
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.run import SamplingRun
 from ebprof.sampling.statistics import Statistics
@@ -52,7 +53,8 @@ class Recorder:
     def __init__(self, run: SamplingRun, options: RecordOptions) -> None:
         self._run = run
         self._options = options
-        self._began_ns = 0
+        self._samples = FoldedSamples()
+        self._began_ns = self._slice_ns = 0
         self._start = self._end = self._ready = 0.0
 
     @property
@@ -79,6 +81,8 @@ class Recorder:
     def tick(self) -> None:
         """Take in what there is."""
         self._run.tend()
+        for window in self._run.named():
+            self._take(window)
 
     def mark(self) -> None:
         """All intervals are one."""
@@ -99,8 +103,9 @@ class Recorder:
 
     def result(self) -> Recording:
         """What was recorded, after `stop`; waits for names."""
-        (window,) = self._run.finish()
-        profile = self._profile(window)
+        for window in self._run.finish():
+            self._take(window)
+        profile = self._profile()
         return Recording(
             profile=profile,
             statistics=self._run.accounts.statistics(
@@ -112,8 +117,12 @@ class Recorder:
             warnings=self._warnings(profile),
         )
 
-    def _profile(self, window: Window) -> Profile:
-        sampled, samples = self._run.sampled, window.samples
+    def _take(self, window: Window) -> None:
+        self._samples.add(window.samples)
+        self._slice_ns = window.slice_ns
+
+    def _profile(self) -> Profile:
+        sampled, samples = self._run.sampled, self._samples.total(self._slice_ns)
         return Profile(
             samples=samples.take(np.argsort(-samples.counts, kind="stable")),
             event=sampled.event,
@@ -121,7 +130,7 @@ class Recorder:
             period=sampled.period,
             time_ns=self._began_ns,
             duration_ns=round((self._end - self._start) * 1e9),
-            slice_ns=window.slice_ns,
+            slice_ns=self._slice_ns,
         )
 
     def _warnings(self, profile: Profile) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ two slices become one, all through the run: no count is lost, and memory has an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,17 @@ Rows = NDArray[Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowCounts:
-    """What was counted between two times. rows: COUNTED_KEY[n], with a count of 0 those of which
-    only the name is known; comms: names of threads, by the numbers in rows; slice_ns: length of
-    the slices in them, 0 for none.
+    """What was counted between two times.
+
+    rows: COUNTED_KEY[n], with a count of 0 those of which only the name is known. comms: names of
+    threads, by the numbers in rows. user, kernel: frames by the stacks' hashes in rows. slice_ns:
+    length of the slices in rows, 0 for none.
     """
 
     rows: Rows
     comms: list[str]
+    user: Mapping[int, NDArray[np.uint64]] = field(default_factory=dict)
+    kernel: Mapping[int, NDArray[np.uint64]] = field(default_factory=dict)
     slice_ns: int = 0
 
     @property
@@ -81,10 +86,13 @@ class SampleCounts:
         return self._merged[self._merged["count"] > 0]
 
     def take(self) -> Rows:
-        """All keys, with a count of 0 those of which only the name is known; forgets them."""
+        """All keys, with a count of 0 those of which only the name is known; forgets them, and what
+        the numbers of names mean.
+        """
         self._flush()
         self._merge()
         rows, self._merged = self._merged, np.zeros(0, COUNTED_KEY)
+        self._comms = {b"": 0}
         return rows
 
     @property

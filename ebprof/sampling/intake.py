@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from math import inf
 from typing import Any, Protocol
@@ -14,9 +15,11 @@ from ebprof.identity.sightings import Sightings
 from ebprof.procfs import process
 from ebprof.sampling.code import Code
 from ebprof.sampling.deferred import DeferredSamples
+from ebprof.sampling.generations import numbers_in
 from ebprof.sampling.resolve import Resolver
-from ebprof.sampling.stacks import StackStore, numbers_in
+from ebprof.sampling.stacks import NewStack, StackStore
 from ebprof.sampling.timeline import Timeline
+from ebprof.sampling.windows import Windows
 from ebprof.unwind.upkeep import Upkeep
 
 
@@ -43,6 +46,7 @@ class Intake:
         stacks: StackStore,
         resolver: Resolver,
         sightings: Sightings,
+        windows: Windows,
     ) -> None:
         self._maps = maps
         self._timeline = timeline
@@ -50,7 +54,9 @@ class Intake:
         self._stacks = stacks
         self._resolver = resolver
         self._sightings = sightings
+        self._windows = windows
         self._pending_keys = 0
+        self._ended: set[int] = set()
         self._deferred = DeferredSamples(
             code.replayer, code.processes, code.tracker, stacks, code.jitted
         )
@@ -59,10 +65,12 @@ class Intake:
             code.objects,
             code.processes,
             used=self._count_objects,
-            is_named=stacks.objects.__contains__,
+            is_named=self._is_named,
+            known=self._known_processes,
             alive=process.all_processes,
             forget=self._forget,
             drop=resolver.drop,
+            release=resolver.release,
         )
 
     @property
@@ -82,11 +90,7 @@ class Intake:
             for event in self._follow_changes(until_ns)
         ]
         self._code.tracker.refresh()
-        for records in self._timeline.take_records():
-            self._code.tracker.notice(records.notices)
-            new.extend(self._stacks.add(records))
-            self._pending_keys += len(records.stacks)
-        self._sightings.see(self._stacks.take_met())
+        new += self._take_records()
         self._resolver.submit(new)
         self._code.objects.use(numbers_in(frames for _, frames, _ in new))
         if self._pending_keys > self._maps.capacity // 2:
@@ -98,11 +102,23 @@ class Intake:
         self._stacks.count(*self._maps.take_counts())
         self._pending_keys = 0
 
+    def take(self, until_ns: float) -> None:
+        """Let a window end now.
+
+        The stack of each count was sent before it was counted: so counts are read first.
+        """
+        self.count()
+        end = time.monotonic()
+        self.drain(until_ns)
+        self._cut(end)
+
     def finish(self) -> None:
-        """Take all that there is; sampling has ended."""
+        """Let the last window end, with all that there is; sampling has ended."""
+        end = time.monotonic()
         self.drain()
         for _ in range(2):
             self.count()
+        self._cut(end)
 
     def _follow_changes(self, until_ns: float) -> Iterator[DeferredSample]:
         """Deferred samples, each when the tracker stands where it was taken."""
@@ -110,6 +126,8 @@ class Intake:
             if isinstance(event, DeferredSample):
                 yield event
             else:
+                if isinstance(event, Forked) and event.pid in self._ended:
+                    self._cut_here()
                 self._code.tracker.follow(event)
                 self._follow_process(event)
                 if isinstance(event, Exited):
@@ -121,8 +139,37 @@ class Intake:
         elif isinstance(event, Executed | Exited):
             self._sightings.changed(event.pid)
 
+    def _take_records(self) -> list[NewStack]:
+        """Stacks that are new, of the records that came since the last call."""
+        new: list[NewStack] = []
+        for records in self._timeline.take_records():
+            self._code.tracker.notice(records.notices)
+            new += self._stacks.add(records)
+            self._pending_keys += len(records.stacks)
+        self._sightings.see(self._stacks.take_met())
+        return new
+
+    def _cut_here(self) -> None:
+        """End a window where a process's number is used again, whose addresses have names by the
+        process that had it before.
+        """
+        self.count()
+        end = time.monotonic()
+        self._timeline.collect()
+        self._resolver.submit(self._take_records())
+        self._cut(end)
+
+    def _cut(self, end: float) -> None:
+        ended, self._ended = frozenset(self._ended), set()
+        self._windows.cut(end, ended)
+
     def _end_process(self, pid: int) -> None:
-        self._resolver.end_process(pid, self._stacks.take_outside(pid))
+        if self._code.jitted:
+            self._code.jitted.forget(pid)
+        outside = self._stacks.take_outside(pid)
+        if outside:
+            self._ended.add(pid)
+            self._resolver.end_process(pid, outside)
 
     def _forget(self, pids: Iterable[int]) -> None:
         """Processes are gone whose end nobody reported."""
@@ -130,6 +177,12 @@ class Intake:
         self._code.tracker.forget(gone)
         for pid in gone:
             self._end_process(pid)
+
+    def _is_named(self, number: int) -> bool:
+        return self._stacks.names_object(number) or self._resolver.is_closing(number)
+
+    def _known_processes(self) -> set[int]:
+        return self._code.processes.all_pids() | self._code.tracker.pids()
 
     def _count_objects(self) -> set[int]:
         """Objects that samples met lately."""

@@ -82,6 +82,11 @@ class JittedCode:
             stack = replay(known)
         return stack
 
+    def forget(self, pid: int) -> None:
+        """A process is gone; another may get its number."""
+        if pid in self._maps:
+            self._maps.pop(pid).map.forget()
+
     def close(self) -> None:
         """Close all perf maps."""
         for one in self._maps.values():

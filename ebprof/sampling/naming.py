@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,13 @@ from ebprof.abi import STOP_REASONS
 from ebprof.identity.sightings import Sightings
 from ebprof.model import CONTAINER, NONE, SAMPLE, Builder, Label, Location, Samples, grouped
 from ebprof.sampling.counts import Rows, WindowCounts
+from ebprof.sampling.generations import Frames
 from ebprof.sampling.resolve import Resolver, calls, distinct
-from ebprof.sampling.stacks import Frames, FramesByStack, StackStore
 
 _Stack = tuple[int, ...]
 """Numbers of locations, leaf first."""
+_Thread = tuple[int, int]
+"""Process and thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +43,38 @@ class _PartlyNamed:
 
 
 class Namer:
-    """Makes samples of counts: all of them of one lineage, in which equal stacks have one number.
+    """Makes samples of counts. Until `renew` they are of one lineage: equal stacks have one number.
 
     Addresses of JITs are looked up anew each time: their names come late, and change.
     """
 
-    def __init__(self, resolver: Resolver, store: StackStore, sightings: Sightings) -> None:
+    def __init__(self, resolver: Resolver, sightings: Sightings) -> None:
         self._resolver = resolver
         self._sightings = sightings
-        self._store = store
+        self._comms: dict[_Thread, str] = {}
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget stacks, whose hashes may mean others from now on, and names of long ago."""
         self._builder = Builder()
-        self._comms: dict[tuple[int, int], int] = {}
         self._user: dict[int, _Stack | _PartlyNamed] = {}
         self._kernel: dict[int, _Stack] = {}
+        self._old_comms, self._comms = self._comms, {}
 
     def samples(self, counts: WindowCounts) -> Samples:
         """A sample a row that counts any.
 
         A row that counts may come after the one that has its thread's name.
         """
-        self._learn_comms(counts.rows)
+        self._learn_comms(counts)
         counted = counts.rows[counts.rows["count"] > 0]
         keys, slice_ns = counted["key"], counts.slice_ns
-        self._learn_user(_new(keys["user_stack"], self._user, self._store.user))
-        self._learn_kernel(_new(keys["kernel_stack"], self._kernel, self._store.kernel))
+        self._learn_user(_new(keys["user_stack"], self._user, counts.user))
+        self._learn_kernel(_new(keys["kernel_stack"], self._kernel, counts.kernel))
         rows = np.zeros(len(keys), SAMPLE)
         rows["stack"] = self._stacks(keys)
         rows["pid"], rows["tid"] = keys["pid"], keys["tid"]
-        rows["comm"] = self._strings(counts.comms)[self._comms_of(counted)]
+        rows["comm"] = self._comms_of(counted, counts.comms)
         rows["labels"] = self._labels(keys["pid"])
         rows["stop"] = self._strings(one.name for one in STOP_REASONS)[keys["stop"]]
         rows["time_ns"] = keys["slice"].astype(np.int64) * slice_ns if slice_ns else NONE
@@ -82,21 +88,23 @@ class Namer:
         labels = [[Label(CONTAINER, text=one)] if one else [] for one in containers]
         return np.array([*map(self._builder.labels, labels)], np.uint32)[places]
 
-    def _learn_comms(self, rows: Rows) -> None:
-        named = rows[rows["comm"] > 0]
-        pids, tids = named["key"]["pid"].tolist(), named["key"]["tid"].tolist()
-        self._comms.update(zip(zip(pids, tids, strict=True), named["comm"].tolist(), strict=True))
+    def _learn_comms(self, counts: WindowCounts) -> None:
+        named = counts.rows[counts.rows["comm"] > 0]
+        columns = named["key"]["pid"].tolist(), named["key"]["tid"].tolist(), named["comm"].tolist()
+        for pid, tid, comm in zip(*columns, strict=True):
+            self._comms[pid, tid] = counts.comms[comm]
 
-    def _comms_of(self, rows: Rows) -> NDArray[np.uint32]:
-        """Numbers of the names of the rows' threads, also where they came with another row."""
-        comms: NDArray[np.uint32] = rows["comm"].copy()
-        for place in np.flatnonzero(comms == 0).tolist():
+    def _comms_of(self, rows: Rows, comms: list[str]) -> NDArray[np.int64]:
+        """Names of the rows' threads, as numbers of strings; some came with another row."""
+        found: NDArray[np.int64] = self._strings(comms)[rows["comm"]]
+        for place in np.flatnonzero(rows["comm"] == 0).tolist():
             key = rows["key"][place]
-            comms[place] = self._comms.get((int(key["pid"]), int(key["tid"])), 0)
-        return comms
+            thread = int(key["pid"]), int(key["tid"])
+            comm = self._comms.get(thread) or self._old_comms.get(thread, "")
+            found[place] = self._builder.string(comm)
+        return found
 
-    def _learn_user(self, names: list[int]) -> None:
-        frames = {name: self._store.user[name] for name in names}
+    def _learn_user(self, frames: dict[int, Frames]) -> None:
         by_frame = self._numbered(self._resolver.user_locations(distinct(frames.values())))
         for name, stack in frames.items():
             wanted = stack.tolist()
@@ -106,8 +114,8 @@ class Namer:
                 tuple(known[one] for one in wanted) if is_named else _PartlyNamed(stack, known)
             )
 
-    def _learn_kernel(self, names: list[int]) -> None:
-        frames = {name: calls(self._store.kernel[name]) for name in names}
+    def _learn_kernel(self, stacks: dict[int, Frames]) -> None:
+        frames = {name: calls(stack) for name, stack in stacks.items()}
         by_address = self._numbered(self._resolver.kernel_locations(distinct(frames.values())))
         for name, addresses in frames.items():
             self._kernel[name] = tuple(by_address[one] for one in addresses.tolist())
@@ -150,5 +158,9 @@ class Namer:
         return np.array([self._builder.string(one) for one in texts], np.int64)
 
 
-def _new(names: NDArray[Any], known: Iterable[int], frames: FramesByStack) -> list[int]:
-    return [name for name in np.unique(names).tolist() if name not in known and name in frames]
+def _new(
+    names: NDArray[Any], known: Container[int], frames: Mapping[int, Frames]
+) -> dict[int, Frames]:
+    """Frames of stacks that are not known yet, and came."""
+    new = (name for name in np.unique(names).tolist() if name not in known)
+    return {name: frames[name] for name in new if name in frames}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -12,7 +13,8 @@ import numpy as np
 
 from ebprof.elf import ObjectFile, ObjectKey
 from ebprof.model import Location
-from ebprof.sampling.stacks import Frames, NewStack, object_address, object_number
+from ebprof.sampling.generations import Frames, object_address, object_number
+from ebprof.sampling.stacks import NewStack
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.unwind.object import UnwindObject
 from ebprof.unwind.objects import ObjectStore
@@ -41,6 +43,7 @@ class Resolver:
         self._symbolizer = symbolizer
         self._dropped: dict[int, ObjectFile] = {}
         self._closed: dict[int, ObjectKey] = {}
+        self._closed_keys: Counter[ObjectKey] = Counter()
         self._ended: dict[int, dict[int, Location]] = {}
         self._watched: dict[int, float] = {}
         self._new_user, self._new_kernel = _News(), _News()
@@ -60,10 +63,18 @@ class Resolver:
 
     def drop(self, known: UnwindObject) -> None:
         """Close an object once all of its frames are looked up. Its number is not to be reused
-        for another as long as a stack names it.
+        for another as long as a stack names it; then `release` it.
         """
         self._dropped[known.number] = known.file
         self._tasks.put(partial(self._close_object, known.number))
+
+    def is_closing(self, number: int) -> bool:
+        """Whether an object that was dropped is not closed yet."""
+        return number in self._dropped
+
+    def release(self, number: int) -> None:
+        """No stack names an object any more that was dropped."""
+        self._tasks.put(partial(self._forget_object, number))
 
     def end_process(self, pid: int, addresses: set[int]) -> None:
         """A process is gone: look up these addresses, outside of objects, by its perf map."""
@@ -80,6 +91,17 @@ class Resolver:
         self._is_closed = True
         self._tasks.put(None)
         self._thread.join(_LAST_S)
+
+    def forget_processes(self, pids: Iterable[int]) -> None:
+        """Drop what was kept of processes that are gone; in its own thread."""
+        for pid in pids:
+            self._ended.pop(pid, None)
+            self._watched.pop(pid, None)
+
+    def renew(self) -> None:
+        """Take nothing for looked up any more, as numbers may mean others; in its own thread."""
+        self._new_user, self._new_kernel = _News(), _News()
+        self._symbolizer.trim()
 
     def user_locations(self, frames: Frames) -> dict[int, Location]:
         """Locations of frames in objects, by frame; those in none are left out."""
@@ -139,8 +161,19 @@ class Resolver:
     def _close_object(self, number: int) -> None:
         file = self._dropped.pop(number)
         self._closed[number] = file.key
+        self._closed_keys[file.key] += 1
         self._symbolizer.forget_object(file.key)
         file.close()
+
+    def _forget_object(self, number: int) -> None:
+        """Drop locations of a closed file, unless another number of the same file has them."""
+        key = self._closed.pop(number, None)
+        if key is None:
+            return
+        self._closed_keys[key] -= 1
+        if not self._closed_keys[key]:
+            del self._closed_keys[key]
+            self._symbolizer.forget_locations(key)
 
     def _close_perf_map(self, pid: int, addresses: set[int]) -> None:
         found = self._symbolizer.jit_locations(pid, addresses)

@@ -15,6 +15,7 @@ from ebprof.sampling.intake import Intake
 from ebprof.sampling.naming import Namer
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.resolve import Resolver
+from ebprof.sampling.retention import Retention
 from ebprof.sampling.source import Sampled, Source
 from ebprof.sampling.stacks import StackStore
 from ebprof.sampling.target import Target
@@ -28,6 +29,8 @@ PENDING_S = 0.05
 """How long to wait at most while something that was reported waits for its time."""
 BATCH_S = 0.01
 """What happens within it after the first news is handled together with it."""
+FULL_S = 1.0
+"""How long a window is at least that is taken for want of numbers."""
 SETTLE_NS = 2_000_000
 """Far longer than it takes from the time of a record to its place in a ring."""
 
@@ -35,7 +38,8 @@ SETTLE_NS = 2_000_000
 class SamplingRun:
     """Samples from `start` to `stop`. Whoever has one polls `fd`, calls `tend` when it is readable
     and every `tend_s` seconds, `take` for each window that it wants, and `named` for those that are
-    ready: names are looked up in the background, and may come a while later.
+    ready: names are looked up in the background, and may come a while later. Where numbers of files
+    or processes are to be used again, `tend` takes a window too.
 
     source, symbolizer: are closed with the run. walls: stand around what is read in it.
     """
@@ -52,7 +56,6 @@ class SamplingRun:
         except BaseException:
             self.close()
             raise
-        self._begun = time.monotonic()
 
     def _compose(self, options: RecordOptions, symbolizer: Symbolizer, walls: Walls) -> None:
         source, session = self._source, self._source.session
@@ -62,14 +65,19 @@ class SamplingRun:
         self._cleanup.callback(code.close)
         members = source.members
         code.load(source.named, process.all_processes() if members is None else members.pids)
-        self._stacks = StackStore(options.slice_ns)
+        stacks = StackStore(options.slice_ns)
         resolver = Resolver(code.objects, symbolizer, walls)
         self._cleanup.callback(resolver.close)
         sightings = Sightings(walls)
-        self._intake = Intake(session, self._timeline, code, self._stacks, resolver, sightings)
-        self._windows = Windows(resolver, Namer(resolver, self._stacks, sightings), walls)
+        namer = Namer(resolver, sightings)
+        retention = Retention(stacks, code.objects, resolver, namer)
+        self._windows = Windows(stacks, resolver, namer, retention, walls)
+        self._intake = Intake(
+            session, self._timeline, code, stacks, resolver, sightings, self._windows
+        )
+        self._objects = code.objects
         self.accounts = Accounts(
-            source, code, self._intake, self._stacks, self._windows, symbolizer, walls
+            source, code, self._intake, stacks, self._windows, symbolizer, walls
         )
 
     @property
@@ -112,8 +120,8 @@ class SamplingRun:
         """Begin to sample; returns when (time.monotonic())."""
         for fd in (*self._timeline.descriptors, *self._source.exits):
             self._poll.register(fd, select.EPOLLIN)
-        self._begun = self._source.start()
-        return self._begun
+        self._windows.begun = self._source.start()
+        return self._windows.begun
 
     def tend(self) -> None:
         """Take in what the rings hold; soon after the first news, so that others come with it."""
@@ -121,19 +129,16 @@ class SamplingRun:
         for fd in self._source.exits & ready:
             self._source.note_exit(fd)
             self._poll.unregister(fd)
-        self._drain()
+        self._intake.drain(self._settled_ns())
+        self._source.tend()
+        if self._is_full():
+            self.take()
         if ready:
             time.sleep(BATCH_S)
 
     def take(self) -> None:
-        """Have what was counted since the last call named.
-
-        The stack of each count was sent before it was counted: so counts are read first.
-        """
-        self._intake.count()
-        end = time.monotonic()
-        self._drain()
-        self._submit(end)
+        """Have what was counted since the last call named."""
+        self._intake.take(self._settled_ns())
 
     def named(self, wait_s: float = 0.0) -> list[Window]:
         """Windows that are ready, in their order; waits for the first one if need be."""
@@ -154,9 +159,7 @@ class SamplingRun:
     def finish(self) -> Iterator[Window]:
         """All windows that nobody has taken yet, the last one too; after `stop`."""
         self._source.detach()
-        end = time.monotonic()
         self._intake.finish()
-        self._submit(end)
         return self._windows.rest()
 
     def close(self) -> None:
@@ -169,13 +172,14 @@ class SamplingRun:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _drain(self) -> None:
-        self._intake.drain(time.monotonic_ns() - SETTLE_NS)
-        self._source.tend()
+    def _is_full(self) -> bool:
+        """Whether numbers of files are needed that only stacks of earlier windows still name."""
+        is_due = time.monotonic() >= self._windows.begun + FULL_S
+        return is_due and self._objects.is_short_of_numbers
 
-    def _submit(self, end: float) -> None:
-        self._windows.submit(self._stacks.take_counts(), self._begun, end)
-        self._begun = end
+    def _settled_ns(self) -> int:
+        """Up to when all that happened is in the rings."""
+        return time.monotonic_ns() - SETTLE_NS
 
 
 def open_run(target: Target, options: RecordOptions, *, is_mute: bool = False) -> SamplingRun:

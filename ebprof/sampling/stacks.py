@@ -2,75 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections import ChainMap
+from collections.abc import MutableMapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof._native import lib
 from ebprof.abi import STACK_RECORD
 from ebprof.bpf.records import DeferredSample, Records
 from ebprof.sampling.counts import Rows, SampleCounts, WindowCounts
+from ebprof.sampling.generations import Frames, Generation, numbers_in
 from ebprof.unwind.replay import UnwoundStack
 
-Frames = NDArray[np.uint64]
 NewStack = tuple[int, Frames, Frames]
 """Process, user frames, kernel frames."""
 
 _NO_FRAMES: Frames = np.empty(0, np.uint64)
 
 
-class FramesByStack(MutableMapping[int, Frames]):
-    """Frames uint64[n], leaf first, by the stack's hash; 8 bytes a frame and 100 a stack."""
-
-    def __init__(self) -> None:
-        self._bytes: dict[int, bytes] = {}
-
-    def __getitem__(self, name: int) -> Frames:
-        return np.frombuffer(self._bytes[name], np.uint64)
-
-    def __setitem__(self, name: int, frames: Frames) -> None:
-        self._bytes[name] = frames.tobytes()
-
-    def __delitem__(self, name: int) -> None:
-        del self._bytes[name]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._bytes)
-
-    def __len__(self) -> int:
-        return len(self._bytes)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._bytes
-
-    def keep(self, name: int, frames: Frames) -> Frames | None:
-        """Store a stack; returns it if it is new."""
-        if not len(frames) or name in self._bytes:
-            return None
-        self[name] = frames
-        return self[name]
-
-
 class StackStore:
-    """Stacks of a run.
+    """Stacks and counts of a run.
 
-    user, kernel: frames by the stack's hash. objects: numbers that user frames name.
+    Stacks are of two generations, and a stack that is sent again becomes one of the young. Those
+    that are retired are kept until they are forgotten: windows that are not named yet have them.
+
     slice_ns: of the slices of time that keys come in; 0: they come in none.
     """
 
     def __init__(self, slice_ns: int = 0) -> None:
         self._slice_ns = slice_ns
-        self.user = FramesByStack()
-        self.kernel = FramesByStack()
-        self.objects: set[int] = set()
+        self._young, self._old = Generation(), Generation()
+        self._retired: list[Generation] = []
         self._counts = SampleCounts()
         self._counted: list[NDArray[np.uint64]] = []
-        self._outside: set[int] = set()
         self._met: set[int] = set()
-        self._outside_by_pid: dict[int, set[int]] = {}
         self._unique = 0
+
+    @property
+    def user(self) -> MutableMapping[int, Frames]:
+        """User frames by the stack's hash."""
+        return ChainMap(self._young.user, self._old.user)
+
+    @property
+    def kernel(self) -> MutableMapping[int, Frames]:
+        """Kernel frames by the stack's hash."""
+        return ChainMap(self._young.kernel, self._old.kernel)
+
+    @property
+    def newest(self) -> int:
+        """How many user stacks the young generation has."""
+        return len(self._young.user)
+
+    def names_object(self, number: int) -> bool:
+        """Whether a stack that is not forgotten names an object's number."""
+        generations = (self._young, self._old, *self._retired)
+        return any(number in one.objects for one in generations)
+
+    def retire(self) -> Generation:
+        """Let the old generation go, and a new one begin; `forget` is to be called with it."""
+        retired, self._old, self._young = self._old, self._young, Generation()
+        self._retired.append(retired)
+        return retired
+
+    def forget(self, retired: Generation) -> None:
+        """Nobody needs the stacks of a generation any more. May be called by another thread."""
+        self._retired.remove(retired)
 
     @property
     def unique(self) -> int:
@@ -96,9 +93,10 @@ class StackStore:
         return self._slice_ns * self._counts.joined_slices
 
     def take_counts(self) -> WindowCounts:
-        """What was counted since the last call; frames and names stay."""
+        """What was counted since the last call, with the stacks of it."""
         self._unique += _unique(self.counts)
-        return WindowCounts(self._counts.take(), self.comms, self.slice_ns)
+        comms, rows = self.comms, self._counts.take()
+        return WindowCounts(rows, comms, self.user, self.kernel, self.slice_ns)
 
     @property
     def comms(self) -> list[str]:
@@ -116,7 +114,7 @@ class StackStore:
             self._counts.see(key, bytes(head["comm"]))
             self._met.add(int(key["pid"]))
             user = self._keep_user(int(key["user_stack"]), frames[:user_frames], int(key["pid"]))
-            kernel = self.kernel.keep(int(key["kernel_stack"]), frames[user_frames:])
+            kernel = self._keep_kernel(int(key["kernel_stack"]), frames[user_frames:])
             if user is not None or kernel is not None:
                 new.append(
                     (
@@ -136,7 +134,7 @@ class StackStore:
         self._counts.see(key, bytes(head["comm"]), 1)
         self._met.add(sample.pid)
         self._keep_user(stack.name, stack.frames, sample.pid)
-        self.kernel.keep(int(key["kernel_stack"]), kernel)
+        self._keep_kernel(int(key["kernel_stack"]), kernel)
         return sample.pid, stack.frames, kernel.copy()
 
     def take_met(self) -> set[int]:
@@ -152,41 +150,21 @@ class StackStore:
     def counted_objects(self) -> set[int]:
         """Numbers of the objects that samples of the last two counts met."""
         names = {name for names in self._counted for name in names.tolist()}
-        return numbers_in(self.user[name] for name in names if name in self.user)
+        user = self.user
+        return numbers_in(user[name] for name in names if name in user)
 
     def take_outside(self, pid: int) -> set[int]:
         """Addresses outside of any object in a process's stacks; forgets which they are."""
-        names = self._outside_by_pid.pop(pid, set())
-        frames = (frame for name in names for frame in self.user[name].tolist())
-        return {frame for frame in frames if not frame >> lib.OBJECT_SHIFT}
+        return self._young.take_outside(pid) | self._old.take_outside(pid)
 
     def _keep_user(self, name: int, frames: Frames, pid: int) -> Frames | None:
-        kept = self.user.keep(name, frames)
-        if kept is not None:
-            numbers = set(object_number(kept).tolist())
-            self.objects |= numbers
-            if 0 in numbers:
-                self._outside.add(name)
-        if name in self._outside:
-            self._outside_by_pid.setdefault(pid, set()).add(name)
-        return kept
+        kept = self._young.keep_user(name, frames, pid)
+        return None if name in self._old.user else kept
+
+    def _keep_kernel(self, name: int, frames: Frames) -> Frames | None:
+        kept = self._young.kernel.keep(name, frames)
+        return None if name in self._old.kernel else kept
 
 
 def _unique(rows: Rows) -> int:
     return len(np.unique(rows["key"][["user_stack", "kernel_stack"]]))
-
-
-def numbers_in(stacks: Iterable[Frames]) -> set[int]:
-    """Numbers of the objects that frames name, 0 for none."""
-    gathered = list(stacks)
-    return set(object_number(np.concatenate(gathered)).tolist()) if gathered else set()
-
-
-def object_number(frames: Frames) -> NDArray[np.uint64]:
-    """Which object each user frame lies in, 0 for none: uint64[n]."""
-    return frames >> np.uint64(lib.OBJECT_SHIFT)
-
-
-def object_address(frames: Frames) -> NDArray[np.uint64]:
-    """The address of each user frame in its object: uint64[n]."""
-    return frames & np.uint64((1 << lib.OBJECT_SHIFT) - 1)

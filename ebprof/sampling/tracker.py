@@ -157,6 +157,11 @@ class Tracker:
                     time.monotonic() + reload.delay, min(2 * reload.delay, LONGEST_DELAY_S)
                 )
 
+    def pids(self) -> set[int]:
+        """Processes of which something is noted here."""
+        noted = self._reloads, self._new, self._outdated, self._resting, self._refused
+        return {*self._changed, *(pid for pids in noted for pid in pids)}
+
     def forget(self, pids: Iterable[int]) -> None:
         """Drop what is known of processes that are gone, as nobody reported their end."""
         for pid in pids:

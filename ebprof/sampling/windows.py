@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,8 @@ from ebprof.model import Samples, no_samples
 from ebprof.sampling.counts import WindowCounts
 from ebprof.sampling.naming import Namer
 from ebprof.sampling.resolve import Resolver
+from ebprof.sampling.retention import Retention
+from ebprof.sampling.stacks import StackStore
 from ebprof.walls import Walls
 
 _LOOK_S = 0.5
@@ -31,9 +34,22 @@ class Window:
 
 
 class Windows:
-    """Names windows in the resolver's thread. lost: samples of which no names could be made."""
+    """Names windows in the resolver's thread. lost: samples of which no names could be made.
 
-    def __init__(self, resolver: Resolver, namer: Namer, walls: Walls) -> None:
+    begun: when the window began that goes on. retention: decides what is forgotten after each.
+    """
+
+    def __init__(
+        self,
+        stacks: StackStore,
+        resolver: Resolver,
+        namer: Namer,
+        retention: Retention,
+        walls: Walls,
+    ) -> None:
+        self.begun = time.monotonic()
+        self._stacks = stacks
+        self._retention = retention
         self._resolver = resolver
         self._namer = namer
         self._walls = walls
@@ -43,13 +59,17 @@ class Windows:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether windows were submitted that nobody has taken yet."""
+        """Whether windows were cut that nobody has taken yet."""
         return self._waiting > 0
 
-    def submit(self, counts: WindowCounts, start: float, end: float) -> None:
-        """Have a window named, once all frames that came before are looked up."""
+    def cut(self, end: float, ended: frozenset[int]) -> None:
+        """Let another window begin, and have this one named once all frames that came before are
+        looked up. ended: processes that are gone, and in no later window.
+        """
         self._waiting += 1
-        self._resolver.then(partial(self._name, counts, start, end))
+        self._resolver.then(partial(self._name, self._stacks.take_counts(), self.begun, end))
+        self._retention.end_window(ended)
+        self.begun = end
 
     def ready(self, wait_s: float = 0.0) -> list[Window]:
         """Windows that are named; waits for the first one if need be."""
@@ -64,7 +84,7 @@ class Windows:
         return found
 
     def rest(self) -> Iterator[Window]:
-        """All windows that were submitted; waits for them."""
+        """All windows that were cut; waits for them."""
         while self._waiting:
             yield from self.ready(_LOOK_S)
             if self._waiting and not self._resolver.is_alive:

@@ -13,6 +13,7 @@ _CLONE = re.compile(r" \((\.[^()]*)\)$")
 _STUB = "@plt"
 _BATCH = 4096
 _MAX_FAILURES = 16
+_MOST_KNOWN = 1 << 18
 _BATCH_TIMEOUT_S = 5.0
 _NAME_TIMEOUT_S = 1.0
 
@@ -30,6 +31,11 @@ class Demangler:
         new = sorted({name for name in names if is_mangled(name)} - self._known.keys())
         for start in range(0, len(new), _BATCH):
             self._learn_batch(new[start : start + _BATCH])
+
+    def trim(self) -> None:
+        """Forget what was seen when it is too much."""
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
 
     def name(self, mangled: str) -> str:
         """The readable name, or the same one when there is none."""

@@ -27,6 +27,8 @@ ANONYMOUS_PATH = "//anon"
 _KERNEL_RELOAD_S = 5.0
 _MOST_KEPT = 1 << 30
 """Bytes of symbols, beyond which those of the objects used least recently are read again."""
+_MOST_FRAMES = 1 << 18
+"""Distinct frames that are remembered, 200 bytes each."""
 _KERNEL = Mapping(KERNEL_PATH)
 _ANONYMOUS = Mapping(ANONYMOUS_PATH)
 _HIDDEN_KERNEL = "kernel symbols are hidden ({}): kernel frames are shown as addresses"
@@ -116,6 +118,18 @@ class Symbolizer:
         with self._lock:
             self._kept -= _size(self._objects.pop(key, None))
             self._runtimes.forget_object(key)
+
+    def forget_locations(self, key: ObjectKey) -> None:
+        """Drop the locations of an object file that nobody asks for any more."""
+        with self._lock:
+            self._known.pop(key, None)
+
+    def trim(self) -> None:
+        """Keep no more frames and readable names than is bearable; they are found again."""
+        with self._lock:
+            if len(self._frames) > _MOST_FRAMES:
+                self._frames.clear()
+            self._demangler.trim()
 
     def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
         """Locations of kernel addresses; modules and BPF programs included."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -19,6 +20,8 @@ from ebprof.unwind.room import Room
 from ebprof.walls import Walls
 
 MAX_OBJECTS: int = lib.MAX_OBJECTS
+SPARE_NUMBERS = 4
+"""One part of so many of the numbers is kept free."""
 MAX_REMEMBERED = 4096
 """Files that cannot be used and that are not tried again."""
 
@@ -68,7 +71,7 @@ class ObjectStore:
         self._max_open = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._by_file: dict[FileKey, UnwindObject] = {}
         self._by_number: dict[int, UnwindObject] = {}
-        self._free_numbers: list[int] = []
+        self._free_numbers: deque[int] = deque()
         self._next_number = 1
         self._bad: dict[FileKey, bool] = {}  # whether there is no use in trying again
         self._bad_forgotten = 0
@@ -239,12 +242,16 @@ class ObjectStore:
         self._closing = [file for file in self._closing if not file.file.closed]
         if len(self._by_number) + len(self._closing) >= self._max_open:
             return None
-        if self._free_numbers:
-            return self._free_numbers.pop()
-        if self._next_number > MAX_OBJECTS:
-            return None
-        self._next_number += 1
-        return self._next_number - 1
+        if self._next_number <= MAX_OBJECTS:
+            self._next_number += 1
+            return self._next_number - 1
+        return self._free_numbers.popleft() if self._free_numbers else None
+
+    @property
+    def is_short_of_numbers(self) -> bool:
+        """Whether few are left that can be given out."""
+        unused = MAX_OBJECTS - self._next_number + 1
+        return unused + len(self._free_numbers) < MAX_OBJECTS // SPARE_NUMBERS
 
     def _used(self, known: UnwindObject) -> UnwindObject:
         known.used_at = time.monotonic()

@@ -25,8 +25,9 @@ class Upkeep:
     """Call `tend` between samples.
 
     used: objects that samples met since the last call. is_named: whether a stack names an object's
-    number. alive: all processes that there are. forget: drops what is known of processes. drop:
-    gets each object that is about to be dropped, and closes its file.
+    number. known: processes that anything is known of; alive: all that there are; forget: drops
+    what is known of some. drop: gets each object that is about to be dropped, and closes its file;
+    release: gets its number when it is free for another.
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class Upkeep:
         *,
         used: Callable[[], Iterable[int]],
         is_named: Callable[[int], bool],
+        known: Callable[[], set[int]],
         alive: Callable[[], Iterable[int]],
         forget: Callable[[Iterable[int]], None],
         drop: Callable[[UnwindObject], None],
+        release: Callable[[int], None],
     ) -> None:
         self._room = room
         self._objects = objects
@@ -50,7 +53,10 @@ class Upkeep:
         self._alive = alive
         self._forget = forget
         self._drop = drop
+        self._release = release
+        self._known = known
         self._dropped: list[int] = []
+        self._resting: list[int] = []
         self._missing: set[int] = set()
         self._next_turn = self._next_search = self._next_room = 0.0
         self.evicted = 0
@@ -67,21 +73,24 @@ class Upkeep:
         self._trim()
         self._find_room(now)
         self._processes.update_objects(self._objects.take_returned())
-        self._room.take_back()
+        if self._room.take_back():  # no program reads a list any more that leads to what is dropped
+            self._resting += self._dropped
+            self._dropped = []
 
     def _free_numbers(self) -> None:
-        """Numbers of objects that were dropped a turn ago: records that name them are in."""
-        for number in self._dropped:
-            if not self._is_named(number):
-                self._objects.free_number(number)
-        self._dropped.clear()
+        """Give back numbers that no stack names: all records that may name them are in by now."""
+        named = [number for number in self._resting if self._is_named(number)]
+        for number in set(self._resting).difference(named):
+            self._release(number)
+            self._objects.free_number(number)
+        self._resting = named
 
     def _forget_missing(self, now: float) -> None:
         """Processes that are missing twice in a row; news of others may still be on its way."""
         if now < self._next_search:
             return
         self._next_search = now + SEARCH_S
-        missing = self._processes.all_pids() - set(self._alive())
+        missing = self._known() - set(self._alive())
         self._forget(missing & self._missing)
         self._missing = missing
 

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from ebprof import output
-from ebprof.abi import OWNER
+from ebprof.abi import OWNER, SAMPLE_KEY
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError
 from ebprof.events import Processes as EventProcesses
@@ -29,9 +30,9 @@ from ebprof.output import folded, pprof
 from ebprof.procfs import process
 from ebprof.procfs.maps import MapsEntry, open_object, read_maps
 from ebprof.sampling import members
-from ebprof.sampling.counts import COUNTED_KEY, WindowCounts
 from ebprof.sampling.naming import Namer
 from ebprof.sampling.resolve import Resolver
+from ebprof.sampling.stacks import StackStore
 from ebprof.sampling.tracker import Tracker
 from ebprof.sampling.windows import Window, Windows
 from ebprof.symbolize import Symbolizer, symbolizer
@@ -493,11 +494,12 @@ def test_a_saved_profile(
 
 def test_a_window_without_names_is_lost_and_counted(faults: Faults) -> None:
     resolver = Resolver(cast(Any, Nothing()), cast(Any, Nothing()), faults.walls)
-    namer = Namer(resolver, cast(Any, Nothing()), Sightings(faults.walls))
-    made = Windows(resolver, namer, faults.walls)
+    stacks, namer = StackStore(), Namer(resolver, Sightings(faults.walls))
+    retention = cast(Any, SimpleNamespace(end_window=lambda ended: None))
+    made = Windows(stacks, resolver, namer, retention, faults.walls)
     faults.put(Namer, "samples")
-    rows = np.zeros(2, COUNTED_KEY)
-    rows["count"] = 3, 4
-    made.submit(WindowCounts(rows, []), 1.0, 2.0)
+    stacks.count(np.zeros(2, SAMPLE_KEY), np.array([3, 4], np.uint64))
+    made.begun = 1.0
+    made.cut(2.0, frozenset())
     assert list(made.rest()) == [Window(no_samples(), 1.0, 2.0)]
     assert made.lost == 7

@@ -27,7 +27,7 @@ def read(data: bytes) -> None:
     shards, processes = stores.shards, stores.processes
     tracker = Tracker(processes)
     for time, change in enumerate(_changes(data)):
-        stores.known_until_ns = time
+        stores.reported.time_ns = time
         tracker.follow(change)
         tracker.prepare(change.pid if not isinstance(change, Lost) else FIRST, is_current=True)
         tracker.refresh()

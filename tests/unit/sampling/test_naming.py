@@ -20,7 +20,7 @@ class Run:
     def __init__(self) -> None:
         self.world = World()
         self.sightings = Sightings(Walls())
-        self.namer = Namer(self.world.resolver, self.world.store, self.sightings)
+        self.namer = Namer(self.world.resolver, self.sightings)
 
     def count(self, pid: int, user: int, kernel: int = 0, count: int = 1) -> None:
         self.world.store.count(key(pid, user, kernel), frames(count))

@@ -15,6 +15,7 @@ from ebprof.identity.sightings import Sightings
 from ebprof.model import KERNEL_PATH, Frame, Location, Mapping, Samples
 from ebprof.sampling.naming import Namer
 from ebprof.sampling.resolve import Resolver, calls
+from ebprof.sampling.retention import Retention
 from ebprof.sampling.stacks import StackStore
 from ebprof.sampling.windows import Windows
 from ebprof.walls import Walls
@@ -45,6 +46,8 @@ class FakeObject:
 
 class FakeObjects:
     """Object 1 is `a.out`, object 2 `libc`, until they are dropped."""
+
+    is_short_of_numbers = False
 
     def __init__(self) -> None:
         self.known = {
@@ -145,9 +148,10 @@ class World:
 
     def samples(self) -> Samples:
         """What was counted, once all that was submitted before is looked up."""
-        namer = Namer(self.resolver, self.store, Sightings(Walls()))
-        windows = Windows(self.resolver, namer, Walls())
-        windows.submit(self.store.take_counts(), 0.0, 1.0)
+        namer = Namer(self.resolver, Sightings(Walls()))
+        retention = Retention(self.store, cast(Any, self.objects), self.resolver, namer)
+        windows = Windows(self.store, self.resolver, namer, retention, Walls())
+        windows.cut(1.0, frozenset())
         (window,) = windows.rest()
         return window.samples
 

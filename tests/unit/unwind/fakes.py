@@ -82,6 +82,16 @@ def table_store(limit: int = lib.MAX_SHARDS, rules: int = lib.MAX_RULES) -> Tabl
     return TableStore(Shards(FakeShards()), np.zeros(rules, UNWIND_RULE), limit)
 
 
+@dataclass
+class Reported:
+    """All that happened up to a time is known."""
+
+    time_ns: int = 0
+
+    def until_ns(self) -> int:
+        return self.time_ns
+
+
 class Stores:
     """Objects and processes over memory. shards: there can be so many; options: of the objects."""
 
@@ -94,9 +104,9 @@ class Stores:
         self.map = FakeMap()
         self.lists = MappingLists(self.map, self.shards)
         self.objects = ObjectStore(Room(self.tables, self.lists), walls=walls, **options)
-        self.known_until_ns = 0
+        self.reported = Reported()
         self.processes = ProcessStore(
-            self.map, self.lists, self.objects, walls, lambda: self.known_until_ns
+            self.map, self.lists, self.objects, walls, self.reported.until_ns
         )
 
 

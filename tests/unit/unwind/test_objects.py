@@ -187,7 +187,10 @@ def test_an_object_without_unwind_information_is_not_absent(objects: ObjectStore
     assert not found.is_absent
 
 
-def test_what_is_dropped_is_opened_anew_under_another_number() -> None:
+def test_what_is_dropped_is_opened_anew_under_another_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(objects_module, "MAX_OBJECTS", 2)
     made = store()
     first = made.of(os.getpid(), library())
     assert first is not None

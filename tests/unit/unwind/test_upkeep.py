@@ -12,6 +12,7 @@ import pytest
 
 from ebprof._native import lib
 from ebprof.procfs.maps import read_maps
+from ebprof.unwind import objects as objects_module
 from ebprof.unwind import upkeep as upkeep_module
 from ebprof.unwind.objects import RETRY_S
 from ebprof.unwind.upkeep import RECENT_S, SEARCH_S, TURN_S
@@ -197,6 +198,7 @@ def test_a_number_is_used_again_unless_a_stack_names_it(
     world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep_module, "MAX_UNUSED", 0)
+    monkeypatch.setattr(objects_module, "MAX_OBJECTS", 4)
     made = world()
     for _ in range(3):
         made.start(PID, made.file())
@@ -207,6 +209,7 @@ def test_a_number_is_used_again_unless_a_stack_names_it(
     made.pass_time(TURN_S)
     made.start(PID, *(made.file() for _ in range(3)))
     assert {one.number for one in made.objects.all()} == {1, 3, 4}
+    assert sorted(made.released) == [1, 3]
 
 
 def test_processes_whose_end_was_not_reported_are_found(world: MakeWorld) -> None:

@@ -103,6 +103,7 @@ class World:
     alive: set[int] = field(default_factory=set)
     forgotten: set[int] = field(default_factory=set)
     dropped: list[UnwindObject] = field(default_factory=list)
+    released: list[int] = field(default_factory=list)
     seen: Seen = field(default_factory=dict)
     sizes: dict[tuple[int, int], int] = field(default_factory=dict)
 
@@ -126,9 +127,11 @@ class World:
             self.processes,
             used=lambda: self.used,
             is_named=self.sampled.__contains__,
+            known=self.processes.all_pids,
             alive=lambda: self.alive,
             forget=self.forget,
             drop=self.drop,
+            release=self.released.append,
         )
 
     def file(self, rows: int = 100, rules: int = 1) -> File:

@@ -1,0 +1,213 @@
+"""A run over a machine without a kernel: every sample once, under its right name, for ever."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from types import FunctionType, ModuleType
+
+import pytest
+
+from ebprof.sampling import retention as retention_module
+from ebprof.sampling.run import SamplingRun
+from ebprof.sampling.windows import Window
+from ebprof.unwind import objects as objects_module
+from ebprof.unwind import upkeep as upkeep_module
+from tests.unit.sampling.simulated import JIT, PID, Machine
+
+IS_SLOW = os.environ.get("EBPROF_SLOW") == "1"
+FILES, PROCESSES, NUMBERS = (200_000, 1_000_000, 65_535) if IS_SLOW else (1_000, 4_000, 250)
+WINDOW = 200
+"""Processes in a window."""
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+def settle(run: SamplingRun) -> None:
+    """Wait until all is looked up that was sampled."""
+    done = threading.Event()
+    run._intake._resolver.then(done.set)
+    assert done.wait(10)
+
+
+def size_of(root: object) -> int:
+    """Bytes of all that an object leads to, but for code."""
+    seen: dict[int, object] = {}
+    waiting = [root]
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen and not isinstance(one, type | ModuleType | FunctionType):
+            seen[id(one)] = one
+            waiting += gc.get_referents(one)
+    return sum(map(sys.getsizeof, seen.values()))
+
+
+def named(run: SamplingRun) -> Iterator[Window]:
+    """Windows that were taken, once they have names."""
+    while run.is_waiting:
+        yield from run.named(1.0)
+
+
+def check(windows: Iterable[Window], *, unnamed: bool = False) -> Counter[str]:
+    """Counts by name. That of the thread is that of the file that the sample is in; unnamed: a file
+    may have had no number.
+    """
+    found: Counter[str] = Counter()
+    for window in windows:
+        for sample in window.samples:
+            (name,) = [one.frames[0].function for one in sample.locations]
+            assert name == sample.comm or (unnamed and name == "?")
+            found[name] += sample.count
+    return found
+
+
+def test_what_is_sampled_is_in_the_window_of_its_time(machine: Machine) -> None:
+    with machine.run() as run:
+        run.start()
+        machine.execute(PID, 7)
+        machine.sample(PID)  # is not known yet: sent to user space
+        machine.clock.now += 1
+        run.tend()
+        machine.sample(PID)  # is unwound by the tables
+        run.take()
+        first = check(named(run))
+        machine.sample(PID)
+        machine.sample(PID)
+        run.stop()
+        assert (first, check(run.finish())) == ({"f7": 2}, {"f7": 2})
+        assert machine.session.deferred == 1 and machine.is_stopped
+        assert run.accounts.figures().stops == {"complete": 4}
+        assert run.accounts.statistics(4, 1.0, 0.0).subject.samples.lost == 0
+
+
+def test_samples_that_nobody_took_are_in_the_last_window(machine: Machine) -> None:
+    with machine.run() as run:
+        run.start()
+        for _ in machine.live(30, lambda number: number % 3):
+            run.tend()
+        run.stop()
+        assert sum(check(run.finish()).values()) == 60
+
+
+def test_a_window_without_samples_is_one(machine: Machine) -> None:
+    with machine.run() as run:
+        run.start()
+        run.take()
+        (window,) = named(run)
+        assert len(window.samples) == 0 and window.end >= window.start
+
+
+def test_names_of_a_process_that_is_gone_are_not_those_of_the_next_of_its_number(
+    machine: Machine,
+) -> None:
+    with machine.run() as run:
+        run.start()
+        for name in ("old", "new"):
+            machine.execute(PID, 1)
+            machine.map_jit(PID)
+            machine.symbols.jit[PID] = machine.alive[PID] = name
+            machine.sample(PID, JIT)
+            machine.clock.now += 1
+            run.tend()
+            machine.exit(PID)
+            machine.clock.now += 1
+            run.tend()
+            settle(run)
+        run.stop()
+        assert check([*named(run), *run.finish()]) == {"old": 1, "new": 1}
+
+
+@pytest.fixture
+def few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are numbers for 16 files."""
+    monkeypatch.setattr(upkeep_module, "MAX_UNUSED", 1)
+    monkeypatch.setattr(objects_module, "MAX_OBJECTS", 16)
+
+
+def run_one(machine: Machine, run: SamplingRun, file: int) -> None:
+    """A process runs a file, is sampled twice, and is gone."""
+    machine.execute(PID + file, file)
+    machine.sample(PID + file)
+    run.tend()
+    machine.sample(PID + file)
+    machine.exit(PID + file)
+    machine.clock.now += 2
+    run.tend()
+
+
+@pytest.mark.usefixtures("few_numbers")
+def test_numbers_of_files_are_used_again(machine: Machine) -> None:
+    with machine.run() as run:
+        run.start()
+        for file in range(100):
+            run_one(machine, run, file)
+            settle(run)
+        run.stop()
+        found = check(run.finish())
+    assert found == {f"f{file}": 2 for file in range(100)}
+    assert run.accounts.counters() == {}
+
+
+@pytest.mark.usefixtures("few_numbers")
+def test_a_file_has_no_number_as_long_as_stacks_that_have_it_wait_for_names(
+    machine: Machine,
+) -> None:
+    """The thread that makes names hangs meanwhile: a window is named later by what it was then."""
+    hangs = threading.Event()
+    with machine.run() as run:
+        run.start()
+        for file in range(60):
+            if file == 20:
+                run._intake._resolver.then(hangs.wait)
+            if file == 40:
+                hangs.set()
+            run_one(machine, run, file)
+            if not 20 <= file < 40:
+                settle(run)
+        run.stop()
+        found = check(run.finish(), unnamed=True)
+    assert found["?"] > 0 and run.accounts.counters()["files_full"] > 0
+    assert sum(found.values()) == 120
+    assert all(found[f"f{file}"] == 2 for file in (*range(20), *range(50, 60)))
+
+
+def test_a_run_of_weeks(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More files and processes than there are numbers for; memory has an end.
+
+    With EBPROF_SLOW=1 a million processes run 200,000 files, and numbers are as many as in the
+    kernel.
+    """
+    monkeypatch.setattr(objects_module, "MAX_OBJECTS", NUMBERS)
+    monkeypatch.setattr(upkeep_module, "MAX_UNUSED", 64)
+    monkeypatch.setattr(retention_module, "KEPT_WINDOWS", 4)
+    each = PROCESSES // FILES
+    sizes: list[int] = []
+    samples = 0
+
+    def file_of(number: int) -> int:
+        earlier = machine.random.randrange(5) if number % each else 0
+        return max(0, number // each - earlier)
+
+    with machine.run() as run:
+        run.start()
+        for step, _ in enumerate(machine.live(PROCESSES, file_of), 1):
+            if step % 25 == 0:
+                run.tend()
+            if step % WINDOW == 0:
+                run.take()
+                samples += sum(check(named(run)).values())
+            if step % (PROCESSES // 10) == 0:
+                sizes.append(size_of(run))
+        run.stop()
+        samples += sum(check(run.finish()).values())
+        assert run.accounts.counters() == {}
+    assert samples == 2 * PROCESSES
+    assert machine.opened >= FILES > NUMBERS
+    assert max(sizes[5:]) < 1.2 * max(sizes[2:5]), sizes
