@@ -32,9 +32,9 @@ from ebprof.bpf.events import Rate
 from ebprof.bpf.records import Records, split
 from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Mapped
 from ebprof.model import Frame, Location, Mapping
+from ebprof.procfs import process
 from ebprof.sampling import intake as intake_module
 from ebprof.sampling import run as run_module
-from ebprof.sampling import timeline as timeline_module
 from ebprof.sampling import windows as windows_module
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.run import SamplingRun
@@ -257,10 +257,9 @@ class Machine:
         monkeypatch.setattr(objects_module, "open_named", self._open)
         monkeypatch.setattr(objects_module, "frame_sections", lambda image: ())
         monkeypatch.setattr(objects_module, "object_rows", lambda image, _: _rows())
-        real = intake_module.process
-        monkeypatch.setattr(real, "all_processes", lambda: [*self.alive])
-        monkeypatch.setattr(real, "cgroups", lambda pid: b"0::/\n")
-        monkeypatch.setattr(timeline_module.process, "is_running", self.alive.__contains__)
+        monkeypatch.setattr(process, "all_processes", lambda: [*self.alive])
+        monkeypatch.setattr(process, "cgroups", lambda pid: b"0::/\n")
+        monkeypatch.setattr(process, "is_running", self.alive.__contains__)
 
     def run(self, **options: Any) -> SamplingRun:
         """A run over this machine."""

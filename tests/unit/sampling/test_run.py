@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from types import FunctionType, ModuleType
 
 import pytest
@@ -28,6 +29,10 @@ WINDOW = 200
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
+
+
+def wait_for(event: threading.Event) -> None:
+    event.wait()
 
 
 def settle(run: SamplingRun) -> None:
@@ -165,7 +170,7 @@ def test_a_file_has_no_number_as_long_as_stacks_that_have_it_wait_for_names(
         run.start()
         for file in range(60):
             if file == 20:
-                run._intake._resolver.then(hangs.wait)
+                run._intake._resolver.then(partial(wait_for, hangs))
             if file == 40:
                 hangs.set()
             run_one(machine, run, file)
