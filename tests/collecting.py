@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import os
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -113,10 +114,20 @@ class Running:
         self._wait(lambda: self.get("/-/ready").status == 200)
 
     def wait_until_stored(self) -> None:
-        """Wait until all that was pushed can be asked for."""
-        self._wait(lambda: self.metric("store_ready") == 1 and self.metric("log_bytes") == 0)
+        """Wait until all that was pushed can be asked for, as long as it becomes more."""
+        left = self._left()
+        while left:
+            self._wait(functools.partial(self._is_less_than, left))
+            left = self._left()
 
-    def _wait(self, condition: Any) -> None:
+    def _is_less_than(self, before: int) -> bool:
+        return self.metric("store_ready") == 1 and self._left() < before
+
+    def _left(self) -> int:
+        """Bytes that are not in the store."""
+        return self.metric("log_bytes")
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + _PATIENCE_S
         while not condition():
             assert time.monotonic() < end

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -51,6 +52,8 @@ def signalled(running: Running, number: int) -> None:
 
 @pytest.mark.parametrize("cut", range(CUTS))
 def test_what_was_acknowledged_survives(tmp_path: Path, cut: int) -> None:
+    if shutil.which("mkfs.ext4") is None:
+        pytest.skip("mkfs.ext4 is not installed")
     chance = random.Random()
     image, copy = tmp_path / "image", tmp_path / "copy"
     subprocess.run(["truncate", "-s", IMAGE_SIZE, image], check=True)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ebprof.collector.receive.refusals import RefusedError
+from ebprof.walls import describe
 
 _COMMON = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -51,3 +52,8 @@ def on_http_error(request: Request, found: Exception) -> Response:
     message = messages.get(found.status_code, found.detail)
     hint = hints.get(found.status_code, "")
     return error(found.status_code, message, hint, dict(found.headers or {}))
+
+
+def on_surprise(request: Request, found: Exception) -> Response:
+    """What nobody expected: a fault of ours, of which the log has the rest."""
+    return error(500, f"the collector failed: {describe(found)}", "please report it")

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ebprof.collector.api import health, pushes, queries
 from ebprof.collector.api.access import PUSH, READ, Tokens
-from ebprof.collector.api.answers import error, on_http_error
+from ebprof.collector.api.answers import error, on_http_error, on_surprise
 from ebprof.collector.service import Collector
 from ebprof.wire import push
 
@@ -22,7 +22,7 @@ def application(collector: Collector, tokens: Tokens | None) -> Starlette:
     return Starlette(
         routes=[*pushes.routes(collector), *queries.routes(collector), *health.routes(collector)],
         middleware=[Middleware(_Guard, tokens=tokens)] if tokens else [],
-        exception_handlers={HTTPException: on_http_error},
+        exception_handlers={HTTPException: on_http_error, Exception: on_surprise},
     )
 
 

@@ -22,13 +22,14 @@ _LIMITS = {
     "max_result_bytes": 1 << 30,
     "max_threads": 2,
 }
-# One block of each INSERT, so that what its token stands for does not depend on how it is cut.
+# One block of each INSERT for a partition: it is there as a whole, or not at all.
 _ONE_BLOCK = {
     "max_insert_block_size": 1 << 40,
     "min_insert_block_size_rows": 1 << 40,
     "min_insert_block_size_bytes": 1 << 50,
     "max_insert_threads": 1,
     "async_insert": 0,
+    "insert_deduplicate": 0,
 }
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)(?:: In scope|: While|\. \(|\(version|$)")
 _CANNOT_COMPILE_REGEXP = 427
@@ -49,15 +50,9 @@ class Database:
             _set(connection, _LIMITS)
             self._readers.put(connection)
 
-    def insert(self, table: str, rows: pa.Table, token: str = "") -> None:
-        """Add rows, which are on disk when this returns.
-
-        token: an insert with the same one, into the same table, adds nothing. Raises StoreError.
-        """
-        settings: dict[str, object] = {**_ONE_BLOCK, "insert_deduplicate": int(bool(token))}
-        if token:
-            settings["insert_deduplication_token"] = f"'{token}'"
-        text = ", ".join(f"{name} = {value}" for name, value in settings.items())
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Add rows, one block for each partition, on disk when this returns; raises StoreError."""
+        text = ", ".join(f"{name} = {value}" for name, value in _ONE_BLOCK.items())
         statement = f"INSERT INTO {table} ({', '.join(rows.column_names)}) SETTINGS {text}"
         try:
             with self._writer.send_insert(statement, "ArrowStream") as inserter:
@@ -65,6 +60,16 @@ class Database:
                 inserter.finish()
         except Exception as error:  # chdb raises several kinds
             raise StoreError(f"cannot write to the store: {_reason(error)[1]}") from None
+
+    def blocks(self, table: str) -> dict[str, int]:
+        """The number of the last block in each partition of a table."""
+        sql = (
+            "SELECT partition, max(max_block_number) AS last FROM system.parts"
+            " WHERE active AND database = currentDatabase() AND table = {name:String}"
+            " GROUP BY partition"
+        )
+        rows = _Session(self._writer).ask(sql, {"name": table}).to_pylist()
+        return {row["partition"]: row["last"] for row in rows}
 
     def run(self, statement: str) -> None:
         """Run a statement that gives no rows, on the connection that writes."""

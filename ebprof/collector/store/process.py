@@ -22,6 +22,7 @@ from typing import Any
 
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.database import READERS, Database
+from ebprof.collector.store.journal import Journal
 from ebprof.collector.store.question import BadQuestionError
 from ebprof.collector.store.wire import Failure, WriteRequest, Written, pack, receive
 from ebprof.collector.store.writer import Writer
@@ -36,10 +37,10 @@ _log = logging.getLogger(__name__)
 class Server:
     """Takes requests from a connection and sends answers, each when it is known."""
 
-    def __init__(self, connection: socket.socket, database: Database) -> None:
+    def __init__(self, connection: socket.socket, database: Database, journal: Journal) -> None:
         self._connection = connection
         self._database = database
-        self._writer = Writer(database)
+        self._writer = Writer(database, journal)
         self._sending = threading.Lock()
         self._writing = ThreadPoolExecutor(1, "writer")
         self._asking = ThreadPoolExecutor(READERS, "question")
@@ -91,7 +92,7 @@ def main(arguments: list[str]) -> None:
     with (directory.parent / "store.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the process before us may not be dead yet
         database = Database(str(directory), retention)
-        Server(connection, database).serve()
+        Server(connection, database, Journal(directory.parent / "journal")).serve()
         os._exit(0)  # what is written is on disk: nothing is left to be done, whoever still asks
 
 

@@ -116,7 +116,8 @@ class Rows:
     def add(self, labels: Mapping[str, str], profile: model.Profile, received_ns: int) -> None:
         """Add a profile; labels: of its series, by name.
 
-        Samples that differ in threads or labels of pprof only are put together. A process that they
+        Nothing of a profile is added where this raises. Samples that differ in threads or labels of
+        pprof only are put together. A process that they
         name, and the labels do not, becomes the label `process`.
         """
         samples = profile.samples
@@ -128,12 +129,14 @@ class Rows:
         service = labels.get(SERVICE) or NO_SERVICE
         stack_ids = self._stacks(service, samples.take(groups.first))
         ts = (profile.time_ns or received_ns) // 1_000_000
+        chunks = []
         for kind, values in kinds.stored(profile, labels.get("__name__", "")):
             summed = groups.sums(values)
             some = summed != 0
             columns = (series[some], rollup[some], stack_ids[some], summed[some])
-            self.chunks.append(Chunk(ts, kind.name, service, *columns))
-            self.samples += len(columns[0])
+            chunks.append(Chunk(ts, kind.name, service, *columns))
+        self.chunks += chunks
+        self.samples += sum(len(chunk.value) for chunk in chunks)
 
     def _series(
         self, labels: Mapping[str, str], strings: Sequence[str], comm: Numbers

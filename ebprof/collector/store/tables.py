@@ -97,6 +97,15 @@ def rolled_up(table: pa.Table, unit: str) -> pa.Table:
     return sums.rename_columns([*keys, "value"]).select([*keys, "value"])
 
 
+def partitions(name: str, rows: pa.Table) -> pa.Array:
+    """The partition of each row of a table of samples, as ClickHouse writes it."""
+    ts = rows["ts"]
+    if name == "samples_1d":
+        return pc.strftime(ts, "%Y%m")
+    unit = "week" if name == "samples_1h" else "day"
+    return pc.strftime(pc.floor_temporal(ts, unit=unit), "%Y-%m-%d")
+
+
 def series(rows: Sequence[SeriesRow], day: date) -> pa.Table:
     """Rows of the table `series`."""
     return _table(rows, _SERIES, day=day)

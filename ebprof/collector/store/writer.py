@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from datetime import date, datetime, timezone
@@ -9,18 +10,22 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ebprof.collector.limits import Limits
 from ebprof.collector.receive import records
 from ebprof.collector.receive.push import labels_of, read_profile
 from ebprof.collector.receive.refusals import RefusedError
 from ebprof.collector.store import tables
+from ebprof.collector.store.journal import Entry, Journal
 from ebprof.collector.store.rows import FrameRows, Rows
 from ebprof.collector.store.wire import Written
 from ebprof.errors import BadFileError
+from ebprof.walls import Walls
 from ebprof.wire.push import PushRequest
 
 ROWS = 100_000
+_log = logging.getLogger(__name__)
 _MOST_SEEN = 2_000_000
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -30,8 +35,11 @@ _Row = TypeVar("_Row")
 class Inserted(Protocol):
     """What a writer needs of a database."""
 
-    def insert(self, table: str, rows: pa.Table, token: str = "") -> None:
-        """Add rows, once for each token."""
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Add rows: one block for each partition."""
+
+    def blocks(self, table: str) -> dict[str, int]:
+        """The last block of each partition."""
 
 
 class _Seen:
@@ -57,12 +65,15 @@ class _Seen:
 class Writer:
     """Writes segments; for one thread.
 
-    Series, stacks and frames come first and may be there twice: the tables keep one. Samples and
-    rollups have tokens, which depend on nothing but the segment.
+    Series, stacks and frames come first and may be there twice: the tables keep one. Of samples and
+    rollups, the journal says what was begun, and blocks what of it is there.
     """
 
-    def __init__(self, database: Inserted, today: Callable[[], date] | None = None) -> None:
+    def __init__(
+        self, database: Inserted, journal: Journal, today: Callable[[], date] | None = None
+    ) -> None:
         self._database = database
+        self._journal = journal
         self._today = today or (lambda: datetime.now(timezone.utc).date())
         self._known = FrameRows()
         self._series, self._stacks, self._frames = _Seen(), _Seen(), _Seen()
@@ -73,12 +84,15 @@ class Writer:
         reader = _Reader(data, self._known)
         samples = 0
         for part, rows in enumerate(reader.parts()):
-            self._insert(rows, f"{number}-{part}")
+            self._insert(rows, number, part)
             samples += rows.samples
         damaged = len(data) - records.whole_length(data)
         return Written(samples, reader.pushes, reader.unreadable, damaged)
 
-    def _insert(self, rows: Rows, token: str) -> None:
+    def _insert(self, rows: Rows, segment: int, part: int) -> None:
+        entry = self._journal.of(segment)
+        if entry and part < entry.part:
+            return
         day = self._today()
         frames = self._frames.new(rows.frames, day)
         self._insert_new("frames", tables.frames(list(frames.values())))
@@ -88,9 +102,30 @@ class Writer:
         self._stacks.add(stacks)
         self._insert_series(rows)
         table = tables.samples(rows.chunks)
-        self._database.insert("samples", tables.raw(table), token)
-        self._database.insert("samples_1h", tables.rolled_up(table, "hour"), token)
-        self._database.insert("samples_1d", tables.rolled_up(table, "day"), token)
+        summed = {
+            "samples": tables.raw(table),
+            "samples_1h": tables.rolled_up(table, "hour"),
+            "samples_1d": tables.rolled_up(table, "day"),
+        }
+        if entry is None or part > entry.part:
+            entry = self._begin(segment, part, list(summed))
+        for name, found in summed.items():
+            self._insert_missing(name, found, entry.blocks[name])
+
+    def _begin(self, segment: int, part: int, names: list[str]) -> Entry:
+        blocks = {name: max(self._database.blocks(name).values(), default=0) for name in names}
+        entry = Entry(segment, part, blocks)
+        self._journal.begin(entry)
+        return entry
+
+    def _insert_missing(self, name: str, rows: pa.Table, last: int) -> None:
+        """Insert rows of those partitions that got no block after the last one."""
+        there = {key for key, block in self._database.blocks(name).items() if block > last}
+        if there:
+            rows = rows.filter(
+                pc.invert(pc.is_in(tables.partitions(name, rows), pa.array(sorted(there))))
+            )
+        self._insert_new(name, rows)
 
     def _insert_series(self, rows: Rows) -> None:
         """A series is there for each day that it has samples of."""
@@ -130,13 +165,23 @@ class _Reader:
             yield rows
 
     def _add(self, rows: Rows, record: records.Record) -> None:
-        limit = Limits().plain_bytes
         for series in PushRequest.FromString(record.body).series:
             labels = labels_of(series)
             for sample in series.samples:
-                try:
-                    profile, _ = read_profile(sample.raw_profile, limit)
-                except (BadFileError, RefusedError):
-                    self.unreadable += 1
-                    continue
-                rows.add(labels, profile, record.received_ns)
+                walls = Walls()
+                with walls.around("an accepted profile"):
+                    self._add_profile(rows, labels, sample.raw_profile, record.received_ns)
+                self.unreadable += walls.failed
+                for warning in walls.warnings:
+                    _log.warning("%s", warning)
+
+    def _add_profile(
+        self, rows: Rows, labels: dict[str, str], raw: bytes, received_ns: int
+    ) -> None:
+        try:
+            profile, _ = read_profile(raw, Limits().plain_bytes)
+        except (BadFileError, RefusedError) as error:
+            self.unreadable += 1
+            _log.warning("an accepted profile cannot be read: %s", error.message)
+        else:
+            rows.add(labels, profile, received_ns)

@@ -12,7 +12,6 @@ ENGINE = MergeTree
 PARTITION BY toDate(ts)
 ORDER BY (type, service, toStartOfInterval(ts, INTERVAL 5 MINUTE), series_id, stack_id, ts)
 SETTINGS
-    non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,
@@ -33,7 +32,6 @@ ENGINE = SummingMergeTree(value)
 PARTITION BY toMonday(ts)
 ORDER BY (type, service, ts, rollup_series_id, stack_id)
 SETTINGS
-    non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,
@@ -53,7 +51,6 @@ ENGINE = SummingMergeTree(value)
 PARTITION BY toYYYYMM(ts)
 ORDER BY (type, service, ts, rollup_series_id, stack_id)
 SETTINGS
-    non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,

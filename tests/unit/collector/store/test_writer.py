@@ -1,0 +1,140 @@
+"""A segment as inserts: each row once, and what cannot be read costs itself only."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("pyarrow")
+
+import pyarrow as pa
+
+from ebprof.collector.receive import records
+from ebprof.collector.store import tables
+from ebprof.collector.store import writer as writer_module
+from ebprof.collector.store.journal import Journal
+from ebprof.collector.store.question import StoreError
+from ebprof.collector.store.rows import Rows
+from ebprof.collector.store.writer import Writer
+from tests import builders, pushes
+
+NOW = 1_790_000_000 * 10**9
+DAY_NS = 24 * 3600 * 10**9
+
+
+class Database:
+    """Keeps what is inserted; numbers blocks as ClickHouse does.
+
+    fails: the insert that raises; is_late: after it was done.
+    """
+
+    def __init__(self) -> None:
+        self.inserted: list[tuple[str, int]] = []
+        self.fails, self.is_late = -1, False
+        self._blocks: dict[str, dict[str, int]] = {}
+
+    def insert(self, table: str, rows: Any) -> None:
+        self.fails -= 1
+        if self.fails == 0 and not self.is_late:
+            raise StoreError("no")
+        self.inserted.append((table, len(rows)))
+        if not table.startswith("samples"):
+            return
+        known = self._blocks.setdefault(table, {})
+        for partition in sorted(set(tables.partitions(table, rows).to_pylist())):
+            known[partition] = max(known.values(), default=0) + 1
+        if self.fails == 0:
+            raise StoreError("it is there all the same")
+
+    def blocks(self, table: str) -> dict[str, int]:
+        return dict(self._blocks.get(table, {}))
+
+    def of(self, table: str) -> list[int]:
+        return [rows for name, rows in self.inserted if name == table]
+
+
+def segment(path: Path, *messages: Any, tail: bytes = b"") -> Path:
+    framed = (records.frame(records.Record(10**18, one.SerializeToString())) for one in messages)
+    path.write_bytes(b"".join(framed) + tail)
+    return path
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("fails", range(1, 20))
+def test_a_segment_is_written_once_wherever_it_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int, is_late: bool
+) -> None:
+    monkeypatch.setattr(writer_module, "ROWS", 2)
+    times = [NOW, NOW, NOW - DAY_NS, NOW, NOW - 40 * DAY_NS]
+    messages = [pushes.push(pushes.pprof_bytes(time_ns=time)) for time in times]
+    path = segment(tmp_path / "s", *messages)
+    database, journal = Database(), tmp_path / "journal"
+    Writer(database, Journal(journal)).write(6, segment(tmp_path / "before", messages[0]))
+    database.fails, database.is_late = fails, is_late
+    with contextlib.suppress(StoreError):
+        Writer(database, Journal(journal)).write(7, path)
+    database.fails = -1
+    written = Writer(database, Journal(journal)).write(7, path)
+    assert written.samples == 5
+    assert sum(database.of("samples")) == 1 + 5
+    assert sum(database.of("samples_1h")) == sum(database.of("samples_1d")) == 1 + 4
+
+
+def test_partitions_are_named_as_clickhouse_does() -> None:
+    rows = pa.table({"ts": pa.array([NOW // 10**9], pa.timestamp("s", "UTC"))})
+    names = ("samples", "samples_1h", "samples_1d")
+    found = [tables.partitions(name, rows).to_pylist() for name in names]
+    assert found == [["2026-09-21"], ["2026-09-21"], ["202609"]]
+
+
+def test_series_stacks_and_frames_come_first_and_once_a_day(tmp_path: Path) -> None:
+    path = segment(tmp_path / "s", pushes.push(pushes.pprof_bytes()))
+    days = [date(2026, 1, 1)]
+    database = Database()
+    writer = Writer(database, Journal(tmp_path / "journal"), lambda: days[-1])
+    writer.write(1, path)
+    names = [name for name, _ in database.inserted]
+    assert names == ["frames", "stacks", "series", "samples", "samples_1h", "samples_1d"]
+    writer.write(2, path)
+    assert (
+        len(database.of("stacks")) == len(database.of("frames")) == len(database.of("series")) == 1
+    )
+    days.append(days[0] + timedelta(1))
+    writer.write(3, path)
+    assert len(database.of("stacks")) == 2
+
+
+@pytest.mark.usefixtures("walls_hold")
+def test_what_cannot_be_read_costs_itself_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = pushes.push(b"no profile", pushes.pprof_bytes())
+    bomb = pushes.push(pushes.pprof_bytes(), labels={"service_name": "bomb"})
+    add = Rows.add
+
+    def fail(self: Rows, labels: dict[str, str], *rest: Any) -> None:
+        if labels["service_name"] == "bomb":
+            raise OverflowError("a fault")
+        add(self, labels, *rest)
+
+    monkeypatch.setattr(Rows, "add", fail)
+    path = segment(tmp_path / "s", bad, bomb, pushes.push(pushes.pprof_bytes()), tail=b"torn")
+    written = Writer(Database(), Journal(tmp_path / "journal")).write(1, path)
+    assert (written.samples, written.pushes) == (2, 3)
+    assert (written.unreadable, written.damaged_bytes) == (2, 4)
+
+
+def test_threads_and_labels_of_pprof_are_put_together() -> None:
+    rows = Rows()
+    samples = [builders.stack("main;f", 2, tid=number) for number in range(3)]
+    other = builders.stack("main;f", 5, comm="other", pid=2)
+    rows.add({"service_name": "x", "pod": "p"}, builders.profile(*samples, other, period=10), 1)
+    (chunk,) = rows.chunks
+    assert (chunk.type, chunk.value.tolist()) == ("cpu", [60, 50])
+    labels = {dict(row.labels)["process"] for row in rows.series.values()}
+    assert labels == {"demo", "other"}
+    assert len(set(chunk.stack_id.tolist())) == 1
