@@ -178,6 +178,7 @@ def test_lists_of_pivots_name_each_once() -> None:
         "peer,process",
         "peer,port",
         "peer,pid",
+        "peer,pod",
     ]
 
 
