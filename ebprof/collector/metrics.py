@@ -1,31 +1,10 @@
-"""What the collector counts about itself, in Prometheus' text format.
-
-Source of the format: prometheus.io/docs/instrumenting/exposition_formats
-"""
+"""What the collector counts about itself."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from ebprof.metrics import Metric
 
-_PREFIX = "ebprof_collector_"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """name: without the prefix. label: the one that its values are told apart by, if any."""
-
-    name: str
-    help: str
-    label: str = ""
-
-    @property
-    def kind(self) -> str:
-        """Of Prometheus."""
-        return "counter" if self.name.endswith("_total") else "gauge"
-
-
+PREFIX = "ebprof_collector_"
 METRICS = (
     Metric("pushes_total", "Pushes by result: accepted, or why they were refused.", "result"),
     Metric("push_bytes_total", "Bytes of accepted pushes as they were sent."),
@@ -46,31 +25,3 @@ METRICS = (
     Metric("store_restarts_total", "Times that the store's process ended and was started again."),
     Metric("queries_total", "Queries by result: answered, refused, failed.", "result"),
 )
-_BY_NAME = {metric.name: metric for metric in METRICS}
-
-
-class Counters:
-    """Values of the metrics that are counted as things happen."""
-
-    def __init__(self) -> None:
-        self._values: Counter[tuple[str, str]] = Counter()
-
-    def add(self, name: str, amount: int = 1, label: str = "") -> None:
-        """Count something; label: the value of the metric's label."""
-        assert bool(label) == bool(_BY_NAME[name].label)
-        self._values[name, label] += amount
-
-    def text(self, current: Mapping[str, int]) -> str:
-        """All metrics; current: values of those that are not counted here."""
-        return "".join(line for metric in METRICS for line in self._lines(metric, current))
-
-    def _lines(self, metric: Metric, current: Mapping[str, int]) -> Iterator[str]:
-        name = _PREFIX + metric.name
-        yield f"# HELP {name} {metric.help}\n# TYPE {name} {metric.kind}\n"
-        if metric.label:
-            for (other, label), value in sorted(self._values.items()):
-                if other == metric.name:
-                    yield f'{name}{{{metric.label}="{label}"}} {value}\n'
-            return
-        value = current.get(metric.name, self._values[metric.name, ""])
-        yield f"{name} {value}\n"

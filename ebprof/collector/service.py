@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ebprof.collector.limits import Limits
-from ebprof.collector.metrics import Counters
-from ebprof.collector.receive.durable import rename
+from ebprof.collector.metrics import METRICS, PREFIX
 from ebprof.collector.receive.ids import SeenIds
 from ebprof.collector.receive.intake import Accepted, Intake
 from ebprof.collector.receive.log import LogOptions, PushLog, Segment
@@ -26,7 +25,9 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.store.client import StoreClient
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
 from ebprof.collector.store.wire import Written
+from ebprof.durable import rename
 from ebprof.errors import EbprofError
+from ebprof.metrics import Counters
 
 MOST_PUSHES = 32
 """Pushes at once: each may take the memory that Limits allow."""
@@ -50,7 +51,7 @@ class Collector:
 
     def __init__(self, options: CollectorOptions) -> None:
         self.retention = options.retention
-        self.counters = Counters()
+        self.counters = Counters(PREFIX, METRICS)
         self._limits = replace(Limits(), past_s=options.retention.raw_ms // 1000)
         self._options = options
         self._log = PushLog(options.data / "log", SeenIds(options.data / "ids"), options.log)

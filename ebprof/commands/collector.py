@@ -18,7 +18,7 @@ from ebprof.commands import _complete
 from ebprof.errors import EbprofError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from ebprof.collector.api.server import Address
+    from ebprof.address import Address
 
 _NEEDED = ("chdb", "starlette", "uvicorn")
 _CHECK_S = 10
@@ -72,7 +72,8 @@ def command(
       --data-urlencode 'query={service_name="demo"}' -d from=now-5m | flamegraph.pl > x.svg
     """
     _require()
-    from ebprof.collector.api.server import parse_address, serve
+    from ebprof.address import parse_address
+    from ebprof.collector.api.server import serve
     from ebprof.collector.retention import parse
     from ebprof.collector.service import CollectorOptions
 

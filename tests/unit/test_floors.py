@@ -32,7 +32,8 @@ FLOORS = (
     ("dynamic",),
     ("elf",),
     ("abi", "compression", "plugins", "signals"),
-    ("__init__", "_native", "durations", "errors", "index", "model", "wire"),
+    ("address", "metrics"),
+    ("__init__", "_native", "durable", "durations", "errors", "index", "model", "wire"),
 )
 # What is below and no business of theirs all the same.
 WALLS = {

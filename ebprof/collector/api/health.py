@@ -8,9 +8,9 @@ from starlette.routing import Route
 
 from ebprof.collector.api.answers import bytes_answer, json_answer
 from ebprof.collector.service import Collector
+from ebprof.metrics import CONTENT_TYPE
 
 HEALTHY, READY, METRICS = "/-/healthy", "/-/ready", "/metrics"
-_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def routes(collector: Collector) -> list[Route]:
@@ -24,6 +24,6 @@ def routes(collector: Collector) -> list[Route]:
         return json_answer({"problems": problems}, 503 if problems else 200)
 
     async def metrics(request: Request) -> Response:
-        return bytes_answer(collector.metrics().encode(), _TEXT)
+        return bytes_answer(collector.metrics().encode(), CONTENT_TYPE)
 
     return [Route(HEALTHY, healthy), Route(READY, ready), Route(METRICS, metrics)]

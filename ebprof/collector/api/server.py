@@ -4,56 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import re
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
+from ebprof.address import Address
 from ebprof.collector.api.access import Tokens
 from ebprof.collector.api.app import application
 from ebprof.collector.service import Collector, CollectorOptions, only_one
-from ebprof.errors import EbprofError, UsageError
+from ebprof.errors import EbprofError
 from ebprof.signals import ending
 
-_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.%\w]+\]|[^\[\]:]*):([0-9]{1,5})")
 _GRACE_S = 10
 _MOST_CONNECTIONS = 4_096
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen, or to ask. host: without brackets."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """`http://HOST:PORT`."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-
-def parse_address(text: str) -> Address:
-    """`ADDR:PORT`; raises UsageError."""
-    match = _ADDRESS.fullmatch(text)
-    if match is None or not match[1] or int(match[2]) > 65_535:
-        raise UsageError(f"cannot read address {text!r}", "write it like 127.0.0.1:8080")
-    return Address(match[1].strip("[]"), int(match[2]))
 
 
 def serve(

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ebprof.collector.receive.durable import sync_directory, write_file
+from ebprof.durable import sync_directory, write_file
 
 KEEP_S = 24 * 3600
 """How long IDs are kept: a sender's spool has to be empty, or cut off, within this time."""

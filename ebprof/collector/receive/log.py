@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ebprof.collector.receive import records
-from ebprof.collector.receive.durable import rename, sync_directory
 from ebprof.collector.receive.ids import SeenIds, key_of
 from ebprof.collector.receive.records import Record
 from ebprof.collector.receive.refusals import BrokenError, FullError
+from ebprof.durable import rename, sync_directory
 from ebprof.wire.push import PushRequest
 
 _OPEN, _SEALED = ".open", ".log"

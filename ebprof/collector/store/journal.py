@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ebprof.collector.receive.durable import write_file
+from ebprof.durable import write_file
 
 
 @dataclass(frozen=True, slots=True)

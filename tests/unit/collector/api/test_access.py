@@ -19,9 +19,9 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse
 
+from ebprof.address import Address, parse_address
 from ebprof.collector.api.access import Tokens
 from ebprof.collector.api.app import _Guard
-from ebprof.collector.api.server import Address, parse_address
 from ebprof.errors import UsageError
 from ebprof.wire import push
 
