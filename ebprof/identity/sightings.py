@@ -1,12 +1,13 @@
-"""Containers of processes that are sampled: read at first sight, kept when a process has ended."""
+"""Labels of processes that are sampled: read at first sight, kept when a process has ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from ebprof.errors import NoPermissionError, NoTargetError
 from ebprof.identity.placement import parse_placement
+from ebprof.model import CONTAINER, Label
 from ebprof.procfs import process
 from ebprof.walls import Walls
 
@@ -18,28 +19,33 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Sightings:
-    """What container each process is in. `of` may be asked from another thread.
+Labels = tuple[Label, ...]
+Reader = Callable[[int], Labels]
+"""What is known of a process; raises NoTargetError or NoPermissionError."""
 
-    A process that is gone before it can be looked at is where its parent is. walls: stand around
-    what /proc says of each.
+
+class Sightings:
+    """What labels each process has. `of` may be asked from another thread.
+
+    A process that is gone before it can be looked at has its parent's. walls: stand around what
+    /proc says of each. read: reads the labels of one; by default its container.
     """
 
-    def __init__(self, walls: Walls) -> None:
+    def __init__(self, walls: Walls, read: Reader | None = None) -> None:
         self._walls = walls
-        self._containers: dict[int, str] = {}
+        self._read_labels = read or Containers().labels
+        self._labels: dict[int, Labels] = {}
         self._parents: dict[int, int] = {}
         self._outdated: dict[int, None] = {}
-        self._by_text: dict[bytes, str] = {}
 
     def see(self, pids: Iterable[int]) -> None:
         """Look at processes that are new, or that have changed."""
         for pid in pids:
-            if pid not in self._containers or pid in self._outdated:
+            if pid not in self._labels or pid in self._outdated:
                 self._outdated.pop(pid, None)
                 found = self._look(pid)
                 if found is not None:
-                    _put(self._containers, pid, found, MAX_PROCESSES)
+                    _put(self._labels, pid, found, MAX_PROCESSES)
 
     def forked(self, pid: int, parent: int) -> None:
         """A process has come into being."""
@@ -48,14 +54,14 @@ class Sightings:
 
     def changed(self, pid: int) -> None:
         """It has executed a program, or ended: look at it, or at who has its number, once more."""
-        if pid in self._containers:
+        if pid in self._labels:
             _put(self._outdated, pid, None, MAX_PROCESSES)
 
-    def of(self, pid: int) -> str:
-        """The ID or name of its container; empty for none, and where that is not known."""
-        return self._containers.get(pid, "")
+    def of(self, pid: int) -> Labels:
+        """The labels of a process; empty for none, and where they are not known."""
+        return self._labels.get(pid, ())
 
-    def _look(self, pid: int) -> str | None:
+    def _look(self, pid: int) -> Labels | None:
         for _ in range(_GENERATIONS):
             found = self._read(pid)
             if found is not None:
@@ -63,20 +69,33 @@ class Sightings:
             if pid not in self._parents:
                 return None
             pid = self._parents[pid]
-            if pid in self._containers:
-                return self._containers[pid]
+            if pid in self._labels:
+                return self._labels[pid]
         return None
 
-    def _read(self, pid: int) -> str | None:
-        with self._walls.around(f"/proc/{pid}/cgroup"):
+    def _read(self, pid: int) -> Labels | None:
+        with self._walls.around(f"/proc/{pid}"):
             try:
-                text = process.cgroups(pid)
+                return self._read_labels(pid)
             except (NoTargetError, NoPermissionError):
                 return None
-            if text not in self._by_text:
-                _put(self._by_text, text, parse_placement(text).container, MAX_TEXTS)
-            return self._by_text[text]
         return None
+
+
+class Containers:
+    """The container that a process is in, as a label with its ID or name."""
+
+    def __init__(self) -> None:
+        self._by_text: dict[bytes, Labels] = {}
+
+    def labels(self, pid: int) -> Labels:
+        """No label for a process that is in none."""
+        text = process.cgroups(pid)
+        if text not in self._by_text:
+            container = parse_placement(text).container
+            labels = (Label(CONTAINER, text=container),) if container else ()
+            _put(self._by_text, text, labels, MAX_TEXTS)
+        return self._by_text[text]
 
 
 def _put(known: dict[Key, Value], key: Key, value: Value, most: int) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ebprof.abi import STOP_REASONS
 from ebprof.identity.sightings import Sightings
-from ebprof.model import CONTAINER, NONE, SAMPLE, Builder, Label, Location, Samples, grouped
+from ebprof.model import NONE, SAMPLE, Builder, Location, Samples, grouped
 from ebprof.sampling.counts import Rows, WindowCounts
 from ebprof.sampling.generations import Frames
 from ebprof.sampling.resolve import Resolver, calls, distinct
@@ -82,10 +82,9 @@ class Namer:
         return self._builder.take()
 
     def _labels(self, pids: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """Numbers of the labels of processes: the container, of those that are in one."""
+        """Numbers of the labels of processes."""
         distinct_pids, places = np.unique(pids, return_inverse=True)
-        containers = map(self._sightings.of, distinct_pids.tolist())
-        labels = [[Label(CONTAINER, text=one)] if one else [] for one in containers]
+        labels = map(self._sightings.of, distinct_pids.tolist())
         return np.array([*map(self._builder.labels, labels)], np.uint32)[places]
 
     def _learn_comms(self, counts: WindowCounts) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from ebprof.identity.sightings import Sightings
+from ebprof.identity.sightings import Reader, Sightings
 from ebprof.procfs import process
 from ebprof.sampling.accounts import Accounts
 from ebprof.sampling.code import Code
@@ -41,23 +41,31 @@ class SamplingRun:
     ready: names are looked up in the background, and may come a while later. Where numbers of files
     or processes are to be used again, `tend` takes a window too.
 
-    source, symbolizer: are closed with the run. walls: stand around what is read in it.
+    source, symbolizer: are closed with the run. walls: stand around what is read in it. read:
+    labels of processes, see Sightings.
     """
 
     def __init__(
-        self, source: Source, options: RecordOptions, symbolizer: Symbolizer, walls: Walls
+        self,
+        source: Source,
+        options: RecordOptions,
+        symbolizer: Symbolizer,
+        walls: Walls,
+        read: Reader | None = None,
     ) -> None:
         self._source = source
         self._cleanup = ExitStack()
         self._cleanup.callback(source.close)
         self._cleanup.callback(symbolizer.close)
         try:
-            self._compose(options, symbolizer, walls)
+            self._compose(options, symbolizer, walls, Sightings(walls, read))
         except BaseException:
             self.close()
             raise
 
-    def _compose(self, options: RecordOptions, symbolizer: Symbolizer, walls: Walls) -> None:
+    def _compose(
+        self, options: RecordOptions, symbolizer: Symbolizer, walls: Walls, sightings: Sightings
+    ) -> None:
         source, session = self._source, self._source.session
         self._poll = self._cleanup.enter_context(select.epoll())
         self._timeline = Timeline(session.reader, source.sideband)
@@ -68,7 +76,6 @@ class SamplingRun:
         stacks = StackStore(options.slice_ns)
         resolver = Resolver(code.objects, symbolizer, walls)
         self._cleanup.callback(resolver.close)
-        sightings = Sightings(walls)
         namer = Namer(resolver, sightings)
         retention = Retention(stacks, code.objects, resolver, namer)
         self._windows = Windows(stacks, resolver, namer, retention, walls)
@@ -182,12 +189,20 @@ class SamplingRun:
         return time.monotonic_ns() - SETTLE_NS
 
 
-def open_run(target: Target, options: RecordOptions, *, is_mute: bool = False) -> SamplingRun:
+def open_run(
+    target: Target,
+    options: RecordOptions,
+    *,
+    is_mute: bool = False,
+    read: Reader | None = None,
+) -> SamplingRun:
     """A run that is set up: tables of the target's processes are made, and nothing is sampled yet.
 
-    is_mute: a command reads and writes nothing.
+    is_mute: a command reads and writes nothing. read: labels of processes that samples have; by
+    default their containers.
     Raises NoTargetError, NoPermissionError, UnsupportedError or CommandError.
     """
     walls = Walls()
     source = Source(target, options, walls, is_mute=is_mute)
-    return SamplingRun(source, options, Symbolizer(inline=options.inline, walls=walls), walls)
+    symbolizer = Symbolizer(inline=options.inline, walls=walls)
+    return SamplingRun(source, options, symbolizer, walls, read)

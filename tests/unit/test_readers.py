@@ -424,8 +424,8 @@ def test_container_of_a_sampled_process(faults: Faults) -> None:
     faults.put(process, "cgroups", lambda pid: pid == 1)
     made = Sightings(faults.walls)
     made.see([1, SELF])
-    assert made.of(1) == ""
-    assert SELF in made._containers and 1 not in made._containers
+    assert made.of(1) == ()
+    assert SELF in made._labels and 1 not in made._labels
 
 
 def test_cgroup_file_systems(faults: Faults) -> None:

@@ -8,11 +8,17 @@ import pytest
 
 from ebprof.errors import NoTargetError
 from ebprof.identity import sightings
-from ebprof.identity.sightings import Sightings
+from ebprof.identity.sightings import Containers, Sightings
+from ebprof.model import CONTAINER, Label, text_of
 from ebprof.procfs import process
 from ebprof.walls import Walls
 
 FIRST, SECOND = "a" * 64, "b" * 64
+
+
+def container(made: Sightings, pid: int) -> str:
+    """The container of a process; empty for none."""
+    return text_of(CONTAINER, made.of(pid))
 
 
 class Machine:
@@ -43,9 +49,9 @@ def test_a_process_is_read_once_and_kept_when_it_has_ended(machine: Machine) -> 
     assert machine.asked == [1, 2]
     machine.containers.clear()
     made.changed(1)
-    assert (made.of(1), made.of(2), made.of(3)) == (FIRST, "", "")
+    assert tuple(container(made, pid) for pid in (1, 2, 3)) == (FIRST, "", "")
     made.see([1])
-    assert made.of(1) == FIRST
+    assert container(made, 1) == FIRST
 
 
 @pytest.mark.parametrize(
@@ -60,10 +66,10 @@ def test_what_has_changed_is_read_again(
     made.see([1])
     machine.containers[1] = SECOND
     made.see([1])
-    assert made.of(1) == FIRST
+    assert container(made, 1) == FIRST
     change(made)
     made.see([1])
-    assert made.of(1) == SECOND
+    assert container(made, 1) == SECOND
 
 
 def test_who_is_gone_is_where_its_parents_are(machine: Machine) -> None:
@@ -72,9 +78,9 @@ def test_who_is_gone_is_where_its_parents_are(machine: Machine) -> None:
     made.forked(2, 1)
     made.forked(3, 2)
     made.see([3])
-    assert made.of(3) == FIRST
+    assert container(made, 3) == FIRST
     made.see([9])
-    assert made.of(9) == ""
+    assert container(made, 9) == ""
 
 
 def test_a_circle_of_parents_ends(machine: Machine) -> None:
@@ -82,17 +88,28 @@ def test_a_circle_of_parents_ends(machine: Machine) -> None:
     made.forked(1, 2)
     made.forked(2, 1)
     made.see([1])
-    assert made.of(1) == ""
+    assert container(made, 1) == ""
 
 
 def test_memory_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sightings, "MAX_PROCESSES", 3)
     monkeypatch.setattr(sightings, "MAX_TEXTS", 2)
-    made = Sightings(Walls())
+    containers = Containers()
+    made = Sightings(Walls(), containers.labels)
     for pid in range(1, 6):
         machine.containers[pid] = f"{pid:064}"
         made.forked(pid, 1)
         made.see([pid])
-    assert [made.of(pid) for pid in range(1, 6)] == ["", "", *(f"{n:064}" for n in (3, 4, 5))]
-    assert len(made._by_text) == 2
+    assert [container(made, pid) for pid in range(1, 6)] == [
+        "",
+        "",
+        *(f"{n:064}" for n in (3, 4, 5)),
+    ]
+    assert len(containers._by_text) == 2
     assert len(made._parents) == 3
+
+
+def test_labels_are_what_the_reader_says() -> None:
+    made = Sightings(Walls(), lambda pid: (Label("pid", number=pid),))
+    made.see([7])
+    assert made.of(7) == (Label("pid", number=7),)
