@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from ebprof.procfs.text import lines, printable
 _PF_KTHREAD = 0x00200000
 # include/linux/proc_ns.h, PROC_PID_INIT_INO: the inode of the first PID namespace never changes.
 _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
+_MAX_ARGUMENTS, _MAX_ENVIRONMENT = 4096, 1 << 17
+"""Bytes that are read of what a process was started with."""
 # Fields of /proc/PID/stat after the command's name, proc(5) numbers minus 3.
 _STATE, _PARENT, _FLAGS, _START_TIME = 0, 1, 6, 19
 _ENDED = (b"Z", b"X")
@@ -114,6 +116,28 @@ def comm(pid: int) -> str:
     return printable(_read(pid, f"/proc/{pid}/comm").removesuffix(b"\n"))
 
 
+def executable(pid: int) -> str:
+    """The path of the program that a process executes, as the process sees it."""
+    with reading(pid):
+        return str(Path(f"{directory(pid)}/exe").readlink()).removesuffix(" (deleted)")
+
+
+def command_line(pid: int) -> bytes:
+    """The start of the arguments of a process, each with a NUL at its end."""
+    return _read_start(pid, "cmdline", _MAX_ARGUMENTS)
+
+
+def variables(pid: int, names: Collection[bytes]) -> dict[bytes, bytes]:
+    """The values that some variables of the environment have; nothing else of it is kept.
+
+    Only the start of a long environment is read.
+    """
+    pairs = (
+        one.partition(b"=") for one in _read_start(pid, "environ", _MAX_ENVIRONMENT).split(b"\0")
+    )
+    return {name: value for name, _, value in pairs if name in names}
+
+
 def start_time(pid: int) -> int:
     """When the process started, in clock ticks since boot; with the number, its identity."""
     return int(_stat_fields(pid)[_START_TIME])
@@ -175,6 +199,11 @@ def own_pid_namespace() -> tuple[int, int] | None:
 def _read(pid: int, path: str) -> bytes:
     with reading(pid):
         return Path(path).read_bytes()
+
+
+def _read_start(pid: int, name: str, size: int) -> bytes:
+    with reading(pid), Path(f"{directory(pid)}/{name}").open("rb", buffering=0) as file:
+        return file.read(size) or b""
 
 
 def _status_numbers(pid: int, field: bytes) -> list[int]:

@@ -164,3 +164,18 @@ def test_a_process_that_was_not_waited_for_does_not_run() -> None:
 
 def test_the_first_thread_is_the_one_to_ask_while_it_lives() -> None:
     assert process.directory(own_pid()) == f"/proc/{own_pid()}"
+
+
+def test_a_long_environment_is_read_in_part() -> None:
+    long = {f"FILLER_{number}": "x" * 100_000 for number in range(3)}
+    environment = {"FIRST": "a=b", **long, "LAST": "c"}
+    with subprocess.Popen(
+        ["sh", "-c", "echo; read _"], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        found = process.variables(running.pid, (b"FIRST", b"LAST", b"NONE"))
+        assert process.command_line(running.pid) == b"sh\0-c\0echo; read _\0"
+        assert process.executable(running.pid).rsplit("/", 1)[-1] in ("dash", "bash", "sh")
+        running.communicate(b"\n")
+    assert found == {b"FIRST": b"a=b"}
