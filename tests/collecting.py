@@ -37,8 +37,8 @@ class Answer(NamedTuple):
 class Running:
     """A process of `ebprof collector`; it ends with the `with`."""
 
-    def __init__(self, data: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "ebprof", "collector", "--listen", "127.0.0.1:0"]
+    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+        command = [sys.executable, "-m", "ebprof", "collector", "--listen", f"127.0.0.1:{port}"]
         self.process = subprocess.Popen(
             [*command, "--data", str(data), *options], stderr=subprocess.PIPE, text=True
         )

@@ -66,10 +66,16 @@ class Accounts:
         return Figures(
             samples=counters["samples"],
             user=counters["user"],
-            lost=sum(counters[one.name] for one in COUNTERS if one.is_loss) + self._windows.lost,
+            lost=sum(self.losses().values()),
             stops=self._stops(),
             kernel_seconds=self._source.session.run_statistics()[1],
         )
+
+    def losses(self) -> dict[str, int]:
+        """Samples that were taken and are in no window, by reason; `unnamed` had no names."""
+        counters = self._source.session.counters()
+        found = {one.name: counters[one.name] for one in COUNTERS if one.is_loss}
+        return found | {"unnamed": self._windows.lost}
 
     def counters(self) -> dict[str, int]:
         """What else was counted since the start, by name, at the end; zeros are left out."""

@@ -1,0 +1,1 @@
+"""The agent: samples a machine window by window, and pushes series to a collector."""

@@ -1,0 +1,121 @@
+"""An agent: a run, its windows, the spool, and who pushes; from the start to a signal."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ebprof.address import Address
+from ebprof.agent.collectors import Collectors, read_token
+from ebprof.agent.figures import METRICS, PREFIX
+from ebprof.agent.identities import Identities
+from ebprof.agent.listener import Listener
+from ebprof.agent.monitor import AgentMonitor, Run, Silence
+from ebprof.agent.options import AgentOptions
+from ebprof.agent.packer import Packer
+from ebprof.agent.pusher import Pusher
+from ebprof.agent.spool import Spool
+from ebprof.metrics import Counters, Value
+from ebprof.sampling.options import RecordOptions
+from ebprof.walls import Walls
+from ebprof.watch.loop import Schedule, Watch
+
+PACK_S, PUSH_S = 5.0, 3.0
+"""How long the last windows may take at the end."""
+_STUCK_S = 60.0
+_FOREVER = Schedule(None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an agent did. spooled: samples that went into windows on disk; waiting: pushes that are
+    left for the next start.
+    """
+
+    samples: int
+    lost: int
+    spooled: int
+    waiting: int
+
+
+def record_options(options: AgentOptions) -> RecordOptions:
+    """How an agent samples."""
+    return RecordOptions(event="cpu-clock", frequency=options.frequency)
+
+
+class Agent:
+    """Samples from `run` until a signal. run: is set up; say: a line for people."""
+
+    def __init__(
+        self,
+        run: Run,
+        identities: Identities,
+        options: AgentOptions,
+        say: Callable[[str], None],
+    ) -> None:
+        self._counters = Counters(PREFIX, METRICS)
+        self._walls = Walls()
+        self._cleanup = ExitStack()
+        token = partial(read_token, options.token_file)
+        token()
+        collectors = Collectors(options.collectors, options.node, self._counters, token)
+        self._spool = Spool(options.spool, options.spool_bytes, self._counters)
+        self._cleanup.callback(self._spool.close)
+        self._packer = Packer(self._spool, identities, self._counters, self._walls, say)
+        self._monitor = AgentMonitor(run, options.interval_s, self._packer.put)
+        try:
+            listener = Listener(options.listen, self.metrics, self._is_healthy)
+        except BaseException:
+            self._cleanup.close()
+            raise
+        self._cleanup.callback(listener.close)
+        self.address: Address = listener.address
+        self._pusher = Pusher(self._spool, collectors, self._counters, say)
+
+    def run(self) -> Summary:
+        """Sample until a signal, then spool and push the last window."""
+        with self._cleanup:
+            Watch(self._monitor, Silence(), _FOREVER).run()
+            self._monitor.finish()
+            self._packer.finish(PACK_S)
+            self._pusher.finish(PUSH_S)
+            figures = self._monitor.figures
+            spooled = self._counters.value("window_samples_total")
+            return Summary(figures.samples, figures.lost, spooled, len(self._spool))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong with windows, a sentence each."""
+        return tuple(self._walls.warnings)
+
+    def metrics(self) -> str:
+        """The page of metrics."""
+        figures = self._monitor.figures
+        current: dict[str, Value] = {
+            "samples_total": figures.samples,
+            "stops_total": figures.stops,
+            "lost_total": figures.lost,
+            "cpu_seconds_total": round(_cpu_seconds(), 3),
+            "bpf_seconds_total": round(figures.kernel_seconds, 3),
+            "resident_bytes": _resident_bytes(),
+            "spool_bytes": self._spool.size,
+            "spool_files": len(self._spool),
+        }
+        return self._counters.text(current)
+
+    def _is_healthy(self) -> bool:
+        return time.monotonic() < self._monitor.ticked + _STUCK_S
+
+
+def _cpu_seconds() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -1,0 +1,183 @@
+"""Where pushes go: the preferred collector while it answers, else the next one."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from ebprof.errors import BadFileError, UsageError
+from ebprof.metrics import Counters
+from ebprof.wire.push import PATH
+
+TIMEOUT_S = 10.0
+FIRST_S, LONGEST_S = 1.0, 60.0
+"""Waits after the first failure and after many."""
+LONGEST_AFTER_S = 300.0
+"""What a collector asks for with Retry-After is heeded up to this."""
+_REFUSED = frozenset({400, 413, 415, 422})
+"""Statuses that say that the push itself is at fault."""
+_MOST_READ = 1 << 16
+_MAX_TOKEN = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Of a collector. retry_after: the header, empty without one."""
+
+    status: int
+    retry_after: str = ""
+
+
+class Outcome(Enum):
+    """What became of a push."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    LATER = "retried"
+
+
+Send = Callable[[SplitResult, bytes, str], Answer]
+"""Sends a body with a token (empty for none); raises OSError or HTTPException without answer."""
+
+
+@dataclass(slots=True)
+class _Target:
+    url: SplitResult
+    failures: int = 0
+    retry_at: float = 0.0
+
+
+def parse_url(text: str) -> SplitResult:
+    """The URL of a collector; raises UsageError."""
+    try:
+        url = urlsplit(text)
+        is_url = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url or url.query or url.fragment or "@" in url.netloc:
+        raise UsageError(f"cannot read URL {text!r}", "write it like http://collector:8080")
+    return url
+
+
+def read_token(path: Path | None) -> str:
+    """The token that a file holds; raises BadFileError."""
+    if path is None:
+        return ""
+    try:
+        with path.open("rb") as file:
+            token = file.read(_MAX_TOKEN).strip()
+    except OSError as error:
+        raise BadFileError(f"cannot read {path}: {(error.strerror or '').lower()}") from None
+    if not token or any(not 0x21 <= byte <= 0x7E for byte in token):
+        raise BadFileError(f"{path} holds no token", "write the token into it, and nothing else")
+    return token.decode("ascii")
+
+
+class Collectors:
+    """Pushes to one of several. They are in an order of their own for each node, so that nodes are
+    spread over them and each stays with one.
+
+    token: is asked for each push, and raises BadFileError.
+    """
+
+    def __init__(
+        self,
+        urls: Iterable[str],
+        node: str,
+        counters: Counters,
+        token: Callable[[], str],
+        send: Send | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._targets = [_Target(parse_url(one)) for one in _in_order(urls, node)]
+        self._counters = counters
+        self._token = token
+        self._send = send or post
+        self._clock = clock
+        self._last: _Target = self._targets[0]
+        self.problem = ""
+
+    @property
+    def wait_s(self) -> float:
+        """How long none of them should be asked."""
+        return max(0.0, min(one.retry_at for one in self._targets) - self._clock())
+
+    def push(self, body: bytes) -> Outcome:
+        """Push to the first one that may be asked. problem: why it did not take it."""
+        now = self._clock()
+        target = next((one for one in self._targets if one.retry_at <= now), self._targets[0])
+        if target is not self._last and target is not self._targets[0]:
+            self._counters.add("failovers_total")
+        self._last = target
+        outcome = self._try(target, body)
+        self._counters.add("pushes_total", label=outcome.value)
+        return outcome
+
+    def _try(self, target: _Target, body: bytes) -> Outcome:
+        where = target.url.geturl()
+        try:
+            answer = self._send(target.url, body, self._token())
+        except (OSError, http.client.HTTPException, BadFileError) as error:
+            self.problem = f"no answer from {where}: {str(error) or type(error).__name__}"
+            self._put_off(target, "")
+            return Outcome.LATER
+        if 200 <= answer.status < 300:
+            target.failures, target.retry_at, self.problem = 0, 0.0, ""
+            return Outcome.ACCEPTED
+        self.problem = f"{where} answers {answer.status}"
+        if answer.status in _REFUSED:
+            return Outcome.REFUSED
+        self._put_off(target, answer.retry_after)
+        return Outcome.LATER
+
+    def _put_off(self, target: _Target, retry_after: str) -> None:
+        """Waits double, and are of random length, so that not all agents come back at once."""
+        longest = min(LONGEST_S, FIRST_S * 2 ** min(target.failures, 16))
+        wait = longest * random.uniform(0.5, 1.0)
+        if retry_after.isascii() and retry_after.isdigit():
+            wait = max(wait, min(LONGEST_AFTER_S, float(retry_after[:9])))
+        target.failures += 1
+        target.retry_at = self._clock() + wait
+
+
+def post(url: SplitResult, body: bytes, token: str) -> Answer:
+    """POST a packed PushRequest."""
+    connection = _connection(url)
+    headers = {
+        "Content-Type": "application/proto",
+        "Content-Encoding": "gzip",
+        "Connect-Protocol-Version": "1",
+        "User-Agent": "ebprof-agent",
+    }
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    try:
+        connection.request("POST", url.path.rstrip("/") + PATH, body, headers)
+        answer = connection.getresponse()
+        answer.read(_MOST_READ)
+        return Answer(answer.status, answer.getheader("Retry-After", ""))
+    finally:
+        connection.close()
+
+
+def _connection(url: SplitResult) -> http.client.HTTPConnection:
+    assert url.hostname
+    if url.scheme == "https":
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(
+            url.hostname, url.port, timeout=TIMEOUT_S, context=context
+        )
+    return http.client.HTTPConnection(url.hostname, url.port, timeout=TIMEOUT_S)
+
+
+def _in_order(urls: Iterable[str], node: str) -> list[str]:
+    """By the hash of URL and node (rendezvous hashing): one that is added or goes moves few."""
+    return sorted(set(urls), key=lambda url: blake2b(f"{url}\0{node}".encode()).digest())

@@ -1,0 +1,24 @@
+"""What an agent counts about itself."""
+
+from __future__ import annotations
+
+from ebprof.metrics import Metric
+
+PREFIX = "ebprof_agent_"
+METRICS = (
+    Metric("samples_total", "CPU samples that were taken."),
+    Metric("stops_total", "User stacks by stop reason.", "reason"),
+    Metric("lost_total", "Samples that were taken and are in no window."),
+    Metric("windows_total", "Windows that were closed."),
+    Metric("window_samples_total", "Samples in windows that are in the spool or left it."),
+    Metric("dropped_samples_total", "Samples of windows that no collector will get.", "reason"),
+    Metric("series_joined_total", "Series that were more than a window may have."),
+    Metric("cpu_seconds_total", "CPU time of the agent, without that of BPF programs."),
+    Metric("bpf_seconds_total", "Time in BPF programs."),
+    Metric("resident_bytes", "Memory of the agent."),
+    Metric("spool_bytes", "Bytes of the windows that wait to be acknowledged."),
+    Metric("spool_files", "Pushes that wait to be acknowledged."),
+    Metric("spool_torn_total", "Files of the spool that were torn or damaged."),
+    Metric("pushes_total", "Pushes by result: accepted, refused, retried.", "result"),
+    Metric("failovers_total", "Times that another collector than the preferred one was turned to."),
+)

@@ -1,0 +1,56 @@
+"""Labels of a process: the series that its samples belong to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ebprof.agent.services import KERNEL, Facts, Rule, Service, Services
+from ebprof.identity.placement import parse_placement
+from ebprof.model import Label
+from ebprof.procfs import process
+from ebprof.procfs.text import printable
+
+SERVICE, PROCESS, NODE = "service_name", "process", "node"
+SOURCE = "__service_source__"
+"""Where the name of a service came from. Names that begin so are no part of a series."""
+
+_LONGEST = 1024
+_NUMBERED = re.compile(r"[/:\d].*")
+
+
+class Identities:
+    """Reads labels of processes, whose text is theirs to choose: it is printable and short."""
+
+    def __init__(self, node: str, rules: Iterable[Rule]) -> None:
+        self._node = node
+        self._services = Services(rules)
+
+    def labels(self, pid: int) -> tuple[Label, ...]:
+        """The labels of a process, sorted; raises NoTargetError or NoPermissionError."""
+        found = {NODE: self._node, **dict(self._labels(pid))}
+        pairs = sorted((name, value[:_LONGEST]) for name, value in found.items() if value)
+        return tuple(Label(name, text=value) for name, value in pairs)
+
+    def of_thread(self, comm: str) -> dict[str, str]:
+        """Labels of a process of which nothing could be read but the name of a thread."""
+        return {NODE: self._node, SERVICE: comm, PROCESS: comm, SOURCE: "thread"}
+
+    def _labels(self, pid: int) -> Iterator[tuple[str, str]]:
+        comm = process.comm(pid)
+        if process.is_kernel_thread(pid):
+            yield from _named(Service(KERNEL, KERNEL), _NUMBERED.sub("", comm) or comm)
+            return
+        placement = parse_placement(process.cgroups(pid))
+        exe = printable(process.executable(pid))
+        command = printable(process.command_line(pid).rstrip(b"\0").replace(b"\0", b" "))
+        yield from _named(self._services.of(pid, Facts(comm, exe, command, placement)), comm)
+        yield "container_id", placement.container
+        yield "pod_uid", placement.pod
+        yield "cgroup", placement.cgroup
+
+
+def _named(service: Service, comm: str) -> Iterator[tuple[str, str]]:
+    yield SERVICE, service.name
+    yield SOURCE, service.source
+    yield PROCESS, comm

@@ -1,0 +1,100 @@
+"""`/metrics` and `/-/healthy` of an agent."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ebprof.address import Address
+from ebprof.errors import EbprofError
+from ebprof.metrics import CONTENT_TYPE
+
+_TIMEOUT_S = 5.0
+_MOST_REQUESTS = 8
+
+
+class Listener:
+    """Serves in threads of its own until it is closed; raises EbprofError.
+
+    metrics: the text of the page; is_healthy: whether the agent does its work.
+    """
+
+    def __init__(
+        self, address: Address, metrics: Callable[[], str], is_healthy: Callable[[], bool]
+    ) -> None:
+        pages = {
+            "/metrics": lambda: (200, metrics()),
+            "/-/healthy": lambda: (200, "healthy\n") if is_healthy() else (503, "stuck\n"),
+        }
+        handler = type("Handler", (_Handler,), {"pages": pages})
+        server = type("Server", (_Server,), {"address_family": _family(address)})
+        try:
+            self._server = server((address.host, address.port), handler)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise EbprofError(
+                f"cannot listen on {address.host}:{address.port}: {reason}", "give another --listen"
+            ) from None
+        self.address = Address(*self._server.server_address[:2])
+        thread = threading.Thread(target=self._server.serve_forever, name="listen", daemon=True)
+        thread.start()
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *arguments: Any) -> None:
+        self._slots = threading.BoundedSemaphore(_MOST_REQUESTS)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread, if there are not too many already."""
+        if self._slots.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and make room for another."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no error of ours."""
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    timeout = _TIMEOUT_S
+    pages: dict[str, Callable[[], tuple[int, str]]]
+
+    def do_GET(self) -> None:
+        page = self.pages.get(self.path.partition("?")[0])
+        status, text = page() if page else (404, "not found\n")
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", CONTENT_TYPE)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def version_string(self) -> str:
+        """Without versions."""
+        return "ebprof"
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Requests are not logged."""
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET

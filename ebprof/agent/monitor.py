@@ -1,0 +1,189 @@
+"""A run as windows that begin and end at times of the clock."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from ebprof.agent.packer import Closed
+from ebprof.model import Profile
+from ebprof.sampling.accounts import Figures
+from ebprof.sampling.source import Sampled
+from ebprof.sampling.windows import Window
+
+_FIGURES_S = 1.0
+
+
+class Accounts(Protocol):
+    """What is needed of a run's accounts."""
+
+    def figures(self) -> Figures: ...
+    def losses(self) -> dict[str, int]: ...
+
+
+class Run(Protocol):
+    """What is needed of a SamplingRun."""
+
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def sampled(self) -> Sampled: ...
+    @property
+    def fd(self) -> int: ...
+    @property
+    def tend_s(self) -> float: ...
+
+    def start(self) -> float: ...
+    def tend(self) -> None: ...
+    def take(self) -> None: ...
+    def named(self, wait_s: float = 0.0) -> list[Window]: ...
+    def stop(self) -> float: ...
+    def finish(self) -> Iterator[Window]: ...
+
+
+@dataclass(slots=True)
+class _Span:
+    """Nanoseconds since the epoch; until when (time.monotonic()); what was lost meanwhile, which
+    goes with the first window.
+    """
+
+    start_ns: int
+    end_ns: int
+    until: float
+    losses: dict[str, int]
+
+
+class AgentMonitor:
+    """Ticks a run, and hands on each window, once it has names.
+
+    A window ends when the clock is at a multiple of the interval; the first one is shorter. Times
+    of windows are those of the clock, so that windows of all nodes begin together. Windows that the
+    run itself ends are parts of these, with the same times.
+
+    figures: of the run, as they were a second ago at most. ticked: time.monotonic().
+    """
+
+    is_over = False
+
+    def __init__(
+        self,
+        run: Run,
+        interval_s: float,
+        hand_on: Callable[[Closed], None],
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._run = run
+        self._interval_ns = round(interval_s * 1e9)
+        self._hand_on = hand_on
+        self._clock = clock
+        self._start_ns = self._due_ns = 0
+        self._spans: deque[_Span] = deque()
+        self._losses: dict[str, int] = {}
+        self.figures = Figures(0, 0, 0, {}, 0.0)
+        self.ticked = time.monotonic()
+
+    @property
+    def tick_s(self) -> float:
+        """Seconds between ticks at most."""
+        return min(self._run.tend_s, max(0.0, (self._due_ns - self._clock()) / 1e9))
+
+    @property
+    def watched(self) -> list[tuple[int, int]]:
+        """Descriptors to poll, with events: when one is ready, there is something to tick for."""
+        return [(self._run.fd, select.POLLIN)]
+
+    def begin(self) -> None:
+        """Begin to sample."""
+        self._run.start()
+        self._begin_window(self._clock())
+
+    def tick(self) -> None:
+        """Take in what there is, and at its time end the window."""
+        self._run.tend()
+        self._hand_on_named(self._run.named())
+        now = self._clock()
+        if now >= self._due_ns or self._due_ns - now > self._interval_ns:  # it was set back
+            self._run.take()
+            self._end_window(self._boundary(now))
+        self._look()
+
+    def mark(self) -> None:
+        """Windows go by the clock."""
+
+    def stop(self) -> None:
+        """Sampling ends."""
+        self._run.stop()
+
+    def finish(self) -> None:
+        """Hand on all that was sampled, after `stop`; waits for names."""
+        windows = self._run.finish()
+        self._end_window(self._clock())
+        self._hand_on_named(windows)
+        self.figures = self._run.accounts.figures()
+
+    def _begin_window(self, now: int) -> None:
+        self._start_ns = now
+        self._due_ns = (now // self._interval_ns + 1) * self._interval_ns
+
+    def _boundary(self, now: int) -> int:
+        return now - now % self._interval_ns
+
+    def _end_window(self, end: int) -> None:
+        losses = self._run.accounts.losses()
+        new = {name: n - self._losses.get(name, 0) for name, n in losses.items()}
+        self._losses = losses
+        end = max(end, self._start_ns)
+        self._spans.append(_Span(self._start_ns, end, time.monotonic(), new))
+        self._begin_window(end)
+
+    def _hand_on_named(self, windows: Iterable[Window]) -> None:
+        sampled = self._run.sampled
+        for window in windows:
+            span = self._span_of(window)
+            profile = Profile(
+                samples=window.samples,
+                event=sampled.event,
+                unit=sampled.unit,
+                period=sampled.period,
+                time_ns=span.start_ns,
+                duration_ns=span.end_ns - span.start_ns,
+            )
+            losses, span.losses = span.losses, {}
+            self._hand_on(Closed(profile, losses))
+
+    def _span_of(self, window: Window) -> _Span:
+        """The span that a window ended in: windows are in the order of time."""
+        while self._spans and self._spans[0].until < window.end:
+            self._spans.popleft()
+        if self._spans:
+            return self._spans[0]
+        return _Span(self._start_ns, self._due_ns, window.end, {})  # it is not over yet
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now >= self.ticked + _FIGURES_S:
+            self.figures = self._run.accounts.figures()
+            self.ticked = now
+
+
+class Silence:
+    """A report that says nothing: what an agent finds goes to the collector."""
+
+    is_over = is_waiting = False
+    watched = ()
+
+    def begin(self) -> None:
+        """Say nothing."""
+
+    def react(self) -> None:
+        """There is nothing to react to."""
+
+    def show(self) -> None:
+        """Show nothing."""
+
+    def finish(self) -> None:
+        """Leave nothing."""

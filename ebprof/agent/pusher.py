@@ -1,0 +1,73 @@
+"""A thread that pushes what the spool has, so that sampling never waits for a collector."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from ebprof.agent.collectors import Collectors, Outcome
+from ebprof.agent.spool import Entry, Spool
+from ebprof.metrics import Counters
+
+_LOOK_S = 0.5
+
+
+class Pusher:
+    """Pushes files of a spool, the oldest first. say: a line for people, when something changes."""
+
+    def __init__(
+        self, spool: Spool, collectors: Collectors, counters: Counters, say: Callable[[str], None]
+    ) -> None:
+        self._spool = spool
+        self._collectors = collectors
+        self._counters = counters
+        self._say = say
+        self._is_failing = False
+        self._ending = threading.Event()
+        self._deadline = float("inf")
+        self._thread = threading.Thread(target=self._run, name="push", daemon=True)
+        self._thread.start()
+
+    def finish(self, wait_s: float) -> None:
+        """Push what there is, if that can be done in so many seconds; the rest stays on disk."""
+        self._deadline = time.monotonic() + wait_s
+        self._ending.set()
+        self._thread.join(wait_s)
+
+    def _run(self) -> None:
+        while time.monotonic() < self._deadline:
+            entry = self._spool.hold(_LOOK_S)
+            if entry is not None:
+                self._push(entry)
+            elif self._ending.is_set():
+                return
+
+    def _push(self, entry: Entry) -> None:
+        wait = self._collectors.wait_s
+        if wait:
+            self._rest(wait)
+            return
+        body = self._spool.read(entry)
+        if body is None:
+            return
+        outcome = self._collectors.push(body)
+        self._tell(outcome)
+        if outcome is Outcome.REFUSED:
+            self._counters.add("dropped_samples_total", entry.samples, "refused")
+        if outcome is not Outcome.LATER:
+            self._spool.remove(entry)
+
+    def _rest(self, wait: float) -> None:
+        """Wait; at the end of the agent, not longer than it does."""
+        if self._ending.is_set():
+            time.sleep(min(wait, max(0.0, self._deadline - time.monotonic())))
+        else:
+            self._ending.wait(wait)
+
+    def _tell(self, outcome: Outcome) -> None:
+        if outcome is Outcome.ACCEPTED and self._is_failing:
+            self._say("the collector takes pushes again")
+        elif outcome is Outcome.REFUSED or (outcome is Outcome.LATER and not self._is_failing):
+            self._say(f"warning: {self._collectors.problem}; see pushes_total")
+        self._is_failing = outcome is not Outcome.ACCEPTED

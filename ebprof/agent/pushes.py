@@ -1,0 +1,67 @@
+"""Series as messages of push.v1, small enough for any collector."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ebprof.agent.series import Series
+from ebprof.model import Profile
+from ebprof.output import pprof
+from ebprof.wire.push import PushRequest
+
+MAX_STACKS = 20_000
+MAX_BYTES = 4 << 20
+MAX_SERIES = 500
+"""Of one push."""
+_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """body: a push.v1.PushRequest, packed by gzip. samples: CPU samples in it."""
+
+    body: bytes
+    samples: int
+
+
+def pushes(series: Iterable[Series]) -> Iterator[Push]:
+    """Pushes that hold all series; profiles of many stacks are in several parts."""
+    message, stacks, samples, size = PushRequest(), 0, 0, 0
+    for one in series:
+        for part in _parts(one.profile):
+            raw, count = _encoded(part), len(part.samples)
+            is_full = len(message.series) >= MAX_SERIES or size + len(raw) > MAX_BYTES
+            if stacks and (is_full or stacks + count > MAX_STACKS):
+                yield _push(message, samples)
+                message, stacks, samples, size = PushRequest(), 0, 0, 0
+            _add(message, one.labels, raw)
+            stacks, size = stacks + count, size + len(raw)
+            samples += part.total if part.is_sampled else 0
+    if stacks:
+        yield _push(message, samples)
+
+
+def _parts(profile: Profile) -> Iterator[Profile]:
+    for start in range(0, len(profile.samples), MAX_STACKS):
+        yield replace(profile, samples=profile.samples[start : start + MAX_STACKS])
+
+
+def _add(message: PushRequest, labels: Iterable[tuple[str, str]], raw: bytes) -> None:
+    series = message.series.add()
+    for name, value in labels:
+        series.labels.add(name=name, value=value.encode("utf-8", "replace").decode())
+    series.samples.add(raw_profile=raw, ID=str(uuid.uuid4()))
+
+
+def _encoded(profile: Profile) -> bytes:
+    file = io.BytesIO()
+    pprof.write(profile, file)
+    return file.getvalue()
+
+
+def _push(message: PushRequest, samples: int) -> Push:
+    return Push(gzip.compress(message.SerializeToString(), _LEVEL, mtime=0), samples)

@@ -1,0 +1,115 @@
+"""A window as series: the samples of one service, process and container, stacks summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ebprof.agent.identities import PROCESS, SERVICE, Identities
+from ebprof.model import (
+    NONE,
+    Frame,
+    Label,
+    Location,
+    Profile,
+    Sample,
+    Samples,
+    SampleType,
+    grouped,
+    samples_of,
+)
+
+MAX_SERIES = 1_000
+"""Of a window; the smallest of more are one, so that nobody makes any number of them."""
+OTHER = "~other"
+LOST = SampleType("lost", "count")
+_CPU, _LOST = "process_cpu", "ebprof_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Labels, `__name__` among them, and a profile of one window."""
+
+    labels: tuple[tuple[str, str], ...]
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The series of a window, and how many more were joined to one."""
+
+    series: tuple[Series, ...]
+    joined: int = 0
+
+
+def cut(window: Profile, identities: Identities) -> Cut:
+    """The series of a window, largest first. window: samples have labels of `identities`."""
+    samples = window.samples
+    if not len(samples):
+        return Cut(())
+    comm = np.where(samples.rows["labels"] == 0, samples.rows["comm"], 0)
+    groups = grouped(samples.rows["labels"], comm)
+    order = np.argsort(-groups.sums(samples.counts), kind="stable")
+    kept = order if len(order) <= MAX_SERIES else order[: MAX_SERIES - 1]
+    found = [
+        _series(_labels(samples, int(groups.first[one]), identities), _CPU, window, rows)
+        for one, rows in zip(kept.tolist(), _rows_of(groups.of_row, kept, len(order)), strict=True)
+    ]
+    joined = len(order) - len(kept)
+    if joined:
+        rows = np.flatnonzero(~np.isin(groups.of_row, kept))
+        found.append(_series(identities.of_thread(OTHER), _CPU, window, rows))
+    return Cut(tuple(found), joined)
+
+
+def lost(losses: Mapping[str, int], window: Profile, identities: Identities) -> Iterator[Series]:
+    """What was lost in a window, by counter: a stack of one frame each; none where nothing was."""
+    samples = [
+        Sample(0, 0, "", (Location(0, None, (Frame(name),)),), "", count, values=(count,))
+        for name, count in losses.items()
+        if count > 0
+    ]
+    if samples:
+        labels = {**identities.of_thread("ebprof-agent"), "__name__": _LOST}
+        profile = replace(window, samples=samples_of(samples), sample_types=(LOST,), period=0)
+        yield Series(tuple(sorted(labels.items())), profile)
+
+
+def _rows_of(of_row: np.ndarray, kept: np.ndarray, groups: int) -> Iterable[np.ndarray]:
+    """Numbers of the rows of each group that is kept."""
+    order = np.argsort(of_row, kind="stable")
+    ends = np.cumsum(np.bincount(of_row, minlength=groups))
+    starts = np.append(0, ends)
+    return (order[starts[one] : ends[one]] for one in kept.tolist())
+
+
+def _labels(samples: Samples, row: int, identities: Identities) -> dict[str, str]:
+    tables = samples.tables
+    labels: tuple[Label, ...] = tables.label_values[int(samples.rows["labels"][row])]
+    if not labels:
+        return identities.of_thread(tables.strings[int(samples.rows["comm"][row])])
+    return {one.key: one.text for one in labels}
+
+
+def _series(labels: Mapping[str, str], name: str, window: Profile, rows: np.ndarray) -> Series:
+    named = {"__name__": name, **labels}
+    assert SERVICE in named and PROCESS in named
+    profile = replace(window, samples=_summed(window.samples.take(rows)))
+    return Series(tuple(sorted(named.items())), profile)
+
+
+def _summed(samples: Samples) -> Samples:
+    """A sample a stack and stop reason, without threads and labels."""
+    groups = samples.by("stack", "stop")
+    rows = samples.rows[groups.first].copy()
+    for name in ("pid", "tid", "comm", "labels"):
+        rows[name] = 0
+    rows["time_ns"] = NONE
+    return replace(
+        samples,
+        rows=rows,
+        counts=groups.sums(samples.counts),
+        values=samples.values[groups.first],
+    )

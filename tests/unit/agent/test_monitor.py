@@ -1,0 +1,113 @@
+"""Windows by the clock: each sample in one, each loss with its window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ebprof.agent.monitor import AgentMonitor
+from ebprof.agent.packer import Closed
+from tests.unit.agent.fakes import FakeRun
+
+S = 10**9
+START = 1_700_000_003 * S
+
+
+class World:
+    """A monitor of windows of 10 s, and its clock."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.run = FakeRun()
+        self.closed: list[Closed] = []
+        self.monitor = AgentMonitor(self.run, 10.0, self.closed.append, lambda: self.now)
+        self.monitor.begin()
+
+    def tick(self, seconds: float) -> None:
+        self.now += round(seconds * S)
+        self.monitor.tick()
+
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """Start and length of the windows, in seconds since the start."""
+        return [
+            ((one.profile.time_ns - START) / S, one.profile.duration_ns / S) for one in self.closed
+        ]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.run.close()
+
+
+def test_windows_end_at_multiples_of_the_interval(world: World) -> None:
+    world.tick(6.9)
+    assert world.run.takes == 0
+    assert world.monitor.tick_s <= world.run.tend_s
+    for _ in range(3):
+        world.tick(0.2)
+        world.tick(9.8)
+    world.tick(0)
+    assert world.spans[:3] == [(0, 7), (7, 10), (17, 10)]
+
+
+def test_all_samples_are_in_windows(world: World) -> None:
+    for number in range(1, 8):
+        world.run.pending = [f"main;f{number}"] * number
+        world.run.lag = number % 3
+        world.tick(10)
+    world.run.pending = ["main;last"]
+    world.monitor.stop()
+    world.monitor.finish()
+    assert [one.profile.total for one in world.closed] == [*range(1, 8), 1]
+    assert world.monitor.figures.samples == sum(one.profile.total for one in world.closed)
+    starts = [start for start, _ in world.spans]
+    assert starts == sorted(starts)
+    assert world.closed[0].profile.period == world.run.sampled.period
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2])
+def test_a_window_that_the_run_ends_itself_is_a_part(world: World, lag: int) -> None:
+    """It does so where numbers of files or processes are used again."""
+    world.run.lag = lag
+    world.tick(9)
+    for number in (1, 2):
+        world.run.pending = ["f"] * number
+        world.run.take()
+        world.tick(1)
+    world.run.pending = ["f"] * 4
+    world.tick(9)
+    world.monitor.stop()
+    world.monitor.finish()
+    by_start: dict[float, int] = {}
+    for (start, _), one in zip(world.spans, world.closed, strict=True):
+        by_start[start] = by_start.get(start, 0) + one.profile.total
+    assert by_start == {0: 0, 7: 1 + 2 + 4, 17: 0}
+
+
+def test_losses_go_with_the_window_they_happened_in(world: World) -> None:
+    for total in (3, 3, 5):
+        world.run.losing["ring_full"] = total
+        world.tick(10)
+    world.tick(0)
+    assert [one.losses["ring_full"] for one in world.closed][:3] == [3, 0, 2]
+
+
+def test_a_long_stall_is_one_window(world: World) -> None:
+    world.tick(37.5)
+    world.tick(0)
+    assert world.spans == [(0, 37)]
+
+
+@pytest.mark.parametrize("back", [3600.0, 25.0])
+def test_a_clock_that_is_set_back_does_not_stop_windows(world: World, back: float) -> None:
+    world.tick(10)
+    world.tick(-back)
+    takes = world.run.takes
+    world.tick(10)
+    world.tick(10)
+    assert world.run.takes == takes + 2
+    assert all(one.profile.duration_ns >= 0 for one in world.closed)
