@@ -88,6 +88,7 @@ CONNECT_ERRORS = tuple(
     for i in range(lib.CONNECT_ERROR_COUNT)
 )
 COMPLETE = STOP_REASONS[lib.STOP_COMPLETE].name
+TRUNCATED = STOP_REASONS[lib.STOP_TRUNCATED].name
 
 SAMPLE_KEY = dtype_of("struct sample_key")
 STACK_RECORD = dtype_of("struct stack_record")

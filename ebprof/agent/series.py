@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ebprof.abi import TRUNCATED
 from ebprof.agent.identities import PROCESS, SERVICE, Identities
 from ebprof.model import (
     NONE,
@@ -23,6 +24,8 @@ from ebprof.model import (
 
 MAX_SERIES = 1_000
 """Of a window; the smallest of more are one, so that nobody makes any number of them."""
+MAX_DEPTH = 2_000
+"""Frames of a stack, inlined calls included: collectors refuse pushes with deeper ones."""
 OTHER = "~other"
 LOST = SampleType("lost", "count")
 _CPU, _LOST = "process_cpu", "ebprof_lost"
@@ -96,7 +99,7 @@ def _labels(samples: Samples, row: int, identities: Identities) -> dict[str, str
 def _series(labels: Mapping[str, str], name: str, window: Profile, rows: np.ndarray) -> Series:
     named = {"__name__": name, **labels}
     assert SERVICE in named and PROCESS in named
-    profile = replace(window, samples=_summed(window.samples.take(rows)))
+    profile = replace(window, samples=_cut_deep(_summed(window.samples.take(rows))))
     return Series(tuple(sorted(named.items())), profile)
 
 
@@ -113,3 +116,20 @@ def _summed(samples: Samples) -> Samples:
         counts=groups.sums(samples.counts),
         values=samples.values[groups.first],
     )
+
+
+def _cut_deep(samples: Samples) -> Samples:
+    """The samples, of stacks that are too deep the innermost frames."""
+    tables = samples.tables
+    depth = tables.stacks.sums(tables.location_frames.lengths)
+    if depth[samples.rows["stack"]].max(initial=0) <= MAX_DEPTH:
+        return samples
+    return samples_of([_shallow(one) for one in samples])
+
+
+def _shallow(sample: Sample) -> Sample:
+    depth = np.cumsum([len(one.frames) for one in sample.locations])
+    kept = int(np.searchsorted(depth, MAX_DEPTH, side="right"))
+    if kept == len(sample.locations):
+        return sample
+    return replace(sample, locations=sample.locations[:kept], stop=TRUNCATED)

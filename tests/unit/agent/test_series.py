@@ -74,6 +74,21 @@ def test_there_are_not_any_number_of_series(monkeypatch: pytest.MonkeyPatch) -> 
     assert found.joined == 4
 
 
+def test_of_a_stack_that_is_too_deep_the_innermost_frames_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A collector refuses a push with such a stack, and all that is in it."""
+    monkeypatch.setattr(series, "MAX_DEPTH", 4)
+    window = profile(of("x", "x", "a;b_[i];c;d;e_[i]", 3), of("x", "x", "f;g_[i];h;i", 2))
+    (one,) = cut(window, IDENTITIES).series
+    found = [
+        ([frame.function for location in one.locations for frame in location.frames], one.stop)
+        for one in one.profile.samples
+    ]
+    assert found == [(["e", "d", "c"], "truncated"), (["i", "h", "g", "f"], "complete")]
+    assert one.profile.total == 5
+
+
 def test_losses_are_a_series() -> None:
     window = profile(period=52)
     (one,) = lost({"ring_full": 3, "counts_full": 0, "unnamed": 2}, window, IDENTITIES)
