@@ -17,7 +17,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("commands",),
-    ("features",),
+    ("features", "serving"),
     ("agent", "recording", "top"),
     ("requests", "sampling", "traffic"),
     ("events",),

@@ -1,0 +1,48 @@
+"""`ebprof serve`: an agent and a collector in one command, for this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ebprof.commands import _complete
+
+
+@click.command()
+@click.option(
+    "--listen",
+    metavar="ADDR:PORT",
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="Where to serve.",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default="/var/lib/ebprof",
+    show_default=True,
+    shell_complete=_complete.files,
+    help="Log, store, and the agent's spool.",
+)
+@click.option("--insecure", is_flag=True, help="Serve a public address without tokens.")
+def command(listen: str, data: Path, insecure: bool) -> int:
+    """Profile this machine all the time, and answer with flame graphs of any range.
+
+    \b
+    ebprof serve                                     on 127.0.0.1:8080, until Ctrl-C
+    ebprof serve --listen 127.0.0.1:8000 --data /tmp/profiles
+
+    \b
+    curl -sG localhost:8080/api/v1/profiles/flamegraph -d type=cpu -d format=svg > x.svg
+    """
+    from ebprof.serving.children import serve
+
+    serve(listen, str(data), ["--insecure"] if insecure else [], _say)
+    return 0
+
+
+def _say(text: str) -> None:
+    print(f"ebprof: {text}", file=sys.stderr, flush=True)

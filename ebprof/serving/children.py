@@ -1,0 +1,116 @@
+"""Commands of ebprof as children: each says when it is there, and all end together."""
+
+from __future__ import annotations
+
+import ctypes
+import queue
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from ebprof.errors import EbprofError
+from ebprof.signals import SignalNotes, ending
+
+READY_S = 60.0
+END_S = 30.0
+"""How long a child may take to begin, and to end, before it is killed."""
+_POLL_MS = 200
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+class Child:
+    """`ebprof WORDS...`. What it says is passed on to `say`; it dies with us."""
+
+    def __init__(self, words: Sequence[str], say: Callable[[str], None]) -> None:
+        self.name = words[0]
+        self._say = say
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ebprof", *words],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # a terminal's Ctrl-C is for us: they end in our order
+            preexec_fn=_die_with_parent,
+        )
+        self._reader = threading.Thread(target=self._read, name=f"{self.name} says", daemon=True)
+        self._reader.start()
+
+    def wait_for(self, pattern: re.Pattern[str]) -> str:
+        """The first group of the first line that matches; raises EbprofError without one."""
+        end = time.monotonic() + READY_S
+        while (left := end - time.monotonic()) > 0:
+            try:
+                line = self._lines.get(timeout=left)
+            except queue.Empty:
+                break
+            if line is None:
+                raise EbprofError(f"{self.name} has ended: see above")
+            match = pattern.search(line)
+            if match:
+                return match[1]
+        raise EbprofError(f"{self.name} is not there after {READY_S:.0f} s")
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def end(self) -> None:
+        """End it as Ctrl-C does; it is killed when it takes too long."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._say(f"{self.name} does not end: it is killed")
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(END_S)
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            text = line.rstrip("\n")
+            self._say(text.removeprefix("ebprof: "))
+            self._lines.put(text)
+        self._lines.put(None)
+
+
+def run_together(children: Sequence[Child], notes: SignalNotes) -> None:
+    """Wait for a signal; raises EbprofError when a child ends before."""
+    poll = select.poll()
+    poll.register(notes.fd, select.POLLIN)
+    while not poll.poll(_POLL_MS):
+        for child in children:
+            if child.exit_code is not None:
+                raise EbprofError(f"{child.name} has ended with {child.exit_code}: see above")
+
+
+def serve(listen: str, data: str, options: Sequence[str], say: Callable[[str], None]) -> None:
+    """A collector, and an agent that pushes to it, until a signal; raises EbprofError.
+
+    options: of the collector. The agent ends first, so that its last window is taken.
+    """
+    children: list[Child] = []
+    with SignalNotes(*ending()) as notes:
+        try:
+            children.append(Child(["collector", "--listen", listen, "--data", data, *options], say))
+            url = children[0].wait_for(re.compile(r"collector at (\S+),"))
+            spool = ["--spool", f"{data}/spool", "--listen", "127.0.0.1:0"]
+            children.append(Child(["agent", "--collector", url, *spool], say))
+            run_together(children, notes)
+        finally:
+            for child in reversed(children):
+                child.end()
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
