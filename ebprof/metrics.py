@@ -52,6 +52,11 @@ class Counters:
         """What was counted so far."""
         return self._values[name, label]
 
+    def values(self, name: str) -> dict[str, int]:
+        """The same of a metric with a label, by its value."""
+        with self._lock:
+            return {label: n for (other, label), n in self._values.items() if other == name}
+
     def text(self, current: Mapping[str, Value]) -> str:
         """All metrics; current: values of those that are not counted here."""
         with self._lock:

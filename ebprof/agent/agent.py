@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,27 +21,31 @@ from ebprof.agent.options import AgentOptions
 from ebprof.agent.packer import Packer
 from ebprof.agent.pusher import Pusher
 from ebprof.agent.spool import Spool
+from ebprof.errors import NoTargetError
 from ebprof.metrics import Counters, Value
+from ebprof.procfs import process
 from ebprof.sampling.options import RecordOptions
 from ebprof.walls import Walls
 from ebprof.watch.loop import Schedule, Watch
 
-PACK_S, PUSH_S = 5.0, 3.0
-"""How long the last windows may take at the end."""
+PACK_S, PUSH_S = 30.0, 3.0
+"""How long the last windows may take at the end, to the disk and to the collector."""
 _STUCK_S = 60.0
 _FOREVER = Schedule(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What an agent did. spooled: samples that went into windows on disk; waiting: pushes that are
-    left for the next start.
+    """What an agent did. spooled: samples that went into windows on disk, where the others were
+    lost; dropped: samples that no collector will get, by reason; waiting: pushes that are left for
+    the next start.
     """
 
     samples: int
     lost: int
     spooled: int
     waiting: int
+    dropped: dict[str, int]
 
 
 def record_options(options: AgentOptions) -> RecordOptions:
@@ -86,7 +91,8 @@ class Agent:
             self._pusher.finish(PUSH_S)
             figures = self._monitor.figures
             spooled = self._counters.value("window_samples_total")
-            return Summary(figures.samples, figures.lost, spooled, len(self._spool))
+            dropped = self._counters.values("dropped_samples_total")
+            return Summary(figures.samples, figures.lost, spooled, len(self._spool), dropped)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -114,7 +120,16 @@ class Agent:
 
 def _cpu_seconds() -> float:
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(one.ru_utime + one.ru_stime for one in used) + _helpers_seconds()
+
+
+def _helpers_seconds() -> float:
+    """CPU time of children that have not ended: who reads symbols is one."""
+    ticks = 0
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError, NoTargetError):
+            ticks += sum(process.cpu_ticks(int(pid)) for pid in path.read_text().split())
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_bytes() -> int:

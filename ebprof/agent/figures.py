@@ -13,7 +13,7 @@ METRICS = (
     Metric("window_samples_total", "Samples in windows that are in the spool or left it."),
     Metric("dropped_samples_total", "Samples of windows that no collector will get.", "reason"),
     Metric("series_joined_total", "Series that were more than a window may have."),
-    Metric("cpu_seconds_total", "CPU time of the agent, without that of BPF programs."),
+    Metric("cpu_seconds_total", "CPU time of the agent and its helpers; not of BPF programs."),
     Metric("bpf_seconds_total", "Time in BPF programs."),
     Metric("resident_bytes", "Memory of the agent."),
     Metric("spool_bytes", "Bytes of the windows that wait to be acknowledged."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ebprof.agent.identities import Identities
@@ -15,8 +16,10 @@ from ebprof.metrics import Counters
 from ebprof.model import Profile
 from ebprof.walls import Walls
 
-MOST_WAITING = 16
-"""Windows that wait for the disk; more are dropped, which is counted."""
+MOST_WAITING = 360
+"""Windows that wait for the disk: an hour of them. More are dropped, which is counted. Many come at
+once where names were late.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,11 @@ class Packer:
             self._drop(window.profile.total, "late")
 
     def finish(self, wait_s: float) -> None:
-        """Pack what waits, if that can be done in so many seconds."""
+        """Pack what waits, if that can be done in so many seconds; the rest is dropped."""
         self._windows.put(None)
         self._thread.join(wait_s)
+        if self._thread.is_alive():
+            self._drop_rest()
 
     def _run(self) -> None:
         while (window := self._windows.get()) is not None:
@@ -70,6 +75,12 @@ class Packer:
             if left:
                 self._drop(left, "surprise")
             self._counters.add("windows_total")
+
+    def _drop_rest(self) -> None:
+        """Count what waits behind a disk that does not answer; what it is at may still succeed."""
+        with suppress(queue.Empty):
+            while (window := self._windows.get_nowait()) is not None:
+                self._drop(window.profile.total, "late")
 
     def _pushes(self, window: Closed) -> list[Push]:
         found = cut(window.profile, self._identities)

@@ -108,6 +108,8 @@ def command(ctx: click.Context, /, config: Path | None, symbols: str, **given: A
         done = agent.run()
         for warning in (*run.accounts.warnings, *agent.warnings):
             _say(f"warning: {warning}")
+    for reason, samples in sorted(done.dropped.items()):
+        _say(f"warning: {samples:,} samples were dropped ({reason}): see docs/agent.md")
     _say(
         f"{done.samples:,} samples, lost {done.lost:,}, in windows {done.spooled:,}, "
         f"pushes left for the next start: {done.waiting:,}"

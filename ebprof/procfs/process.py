@@ -21,7 +21,7 @@ _INITIAL_PID_NAMESPACE = "pid:[4026531836]"
 _MAX_ARGUMENTS, _MAX_ENVIRONMENT = 4096, 1 << 17
 """Bytes that are read of what a process was started with."""
 # Fields of /proc/PID/stat after the command's name, proc(5) numbers minus 3.
-_STATE, _PARENT, _FLAGS, _START_TIME = 0, 1, 6, 19
+_STATE, _PARENT, _FLAGS, _USER_TIME, _SYSTEM_TIME, _START_TIME = 0, 1, 6, 11, 12, 19
 _ENDED = (b"Z", b"X")
 
 
@@ -141,6 +141,12 @@ def variables(pid: int, names: Collection[bytes]) -> dict[bytes, bytes]:
 def start_time(pid: int) -> int:
     """When the process started, in clock ticks since boot; with the number, its identity."""
     return int(_stat_fields(pid)[_START_TIME])
+
+
+def cpu_ticks(pid: int) -> int:
+    """CPU time of all its threads so far, in clock ticks."""
+    fields = _stat_fields(pid)
+    return int(fields[_USER_TIME]) + int(fields[_SYSTEM_TIME])
 
 
 def is_kernel_thread(pid: int) -> bool:

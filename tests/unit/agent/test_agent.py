@@ -59,7 +59,7 @@ def run(feeding: FakeRun, given: AgentOptions, said: list[str] | None = None) ->
 def test_what_is_sampled_is_pushed(tmp_path: Path) -> None:
     with FakeCollector() as collector:
         done = run(Feeding(3), options(tmp_path, collector.url))
-        assert done.samples > 3 and (done.lost, done.waiting) == (0, 0)
+        assert done.samples > 3 and (done.lost, done.waiting, done.dropped) == (0, 0, {})
         assert collector.total == done.samples == done.spooled
         assert collector.seen[0]["content-type"] == "application/proto"
         assert "authorization" not in collector.seen[0]
@@ -116,7 +116,21 @@ def test_windows_that_the_disk_does_not_take_are_counted(
     with FakeCollector() as collector:
         done = run(Feeding(2), options(tmp_path, collector.url), said)
     assert done.samples > 0 and done.spooled == 0
+    assert done.dropped == {"disk": done.samples}
     assert said == ["warning: the spool cannot be written: no space left on device"]
+
+
+def test_windows_behind_a_disk_that_hangs_are_counted_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(module, "PACK_S", 0.5)
+    monkeypatch.setattr("ebprof.durable.write_file", lambda *_: answers.wait(PATIENCE_S))
+    with FakeCollector() as collector:
+        done = run(Feeding(5), options(tmp_path, collector.url))
+        answers.set()
+    assert 0 < done.dropped["late"] < done.samples
+    assert done.spooled == 0
 
 
 def test_pages(tmp_path: Path) -> None:

@@ -179,3 +179,13 @@ def test_a_long_environment_is_read_in_part() -> None:
         assert process.executable(running.pid).rsplit("/", 1)[-1] in ("dash", "bash", "sh")
         running.communicate(b"\n")
     assert found == {b"FIRST": b"a=b"}
+
+
+def test_cpu_time_is_that_of_all_threads() -> None:
+    before = process.cpu_ticks(own_pid())
+    thread = threading.Thread(target=lambda: sum(range(3_000_000)))
+    started = time.process_time()
+    thread.start()
+    thread.join()
+    spent = (time.process_time() - started) * os.sysconf("SC_CLK_TCK")
+    assert abs(process.cpu_ticks(own_pid()) - before - spent) <= 3
