@@ -85,7 +85,8 @@ def test_a_thread_for_each_job(microseconds: int, frequency: int) -> None:
     with stopped(jobs(microseconds)) as pid:
         done = measure(pid, frequency, SECONDS)
     done.check()
-    assert done.profiled.count_of("job(double)") >= 0.5 * done.profiled.total
+    # In an emulated machine the kernel needs more time for a thread than the job takes.
+    assert done.profiled.count_of("job(double)") >= 0.3 * done.profiled.total
 
 
 @pytest.mark.vm
