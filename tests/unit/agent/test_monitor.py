@@ -79,6 +79,7 @@ def test_a_window_that_the_run_ends_itself_is_a_part(world: World, lag: int) -> 
         world.run.take()
         world.tick(1)
     world.run.pending = ["f"] * 4
+    world.run.losing["ring_full"] = 3
     world.tick(9)
     world.monitor.stop()
     world.monitor.finish()
@@ -86,6 +87,7 @@ def test_a_window_that_the_run_ends_itself_is_a_part(world: World, lag: int) -> 
     for (start, _), one in zip(world.spans, world.closed, strict=True):
         by_start[start] = by_start.get(start, 0) + one.profile.total
     assert by_start == {0: 0, 7: 1 + 2 + 4, 17: 0}
+    assert sum(one.losses.get("ring_full", 0) for one in world.closed) == 3
 
 
 def test_losses_go_with_the_window_they_happened_in(world: World) -> None:

@@ -9,7 +9,7 @@ from ebprof.identity.placement import parse_placement
 from ebprof.procfs import process
 
 UNIT = parse_placement(b"0::/system.slice/redis-server.service\n")
-CONTAINER = parse_placement(b"0::/system.slice/containerd.service/docker-%s.scope\n" % (b"a" * 64))
+CONTAINER = parse_placement(b"0::/system.slice/docker.service/docker/" + b"a" * 64 + b"\n")
 SESSION = parse_placement(b"0::/user.slice/user-1.slice/session-2.scope\n")
 REDIS = Facts("redis", "/usr/bin/redis-server", "redis-server *:6379", UNIT)
 
