@@ -27,8 +27,17 @@ from ebprof.commands import _complete
     shell_complete=_complete.files,
     help="Log, store, and the agent's spool.",
 )
+@click.option("--interval", metavar="TIME", default="10s", show_default=True, help="Of a window.")
+@click.option(
+    "--frequency",
+    metavar="HZ",
+    type=click.IntRange(1, 10_000),
+    default=19,
+    show_default=True,
+    help="Samples a second and CPU.",
+)
 @click.option("--insecure", is_flag=True, help="Serve a public address without tokens.")
-def command(listen: str, data: Path, insecure: bool) -> int:
+def command(listen: str, data: Path, interval: str, frequency: int, insecure: bool) -> int:
     """Profile this machine all the time, and answer with flame graphs of any range.
 
     \b
@@ -40,7 +49,9 @@ def command(listen: str, data: Path, insecure: bool) -> int:
     """
     from ebprof.serving.children import serve
 
-    serve(listen, str(data), ["--insecure"] if insecure else [], _say)
+    collector = ["--listen", listen, *(["--insecure"] if insecure else [])]
+    agent = ["--interval", interval, "--frequency", str(frequency)]
+    serve(str(data), collector, agent, _say)
     return 0
 
 

@@ -94,18 +94,21 @@ def run_together(children: Sequence[Child], notes: SignalNotes) -> None:
                 raise EbprofError(f"{child.name} has ended with {child.exit_code}: see above")
 
 
-def serve(listen: str, data: str, options: Sequence[str], say: Callable[[str], None]) -> None:
+def serve(
+    data: str, collector: Sequence[str], agent: Sequence[str], say: Callable[[str], None]
+) -> None:
     """A collector, and an agent that pushes to it, until a signal; raises EbprofError.
 
-    options: of the collector. The agent ends first, so that its last window is taken.
+    data: directory of both. collector, agent: their other options. The agent ends first, so that
+    its last window is taken.
     """
     children: list[Child] = []
     with SignalNotes(*ending()) as notes:
         try:
-            children.append(Child(["collector", "--listen", listen, "--data", data, *options], say))
+            children.append(Child(["collector", "--data", data, *collector], say))
             url = children[0].wait_for(re.compile(r"collector at (\S+),"))
             spool = ["--spool", f"{data}/spool", "--listen", "127.0.0.1:0"]
-            children.append(Child(["agent", "--collector", url, *spool], say))
+            children.append(Child(["agent", "--collector", url, *spool, *agent], say))
             run_together(children, notes)
         finally:
             for child in reversed(children):

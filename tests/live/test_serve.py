@@ -32,7 +32,16 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def start(data: Path) -> tuple[subprocess.Popen[str], str]:
     """The process, and the collector's URL, once the agent is there as well."""
-    command = [sys.executable, "-m", "ebprof", "serve", "--listen", "127.0.0.1:0"]
+    command = [
+        sys.executable,
+        "-m",
+        "ebprof",
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--interval",
+        "2s",
+    ]
     serving = subprocess.Popen([*command, "--data", data], stderr=subprocess.PIPE, text=True)
     assert serving.stderr is not None
     url, said = "", ""
