@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from tests.live.profiled import FREQUENCY, SOME, assert_share, run
 from tests.live.terminal import Terminal, terminal
 
 HOT = "kv::compress"
+IDLE_WITHIN_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -173,12 +175,16 @@ def test_the_screen_says_which_event_and_how_many() -> None:
 
 
 def test_events_that_happen_on_an_idle_cpu() -> None:
-    done = run("top", "-a", "-e", "sched:sched_switch", "--by", "process", "--json", "-d", 1)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["samples"] >= SOME
-    assert sum(one["self"] for one in report["rows"]) == report["samples"]
-    assert 0 in [one["pid"] for one in report["rows"]]
+    pids: set[int] = set()
+    end = time.monotonic() + IDLE_WITHIN_S
+    while 0 not in pids and time.monotonic() < end:  # beside other tests no CPU may be idle
+        done = run("top", "-a", "-e", "sched:sched_switch", "--by", "process", "--json", "-d", 1)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report["samples"] >= SOME
+        assert sum(one["self"] for one in report["rows"]) == report["samples"]
+        pids = {one["pid"] for one in report["rows"]}
+    assert 0 in pids
 
 
 def test_text_of_the_whole_machine(demo: targets.Running) -> None:
