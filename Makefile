@@ -37,8 +37,8 @@ run: $(VENV)/.installed build/demo ## Profile a demo program: hottest functions,
 	$(EBPROF) flame build/demo.pb.gz -o flame.html
 
 .PHONY: test
-test: $(VENV)/.installed-test ## Run all tests, unit and live (root)
-	$(BIN)/python -m pytest -n 2
+test: $(VENV)/.installed-test ## Run all tests, unit and live (root); what fails beside others, once more alone
+	$(BIN)/python -m pytest -n 2 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: vm
 vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md
