@@ -31,8 +31,8 @@ def refusal(message: Any, limits: Limits = LIMITS) -> refusals.RefusedError:
 
 
 def test_a_push_is_counted() -> None:
-    message = pushes.push(pushes.pprof_bytes(), pushes.pprof_bytes())
-    pushes.add_series(message, pushes.pprof_bytes(), labels={"a": "b"})
+    message = pushes.push(pushes.pprof_bytes(time_ns=NOW), pushes.pprof_bytes(time_ns=NOW))
+    pushes.add_series(message, pushes.pprof_bytes(time_ns=NOW), labels={"a": "b"})
     read_back = read(message)
     assert (read_back.profiles, read_back.stacks) == (3, 3)
     assert push.labels_of(message.series[0]) == {"__name__": "process_cpu", "service_name": "demo"}
@@ -48,13 +48,13 @@ def test_a_push_is_counted() -> None:
     ],
 )
 def test_labels_are_bounded(labels: dict[str, str], text: str) -> None:
-    found = refusal(pushes.push(pushes.pprof_bytes(), labels=labels))
+    found = refusal(pushes.push(pushes.pprof_bytes(time_ns=NOW), labels=labels))
     assert text in found.message
     assert (found.status, found.code, found.reason) == (400, "invalid_argument", "malformed")
 
 
 def test_a_label_is_there_once() -> None:
-    message = pushes.push(pushes.pprof_bytes())
+    message = pushes.push(pushes.pprof_bytes(time_ns=NOW))
     message.series[0].labels.add(name="service_name", value="x")
     assert refusal(message).message == "series 0: the label service_name is there twice"
 
@@ -69,7 +69,9 @@ def test_a_label_is_there_once() -> None:
     ],
 )
 def test_sizes_are_bounded(limits: Limits, text: str) -> None:
-    found = refusal(pushes.push(pushes.pprof_bytes(), pushes.pprof_bytes()), limits)
+    found = refusal(
+        pushes.push(pushes.pprof_bytes(time_ns=NOW), pushes.pprof_bytes(time_ns=NOW)), limits
+    )
     assert text in found.message
     assert (found.status, found.code) == (413, "resource_exhausted")
 
@@ -95,7 +97,7 @@ def test_times_are_bounded(seconds: int, text: str) -> None:
 
 
 def test_what_is_no_profile_is_named() -> None:
-    found = refusal(pushes.push(pushes.pprof_bytes(), b"\x0a\x00\xff"))
+    found = refusal(pushes.push(pushes.pprof_bytes(time_ns=NOW), b"\x0a\x00\xff"))
     assert found.message.startswith("series 0, profile 1: not a pprof profile")
 
 
