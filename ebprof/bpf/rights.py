@@ -13,10 +13,10 @@ LOCKDOWN = Path("/sys/kernel/security/lockdown")
 SYSCTL = Path("/proc/sys/kernel")
 PARANOID = "perf_event_paranoid"
 UNPRIVILEGED_BPF = "unprivileged_bpf_disabled"
-# linux/capability.h; CAP_SYS_ADMIN is as good as either of the others.
-CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+# linux/capability.h; CAP_SYS_ADMIN is as good as CAP_PERFMON or CAP_BPF.
+CAPABILITIES = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
 # include/linux/proc_ns.h, PROC_USER_INIT_INO: the first user namespace's inode never changes.
-_INITIAL_USER_NAMESPACE = "user:[4026531837]"
+INITIAL_USER_NAMESPACE = "user:[4026531837]"
 _EFFECTIVE = re.compile(r"^CapEff:\s*([0-9a-fA-F]{1,16})$", re.MULTILINE)
 _SECCOMP_FILTER = re.compile(r"^Seccomp:\s*2$", re.MULTILINE)
 _LOCKED = re.compile(r"\[(integrity|confidentiality)\]")
@@ -34,9 +34,18 @@ def advice(capability: str, sysctl: str) -> str:
 
 def is_lacking(capability: str) -> bool:
     """Whether we are known to lack it: not held, or of no use in a user namespace."""
-    held = _held()
-    has = held is None or bool({capability, "CAP_SYS_ADMIN"} & held)
+    held = effective_capabilities()
+    has = held is None or capability in held or "CAP_SYS_ADMIN" in held
     return not has or _is_in_user_namespace()
+
+
+def effective_capabilities() -> list[str] | None:
+    """Those of CAPABILITIES that we have; None when that cannot be read."""
+    match = _EFFECTIVE.search(_text(STATUS))
+    if match is None:
+        return None
+    mask = int(match[1], 16)
+    return [name for name, bit in CAPABILITIES.items() if mask >> bit & 1]
 
 
 def _reasons(capability: str, sysctl: str) -> Iterator[str]:
@@ -63,16 +72,9 @@ def _setting(name: str) -> str:
     return f" (kernel.{name} is {value})" if value else ""
 
 
-def _held() -> set[str] | None:
-    match = _EFFECTIVE.search(_text(STATUS))
-    if match is None:
-        return None
-    return {name for name, bit in CAPABILITIES.items() if int(match[1], 16) >> bit & 1}
-
-
 def _is_in_user_namespace() -> bool:
     try:
-        return str(USER_NAMESPACE.readlink()) != _INITIAL_USER_NAMESPACE
+        return str(USER_NAMESPACE.readlink()) != INITIAL_USER_NAMESPACE
     except OSError:
         return False  # a kernel without CONFIG_USER_NS has no other
 

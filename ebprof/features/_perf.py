@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ebprof.bpf import events
 from ebprof.bpf.events import CPU_CLOCK, CYCLES, Event, Rate, Scope
+from ebprof.bpf.rights import effective_capabilities
 from ebprof.bpf.sideband import Sideband
 from ebprof.errors import NoPermissionError
 from ebprof.features._feature import Finding, Probe, limited, ok, read_number, unknown
-from ebprof.features._system import effective_capabilities
 from ebprof.sampling.target import online_cpus
 
 SYSCTL = Path("/proc/sys/kernel")

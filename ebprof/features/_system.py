@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 from ebprof.bpf import loaders, probe
+from ebprof.bpf.rights import CAPABILITIES, INITIAL_USER_NAMESPACE, effective_capabilities
 from ebprof.errors import UnsupportedError
 from ebprof.features._feature import Finding, Probe, limited, missing, ok, read_text, unknown
 from ebprof.procfs import kernelfs, process
@@ -17,14 +17,8 @@ from ebprof.procfs.text import printable
 from ebprof.symbolize import debuginfod, default_cache
 
 MACHINES = ("x86_64",)
-# linux/capability.h
-CAPABILITIES = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
-# include/linux/proc_ns.h, PROC_USER_INIT_INO: the first user namespace's inode never changes.
-INITIAL_USER_NAMESPACE = "user:[4026531837]"
-STATUS = Path("/proc/self/status")
 KPTR_RESTRICT = Path("/proc/sys/kernel/kptr_restrict")
 KALLSYMS = Path("/proc/kallsyms")
-_CAPABILITIES = re.compile(r"^CapEff:\s*([0-9a-fA-F]{1,16})$", re.MULTILINE)
 KALLSYMS_HEAD = 1 << 16
 ADDRESS_DIGITS = 16
 ENOUGH_FILES = 4096
@@ -51,7 +45,7 @@ def _privileges() -> Finding:
     """Effective capabilities (capabilities(7)), which count in the first user namespace only."""
     held = effective_capabilities()
     if held is None:
-        return unknown(f"{STATUS} does not say which capabilities we have")
+        return unknown("/proc/self/status does not say which capabilities we have")
     who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
     has = f"{who} with {', '.join(held) or 'none of ' + ', '.join(CAPABILITIES)}"
     if not ("CAP_SYS_ADMIN" in held or {"CAP_BPF", "CAP_PERFMON"} <= set(held)):
@@ -61,15 +55,6 @@ def _privileges() -> Finding:
     if set(held) != set(CAPABILITIES):
         return limited(f"{has}, without {', '.join(sorted(set(CAPABILITIES) - set(held)))}")
     return ok(has)
-
-
-def effective_capabilities() -> list[str] | None:
-    """Those of CAPABILITIES that we have; None when that cannot be read."""
-    match = _CAPABILITIES.search(read_text(STATUS))
-    if match is None:
-        return None
-    mask = int(match[1], 16)
-    return [name for name, bit in CAPABILITIES.items() if mask >> bit & 1]
 
 
 def _user_namespace() -> str:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from ebprof import features
-from ebprof.bpf import loaders
+from ebprof.bpf import loaders, rights
 from ebprof.errors import EXIT_FAILURE, NoPermissionError, UnsupportedError
 from ebprof.features import LIMITED, MISSING, OK, STATES, UNKNOWN, Feature, Probe, _perf, _system
 from ebprof.features._feature import Finding, read_number, read_text
@@ -170,8 +170,8 @@ def test_capabilities_are_read_from_the_effective_set(
 ) -> None:
     file = tmp_path / "status"
     status(file, effective)
-    monkeypatch.setattr(_system, "STATUS", file)
-    monkeypatch.setattr(_system, "_user_namespace", lambda: _system.INITIAL_USER_NAMESPACE)
+    monkeypatch.setattr(rights, "STATUS", file)
+    monkeypatch.setattr(_system, "_user_namespace", lambda: rights.INITIAL_USER_NAMESPACE)
     assert features.probe("privileges").state == state
 
 
@@ -180,7 +180,7 @@ def test_capabilities_do_not_count_in_a_user_namespace(
 ) -> None:
     file = tmp_path / "status"
     status(file, ALL_CAPABILITIES)
-    monkeypatch.setattr(_system, "STATUS", file)
+    monkeypatch.setattr(rights, "STATUS", file)
     monkeypatch.setattr(_system, "_user_namespace", lambda: "user:[4026532000]")
     found = features.probe("privileges")
     assert found.state == MISSING
@@ -224,7 +224,7 @@ def test_capabilities_that_cannot_be_read_are_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "status"
-    monkeypatch.setattr(_system, "STATUS", file)
+    monkeypatch.setattr(rights, "STATUS", file)
     assert features.probe("privileges").state == UNKNOWN
     file.write_text("Name:\tCapEff: ffff\nCapEff:\n")
     assert features.probe("privileges").state == UNKNOWN
@@ -245,8 +245,8 @@ def test_capabilities_that_cannot_be_read_are_unknown(
 def test_perf_event_paranoid_is_ok_for_whom_it_does_not_bind(
     effective: str, level: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_system, "STATUS", tmp_path / "status")
-    status(_system.STATUS, effective)
+    monkeypatch.setattr(rights, "STATUS", tmp_path / "status")
+    status(rights.STATUS, effective)
     monkeypatch.setattr(_perf, "SYSCTL", tmp_path)
     (tmp_path / "perf_event_paranoid").write_text(level)
     assert features.probe("perf_event_paranoid").state == state
@@ -259,7 +259,7 @@ def test_a_kernel_without_user_namespaces_has_the_first_one_only(
         raise FileNotFoundError(2, "No such file or directory", str(path))
 
     monkeypatch.setattr(Path, "readlink", readlink)
-    assert _system._user_namespace() == _system.INITIAL_USER_NAMESPACE
+    assert _system._user_namespace() == rights.INITIAL_USER_NAMESPACE
 
 
 def test_a_setting_that_cannot_be_read_is_not_shown_empty(
