@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from ebprof.commands import _complete
+from ebprof.commands import _service_options
 from ebprof.commands._values import parse_duration
 from ebprof.errors import UsageError
 
@@ -28,23 +28,10 @@ _MIN_S, _MAX_S = 1.0, 3600.0
     multiple=True,
     help="Where to push; several for fail-over.",
 )
-@click.option("--interval", metavar="TIME", default="10s", show_default=True, help="Of a window.")
-@click.option(
-    "--frequency",
-    metavar="HZ",
-    type=click.IntRange(1, 10_000),
-    default=19,
-    show_default=True,
-    help="Samples a second and CPU.",
-)
-@click.option(
-    "--spool",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default="/var/lib/ebprof/spool",
-    show_default=True,
-    shell_complete=_complete.files,
-    help="Where windows wait until a collector has them.",
+@_service_options.interval
+@_service_options.frequency
+@_service_options.directory(
+    "--spool", "/var/lib/ebprof/spool", "Where windows wait until a collector has them."
 )
 @click.option(
     "--spool-size",
@@ -62,28 +49,10 @@ _MIN_S, _MAX_S = 1.0, 3600.0
     help="Who gives names to addresses.",
 )
 @click.option("--node", metavar="NAME", help="Of this machine.  [default: its host name]")
-@click.option(
-    "--listen",
-    metavar="ADDR:PORT",
-    default="127.0.0.1:9099",
-    show_default=True,
-    help="Where to serve /metrics and /-/healthy.",
-)
+@_service_options.listen("127.0.0.1:9099", "Where to serve /metrics and /-/healthy.")
 @click.option("--insecure", is_flag=True, help="Serve /metrics on a public address.")
-@click.option(
-    "--token-file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    shell_complete=_complete.files,
-    help="The token to push with.",
-)
-@click.option(
-    "--config",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    shell_complete=_complete.files,
-    help="The same as TOML, and rules for names of services.",
-)
+@_service_options.file("--token-file", "The token to push with.")
+@_service_options.file("--config", "The same as TOML, and rules for names of services.")
 @click.pass_context
 def command(ctx: click.Context, /, config: Path | None, symbols: str, **given: Any) -> int:
     """Sample all of this machine, and push windows of series to a collector, until Ctrl-C.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ebprof.commands import _complete
+from ebprof.commands import _service_options
 from ebprof.errors import EbprofError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
@@ -25,22 +25,8 @@ _CHECK_S = 10
 
 
 @click.command()
-@click.option(
-    "--listen",
-    metavar="ADDR:PORT",
-    default="127.0.0.1:8080",
-    show_default=True,
-    help="Where to serve.",
-)
-@click.option(
-    "--data",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default="/var/lib/ebprof",
-    show_default=True,
-    shell_complete=_complete.files,
-    help="Log and store.",
-)
+@_service_options.listen("127.0.0.1:8080", "Where to serve.")
+@_service_options.directory("--data", "/var/lib/ebprof", "Log and store.")
 @click.option(
     "--retention",
     metavar="TIMES",
@@ -48,12 +34,8 @@ _CHECK_S = 10
     show_default=True,
     help="How long samples, and sums of hours and days, are kept.",
 )
-@click.option(
-    "--token-file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    shell_complete=_complete.files,
-    help="Who may push and read; without it everybody who can connect.",
+@_service_options.file(
+    "--token-file", "Who may push and read; without it everybody who can connect."
 )
 @click.option("--insecure", is_flag=True, help="Serve a public address without tokens.")
 @click.option("--check", is_flag=True, help="Ask the collector that runs at --listen how it is.")

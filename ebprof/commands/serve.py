@@ -7,35 +7,14 @@ from pathlib import Path
 
 import click
 
-from ebprof.commands import _complete
+from ebprof.commands import _service_options
 
 
 @click.command()
-@click.option(
-    "--listen",
-    metavar="ADDR:PORT",
-    default="127.0.0.1:8080",
-    show_default=True,
-    help="Where to serve.",
-)
-@click.option(
-    "--data",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default="/var/lib/ebprof",
-    show_default=True,
-    shell_complete=_complete.files,
-    help="Log, store, and the agent's spool.",
-)
-@click.option("--interval", metavar="TIME", default="10s", show_default=True, help="Of a window.")
-@click.option(
-    "--frequency",
-    metavar="HZ",
-    type=click.IntRange(1, 10_000),
-    default=19,
-    show_default=True,
-    help="Samples a second and CPU.",
-)
+@_service_options.listen("127.0.0.1:8080", "Where to serve.")
+@_service_options.directory("--data", "/var/lib/ebprof", "Log, store, and the agent's spool.")
+@_service_options.interval
+@_service_options.frequency
 @click.option("--insecure", is_flag=True, help="Serve a public address without tokens.")
 def command(listen: str, data: Path, interval: str, frequency: int, insecure: bool) -> int:
     """Profile this machine all the time, and answer with flame graphs of any range.
