@@ -419,6 +419,11 @@ int trace_me(void)
 	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) ? -errno : 0;
 }
 
+int trace_hold(int32_t pid)
+{
+	return ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL) ? -errno : 0;
+}
+
 int trace_release(int32_t pid)
 {
 	return ptrace(PTRACE_DETACH, pid, NULL, NULL) ? -errno : 0;

@@ -118,7 +118,9 @@ void record_reader_close(struct record_reader *reader);
 
 /* In the child: asks to be stopped by its parent at the next exec. */
 int trace_me(void);
-/* In the parent, once the child has stopped: lets it go on, untraced. */
+/* In the parent, once the child has stopped: if the parent ends, the child is killed. */
+int trace_hold(int32_t pid);
+/* In the parent: lets it go on, untraced. */
 int trace_release(int32_t pid);
 
 #endif

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ebprof._native import lib
 from ebprof.errors import EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, CommandError
+from ebprof.signals import ENDING
 
 SIGNAL_EXIT = 128
 END_SECONDS = 2.0
@@ -27,17 +28,27 @@ class HeldCommand:
         self._exit_code: int | None = None
         self._is_held = True
         self.cpu_seconds = 0.0
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # or else it might run on without us
+        try:
+            self.pid = self._start(command, is_mute)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    @staticmethod
+    def _start(command: Sequence[str], is_mute: bool) -> int:
+        """Its PID, once it is held: if ebprof ends before it is let go, it is killed."""
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
-        self.pid = os.fork()
-        if self.pid == 0:
+        pid = os.fork()
+        if pid == 0:
             _execute(command, write_end, is_mute)
         os.close(write_end)
         with os.fdopen(read_end, "rb") as errors:
             failure = errors.read()
+        os.waitpid(pid, 0)  # stopped at exec, or ended
         if failure:
-            os.waitpid(self.pid, 0)
             raise _refusal(command[0], int(failure))
-        os.waitpid(self.pid, 0)  # stopped at exec
+        lib.trace_hold(pid)
+        return pid
 
     def release(self) -> None:
         """Let it run."""
@@ -74,6 +85,7 @@ def _execute(command: Sequence[str], errors: int, is_mute: bool) -> None:
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         if is_mute:
             _mute()
         lib.trace_me()

@@ -188,7 +188,11 @@ def test_a_signal_ends_the_run_and_keeps_the_result(
 
 @pytest.mark.parametrize("is_background", [False, True])
 def test_an_interrupt_before_sampling_leaves_nothing(is_background: bool, tmp_path: Path) -> None:
-    """Also in a script's background, where signals to interrupt are ignored from the start."""
+    """Also in a script's background, where signals to interrupt are ignored from the start.
+
+    Python ends by the signal itself where that came while it executed a string (as data classes
+    are made): to a shell, that is 130 too.
+    """
     command = [*EBPROF, "profile", "-o", str(tmp_path / "out"), "--", "sleep", "77777"]
     if is_background:
         command = ["env", "--ignore-signal=INT", *command]
@@ -202,7 +206,7 @@ def test_an_interrupt_before_sampling_leaves_nothing(is_background: bool, tmp_pa
         finally:
             process.kill()
     assert "Traceback" not in text
-    assert process.returncode in (0, 130)
+    assert process.returncode in (0, 130, -signal.SIGINT)
     assert process.returncode == 0 or not list(tmp_path.iterdir())
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -63,3 +66,21 @@ def test_one_that_still_runs_is_asked_to_end() -> None:
     command.release()
     command.end()
     assert command.exit_code == 128 + 15
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_one_that_was_never_let_go_does_not_outlive_ebprof(number: signal.Signals) -> None:
+    script = (
+        "import time; from ebprof.sampling.launch import HeldCommand\n"
+        "print(HeldCommand(['sleep', '77']).pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout
+        pid = int(process.stdout.readline())
+        process.send_signal(number)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}/cmdline").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
