@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests import targets
+from tests import collector_extra, targets
 from tests.agents import Agent, Figures
 from tests.collecting import Running
 from tests.live.profiled import SOME, assert_share, fold
 
-for needed in ("chdb", "starlette", "uvicorn"):
-    pytest.importorskip(needed)
+collector_extra.need()
 FREQUENCY = 199
 PARTS = {"alpha": 6, "beta": 3, "gamma_": 1}
 SERVICE = "split"

@@ -13,13 +13,10 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from ebprof.procfs import process
-from tests import targets
+from tests import collector_extra, targets
 
-for needed in ("chdb", "starlette", "uvicorn"):
-    pytest.importorskip(needed)
+collector_extra.need()
 PATIENCE_S = 180
 
 

@@ -11,14 +11,12 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
+from tests import collector_extra
 from tests import senders as load
 from tests.collecting import Running
 from tests.stored import store
 
-for needed in ("chdb", "starlette", "uvicorn"):
-    pytest.importorskip(needed)
+collector_extra.need()
 CRASHES = int(os.environ.get("EBPROF_CRASHES", "2"))
 SENDERS = 3
 LONGEST_S = 4.0

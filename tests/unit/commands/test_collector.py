@@ -9,10 +9,10 @@ import pytest
 from ebprof import cli
 from ebprof.commands import collector
 from ebprof.errors import EXIT_FAILURE, EXIT_UNSUPPORTED, EXIT_USAGE
+from tests import collector_extra
 from tests.collecting import Running
 
-for needed in ("chdb", "starlette", "uvicorn"):
-    pytest.importorskip(needed)
+collector_extra.need()
 
 
 def run(*arguments: str) -> int:

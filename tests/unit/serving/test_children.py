@@ -13,9 +13,9 @@ from ebprof.errors import EbprofError
 from ebprof.serving import children
 from ebprof.serving.children import Child, run_together
 from ebprof.signals import SignalNotes
+from tests import collector_extra
 
-for needed in ("chdb", "starlette", "uvicorn"):
-    pytest.importorskip(needed)
+collector_extra.need()
 ADDRESS = re.compile(r"collector at (\S+),")
 
 

@@ -16,11 +16,10 @@ import pytest
 from ebprof.collector.api import queries
 from ebprof.collector.query.flamegraph import FORMATS
 from ebprof.wire import push
-from tests import builders, pushes
+from tests import builders, collector_extra, pushes
 from tests.collecting import Running
 
-for needed in ("chdb", "starlette", "uvicorn"):
-    pytest.importorskip(needed)
+collector_extra.need()
 PROTO = {"Content-Type": "application/proto"}
 FLAMEGRAPH = "/api/v1/profiles/flamegraph"
 DOCS = (Path(__file__).parents[4] / "docs" / "api.md").read_text()

@@ -23,10 +23,10 @@ from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.wire import Failure
 from ebprof.model import Frame, Location, Mapping, Profile, Sample, SampleType
 from ebprof.output import pprof
-from tests import builders, pushes
+from tests import builders, collector_extra, pushes
 from tests.stored import Store, store
 
-pytest.importorskip("chdb")
+collector_extra.need()
 HOUR = time.time_ns() // 10**6 // HOUR_MS * HOUR_MS
 NOW = HOUR + 1_800_000
 MS = 1_000_000

@@ -6,15 +6,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.wire import Failure
 from ebprof.model import SampleType
-from tests import builders, pushes
+from tests import builders, collector_extra, pushes
 from tests.stored import Sql, store
 
-pytest.importorskip("chdb")
+collector_extra.need()
 DAY_NS = 24 * 3600 * 10**9
 NOON = (time.time_ns() // DAY_NS - 2) * DAY_NS + DAY_NS // 2
 
