@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import collector_extra
 from tests import senders as load
 from tests.collecting import Running
 from tests.stored import store
 
-for needed in ("chdb", "starlette", "uvicorn"):
-    pytest.importorskip(needed)
+collector_extra.need()
 CUTS = int(os.environ.get("EBPROF_POWER_CUTS", "1"))
 IMAGE_SIZE = "1G"
 LONGEST_S = 6.0
