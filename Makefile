@@ -36,6 +36,10 @@ run: $(VENV)/.installed build/demo ## Profile a demo program: hottest functions,
 	$(EBPROF) report build/demo.pb.gz -f table
 	$(EBPROF) flame build/demo.pb.gz -o flame.html
 
+.PHONY: serve
+serve: $(VENV)/.installed-serve build/demo ## Watch a demo, redis and its callers until Ctrl-C; says what to ask
+	$(BIN)/python -m scripts.serve
+
 .PHONY: test
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root); what fails beside others, once more alone
 	$(BIN)/python -m pytest -n 2 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
@@ -110,10 +114,16 @@ $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m compileall -q ebprof
 	touch $@
 
+$(VENV)/.installed-serve: $(VENV)/bin/python $(SOURCES)
+	PYTHON=$(PYTHON) scripts/system-packages serve
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[collector]'
+	$(BIN)/python -m compileall -q ebprof
+	touch $(VENV)/.installed $@
+
 # All of the above and more, so that a new clone builds once.
 $(VENV)/.installed-test: $(VENV)/bin/python $(SOURCES)
 	PYTHON=$(PYTHON) scripts/system-packages test
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[collector,dev]'
 	$(BIN)/python -m compileall -q ebprof
 	cd tests/browser && npm ci --silent --no-fund --no-audit
-	touch $(VENV)/.installed $@
+	touch $(VENV)/.installed $(VENV)/.installed-serve $@

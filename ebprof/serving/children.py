@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import queue
 import re
 import select
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ebprof.errors import EbprofError
 from ebprof.signals import SignalNotes, ending
@@ -25,18 +26,29 @@ _LIBC = ctypes.CDLL(None)
 
 
 class Child:
-    """`ebprof WORDS...`. What it says is passed on to `say`; it dies with us."""
+    """A command. What it says on stderr is passed on to `say`; it dies with us.
 
-    def __init__(self, words: Sequence[str], say: Callable[[str], None]) -> None:
-        self.name = words[0]
+    environment: variables beside our own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        say: Callable[[str], None],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
         self._say = say
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ebprof", *words],
+            command,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            env=os.environ | (environment or {}),
             start_new_session=True,  # a terminal's Ctrl-C is for us: they end in our order
             preexec_fn=_die_with_parent,
         )
@@ -84,6 +96,11 @@ class Child:
         self._lines.put(None)
 
 
+def ebprof(words: Sequence[str], say: Callable[[str], None]) -> Child:
+    """`ebprof WORDS...`, which goes by the first of them."""
+    return Child(words[0], [sys.executable, "-m", "ebprof", *words], say)
+
+
 def run_together(children: Sequence[Child], notes: SignalNotes) -> None:
     """Wait for a signal; raises EbprofError when a child ends before."""
     poll = select.poll()
@@ -105,10 +122,10 @@ def serve(
     children: list[Child] = []
     with SignalNotes(*ending()) as notes:
         try:
-            children.append(Child(["collector", "--data", data, *collector], say))
+            children.append(ebprof(["collector", "--data", data, *collector], say))
             url = children[0].wait_for(re.compile(r"collector at (\S+),"))
             spool = ["--spool", f"{data}/spool", "--listen", "127.0.0.1:0"]
-            children.append(Child(["agent", "--collector", url, *spool, *agent], say))
+            children.append(ebprof(["agent", "--collector", url, *spool, *agent], say))
             run_together(children, notes)
         finally:
             for child in reversed(children):

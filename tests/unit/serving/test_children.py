@@ -11,7 +11,7 @@ import pytest
 
 from ebprof.errors import EbprofError
 from ebprof.serving import children
-from ebprof.serving.children import Child, run_together
+from ebprof.serving.children import Child, ebprof, run_together
 from ebprof.signals import SignalNotes
 from tests import collector_extra
 
@@ -21,12 +21,12 @@ ADDRESS = re.compile(r"collector at (\S+),")
 
 def collector(tmp_path: Path, said: list[str]) -> Child:
     words = ["collector", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data")]
-    return Child(words, said.append)
+    return ebprof(words, said.append)
 
 
 def test_one_that_ends_at_once_is_an_error() -> None:
     said: list[str] = []
-    child = Child(["report", "/nowhere/x"], said.append)
+    child = ebprof(["report", "/nowhere/x"], said.append)
     with pytest.raises(EbprofError, match="report has ended"):
         child.wait_for(ADDRESS)
     child.end()
@@ -56,7 +56,7 @@ def test_they_run_until_a_signal(tmp_path: Path) -> None:
 
 
 def test_one_that_ends_is_noticed(tmp_path: Path) -> None:
-    stays, ends = collector(tmp_path, []), Child(["report", "/nowhere/x"], lambda _: None)
+    stays, ends = collector(tmp_path, []), ebprof(["report", "/nowhere/x"], lambda _: None)
     with (
         SignalNotes(signal.SIGUSR1) as notes,
         pytest.raises(EbprofError, match="report has ended with 6"),

@@ -1,0 +1,119 @@
+"""Something to watch, and `ebprof serve` that watches it: `python -m scripts.serve`, or `make serve`.
+
+The demo program, redis, and two callers of it run beside it until Ctrl-C, and end with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ebprof.errors import EbprofError
+from ebprof.serving.children import Child, ebprof, run_together
+from ebprof.signals import SignalNotes, ending
+
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "build" / "demo"
+CALLERS = {"checkout": (200, 100), "reports": (20, 20_000)}
+"""Calls a second, and bytes of values, by name."""
+_ADDRESS = re.compile(r"collector at (\S+),")
+_READY = re.compile(r"(metrics at)")
+_REDIS_S = 10.0
+ADVICE = """
+ebprof watches this machine; what it has seen can be asked for at {url}
+
+  curl -sG {url}/api/v1/labels/service_name/values
+  curl -sG {url}/api/v1/profiles/flamegraph -d type=cpu -d from=now-5m \\
+      --data-urlencode 'query={{service_name="demo"}}' -d format=svg > demo.svg
+  curl -sG {url}/api/v1/profiles/flamegraph -d type=cpu -d from=now-5m \\
+      --data-urlencode 'query={{service_name="demo"}}' -d format=folded | flamegraph.pl > demo.svg
+  curl -sG {url}/api/v1/profiles/series -d type=cpu -d by=service_name -d step=10s -d from=now-5m
+  curl -s {url}/metrics
+
+The first answers are there after half a minute. Beside the demo there are redis on port {redis}, and
+who calls it: {callers}. Ctrl-C ends all of it.
+"""
+
+
+def main() -> int:
+    """Run everything until a signal; 1 when a part of it ended before."""
+    given = _arguments()
+    given.data.mkdir(parents=True, exist_ok=True)
+    try:
+        with SignalNotes(*ending()) as notes, _children(given.data, given.listen) as children:
+            run_together(children, notes)
+    except EbprofError as error:
+        _say(error.message)
+        return error.exit_code
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts.serve", description=__doc__)
+    parser.add_argument("--listen", default="127.0.0.1:8080", help="of ebprof serve")
+    parser.add_argument("--data", type=Path, default=ROOT / "build" / "serve", help="of it")
+    return parser.parse_args()
+
+
+@contextmanager
+def _children(data: Path, listen: str) -> Iterator[list[Child]]:
+    """All of them; they end in the reverse order."""
+    children: list[Child] = []
+    try:
+        port = _free_port()
+        children.append(_redis(port, data))
+        _wait_for_redis(port, children[0])
+        children.append(Child("demo", ["nice", str(DEMO)], _say))
+        children.extend(_caller(port, name) for name in CALLERS)
+        serving = ebprof(["serve", "--listen", listen, "--data", str(data)], _say)
+        children.append(serving)
+        url = serving.wait_for(_ADDRESS)
+        serving.wait_for(_READY)
+        print(ADVICE.format(url=url, redis=port, callers=", ".join(CALLERS)), flush=True)
+        yield children
+    finally:
+        for child in reversed(children):
+            child.end()
+
+
+def _redis(port: int, data: Path) -> Child:
+    """Its title stays as it is: redis writes it over the environment, where its name stands."""
+    command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    command += ["--set-proc-title", "no", "--logfile", str(data / "redis.log")]
+    return Child("redis", command, _say, {"OTEL_SERVICE_NAME": "redis"})
+
+
+def _caller(port: int, name: str) -> Child:
+    command = [sys.executable, "-m", "scripts.caller", name, str(port), *map(str, CALLERS[name])]
+    return Child(name, command, _say, {"OTEL_SERVICE_NAME": name})
+
+
+def _wait_for_redis(port: int, redis: Child) -> None:
+    end = time.monotonic() + _REDIS_S
+    while redis.exit_code is None and time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise EbprofError("redis does not answer: see redis.log in --data")
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _say(text: str) -> None:
+    print(f"ebprof: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

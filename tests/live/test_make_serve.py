@@ -1,0 +1,91 @@
+"""`make serve`: what it says can be asked is answered, and nothing outlives it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ebprof.procfs import process
+from scripts.serve import CALLERS, ROOT
+
+for needed in ("chdb", "starlette", "uvicorn"):
+    pytest.importorskip(needed)
+PATIENCE_S = 180
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> subprocess.Popen[str]:
+    subprocess.run(["make", "-s", "build/demo"], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "scripts.serve", "--listen", "127.0.0.1:0"]
+    return subprocess.Popen(
+        [*command, "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+
+
+def advice(serving: subprocess.Popen[str]) -> tuple[str, str]:
+    """What it says, and the URL in it."""
+    assert serving.stdout is not None
+    text = ""
+    while "Ctrl-C ends" not in text:
+        line = serving.stdout.readline()
+        assert line, text
+        text += line
+    return text, text.split(" at ")[1].split()[0]
+
+
+def ask(url: str) -> bytes:
+    """What there is so far; nothing while there is none."""
+    try:
+        with urllib.request.urlopen(url) as answer:
+            body: bytes = answer.read()
+            return body
+    except urllib.error.HTTPError:
+        return b""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
+def services(url: str) -> set[str]:
+    body = ask(f"{url}/api/v1/labels/service_name/values")
+    return set(json.loads(body)["rows"]) if body else set()
+
+
+def descendants(pid: int) -> list[int]:
+    found = process.children(pid)
+    return [*found, *(one for child in found for one in descendants(child))]
+
+
+def test_it_watches_the_demo_redis_and_who_calls_it(serving: subprocess.Popen[str]) -> None:
+    text, url = advice(serving)
+    assert f"curl -sG {url}/api/v1/profiles/flamegraph" in text
+    wait_until(lambda: {"demo", "redis", *CALLERS} <= services(url))
+    query = "type=cpu&query=%7Bservice_name%3D%22demo%22%7D&from=now-5m&format=folded"
+    wait_until(lambda: b"compress" in ask(f"{url}/api/v1/profiles/flamegraph?{query}"))
+    started = descendants(serving.pid)
+    assert len(started) > len(CALLERS) + 3
+    serving.send_signal(signal.SIGINT)
+    serving.communicate(timeout=PATIENCE_S)
+    assert serving.returncode == 0
+    assert not any(map(process.exists, started))
+
+
+def test_nothing_outlives_one_that_is_killed(serving: subprocess.Popen[str]) -> None:
+    advice(serving)
+    started = descendants(serving.pid)
+    serving.kill()
+    serving.communicate(timeout=PATIENCE_S)
+    wait_until(lambda: not any(map(process.is_running, started)))
