@@ -5,12 +5,13 @@ A type that is not in the table keeps its own name and unit, as `NAME:UNIT`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ebprof.collector.profiles.batch import Batch
 from ebprof.model import Profile, SampleType
 
 MAX_TYPES = 16
@@ -60,15 +61,16 @@ def unit_of(name: str) -> str:
     return _UNITS.get(name) or name.rpartition(":")[2]
 
 
-def kind_of(found: SampleType, series_name: str) -> Kind:
+def kind_of(found: tuple[str, str], series_name: str) -> Kind:
     """What a sample type is stored as; series_name: the label `__name__` of its series."""
+    found = SampleType(*found)
     name = _NAMES.get(found, "")
     if found in _WAITS and series_name in _WAITED_FOR:
         name = f"{series_name}_{_WAITS[found]}"
     return Kind(name or f"{found.name}:{found.unit}", found.unit)
 
 
-def problem(types: Sequence[SampleType]) -> str:
+def problem(types: Sequence[tuple[str, str]]) -> str:
     """Why sample types cannot be stored; empty where they can."""
     if len(types) > MAX_TYPES:
         return f"it has more than {MAX_TYPES} sample types"
@@ -79,16 +81,41 @@ def problem(types: Sequence[SampleType]) -> str:
     return ""
 
 
-def stored(profile: Profile, series_name: str) -> Iterator[tuple[Kind, NDArray[np.int64]]]:
-    """What is stored of a profile's samples: each as what, and the values, int64[n].
+def counted(batch: Batch) -> NDArray[np.int64]:
+    """Those types, as rows, that only count what another one says: samples at a fixed period.
 
-    Where samples amount to time, at a fixed period each, that is stored and not their number.
+    Where samples amount to time, that is stored and not their number.
     """
-    kinds = [kind_of(one, series_name) for one in profile.types]
-    samples = profile.samples
-    if not profile.is_sampled:
-        yield from zip(kinds, samples.values.T, strict=True)
-    elif profile.period:
-        yield kinds[1], samples.counts * profile.period
-    else:
-        yield kinds[0], samples.counts
+    header = batch.pieces["header"]
+    may_count = (header["period"] > 0) & (header["default_sample_type"] == 0)
+    candidates = np.flatnonzero(may_count & (batch.count("types") == 2))
+    first = np.cumsum(batch.count("types")) - batch.count("types")
+    types = batch.type_names
+    pairs = [
+        types[first[one] : first[one] + 2] == _sampled(batch, header[one], types[first[one] + 1])
+        for one in candidates.tolist()
+    ]
+    candidates = candidates[np.array(pairs, bool)]
+    return np.asarray(first[candidates[_are_multiples(batch, candidates)]])
+
+
+def _sampled(batch: Batch, header: np.void, shown: tuple[str, str]) -> list[tuple[str, str]]:
+    """The types of a profile of samples at the period of a header."""
+    names = header["period_type"]
+    event = batch.text(int(names["type"])), batch.text(int(names["unit"]))
+    name, unit = event if event[0] else shown
+    return [(one.name, one.unit) for one in Profile(event=name, unit=unit, period=1).types]
+
+
+def _are_multiples(batch: Batch, candidates: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which profiles of two types have in the second one the first one times the period."""
+    is_candidate = np.zeros(len(batch.pieces), bool)
+    is_candidate[candidates] = True
+    profile = batch.profile_of("samples")
+    width = batch.count("types")[profile]
+    chosen = is_candidate[profile]
+    start, profile = (np.cumsum(width) - width)[chosen], profile[chosen]
+    amounts = batch.values[start + 1]
+    counts, rest = np.divmod(amounts, batch.pieces["header"]["period"][profile])
+    is_candidate[profile[(counts != batch.values[start]) | (rest != 0)]] = False
+    return np.asarray(is_candidate[candidates])

@@ -5,21 +5,20 @@ A push is taken or refused as a whole, so that its sender knows what became of i
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from google.protobuf.message import DecodeError
 
 from ebprof.collector import kinds
 from ebprof.collector.limits import Limits
+from ebprof.collector.profiles.batch import Batch, excess, measure, read_measured
 from ebprof.collector.receive.refusals import RefusedError, TimeError, TooLargeError
 from ebprof.collector.receive.unpack import GZIP_MAGIC, gunzip
 from ebprof.errors import BadFileError
-from ebprof.model import Profile
-from ebprof.output import pprof
 from ebprof.walls import refusing
 from ebprof.wire.push import PushRequest
 
@@ -48,24 +47,23 @@ def read_push(body: bytes, now_ns: int, limits: Limits) -> Push:
     profiles = sum(len(series.samples) for series in message.series)
     _bound("series", len(message.series), limits.series)
     _bound("profiles", profiles, limits.profiles)
-    check = _Check(now_ns, limits)
     for number, series in enumerate(message.series):
-        check.series(number, series)
-    return Push(message, profiles, check.stacks)
+        _check_labels(f"series {number}", series, limits)
+    stacks = _check_profiles(message, now_ns, limits)
+    return Push(message, profiles, stacks)
 
 
-def read_profile(raw: bytes, limit: int) -> tuple[Profile, int]:
-    """A pprof profile, packed or not, and its size unpacked; raises RefusedError, BadFileError."""
+def unpacked(raw: bytes, limit: int) -> bytes:
+    """A profile without gzip; raises RefusedError."""
     plain = gunzip(raw, limit, "profile") if raw.startswith(GZIP_MAGIC) else raw
     if len(plain) > limit:
         raise TooLargeError(f"profiles have more than {limit >> 20} MiB when they are unpacked")
-    with refusing():
-        return pprof.read(io.BytesIO(plain)), len(plain)
+    return plain
 
 
-def labels_of(series: Any) -> dict[str, str]:
-    """The labels of a series by name, in the order of names."""
-    return dict(sorted((one.name, one.value) for one in series.labels))
+def labels_of(series: Any) -> tuple[tuple[str, str], ...]:
+    """The labels of a series, in the order of names."""
+    return tuple(sorted((one.name, one.value) for one in series.labels))
 
 
 def _parse(body: bytes) -> Any:
@@ -82,72 +80,94 @@ def _bound(what: str, count: int, limit: int) -> None:
         raise TooLargeError(f"push has {count:,} {what}, which is more than {limit:,}")
 
 
-class _Check:
-    """Sums over the profiles of one push, and what they may come to."""
+# ---- labels -----------------------------------------------------------------------------------
 
-    def __init__(self, now_ns: int, limits: Limits) -> None:
-        self._now_ns = now_ns
-        self._limits = limits
-        self._room = limits.plain_bytes
-        self.stacks = 0
 
-    def series(self, number: int, series: Any) -> None:
-        where = f"series {number}"
-        self._labels(where, series)
+def _check_labels(where: str, series: Any, limits: Limits) -> None:
+    if len(series.labels) > limits.labels:
+        raise RefusedError(f"{where} has more than {limits.labels} labels")
+    for problem in _problems(series, limits):
+        raise RefusedError(f"{where}: {problem}")
+
+
+def _problems(series: Any, limits: Limits) -> Iterator[str]:
+    seen: set[str] = set()
+    for one in series.labels:
+        if len(one.name) > limits.label_name or not _LABEL_NAME.fullmatch(one.name):
+            yield f"{one.name[:64]!r} is not the name of a label"
+        if len(one.value) > limits.label_value:
+            yield f"the value of {one.name} is longer than {limits.label_value}"
+        if one.name in seen:
+            yield f"the label {one.name} is there twice"
+        seen.add(one.name)
+
+
+# ---- profiles ---------------------------------------------------------------------------------
+
+
+def _check_profiles(message: Any, now_ns: int, limits: Limits) -> int:
+    """Check all profiles of a push, and count their stacks."""
+    places, profiles = _unpacked(message, limits)
+    data, pieces = measure(profiles)
+    if too_much := excess(pieces):
+        raise TooLargeError(too_much)
+    try:
+        with refusing(RefusedError):
+            batch = read_measured(data, pieces, limits.depth)
+            for problem in batch.problems(limits.depth):
+                raise _at(places[problem.profile], RefusedError(problem.message))
+            for profile, error in _refusals(batch, now_ns, limits):
+                raise _at(places[profile], error)
+    except BadFileError as error:
+        raise RefusedError(f"profiles: {error.message}") from None
+    _bound("stacks", len(batch.samples), limits.stacks)
+    return len(batch.samples)
+
+
+def _unpacked(message: Any, limits: Limits) -> tuple[list[str], list[bytes]]:
+    """Where each profile stands in a push, and the profiles."""
+    places, profiles, room = [], [], limits.plain_bytes
+    for number, series in enumerate(message.series):
         for index, sample in enumerate(series.samples):
-            self._profile(f"{where}, profile {index}", sample)
+            place = f"series {number}, profile {index}"
+            if len(sample.ID) > limits.id_length:
+                raise RefusedError(f"{place}: its ID is longer than {limits.id_length}")
+            try:
+                plain = unpacked(sample.raw_profile, room)
+            except RefusedError as error:
+                raise _at(place, error) from None
+            places.append(place)
+            profiles.append(plain)
+            room -= len(plain)
+    return places, profiles
 
-    def _labels(self, where: str, series: Any) -> None:
-        limits = self._limits
-        if len(series.labels) > limits.labels:
-            raise RefusedError(f"{where} has more than {limits.labels} labels")
-        for problem in self._problems(series):
-            raise RefusedError(f"{where}: {problem}")
 
-    def _problems(self, series: Any) -> Iterator[str]:
-        seen: set[str] = set()
-        for one in series.labels:
-            if len(one.name) > self._limits.label_name or not _LABEL_NAME.fullmatch(one.name):
-                yield f"{one.name[:64]!r} is not the name of a label"
-            if len(one.value) > self._limits.label_value:
-                yield f"the value of {one.name} is longer than {self._limits.label_value}"
-            if one.name in seen:
-                yield f"the label {one.name} is there twice"
-            seen.add(one.name)
+def _at(place: str, error: RefusedError) -> RefusedError:
+    return type(error)(f"{place}: {error.message}")
 
-    def _profile(self, where: str, sample: Any) -> None:
-        if len(sample.ID) > self._limits.id_length:
-            raise RefusedError(f"{where}: its ID is longer than {self._limits.id_length}")
-        try:
-            profile, size = read_profile(sample.raw_profile, self._room)
-        except BadFileError as error:
-            raise RefusedError(f"{where}: {error.message}") from None
-        except RefusedError as error:
-            raise type(error)(f"{where}: {error.message}") from None
-        self._room -= size
-        self._check_time(where, profile)
-        self._check_stacks(where, profile)
 
-    def _check_time(self, where: str, profile: Profile) -> None:
-        if not profile.time_ns:
-            return
-        ahead_s = (profile.time_ns - self._now_ns) / 1e9
-        if ahead_s > self._limits.future_s:
-            raise TimeError(f"{where}: its time is {ahead_s:.0f} s ahead of the collector's clock")
-        if ahead_s < -self._limits.past_s:
-            raise TimeError(f"{where}: its time is {-ahead_s:.0f} s ago, which is too old")
-
-    def _check_stacks(self, where: str, profile: Profile) -> None:
-        problem = kinds.problem(profile.types)
+def _refusals(batch: Batch, now_ns: int, limits: Limits) -> Iterator[tuple[int, RefusedError]]:
+    """Why profiles of a batch cannot be stored."""
+    types = batch.type_names
+    ends = np.cumsum(batch.count("types"))
+    for profile, names in enumerate(np.split(np.arange(len(types)), ends[:-1])):
+        problem = kinds.problem([types[one] for one in names.tolist()])
         if problem:
-            raise RefusedError(f"{where}: {problem}")
-        samples = profile.samples
-        self.stacks += len(samples)
-        _bound("stacks", self.stacks, self._limits.stacks)
-        tables = samples.tables
-        if tables.stacks.sums(tables.location_frames.lengths).max(initial=0) > self._limits.depth:
-            raise RefusedError(f"{where}: a stack has more than {self._limits.depth} frames")
-        values = samples.counts if profile.is_sampled else samples.values
-        amount = max(1, profile.period) if profile.is_sampled else 1
-        if values.min(initial=0) < 0 or float(values.sum(dtype=float)) * amount > _MAX_SUM:
-            raise RefusedError(f"{where}: a value is negative, or values are too large")
+            yield profile, RefusedError(problem)
+    for profile, time_ns in enumerate(batch.pieces["header"]["time_nanos"].tolist()):
+        if time_ns > 0:
+            yield from ((profile, one) for one in _time_errors(time_ns, now_ns, limits))
+    _, row = batch.row_of_value
+    sums = np.bincount(row, batch.values.astype(float), len(types))
+    is_negative = np.bincount(row, batch.values < 0, len(types)) > 0
+    for bad in np.flatnonzero(is_negative | (sums > _MAX_SUM)).tolist():
+        profile = int(np.searchsorted(ends, bad, "right"))
+        yield profile, RefusedError("a value is negative, or values are too large")
+
+
+def _time_errors(time_ns: int, now_ns: int, limits: Limits) -> Iterator[RefusedError]:
+    ahead_s = (time_ns - now_ns) / 1e9
+    if ahead_s > limits.future_s:
+        yield TimeError(f"its time is {ahead_s:.0f} s ahead of the collector's clock")
+    if ahead_s < -limits.past_s:
+        yield TimeError(f"its time is {-ahead_s:.0f} s ago, which is too old")

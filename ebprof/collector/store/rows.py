@@ -1,25 +1,29 @@
-"""Pushes as rows of the tables: series, stacks and frames by hash, samples by these."""
+"""Profiles as rows of the tables: series, stacks and frames by hash, samples by these."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ebprof import model
 from ebprof.collector import kinds
-from ebprof.model import Numbers
+from ebprof.collector.kinds import Kind
+from ebprof.collector.profiles.batch import EMPTY, Batch, number_lists
+from ebprof.collector.store.frames import FrameRow, KnownFrames, frames_of
+from ebprof.collector.store.hashes import hash_of, number_of
+from ebprof.model import Lists, Numbers, grouped
 
 ROLLED_UP = frozenset({"pod", "pod_uid", "container", "container_id", "cgroup"})
 """Labels that rollups do not tell apart: they come and go with each deployment."""
 SERVICE = "service_name"
+NAME = "__name__"
 NO_SERVICE = "unspecified"
-_MOST_KNOWN = 500_000
-_LENGTH = struct.Struct("<I")
-_NUMBER = struct.Struct("<Q")
+_MOST_KNOWN = 200_000
+
+Labels = tuple[tuple[str, str], ...]
+"""Of a series, sorted by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +33,7 @@ class SeriesRow:
     service: str
     series_id: int
     rollup_series_id: int
-    labels: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FrameRow:
-    """A frame: with names, or an address in a file with a build ID that are looked up later.
-
-    address: offset in the file. names, system_names, files, lines: innermost inlined call first.
-    """
-
-    frame_id: int
-    module: str
-    build_id: str
-    address: int
-    names: tuple[str, ...] = ()
-    system_names: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    lines: tuple[int, ...] = ()
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,159 +46,207 @@ class StackRow:
     frame_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chunk:
-    """Samples of one type of one profile: ts in milliseconds since the epoch, and columns.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where a profile of a batch comes from: labels of its series, and when it arrived."""
 
-    series_id, rollup_series_id: uint64[n]; stack_id: S16[n]; value: int64[n].
+    labels: Labels
+    received_ns: int
+
+    @property
+    def service(self) -> str:
+        """The label `service_name`."""
+        return dict(self.labels).get(SERVICE) or NO_SERVICE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleColumns:
+    """Samples, each of one type.
+
+    ts: int64[n], milliseconds since the epoch. type, service: int32[n], indices of types and
+    services. series_id, rollup_series_id: uint64[n]; stack_id: S16[n]; value: int64[n].
     """
 
-    ts: int
-    type: str
-    service: str
+    types: Sequence[str]
+    services: Sequence[str]
+    ts: Numbers
+    type: Numbers
+    service: Numbers
     series_id: Numbers
     rollup_series_id: Numbers
     stack_id: Numbers
     value: Numbers
 
+    def __len__(self) -> int:
+        return len(self.value)
 
-class FrameRows:
-    """Frames of locations. Those that were met lately are found without a hash."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], FrameRow] = {}
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one INSERT into each table: what profiles say, each series, stack and frame once."""
 
-    def of(self, location: model.Location) -> FrameRow:
-        """The frame of a location: it has names, or is an address to be looked up later."""
-        mapping = location.mapping
-        module, build_id = (mapping.path, mapping.build_id) if mapping else ("", "")
-        offset = location.address - mapping.start + mapping.offset if mapping else 0
-        if build_id and mapping and offset > 0 and _is_unnamed(location, mapping, offset):
-            key: tuple[object, ...] = (module, build_id, offset)
-        else:
-            key, offset = (module, build_id, location.frames), 0
-        row = self._known.get(key)
-        if row is None:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            frames = () if offset else location.frames
-            row = self._known[key] = _frame_row(module, build_id, offset, frames)
-        return row
+    samples: SampleColumns
+    series: dict[int, SeriesRow]
+    stacks: dict[tuple[str, bytes], StackRow]
+    frames: dict[int, FrameRow]
 
 
 @dataclass(slots=True)
-class Rows:
-    """Rows of one INSERT into each table: what profiles say, each series, stack and frame once.
+class Known:
+    """Frames and series that were met lately."""
 
-    known: frames that were met before, here or in other rows.
+    frames: KnownFrames = field(default_factory=KnownFrames)
+    series: dict[tuple[Labels, str], SeriesRow] = field(default_factory=dict)
+
+    def series_of(self, labels: Labels, process: str) -> SeriesRow:
+        """The series of labels and of a process, which may be empty."""
+        key = labels, process
+        row = self.series.get(key)
+        if row is None:
+            if len(self.series) >= _MOST_KNOWN:
+                self.series.clear()
+            row = self.series[key] = series_row(labels, process)
+        return row
+
+
+def rows_of(batch: Batch, sent: Sequence[Sent], known: Known) -> Rows:
+    """The rows of a batch; sent: of each of its profiles.
+
+    Samples that differ in threads or labels of pprof only are put together. A process that they
+    name, and the labels do not, becomes the label `process`.
     """
-
-    known: FrameRows = field(default_factory=FrameRows)
-    chunks: list[Chunk] = field(default_factory=list)
-    samples: int = 0
-    series: dict[int, SeriesRow] = field(default_factory=dict)
-    stacks: dict[tuple[str, bytes], StackRow] = field(default_factory=dict)
-    frames: dict[int, FrameRow] = field(default_factory=dict)
-
-    def add(self, labels: Mapping[str, str], profile: model.Profile, received_ns: int) -> None:
-        """Add a profile; labels: of its series, by name.
-
-        Nothing of a profile is added where this raises. Samples that differ in threads or labels of
-        pprof only are put together. A process that they
-        name, and the labels do not, becomes the label `process`.
-        """
-        samples = profile.samples
-        if not len(samples):
-            return
-        comm = np.where(samples.rows["pid"] != 0, samples.rows["comm"], 0)
-        groups = model.grouped(samples.rows["stack"], samples.rows["stop"], comm)
-        series, rollup = self._series(labels, samples.tables.strings, comm[groups.first])
-        service = labels.get(SERVICE) or NO_SERVICE
-        stack_ids = self._stacks(service, samples.take(groups.first))
-        ts = (profile.time_ns or received_ns) // 1_000_000
-        chunks = []
-        for kind, values in kinds.stored(profile, labels.get("__name__", "")):
-            summed = groups.sums(values)
-            some = summed != 0
-            columns = (series[some], rollup[some], stack_ids[some], summed[some])
-            chunks.append(Chunk(ts, kind.name, service, *columns))
-        self.chunks += chunks
-        self.samples += sum(len(chunk.value) for chunk in chunks)
-
-    def _series(
-        self, labels: Mapping[str, str], strings: Sequence[str], comm: Numbers
-    ) -> tuple[Numbers, Numbers]:
-        """IDs of the series of each process, and of those that rollups keep: uint64[n]."""
-        distinct, inverse = np.unique(comm, return_inverse=True)
-        rows = [series_row(labels, strings[number]) for number in distinct.tolist()]
-        for row in rows:
-            self.series.setdefault(row.series_id, row)
-        ids = np.array([row.series_id for row in rows], np.uint64)
-        rolled_up = np.array([row.rollup_series_id for row in rows], np.uint64)
-        return ids[inverse], rolled_up[inverse]
-
-    def _stacks(self, service: str, samples: model.Samples) -> Numbers:
-        """IDs of the stacks of samples, S16[n]."""
-        tables = samples.tables
-        frame_ids = np.zeros(len(tables.locations), np.uint64)
-        for number in samples.locations.tolist():
-            row = self.known.of(tables.location_values[number])
-            self.frames.setdefault(row.frame_id, row)
-            frame_ids[number] = row.frame_id
-        found = []
-        columns = samples.rows["stack"].tolist(), samples.rows["stop"].tolist()
-        for stack, stop in zip(*columns, strict=True):
-            reason, numbers = tables.strings[stop], frame_ids[tables.stacks[stack]]
-            stack_id = _hash((reason, numbers.tobytes()), 16)
-            found.append(stack_id)
-            key = service, stack_id
-            if key not in self.stacks:
-                self.stacks[key] = StackRow(service, stack_id, reason, tuple(numbers.tolist()))
-        return np.array(found, "S16")
+    frames, of_location = frames_of(batch, known.frames)
+    stacks, same = number_lists(Lists(batch.stacks.starts, of_location[batch.stacks.items]))
+    values = _values(batch, _kinds(batch, sent), same)
+    services = sorted({one.service for one in sent})
+    service = np.array([services.index(one.service) for one in sent], np.int32)[values.profile]
+    numbers = np.array([row.frame_id for row in frames], np.uint64)
+    stack_ids, stack_rows = _stacks(
+        batch, values, services, service, Lists(stacks.starts, numbers[stacks.items])
+    )
+    series, rollup, series_rows = _series(batch, values, sent, known)
+    columns = SampleColumns(
+        types=values.kinds,
+        services=services,
+        ts=_times(batch, sent)[values.profile],
+        type=values.kind,
+        service=service,
+        series_id=series,
+        rollup_series_id=rollup,
+        stack_id=stack_ids,
+        value=values.value,
+    )
+    return Rows(columns, series_rows, stack_rows, {row.frame_id: row for row in frames})
 
 
-def series_row(labels: Mapping[str, str], process: str = "") -> SeriesRow:
+def series_row(labels: Iterable[tuple[str, str]], process: str = "") -> SeriesRow:
     """The series of labels. Those that begin with `__` are no part of it."""
     kept = {SERVICE: NO_SERVICE} | ({"process": process} if process else {})
-    kept |= {name: value for name, value in labels.items() if value and not name.startswith("__")}
+    kept |= {name: value for name, value in labels if value and not name.startswith("__")}
     pairs = tuple(sorted(kept.items()))
     rolled_up = [pair for pair in pairs if pair[0] not in ROLLED_UP]
     return SeriesRow(kept[SERVICE], _series_id(pairs), _series_id(rolled_up), pairs)
 
 
-def _frame_row(module: str, build_id: str, offset: int, frames: Sequence[model.Frame]) -> FrameRow:
-    if not frames:
-        number = _number(("address", build_id, offset.to_bytes(8, "little")))
-        return FrameRow(number, module, build_id, offset)
-    names = tuple(one.function for one in frames)
-    systems = tuple(one.system_name for one in frames)
-    files = tuple(one.file for one in frames)
-    lines = tuple(min(one.line, 0xFFFFFFFF) for one in frames)
-    number = _number(("names", module, *names, *systems, *files, *map(str, lines)))
-    return FrameRow(number, module, build_id, 0, names, systems, files, lines)
-
-
-def _is_unnamed(location: model.Location, mapping: model.Mapping, offset: int) -> bool:
-    """Whether a location has the one name that readers of profiles give to those without."""
-    if len(location.frames) != 1 or not location.frames[0].function.startswith("["):
-        return False
-    frame = location.frames[0]
-    return not frame.file and frame.function == f"[{mapping.name}]+{offset:#x}"
-
-
 def _series_id(pairs: Iterable[tuple[str, str]]) -> int:
-    return _number([text for pair in pairs for text in pair])
+    return number_of([text for pair in pairs for text in pair])
 
 
-def _number(parts: Iterable[str | bytes]) -> int:
-    (number,) = _NUMBER.unpack(_hash(parts, _NUMBER.size))
-    return int(number)
+def _times(batch: Batch, sent: Sequence[Sent]) -> NDArray[np.int64]:
+    """Of each profile, in milliseconds."""
+    times = batch.pieces["header"]["time_nanos"]
+    received = np.array([one.received_ns for one in sent], np.int64)
+    return np.asarray(np.where(times > 0, times, received) // 1_000_000)
 
 
-def _hash(parts: Iterable[str | bytes], size: int) -> bytes:
-    """Of parts, each with its length before it, so that no two lists of parts are the same."""
-    state = blake2b(digest_size=size)
-    for part in parts:
-        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        state.update(_LENGTH.pack(len(data)) + data)
-    return state.digest()
+# ---- values -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Values:
+    """What is stored: sums, by profile, type, stack, stop reason and process; columns of n.
+
+    kind: int32, of kinds. stop, comm: texts.
+    """
+
+    kinds: Sequence[str]
+    value: NDArray[np.int64]
+    profile: Numbers
+    kind: Numbers
+    stack: Numbers
+    stop: Numbers
+    comm: Numbers
+
+
+def _kinds(batch: Batch, sent: Sequence[Sent]) -> list[Kind | None]:
+    """What each type is stored as; None for those that are not."""
+    names = [dict(one.labels).get(NAME, "") for one in sent]
+    found: list[Kind | None] = [
+        kinds.kind_of(one, names[profile])
+        for one, profile in zip(batch.type_names, batch.profile_of("types").tolist(), strict=True)
+    ]
+    for row in kinds.counted(batch).tolist():
+        found[row] = None
+    return found
+
+
+def _values(batch: Batch, stored: Sequence[Kind | None], stacks: Numbers) -> _Values:
+    """stored: of each type; stacks: of each stack of the batch."""
+    names = sorted({one.name for one in stored if one})
+    kinds_of_types = np.array([names.index(one.name) if one else -1 for one in stored], np.int32)
+    sample, row = batch.row_of_value
+    kept = np.flatnonzero((batch.values != 0) & (kinds_of_types[row] >= 0))
+    sample = sample[kept]
+    rows = batch.samples[sample]
+    comm = np.where(rows["pid"] != 0, _texts(batch, rows["comm"]), np.uint32(EMPTY))
+    columns = (
+        batch.profile_of("samples")[sample],
+        kinds_of_types[row[kept]],
+        stacks[rows["stack"]],
+        _texts(batch, rows["stop"]),
+        comm,
+    )
+    groups = grouped(*columns)
+    first = groups.first
+    return _Values(names, groups.sums(batch.values[kept]), *(one[first] for one in columns))
+
+
+def _texts(batch: Batch, strings: Numbers) -> NDArray[np.uint32]:
+    """Texts of strings of samples, of which those that are absent have large numbers."""
+    row = np.minimum(strings, len(batch.strings)).astype(np.int64)
+    return np.append(batch.text_of_string, np.uint32(EMPTY))[row]
+
+
+# ---- series and stacks ------------------------------------------------------------------------
+
+
+def _series(
+    batch: Batch, values: _Values, sent: Sequence[Sent], known: Known
+) -> tuple[Numbers, Numbers, dict[int, SeriesRow]]:
+    """IDs of the series of each value, and of those that rollups keep: uint64[n]; their rows."""
+    groups = grouped(values.profile, values.comm)
+    pairs = zip(
+        values.profile[groups.first].tolist(), values.comm[groups.first].tolist(), strict=True
+    )
+    rows = [known.series_of(sent[one].labels, batch.texts[comm]) for one, comm in pairs]
+    ids = np.array([row.series_id for row in rows], np.uint64)
+    rolled_up = np.array([row.rollup_series_id for row in rows], np.uint64)
+    found = {row.series_id: row for row in rows}
+    return ids[groups.of_row], rolled_up[groups.of_row], found
+
+
+def _stacks(
+    batch: Batch, values: _Values, services: Sequence[str], service: Numbers, stacks: Lists
+) -> tuple[Numbers, dict[tuple[str, bytes], StackRow]]:
+    """IDs of the stacks of values, S16[n], and their rows; stacks: lists of frame IDs."""
+    groups = grouped(values.stack, values.stop)
+    pairs = zip(
+        values.stack[groups.first].tolist(), values.stop[groups.first].tolist(), strict=True
+    )
+    ids = [hash_of((batch.texts[stop], stacks[one].tobytes()), 16) for one, stop in pairs]
+    rows = {}
+    for at in grouped(groups.of_row, service).first.tolist():
+        stack_id, name = ids[groups.of_row[at]], services[service[at]]
+        stop, frame_ids = batch.texts[values.stop[at]], tuple(stacks[values.stack[at]].tolist())
+        rows[name, stack_id] = StackRow(name, stack_id, stop, frame_ids)
+    return np.array(ids, "S16")[groups.of_row], rows

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ebprof.collector.store.rows import Chunk, FrameRow, SeriesRow, StackRow
-from ebprof.model import Numbers
+from ebprof.collector.store.frames import FrameRow
+from ebprof.collector.store.rows import SampleColumns, SeriesRow, StackRow
 
 _TEXT = pa.string()
 _TEXTS = pa.list_(_TEXT)
@@ -61,23 +60,21 @@ AS_SENT = 1
 """Version of a frame with what its sender said of it."""
 
 
-def samples(chunks: Sequence[Chunk]) -> pa.Table:
+def samples(columns: SampleColumns) -> pa.Table:
     """All columns of samples, also those that only rollups have."""
-    lengths = [len(chunk.value) for chunk in chunks]
-    ids = _joined([chunk.stack_id for chunk in chunks])
-    columns = {
-        "ts": np.repeat(np.array([chunk.ts for chunk in chunks], np.int64), lengths),
-        "type": _repeated([chunk.type for chunk in chunks], lengths),
-        "service": _repeated([chunk.service for chunk in chunks], lengths),
-        "series_id": _joined([chunk.series_id for chunk in chunks]),
-        "rollup_series_id": _joined([chunk.rollup_series_id for chunk in chunks]),
-        "stack_id": pa.Array.from_buffers(
-            pa.binary(16), len(ids), [None, pa.py_buffer(ids.tobytes())]
+    ids = pa.py_buffer(columns.stack_id.tobytes())
+    found = {
+        "ts": pa.array(columns.ts).cast(_SAMPLES.field("ts").type),
+        "type": pa.DictionaryArray.from_arrays(columns.type, pa.array(columns.types, _TEXT)),
+        "service": pa.DictionaryArray.from_arrays(
+            columns.service, pa.array(columns.services, _TEXT)
         ),
-        "value": _joined([chunk.value for chunk in chunks]),
+        "series_id": columns.series_id,
+        "rollup_series_id": columns.rollup_series_id,
+        "stack_id": pa.Array.from_buffers(pa.binary(16), len(columns), [None, ids]),
+        "value": columns.value,
     }
-    columns["ts"] = pa.array(columns["ts"]).cast(_SAMPLES.field("ts").type)
-    return pa.table(columns, schema=_SAMPLES)
+    return pa.table(found, schema=_SAMPLES)
 
 
 def raw(table: pa.Table) -> pa.Table:
@@ -127,17 +124,6 @@ def _table(rows: Sequence[object], schema: pa.Schema, **same: object) -> pa.Tabl
         for name in schema.names
     }
     return pa.table(columns, schema=schema)
-
-
-def _joined(parts: Sequence[Numbers]) -> Numbers:
-    return np.concatenate(parts)
-
-
-def _repeated(texts: Sequence[str], lengths: Sequence[int]) -> pa.DictionaryArray:
-    """Each text as often as its length says."""
-    distinct, numbers = np.unique(np.array(texts, object).astype(str), return_inverse=True)
-    indices = pa.array(np.repeat(numbers, lengths).astype(np.int32))
-    return pa.DictionaryArray.from_arrays(indices, pa.array(distinct.tolist(), _TEXT))
 
 
 def _plain(column: Any) -> Any:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from datetime import date, datetime, timezone
+from collections.abc import Callable, Hashable
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ebprof.collector.limits import Limits
 from ebprof.collector.receive import records
-from ebprof.collector.receive.push import labels_of, read_profile
-from ebprof.collector.receive.refusals import RefusedError
+from ebprof.collector.retention import DAY_MS
 from ebprof.collector.store import tables
 from ebprof.collector.store.journal import Entry, Journal
-from ebprof.collector.store.rows import FrameRows, Rows
+from ebprof.collector.store.rows import Known, Rows
+from ebprof.collector.store.segments import SegmentReader
 from ebprof.collector.store.wire import Written
-from ebprof.errors import BadFileError
-from ebprof.walls import Walls
-from ebprof.wire.push import PushRequest
 
-ROWS = 100_000
-_log = logging.getLogger(__name__)
+_EPOCH = date(1970, 1, 1)
 _MOST_SEEN = 2_000_000
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -75,17 +70,17 @@ class Writer:
         self._database = database
         self._journal = journal
         self._today = today or (lambda: datetime.now(timezone.utc).date())
-        self._known = FrameRows()
+        self._known = Known()
         self._series, self._stacks, self._frames = _Seen(), _Seen(), _Seen()
 
     def write(self, number: int, path: Path) -> Written:
         """Have all of a segment in the database; raises StoreError."""
         data = path.read_bytes()
-        reader = _Reader(data, self._known)
+        reader = SegmentReader(data, self._known)
         samples = 0
         for part, rows in enumerate(reader.parts()):
             self._insert(rows, number, part)
-            samples += rows.samples
+            samples += len(rows.samples)
         damaged = len(data) - records.whole_length(data)
         return Written(samples, reader.pushes, reader.unreadable, damaged)
 
@@ -101,7 +96,7 @@ class Writer:
         self._insert_new("stacks", tables.stacks(list(stacks.values()), day))
         self._stacks.add(stacks)
         self._insert_series(rows)
-        table = tables.samples(rows.chunks)
+        table = tables.samples(rows.samples)
         summed = {
             "samples": tables.raw(table),
             "samples_1h": tables.rolled_up(table, "hour"),
@@ -129,11 +124,10 @@ class Writer:
 
     def _insert_series(self, rows: Rows) -> None:
         """A series is there for each day that it has samples of."""
-        by_day: dict[date, set[int]] = {}
-        for chunk in rows.chunks:
-            day = datetime.fromtimestamp(chunk.ts / 1000, timezone.utc).date()
-            by_day.setdefault(day, set()).update(chunk.series_id.tolist())
-        for day, ids in by_day.items():
+        days = rows.samples.ts // DAY_MS
+        for number in np.unique(days).tolist():
+            day = _EPOCH + timedelta(number)
+            ids = np.unique(rows.samples.series_id[days == number]).tolist()
             keyed = {(day, one): rows.series[one] for one in ids}
             new = self._series.new(keyed, self._today())
             self._insert_new("series", tables.series(list(new.values()), day))
@@ -142,46 +136,3 @@ class Writer:
     def _insert_new(self, table: str, rows: pa.Table) -> None:
         if len(rows):
             self._database.insert(table, rows)
-
-
-class _Reader:
-    """The records of a segment as rows, in parts of about ROWS samples."""
-
-    def __init__(self, data: bytes, known: FrameRows) -> None:
-        self._data = data
-        self._known = known
-        self.pushes = 0
-        self.unreadable = 0
-
-    def parts(self) -> Iterator[Rows]:
-        rows = Rows(self._known)
-        for record in records.split(self._data):
-            self.pushes += 1
-            self._add(rows, record)
-            if rows.samples >= ROWS:
-                yield rows
-                rows = Rows(self._known)
-        if rows.samples:
-            yield rows
-
-    def _add(self, rows: Rows, record: records.Record) -> None:
-        for series in PushRequest.FromString(record.body).series:
-            labels = labels_of(series)
-            for sample in series.samples:
-                walls = Walls()
-                with walls.around("an accepted profile"):
-                    self._add_profile(rows, labels, sample.raw_profile, record.received_ns)
-                self.unreadable += walls.failed
-                for warning in walls.warnings:
-                    _log.warning("%s", warning)
-
-    def _add_profile(
-        self, rows: Rows, labels: dict[str, str], raw: bytes, received_ns: int
-    ) -> None:
-        try:
-            profile, _ = read_profile(raw, Limits().plain_bytes)
-        except (BadFileError, RefusedError) as error:
-            self.unreadable += 1
-            _log.warning("an accepted profile cannot be read: %s", error.message)
-        else:
-            rows.add(labels, profile, received_ns)

@@ -8,12 +8,12 @@ from contextlib import suppress
 
 from ebprof.collector.limits import Limits
 from ebprof.collector.receive import records
-from ebprof.collector.receive.push import labels_of, read_profile, read_push
+from ebprof.collector.receive.push import read_push
 from ebprof.collector.receive.records import Record
 from ebprof.collector.receive.refusals import RefusedError
 from ebprof.collector.receive.unpack import unpack
-from ebprof.collector.store.rows import Rows
-from ebprof.wire.push import PushRequest
+from ebprof.collector.store.rows import Known
+from ebprof.collector.store.segments import SegmentReader
 from tests import builders, pushes
 
 NOW = 1_700_000_000_000_000_000
@@ -26,24 +26,22 @@ def read(data: bytes) -> None:
     with suppress(RefusedError):
         push = read_push(unpack(data[1:], encoding, LIMITS.plain_bytes), NOW, LIMITS)
         body = push.message.SerializeToString()
-        (record,) = records.split(records.frame(Record(NOW, body)))
-        store(record)
+        store(records.frame(Record(NOW, body)))
     assert records.whole_length(data) <= len(data)
 
 
-def store(record: Record) -> None:
-    """Make rows of a record, none of which may be wrong for the database."""
-    rows = Rows()
-    for series in PushRequest.FromString(record.body).series:
-        for sample in series.samples:
-            profile, _ = read_profile(sample.raw_profile, LIMITS.plain_bytes)
-            rows.add(labels_of(series), profile, record.received_ns)
-    for chunk in rows.chunks:
-        assert chunk.ts > 0
-        assert (chunk.value > 0).all()
-        assert set(chunk.series_id.tolist()) <= set(rows.series)
-    for stack in rows.stacks.values():
-        assert set(stack.frame_ids) <= set(rows.frames)
+def store(body: bytes) -> None:
+    """Make rows of a segment, none of which may be wrong for the database."""
+    reader = SegmentReader(body, Known())
+    for rows in reader.parts():
+        samples = rows.samples
+        assert (samples.ts > 0).all()
+        assert (samples.value > 0).all()
+        assert set(samples.series_id.tolist()) <= set(rows.series)
+        assert {key for _, key in rows.stacks} == {*map(bytes, samples.stack_id.view("V16"))}
+        for stack in rows.stacks.values():
+            assert set(stack.frame_ids) <= set(rows.frames)
+    assert not reader.unreadable
 
 
 def seeds() -> Iterator[bytes]:

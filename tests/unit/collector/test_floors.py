@@ -8,7 +8,10 @@ import pytest
 
 from tests.unit.test_floors import PACKAGE, imports, module_name
 
-FLOORS = ("api", "service", "query", "store", "receive", "limits", "metrics", "kinds", "retention")
+FLOORS = (
+    *("api", "service", "query", "store", "receive"),
+    *("limits", "metrics", "kinds", "profiles", "retention"),
+)
 MODULES = sorted((PACKAGE / "collector").glob("*/*.py"))
 
 

@@ -35,7 +35,8 @@ def test_a_push_is_counted() -> None:
     pushes.add_series(message, pushes.pprof_bytes(time_ns=NOW), labels={"a": "b"})
     read_back = read(message)
     assert (read_back.profiles, read_back.stacks) == (3, 3)
-    assert push.labels_of(message.series[0]) == {"__name__": "process_cpu", "service_name": "demo"}
+    labels = {"__name__": "process_cpu", "service_name": "demo"}
+    assert push.labels_of(message.series[0]) == tuple(labels.items())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,15 @@ pytest.importorskip("pyarrow")
 
 import pyarrow as pa
 
+from ebprof.collector.profiles import batch
+from ebprof.collector.profiles.batch import Batch
 from ebprof.collector.receive import records
-from ebprof.collector.store import tables
-from ebprof.collector.store import writer as writer_module
+from ebprof.collector.store import segments, tables
 from ebprof.collector.store.journal import Journal
 from ebprof.collector.store.question import StoreError
-from ebprof.collector.store.rows import Rows
+from ebprof.collector.store.rows import Known, Rows, Sent, rows_of
 from ebprof.collector.store.writer import Writer
-from tests import builders, pushes
+from tests import pushes
 
 NOW = 1_790_000_000 * 10**9
 DAY_NS = 24 * 3600 * 10**9
@@ -68,7 +70,8 @@ def segment(path: Path, *messages: Any, tail: bytes = b"") -> Path:
 def test_a_segment_is_written_once_wherever_it_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int, is_late: bool
 ) -> None:
-    monkeypatch.setattr(writer_module, "ROWS", 2)
+    _, pieces = batch.measure([gzip.decompress(pushes.pprof_bytes())])
+    monkeypatch.setattr(segments, "PART_ROWS", 2 * batch.most_rows(pieces))
     times = [NOW, NOW, NOW - DAY_NS, NOW, NOW - 40 * DAY_NS]
     messages = [pushes.push(pushes.pprof_bytes(time_ns=time)) for time in times]
     path = segment(tmp_path / "s", *messages)
@@ -114,27 +117,14 @@ def test_what_cannot_be_read_costs_itself_only(
 ) -> None:
     bad = pushes.push(b"no profile", pushes.pprof_bytes())
     bomb = pushes.push(pushes.pprof_bytes(), labels={"service_name": "bomb"})
-    add = Rows.add
 
-    def fail(self: Rows, labels: dict[str, str], *rest: Any) -> None:
-        if labels["service_name"] == "bomb":
+    def fail(batch: Batch, sent: list[Sent], known: Known) -> Rows:
+        if any(one.service == "bomb" for one in sent):
             raise OverflowError("a fault")
-        add(self, labels, *rest)
+        return rows_of(batch, sent, known)
 
-    monkeypatch.setattr(Rows, "add", fail)
+    monkeypatch.setattr(segments, "rows_of", fail)
     path = segment(tmp_path / "s", bad, bomb, pushes.push(pushes.pprof_bytes()), tail=b"torn")
     written = Writer(Database(), Journal(tmp_path / "journal")).write(1, path)
     assert (written.samples, written.pushes) == (2, 3)
     assert (written.unreadable, written.damaged_bytes) == (2, 4)
-
-
-def test_threads_and_labels_of_pprof_are_put_together() -> None:
-    rows = Rows()
-    samples = [builders.stack("main;f", 2, tid=number) for number in range(3)]
-    other = builders.stack("main;f", 5, comm="other", pid=2)
-    rows.add({"service_name": "x", "pod": "p"}, builders.profile(*samples, other, period=10), 1)
-    (chunk,) = rows.chunks
-    assert (chunk.type, chunk.value.tolist()) == ("cpu", [60, 50])
-    labels = {dict(row.labels)["process"] for row in rows.series.values()}
-    assert labels == {"demo", "other"}
-    assert len(set(chunk.stack_id.tolist())) == 1

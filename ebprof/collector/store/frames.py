@@ -1,0 +1,184 @@
+"""Locations of profiles as rows of the table `frames`, by hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebprof.collector.profiles.batch import EMPTY, Batch, number_lists
+from ebprof.collector.store.hashes import number_of
+from ebprof.model import Lists, Numbers
+
+_MOST_KNOWN = 500_000
+_MAX_LINE = 0xFFFFFFFF
+# Words of a location's key: path, build ID, offset (lower half, upper half); then of each line its
+# name, system name, file, and number.
+_HEAD, _OF_LINE = 4, 4
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRow:
+    """A frame: with names, or an address in a file with a build ID that are looked up later.
+
+    address: offset in the file. names, system_names, files, lines: innermost inlined call first.
+    """
+
+    frame_id: int
+    module: str
+    build_id: str
+    address: int
+    names: tuple[str, ...] = ()
+    system_names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A call at an address: name is empty where there is none; system_name where it is the same."""
+
+    name: str
+    system_name: str
+    file: str
+    line: int
+
+
+class KnownFrames:
+    """Rows of frames. Those that were met lately are found without a hash."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[object, ...], FrameRow] = {}
+
+    def of(self, module: str, build_id: str, offset: int, lines: tuple[Line, ...]) -> FrameRow:
+        """The frame of a location: it has names, or is an address to be looked up later.
+
+        offset: in the file. lines: innermost inlined call first, at least one.
+        """
+        name = f"[{module.rsplit('/', 1)[-1] or module or 'unknown'}]+{offset:#x}"
+        if build_id and offset and _is_unnamed(lines, name):
+            key: tuple[object, ...] = (module, build_id, offset)
+        else:
+            lines = tuple(one if one.name else Line(name, "", one.file, one.line) for one in lines)
+            key, offset = (module, build_id, lines), 0
+        row = self._rows.get(key)
+        if row is None:
+            if len(self._rows) >= _MOST_KNOWN:
+                self._rows.clear()
+            row = self._rows[key] = (
+                _address_row(module, build_id, offset)
+                if offset
+                else _named_row(module, build_id, lines)
+            )
+        return row
+
+
+def frames_of(batch: Batch, known: KnownFrames) -> tuple[list[FrameRow], NDArray[np.uint32]]:
+    """Distinct frames of all locations of a batch, and which of them each location has."""
+    lists, numbers = number_lists(_keys(batch))
+    texts = batch.texts
+    rows = [_row(words, texts, known) for words in lists.values()]
+    return rows, numbers
+
+
+def _row(words: list[int], texts: list[str], known: KnownFrames) -> FrameRow:
+    path, build_id, low, high = words[:_HEAD]
+    lines = tuple(
+        Line(texts[words[at]], texts[words[at + 1]], texts[words[at + 2]], words[at + 3])
+        for at in range(_HEAD, len(words), _OF_LINE)
+    )
+    return known.of(texts[path], texts[build_id], low | high << 32, lines)
+
+
+def _is_unnamed(lines: tuple[Line, ...], name: str) -> bool:
+    """Whether a location has no name, or the one that readers of profiles give to those without."""
+    return len(lines) == 1 and lines[0].name in ("", name) and not lines[0].file
+
+
+def _address_row(module: str, build_id: str, offset: int) -> FrameRow:
+    number = number_of(("address", build_id, offset.to_bytes(8, "little")))
+    return FrameRow(number, module, build_id, offset)
+
+
+def _named_row(module: str, build_id: str, lines: tuple[Line, ...]) -> FrameRow:
+    names = tuple(one.name for one in lines)
+    systems = tuple(one.system_name for one in lines)
+    files = tuple(one.file for one in lines)
+    numbers = tuple(one.line for one in lines)
+    number = number_of(("names", module, *names, *systems, *files, *map(str, numbers)))
+    return FrameRow(number, module, build_id, 0, names, systems, files, numbers)
+
+
+# ---- keys -------------------------------------------------------------------------------------
+
+
+def _keys(batch: Batch) -> Lists:
+    """What tells locations apart, a list of words each: texts are numbers of `batch.texts`.
+
+    The offset of a location with a name is left out.
+    """
+    ends = batch.locations["lines_end"].astype(np.int64)
+    lines = ends - np.append(0, ends)[:-1]
+    lengths = _HEAD + _OF_LINE * np.maximum(lines, 1)
+    starts = np.append(0, np.cumsum(lengths))
+    words = np.full(int(starts[-1]), EMPTY, np.uint32)
+    words[starts[1:] - 1] = 0  # a location without lines has line 0
+    at = starts[:-1]
+    columns = _lines(batch)
+    place = np.repeat(at + _HEAD, lines) + _OF_LINE * _within(lines)
+    for number, column in enumerate(columns):
+        words[place + number] = column
+    path, build_id, offset = _places(batch)
+    offset[~_may_be_nameless(batch, lines, columns[0])] = 0
+    head = (path, build_id, offset & 0xFFFFFFFF, offset >> np.uint64(32))
+    for number, column in enumerate(head):
+        words[at + number] = column
+    return Lists(starts, words)
+
+
+def _lines(batch: Batch) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Name, system name and file of each line as numbers of texts, and the line."""
+    row = _rows(batch.lines["function_id"], batch.functions)
+    name, system, file = (
+        np.append(batch.text_of_string[batch.functions[column]], np.uint32(EMPTY))[row]
+        for column in ("name", "system_name", "filename")
+    )
+    is_other = (system != name) & (name != EMPTY)
+    line = np.clip(batch.lines["line"], 0, _MAX_LINE)
+    return np.where(name == EMPTY, system, name), np.where(is_other, system, EMPTY), file, line
+
+
+def _places(batch: Batch) -> tuple[Numbers, Numbers, NDArray[np.uint64]]:
+    """Path and build ID of each location's mapping, and the offset in the file, or the address."""
+    row = _rows(batch.locations["mapping_id"], batch.mappings)
+    path, build_id = (
+        np.append(batch.text_of_string[batch.mappings[column]], np.uint32(EMPTY))[row]
+        for column in ("filename", "build_id")
+    )
+    start, first = (
+        np.append(batch.mappings[column], np.uint64(0))[row] for column in ("start", "offset")
+    )
+    moved = batch.locations["address"] + first
+    return path, build_id, np.where(moved >= start, moved - start, np.uint64(0))
+
+
+def _may_be_nameless(batch: Batch, lines: Numbers, names: Numbers) -> Numbers:
+    """Locations without a name, or with one that may stand for an address."""
+    has_text = batch.spans["size"] > 0
+    first = np.full(len(has_text), ord("["))
+    first[has_text] = np.frombuffer(batch.data, np.uint8)[batch.spans["offset"][has_text]]
+    found = np.array(lines == 0)
+    found[np.repeat(np.arange(len(lines)), lines)[first[names] == ord("[")]] = True
+    return found
+
+
+def _rows(references: Numbers, table: Numbers) -> NDArray[np.int64]:
+    """References as rows, of which the one behind the last stands for none."""
+    return np.minimum(references, np.uint64(len(table))).astype(np.int64)
+
+
+def _within(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """0, 1, ... of each list of some lengths."""
+    starts = np.cumsum(lengths) - lengths
+    return np.arange(int(lengths.sum())) - np.repeat(starts, lengths)
