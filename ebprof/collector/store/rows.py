@@ -9,16 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.collector import kinds
-<<<<<<< Updated upstream
 from ebprof.collector.kinds import Kind
 from ebprof.collector.profiles.batch import EMPTY, Batch, number_lists
 from ebprof.collector.store.frames import FrameRow, KnownFrames, frames_of
 from ebprof.collector.store.hashes import hash_of, number_of
 from ebprof.model import Lists, Numbers, grouped
-=======
-from ebprof.model import Numbers
-from ebprof.wire.flows import FlowWindow
->>>>>>> Stashed changes
 
 ROLLED_UP = frozenset({"pod", "pod_uid", "container", "container_id", "cgroup"})
 """Labels that rollups do not tell apart: they come and go with each deployment."""
@@ -100,7 +95,6 @@ class Rows:
 class Known:
     """Frames and series that were met lately."""
 
-<<<<<<< Updated upstream
     frames: KnownFrames = field(default_factory=KnownFrames)
     series: dict[tuple[Labels, str], SeriesRow] = field(default_factory=dict)
 
@@ -143,79 +137,6 @@ def rows_of(batch: Batch, sent: Sequence[Sent], known: Known) -> Rows:
         value=values.value,
     )
     return Rows(columns, series_rows, stack_rows, {row.frame_id: row for row in frames})
-=======
-    known: frames that were met before, here or in other rows. flows: as they were pushed.
-    """
-
-    known: FrameRows = field(default_factory=FrameRows)
-    chunks: list[Chunk] = field(default_factory=list)
-    samples: int = 0
-    series: dict[int, SeriesRow] = field(default_factory=dict)
-    stacks: dict[tuple[str, bytes], StackRow] = field(default_factory=dict)
-    frames: dict[int, FrameRow] = field(default_factory=dict)
-    flows: list[FlowWindow] = field(default_factory=list)
-
-    @property
-    def flow_count(self) -> int:
-        """Rows of flows."""
-        return sum(len(one.flows) for one in self.flows)
-
-    def add(self, labels: Mapping[str, str], profile: model.Profile, received_ns: int) -> None:
-        """Add a profile; labels: of its series, by name.
-
-        Nothing of a profile is added where this raises. Samples that differ in threads or labels of
-        pprof only are put together. A process that they
-        name, and the labels do not, becomes the label `process`.
-        """
-        samples = profile.samples
-        if not len(samples):
-            return
-        comm = np.where(samples.rows["pid"] != 0, samples.rows["comm"], 0)
-        groups = model.grouped(samples.rows["stack"], samples.rows["stop"], comm)
-        series, rollup = self._series(labels, samples.tables.strings, comm[groups.first])
-        service = labels.get(SERVICE) or NO_SERVICE
-        stack_ids = self._stacks(service, samples.take(groups.first))
-        ts = (profile.time_ns or received_ns) // 1_000_000
-        chunks = []
-        for kind, values in kinds.stored(profile, labels.get("__name__", "")):
-            summed = groups.sums(values)
-            some = summed != 0
-            columns = (series[some], rollup[some], stack_ids[some], summed[some])
-            chunks.append(Chunk(ts, kind.name, service, *columns))
-        self.chunks += chunks
-        self.samples += sum(len(chunk.value) for chunk in chunks)
-
-    def _series(
-        self, labels: Mapping[str, str], strings: Sequence[str], comm: Numbers
-    ) -> tuple[Numbers, Numbers]:
-        """IDs of the series of each process, and of those that rollups keep: uint64[n]."""
-        distinct, inverse = np.unique(comm, return_inverse=True)
-        rows = [series_row(labels, strings[number]) for number in distinct.tolist()]
-        for row in rows:
-            self.series.setdefault(row.series_id, row)
-        ids = np.array([row.series_id for row in rows], np.uint64)
-        rolled_up = np.array([row.rollup_series_id for row in rows], np.uint64)
-        return ids[inverse], rolled_up[inverse]
-
-    def _stacks(self, service: str, samples: model.Samples) -> Numbers:
-        """IDs of the stacks of samples, S16[n]."""
-        tables = samples.tables
-        frame_ids = np.zeros(len(tables.locations), np.uint64)
-        for number in samples.locations.tolist():
-            row = self.known.of(tables.location_values[number])
-            self.frames.setdefault(row.frame_id, row)
-            frame_ids[number] = row.frame_id
-        found = []
-        columns = samples.rows["stack"].tolist(), samples.rows["stop"].tolist()
-        for stack, stop in zip(*columns, strict=True):
-            reason, numbers = tables.strings[stop], frame_ids[tables.stacks[stack]]
-            stack_id = _hash((reason, numbers.tobytes()), 16)
-            found.append(stack_id)
-            key = service, stack_id
-            if key not in self.stacks:
-                self.stacks[key] = StackRow(service, stack_id, reason, tuple(numbers.tolist()))
-        return np.array(found, "S16")
->>>>>>> Stashed changes
 
 
 def series_row(labels: Iterable[tuple[str, str]], process: str = "") -> SeriesRow:

@@ -6,31 +6,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ebprof.collector.receive import records
-<<<<<<< Updated upstream
 from ebprof.collector.retention import DAY_MS
 from ebprof.collector.store import tables
-=======
-from ebprof.collector.receive.push import labels_of, read_profile
-from ebprof.collector.receive.refusals import RefusedError
-from ebprof.collector.store import flow_tables, tables
->>>>>>> Stashed changes
 from ebprof.collector.store.journal import Entry, Journal
 from ebprof.collector.store.rows import Known, Rows
 from ebprof.collector.store.segments import SegmentReader
 from ebprof.collector.store.wire import Written
-<<<<<<< Updated upstream
-=======
-from ebprof.errors import BadFileError
-from ebprof.walls import Walls
-from ebprof.wire.flows import decode
->>>>>>> Stashed changes
 
 _EPOCH = date(1970, 1, 1)
 _MOST_SEEN = 2_000_000
@@ -88,22 +76,13 @@ class Writer:
     def write(self, number: int, path: Path) -> Written:
         """Have all of a segment in the database; raises StoreError."""
         data = path.read_bytes()
-<<<<<<< Updated upstream
         reader = SegmentReader(data, self._known)
         samples = 0
         for part, rows in enumerate(reader.parts()):
             self._insert(rows, number, part)
             samples += len(rows.samples)
-=======
-        reader = _Reader(data, self._known)
-        samples = flows = 0
-        for part, rows in enumerate(reader.parts()):
-            self._insert(rows, number, part)
-            samples += rows.samples
-            flows += rows.flow_count
->>>>>>> Stashed changes
         damaged = len(data) - records.whole_length(data)
-        return Written(samples, flows, reader.pushes, reader.unreadable, damaged)
+        return Written(samples, reader.pushes, reader.unreadable, damaged)
 
     def _insert(self, rows: Rows, segment: int, part: int) -> None:
         entry = self._journal.of(segment)
@@ -117,16 +96,12 @@ class Writer:
         self._insert_new("stacks", tables.stacks(list(stacks.values()), day))
         self._stacks.add(stacks)
         self._insert_series(rows)
-<<<<<<< Updated upstream
         table = tables.samples(rows.samples)
         summed = {
             "samples": tables.raw(table),
             "samples_1h": tables.rolled_up(table, "hour"),
             "samples_1d": tables.rolled_up(table, "day"),
         }
-=======
-        summed = _summed(rows)
->>>>>>> Stashed changes
         if entry is None or part > entry.part:
             entry = self._begin(segment, part, list(summed))
         for name, found in summed.items():
@@ -161,73 +136,3 @@ class Writer:
     def _insert_new(self, table: str, rows: pa.Table) -> None:
         if len(rows):
             self._database.insert(table, rows)
-<<<<<<< Updated upstream
-=======
-
-
-def _summed(rows: Rows) -> dict[str, pa.Table]:
-    """Rows of the tables that have to get each once."""
-    found = {}
-    if rows.chunks:
-        table = tables.samples(rows.chunks)
-        found["samples"] = tables.raw(table)
-        found["samples_1h"] = tables.rolled_up(table, "hour")
-        found["samples_1d"] = tables.rolled_up(table, "day")
-    if rows.flows:
-        found["flows"] = table = flow_tables.flows(rows.flows)
-        found["flows_1h"] = flow_tables.rolled_up(table)
-    return found
-
-
-class _Reader:
-    """The records of a segment as rows, in parts of about ROWS samples and flows."""
-
-    def __init__(self, data: bytes, known: FrameRows) -> None:
-        self._data = data
-        self._known = known
-        self.pushes = 0
-        self.unreadable = 0
-
-    def parts(self) -> Iterator[Rows]:
-        rows = Rows(self._known)
-        for record in records.split(self._data):
-            self.pushes += 1
-            self._add(rows, record)
-            if rows.samples + rows.flow_count >= ROWS:
-                yield rows
-                rows = Rows(self._known)
-        if rows.samples or rows.flow_count:
-            yield rows
-
-    def _add(self, rows: Rows, record: records.Record) -> None:
-        message = record.message()
-        if message.HasField("flows"):
-            self._add_flows(rows, message.flows)
-        for series in message.series:
-            labels = labels_of(series)
-            for sample in series.samples:
-                walls = Walls()
-                with walls.around("an accepted profile"):
-                    self._add_profile(rows, labels, sample.raw_profile, record.received_ns)
-                self.unreadable += walls.failed
-                for warning in walls.warnings:
-                    _log.warning("%s", warning)
-
-    def _add_flows(self, rows: Rows, message: Any) -> None:
-        try:
-            rows.flows.append(decode(message))
-        except ValueError as error:
-            self.unreadable += 1
-            _log.warning("accepted flows cannot be read: %s", error)
-
-    def _add_profile(
-        self, rows: Rows, labels: dict[str, str], raw: bytes, received_ns: int
-    ) -> None:
-        try:
-            profile, _ = read_profile(raw, Limits().plain_bytes)
-        except (BadFileError, RefusedError) as error:
-            self.unreadable += 1
-            _log.warning("an accepted profile cannot be read: %s", error.message)
-        else:
-            rows.add(labels, profile, received_ns)
->>>>>>> Stashed changes

@@ -9,21 +9,8 @@ import pytest
 from tests.unit.test_floors import PACKAGE, imports, module_name
 
 FLOORS = (
-<<<<<<< Updated upstream
     *("api", "service", "query", "store", "receive"),
     *("limits", "metrics", "kinds", "profiles", "retention"),
-=======
-    "api",
-    "service",
-    "query",
-    "store",
-    "receive",
-    "limits",
-    "metrics",
-    "kinds",
-    "flow_keys",
-    "retention",
->>>>>>> Stashed changes
 )
 MODULES = sorted((PACKAGE / "collector").glob("*/*.py"))
 
