@@ -96,10 +96,10 @@ class Running:
         pairs = {name.rstrip("_"): value for name, value in parameters.items()}
         return self.request("GET", f"{path}?{urlencode(pairs)}" if pairs else path)
 
-    def push(self, message: Any, **headers: str) -> Answer:
+    def push(self, message: Any, path: str = push.PATH, **headers: str) -> Answer:
         """Push a PushRequest."""
         given = {"Content-Type": "application/proto"} | headers
-        return self.request("POST", push.PATH, message.SerializeToString(), given)
+        return self.request("POST", path, message.SerializeToString(), given)
 
     def metric(self, name: str) -> int:
         """A metric without its prefix, with its label if it has one."""

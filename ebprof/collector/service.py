@@ -6,15 +6,16 @@ import asyncio
 import fcntl
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ebprof.collector.limits import Limits
 from ebprof.collector.metrics import METRICS, PREFIX
+from ebprof.collector.receive.flows import FlowPush, read_flows
 from ebprof.collector.receive.ids import SeenIds
 from ebprof.collector.receive.intake import Accepted, Intake
 from ebprof.collector.receive.log import LogOptions, PushLog, Segment
@@ -35,6 +36,10 @@ _CHECKING = 2
 _POLL_S = 0.1
 _RETRY_S = 1.0
 _log = logging.getLogger(__name__)
+
+_Push = TypeVar("_Push")
+_Taken = tuple[_Push, Accepted]
+_Accept = Callable[[bytes, str], _Taken[_Push]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +90,18 @@ class Collector:
 
         data: as it was sent; encoding: of HTTP.
         """
-        try:
-            with self._one_more_push():
-                push, accepted = await self._accept(data, encoding)
-                await asyncio.gather(*map(asyncio.wrap_future, accepted.futures))
-        except RefusedError as error:
-            self.counters.add("pushes_total", label=error.reason)
-            raise
-        self.counters.add("pushes_total", label="accepted")
-        self.counters.add("push_bytes_total", len(data))
+        push, accepted = await self._take(data, encoding, self._accept_profiles)
         self.counters.add("profiles_total", push.profiles - accepted.duplicates)
         self.counters.add("stacks_total", push.stacks)
         self.counters.add("duplicate_profiles_total", accepted.duplicates)
+
+    async def push_flows(self, data: bytes, encoding: str) -> None:
+        """The same for a push of flows."""
+        push, accepted = await self._take(data, encoding, self._accept_flows)
+        self.counters.add("duplicate_flow_pushes_total", accepted.duplicates)
+        if not accepted.duplicates:
+            self.counters.add("flows_total", len(push.window.flows))
+            self.counters.add("flow_losses_total", sum(push.window.losses.values()))
 
     async def ask(self, question: Question) -> Any:
         """The answer to a question; raises BadQuestionError, StoreError."""
@@ -144,15 +149,31 @@ class Collector:
         finally:
             self._pushes -= 1
 
-    async def _accept(self, data: bytes, encoding: str) -> tuple[Push, Accepted]:
+    async def _take(self, data: bytes, encoding: str, accept: _Accept[_Push]) -> _Taken[_Push]:
+        """What `accept` makes of a push in a thread, once that is on disk."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._accept_now, data, encoding)
+        try:
+            with self._one_more_push():
+                taken = await loop.run_in_executor(self._threads, accept, data, encoding)
+                await asyncio.gather(*map(asyncio.wrap_future, taken[1].futures))
+        except RefusedError as error:
+            self.counters.add("pushes_total", label=error.reason)
+            raise
+        self.counters.add("pushes_total", label="accepted")
+        self.counters.add("push_bytes_total", len(data))
+        return taken
 
-    def _accept_now(self, data: bytes, encoding: str) -> tuple[Push, Accepted]:
+    def _accept_profiles(self, data: bytes, encoding: str) -> _Taken[Push]:
         now_ns = time.time_ns()
         plain = unpack(data, encoding, self._limits.plain_bytes)
         push = read_push(plain, now_ns, self._limits)
         return push, self._intake.accept(push, now_ns)
+
+    def _accept_flows(self, data: bytes, encoding: str) -> _Taken[FlowPush]:
+        now_ns = time.time_ns()
+        plain = unpack(data, encoding, self._limits.plain_bytes)
+        push = read_flows(plain, now_ns, self._limits)
+        return push, self._intake.accept_flows(push, now_ns)
 
     async def _feed(self) -> None:
         while True:
@@ -177,6 +198,7 @@ class Collector:
     def _note(self, segment: Segment, written: Written) -> None:
         self.counters.add("segments_written_total")
         self.counters.add("samples_written_total", written.samples)
+        self.counters.add("flows_written_total", written.flows)
         self.counters.add("unreadable_profiles_total", written.unreadable)
         self.counters.add("damaged_bytes_total", written.damaged_bytes)
         if written.unreadable or written.damaged_bytes:

@@ -12,7 +12,6 @@ from ebprof.collector.api import health, pushes, queries
 from ebprof.collector.api.access import PUSH, READ, Tokens
 from ebprof.collector.api.answers import error, on_http_error, on_surprise
 from ebprof.collector.service import Collector
-from ebprof.wire import push
 
 _FOR_ALL = (health.HEALTHY, health.READY)
 
@@ -38,7 +37,7 @@ class _Guard:
             await self._app(scope, receive, send)
             return
         token = self._tokens.find(Request(scope).headers.get("authorization", ""))
-        role = PUSH if scope["path"] == push.PATH else READ
+        role = PUSH if scope["path"] in pushes.PATHS else READ
         if token is None:
             headers = {"WWW-Authenticate": "Bearer"}
             refusal = error(401, "no valid token", "send Authorization: Bearer TOKEN", headers)

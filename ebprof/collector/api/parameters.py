@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from starlette.datastructures import QueryParams
 
 from ebprof.collector.query import selector, times
+from ebprof.collector.query.flows import DEFAULT_BY, FlowSums
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import Selector
 from ebprof.collector.query.times import Range
@@ -51,6 +52,11 @@ class Parameters:
         if not kind:
             raise BadQuestionError("there is no type", "add type=cpu; profiles/types lists them")
         return Selection(kind, self.selector(), self.range(), self._now_ms, retention)
+
+    def flows(self, retention: Retention) -> FlowSums:
+        """Flows that `query` selects, in the range, by the keys of `by`."""
+        by = tuple(dict.fromkeys(self.text("by", DEFAULT_BY).split(",")))
+        return FlowSums(self.selector(), self.range(), by, self._now_ms, retention)
 
     def number(self, name: str, default: int, most: int) -> int:
         """A whole number from 1 to `most`."""

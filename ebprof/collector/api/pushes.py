@@ -1,9 +1,10 @@
-"""Pushes: `POST /push.v1.PusherService/Push`, a unary call of the Connect protocol."""
+"""Pushes of profiles and of flows: unary calls of the Connect protocol, by POST."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -12,8 +13,9 @@ from starlette.routing import Route
 from ebprof.collector.api.answers import bytes_answer, refusal
 from ebprof.collector.receive.refusals import MediaError, RefusedError, TooLargeError
 from ebprof.collector.service import Collector
-from ebprof.wire import push
+from ebprof.wire import flows, push
 
+PATHS = (push.PATH, flows.PATH)
 MEDIA_TYPE = "application/proto"
 _MEDIA_TYPES = (MEDIA_TYPE, "application/x-protobuf")
 BODY_S = 60
@@ -22,7 +24,18 @@ BODY_S = 60
 
 def routes(collector: Collector) -> list[Route]:
     """Where pushes go to."""
+    return [
+        _route(collector, push.PATH, collector.push, push.PushResponse),
+        _route(collector, flows.PATH, collector.push_flows, flows.FlowResponse),
+    ]
 
+
+def _route(
+    collector: Collector,
+    path: str,
+    accept: Callable[[bytes, str], Awaitable[None]],
+    response: Callable[[], Any],
+) -> Route:
     async def take(request: Request) -> Response:
         try:
             _check_media_type(request)
@@ -31,13 +44,13 @@ def routes(collector: Collector) -> list[Route]:
             collector.counters.add("pushes_total", label=error.reason)
             return refusal(error)
         try:
-            await collector.push(data, request.headers.get("content-encoding", ""))
+            await accept(data, request.headers.get("content-encoding", ""))
         except RefusedError as error:
             return refusal(error)
-        return bytes_answer(push.PushResponse().SerializeToString(), MEDIA_TYPE)
+        return bytes_answer(response().SerializeToString(), MEDIA_TYPE)
 
     endpoint: Callable[[Request], object] = take
-    return [Route(push.PATH, endpoint, methods=["POST"])]
+    return Route(path, endpoint, methods=["POST"])
 
 
 def _check_media_type(request: Request) -> None:

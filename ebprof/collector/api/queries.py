@@ -23,6 +23,7 @@ from ebprof.collector.query.flamegraph import (
     FlamegraphAnswer,
     Summary,
 )
+from ebprof.collector.query.flows import FlowsAnswer
 from ebprof.collector.query.labels import Agents, LabelNames, LabelValues, ProfileTypes
 from ebprof.collector.query.totals import Totals, TotalsAnswer
 from ebprof.collector.service import Collector
@@ -99,12 +100,25 @@ async def _agents(collector: Collector, request: Request) -> Response:
     return json_answer({"rows": rows})
 
 
+async def _flows(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, ("query", *RANGE, "by"))
+    answer: FlowsAnswer = await collector.ask(given.flows(collector.retention))
+    return json_answer(
+        {
+            "from": times.written(answer.covered.start_ms),
+            "to": times.written(answer.covered.end_ms),
+            "rows": answer.rows,
+        }
+    )
+
+
 _ENDPOINTS: dict[str, _Endpoint] = {
     "/labels": _labels,
     "/labels/{name}/values": _label_values,
     "/profiles/types": _types,
     "/profiles/flamegraph": _flamegraph,
     "/profiles/series": _series,
+    "/flows": _flows,
     "/agents": _agents,
 }
 

@@ -56,6 +56,14 @@ def plan(wanted: Range, now_ms: int, retention: Retention, fine_labels: list[str
     return _layers(Range(start, end))
 
 
+def without_days(found: Plan) -> Plan:
+    """The same with hours in the place of days."""
+    inner = sorted((*found.hours, *found.days), key=lambda one: one.start_ms)
+    if not inner:
+        return found
+    return Plan(found.covered, found.raw, (Range(inner[0].start_ms, inner[-1].end_ms),))
+
+
 def _start(start: int, raw_since: int, hours_since: int) -> int:
     """The start, moved to where the finest table that has it begins a row."""
     if start >= raw_since:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from string import Template
 from typing import Any
 
 from ebprof.collector.query.selector import EVERYTHING, Selector
@@ -25,7 +27,12 @@ def load(name: str, selector: Selector = EVERYTHING) -> str:
     conditions = [_ALL_DAYS]
     for number, matcher in enumerate(selector.matchers):
         conditions.append(_CONDITIONS[matcher.operator] % (f"name_{number}", f"value_{number}"))
-    return _text(name).replace("$matching", " AND ".join(conditions))
+    return fill(name, {"matching": " AND ".join(conditions)})
+
+
+def fill(name: str, places: Mapping[str, str]) -> str:
+    """The text of a file with its `$NAME`s replaced, never by anything that somebody sent."""
+    return Template(_text(name)).substitute(places)
 
 
 def parameters(selector: Selector, within: Range) -> dict[str, Any]:
@@ -35,10 +42,16 @@ def parameters(selector: Selector, within: Range) -> dict[str, Any]:
         "last_day": min((within.end_ms - 1) // DAY_MS, _LAST_DAY),
     }
     for number, matcher in enumerate(selector.matchers):
-        is_pattern = matcher.operator.endswith("~")
         found[f"name_{number}"] = matcher.name
-        found[f"value_{number}"] = f"^(?s:{matcher.value})$" if is_pattern else matcher.value
-    return found
+    return found | values(selector)
+
+
+def values(selector: Selector) -> dict[str, str]:
+    """Values of a selector's conditions; patterns match whole values."""
+    return {
+        f"value_{number}": f"^(?s:{one.value})$" if one.operator.endswith("~") else one.value
+        for number, one in enumerate(selector.matchers)
+    }
 
 
 @cache

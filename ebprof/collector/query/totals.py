@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ebprof.collector.query import sql
-from ebprof.collector.query.plan import HOUR_MS, Plan
+from ebprof.collector.query.plan import HOUR_MS, Plan, without_days
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.times import Range
 from ebprof.collector.store.question import Asked, BadQuestionError
@@ -72,7 +72,7 @@ class Totals:
         if found.covered.start_ms < now - retention.hour_ms:
             raise BadQuestionError("there are only sums of days", "ask for a later range")
         if step % HOUR_MS == 0 or not (found.hours or found.days):
-            return _without_days(found)
+            return without_days(found)
         if found.covered.start_ms < now - retention.raw_ms:
             raise BadQuestionError("there are only sums of hours", "ask for a step of 1h or more")
         return Plan(found.covered, (found.covered,))
@@ -82,14 +82,6 @@ def default_step_ms(wanted: Range) -> int:
     """A round step that cuts a range into about 120."""
     least = wanted.length_ms / 1000 / _WANTED_STEPS
     return 1000 * next((step for step in _STEPS_S if step >= least), _STEPS_S[-1])
-
-
-def _without_days(found: Plan) -> Plan:
-    """The same with hours in the place of days."""
-    inner = sorted((*found.hours, *found.days), key=lambda one: one.start_ms)
-    if not inner:
-        return found
-    return Plan(found.covered, found.raw, (Range(inner[0].start_ms, inner[-1].end_ms),))
 
 
 def _series(rows: list[dict[str, Any]]) -> tuple[Series, ...]:

@@ -6,17 +6,18 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from ebprof.collector.receive.flows import FlowPush
 from ebprof.collector.receive.ids import key_of
 from ebprof.collector.receive.log import PushLog
 from ebprof.collector.receive.push import Push
-from ebprof.collector.receive.records import Record
+from ebprof.collector.receive.records import Record, of_flows
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A push that is being written. It may be acknowledged when all futures are done.
 
-    duplicates: profiles that were accepted earlier, and are not written again.
+    duplicates: profiles, or pushes of flows, that were accepted earlier and are not written again.
     """
 
     futures: tuple[Future[None], ...]
@@ -24,7 +25,7 @@ class Accepted:
 
 
 class Intake:
-    """Puts pushes into the log, each profile that has an ID once."""
+    """Puts pushes into the log, each profile that has an ID and each push of flows once."""
 
     def __init__(self, log: PushLog) -> None:
         self._log = log
@@ -38,6 +39,15 @@ class Intake:
                 record = Record(received_ns, push.message.SerializeToString())
                 waits.add(self._log.append(record, keys))
         return Accepted(tuple(waits), duplicates)
+
+    def accept_flows(self, push: FlowPush, received_ns: int) -> Accepted:
+        """The same for flows."""
+        key = key_of(push.window.id)
+        with self._lock:
+            (future,) = self._log.find([key])
+            if future is not None:
+                return Accepted((future,), 1)
+            return Accepted((self._log.append(of_flows(received_ns, push.message), [key]),), 0)
 
     def _drop_known(self, push: Push) -> tuple[set[Future[None]], list[bytes], int]:
         """Futures of profiles that were sent before, keys of new ones, how many were dropped."""

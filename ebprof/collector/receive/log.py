@@ -24,7 +24,6 @@ from ebprof.collector.receive.ids import SeenIds, key_of
 from ebprof.collector.receive.records import Record
 from ebprof.collector.receive.refusals import BrokenError, FullError
 from ebprof.durable import rename, sync_directory
-from ebprof.wire.push import PushRequest
 
 _OPEN, _SEALED = ".open", ".log"
 _MAX_QUEUED = 64 << 20
@@ -318,7 +317,8 @@ def _keys_of(data: bytes) -> list[bytes]:
     """Keys of all IDs in the records of a segment."""
     keys = []
     for record in records.split(data):
-        message = PushRequest()
-        message.ParseFromString(record.body)
+        message = record.message()
         keys += [key_of(one.ID) for series in message.series for one in series.samples if one.ID]
+        if message.HasField("flows"):
+            keys.append(key_of(message.flows.id))
     return keys

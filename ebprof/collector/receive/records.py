@@ -1,7 +1,7 @@
 """What stands in the log: framed records, each with its length and checksum.
 
 A record is a header (length and CRC-32 of what follows, little-endian), the time of its arrival in
-nanoseconds since the epoch, and a serialized push.v1.PushRequest.
+nanoseconds since the epoch, and a serialized ebprof.log.v1.Record.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from ebprof.wire.log import LogRecord
 
 _HEADER = struct.Struct("<II")
 _TIME = struct.Struct("<Q")
@@ -18,10 +21,21 @@ MAX_RECORD = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A push as it was accepted: received_ns since the epoch, body: a push.v1.PushRequest."""
+    """A push as it was accepted: received_ns since the epoch, body: an ebprof.log.v1.Record."""
 
     received_ns: int
     body: bytes
+
+    def message(self) -> Any:
+        """What it holds, an ebprof.log.v1.Record."""
+        return LogRecord.FromString(self.body)
+
+
+def of_flows(received_ns: int, message: Any) -> Record:
+    """A record of an ebprof.v1.PushRequest."""
+    record = LogRecord()
+    record.flows.MergeFromString(message.SerializeToString())
+    return Record(received_ns, record.SerializeToString())
 
 
 def frame(record: Record) -> bytes:

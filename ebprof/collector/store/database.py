@@ -113,6 +113,8 @@ class Database:
             "samples": ("toDateTime(ts)", retention.raw_ms),
             "samples_1h": ("ts", retention.hour_ms),
             "samples_1d": ("ts", retention.day_ms),
+            "flows": ("toDateTime(ts)", retention.raw_ms),
+            "flows_1h": ("ts", retention.hour_ms),
             "stacks": ("day", retention.day_ms + DAY_MS),
             "series": ("day", retention.day_ms + DAY_MS),
         }

@@ -95,11 +95,11 @@ def rolled_up(table: pa.Table, unit: str) -> pa.Table:
 
 
 def partitions(name: str, rows: pa.Table) -> pa.Array:
-    """The partition of each row of a table of samples, as ClickHouse writes it."""
+    """The partition of each row of a table of samples or flows, as ClickHouse writes it."""
     ts = rows["ts"]
     if name == "samples_1d":
         return pc.strftime(ts, "%Y%m")
-    unit = "week" if name == "samples_1h" else "day"
+    unit = "week" if name.endswith("_1h") else "day"
     return pc.strftime(pc.floor_temporal(ts, unit=unit), "%Y-%m-%d")
 
 

@@ -26,11 +26,12 @@ class WriteRequest:
 class Written:
     """What a segment held.
 
-    unreadable: profiles that were accepted and cannot be read. damaged_bytes: records whose
-    checksum is wrong, and all behind them.
+    unreadable: profiles, or pushes of flows, that were accepted and cannot be read. damaged_bytes:
+    records whose checksum is wrong, and all behind them.
     """
 
     samples: int = 0
+    flows: int = 0
     pushes: int = 0
     unreadable: int = 0
     damaged_bytes: int = 0

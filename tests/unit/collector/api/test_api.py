@@ -15,14 +15,24 @@ import pytest
 
 from ebprof.collector.api import queries
 from ebprof.collector.query.flamegraph import FORMATS
-from ebprof.wire import push
+from ebprof.wire import flows, push
+from ebprof.wire.flows import encode
 from tests import builders, collector_extra, pushes
 from tests.collecting import Running
+from tests.flow_windows import Process, flow, window
 
 collector_extra.need()
 PROTO = {"Content-Type": "application/proto"}
 FLAMEGRAPH = "/api/v1/profiles/flamegraph"
 DOCS = (Path(__file__).parents[4] / "docs" / "api.md").read_text()
+
+
+REDIS, SHOP = Process("redis-server", 7, "redis"), Process("python3", 8, "shop")
+FLOWS = window(
+    flow(REDIS, "server", tx=70, rx_bytes=7, connections=2, peer=SHOP),
+    flow(SHOP, tx=7, rx_bytes=70, peer=REDIS),
+    losses={"untracked": 3},
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +41,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         running.wait_until_ready()
         message = pushes.push(pushes.pprof_bytes(), labels={"service_name": "demo", "node": "n"})
         assert running.push(message).status == 200
+        assert running.push(encode(FLOWS), path=flows.PATH).status == 200
         running.wait_until_stored()
         yield running
 
@@ -107,6 +118,35 @@ def test_lists_come_as_rows(collector: Running) -> None:
     assert {"type": "cpu", "unit": "nanoseconds"} in types
     (agent,) = collector.get("/api/v1/agents").json["rows"]
     assert (agent["node"], agent["samples_total"]) == ("n", 1)
+
+
+def test_who_calls_whom(collector: Running) -> None:
+    query = '{service_name="redis"}'
+    answer = collector.get("/api/v1/flows", query=query, by="service,peer_service", from_="now-5m")
+    assert answer.status == 200
+    (row,) = answer.json["rows"]
+    assert (row["service"], row["peer_service"]) == ("redis", "shop")
+    assert (row["tx_bytes"], row["rx_bytes"], row["connections"]) == (70, 7, 2)
+    assert answer.json["from"] < answer.json["to"]
+
+
+def test_flows_that_are_pushed_again_are_not_stored_again(collector: Running) -> None:
+    before = collector.metric("flows_total")
+    assert before == 2 and collector.metric("flow_losses_total") == 3
+    answer = collector.push(encode(FLOWS), path=flows.PATH)
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["content-type"] == "application/proto"
+    assert collector.metric("duplicate_flow_pushes_total") == 1
+    assert collector.metric("flows_total") == before
+
+
+def test_hostile_flows_are_refused(collector: Running) -> None:
+    answer = collector.request("POST", flows.PATH, b"\xff", PROTO)
+    assert (answer.status, answer.json["code"]) == (400, "invalid_argument")
+    packed = gzip.compress(bytes(65 << 20), 1)
+    answer = collector.request("POST", flows.PATH, packed, PROTO | {"Content-Encoding": "gzip"})
+    assert (answer.status, answer.json["code"]) == (413, "resource_exhausted")
+    assert collector.get(flows.PATH).status == 405
 
 
 def test_totals_over_time(collector: Running) -> None:
