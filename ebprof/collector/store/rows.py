@@ -14,6 +14,7 @@ from ebprof.collector.profiles.batch import EMPTY, Batch, number_lists
 from ebprof.collector.store.frames import FrameRow, KnownFrames, frames_of
 from ebprof.collector.store.hashes import hash_of, number_of
 from ebprof.model import Lists, Numbers, grouped
+from ebprof.wire.flows import FlowWindow
 
 ROLLED_UP = frozenset({"pod", "pod_uid", "container", "container_id", "cgroup"})
 """Labels that rollups do not tell apart: they come and go with each deployment."""
@@ -83,12 +84,16 @@ class SampleColumns:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one INSERT into each table: what profiles say, each series, stack and frame once."""
+    """Rows of one INSERT into each table: what profiles say, each series, stack and frame once.
+
+    flows: as they were pushed.
+    """
 
     samples: SampleColumns
     series: dict[int, SeriesRow]
     stacks: dict[tuple[str, bytes], StackRow]
     frames: dict[int, FrameRow]
+    flows: Sequence[FlowWindow] = ()
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ebprof.collector.limits import Limits
@@ -15,7 +15,7 @@ from ebprof.collector.receive.push import labels_of, unpacked
 from ebprof.collector.receive.refusals import RefusedError
 from ebprof.collector.store.rows import Known, Rows, Sent, rows_of
 from ebprof.walls import Walls
-from ebprof.wire.push import PushRequest
+from ebprof.wire.flows import FlowWindow, decode
 
 PART_BYTES = 16 << 20
 """Of unpacked profiles: a part ends with the push that reaches it."""
@@ -26,10 +26,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Part:
-    """Profiles that become rows together, and where they come from."""
+    """Profiles and flows that become rows together; sent: where the profiles come from."""
 
     profiles: list[bytes] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    flows: list[FlowWindow] = field(default_factory=list)
     rows: int = 0
     size: int = 0
 
@@ -43,8 +44,8 @@ class _Part:
 
 
 class SegmentReader:
-    """The records of a segment. pushes, unreadable: how many pushes, and profiles that cannot be
-    read, there were up to the last part.
+    """The records of a segment. pushes, unreadable: how many pushes, and profiles or flows that
+    cannot be read, there were up to the last part.
     """
 
     def __init__(self, data: bytes, known: Known) -> None:
@@ -60,14 +61,18 @@ class SegmentReader:
             self.pushes += 1
             self._add(part, record)
             if part.size >= PART_BYTES or part.rows >= PART_ROWS:
-                yield self._rows(part)
+                yield replace(self._rows(part), flows=part.flows)
                 part = _Part()
-        if part.profiles:
-            yield self._rows(part)
+        if part.profiles or part.flows:
+            yield replace(self._rows(part), flows=part.flows)
 
     def _add(self, part: _Part, record: records.Record) -> None:
+        message = record.message()
+        if message.HasField("flows"):
+            self._add_flows(part, message.flows)
+            return
         added = []
-        for series in PushRequest.FromString(record.body).series:
+        for series in message.series:
             sent = Sent(labels_of(series), record.received_ns)
             found = [*filter(None, map(self._unpacked, series.samples))]
             added += found
@@ -76,6 +81,15 @@ class SegmentReader:
         part.profiles += added
         part.rows += batches.most_rows(pieces)
         part.size += sum(map(len, added))
+
+    def _add_flows(self, part: _Part, message: Any) -> None:
+        try:
+            window = decode(message)
+        except ValueError as error:
+            self._pass_over(str(error), "accepted flows")
+            return
+        part.flows.append(window)
+        part.rows += len(window.flows)
 
     def _unpacked(self, sample: Any) -> bytes:
         """A profile without gzip; empty where that cannot be had."""
@@ -111,6 +125,6 @@ class SegmentReader:
             self._pass_over(problem.message)
         return rows
 
-    def _pass_over(self, reason: str) -> None:
+    def _pass_over(self, reason: str, what: str = "an accepted profile") -> None:
         self.unreadable += 1
-        _log.warning("an accepted profile cannot be read: %s", reason)
+        _log.warning("%s cannot be read: %s", what, reason)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ebprof.collector.receive import records
 from ebprof.collector.retention import DAY_MS
-from ebprof.collector.store import tables
+from ebprof.collector.store import flow_tables, tables
 from ebprof.collector.store.journal import Entry, Journal
 from ebprof.collector.store.rows import Known, Rows
 from ebprof.collector.store.segments import SegmentReader
@@ -77,12 +77,13 @@ class Writer:
         """Have all of a segment in the database; raises StoreError."""
         data = path.read_bytes()
         reader = SegmentReader(data, self._known)
-        samples = 0
+        samples = flows = 0
         for part, rows in enumerate(reader.parts()):
             self._insert(rows, number, part)
             samples += len(rows.samples)
+            flows += sum(len(one.flows) for one in rows.flows)
         damaged = len(data) - records.whole_length(data)
-        return Written(samples, reader.pushes, reader.unreadable, damaged)
+        return Written(samples, flows, reader.pushes, reader.unreadable, damaged)
 
     def _insert(self, rows: Rows, segment: int, part: int) -> None:
         entry = self._journal.of(segment)
@@ -96,12 +97,7 @@ class Writer:
         self._insert_new("stacks", tables.stacks(list(stacks.values()), day))
         self._stacks.add(stacks)
         self._insert_series(rows)
-        table = tables.samples(rows.samples)
-        summed = {
-            "samples": tables.raw(table),
-            "samples_1h": tables.rolled_up(table, "hour"),
-            "samples_1d": tables.rolled_up(table, "day"),
-        }
+        summed = _summed(rows)
         if entry is None or part > entry.part:
             entry = self._begin(segment, part, list(summed))
         for name, found in summed.items():
@@ -136,3 +132,17 @@ class Writer:
     def _insert_new(self, table: str, rows: pa.Table) -> None:
         if len(rows):
             self._database.insert(table, rows)
+
+
+def _summed(rows: Rows) -> dict[str, pa.Table]:
+    """Rows of the tables that have to get each once."""
+    found = {}
+    if len(rows.samples):
+        table = tables.samples(rows.samples)
+        found["samples"] = tables.raw(table)
+        found["samples_1h"] = tables.rolled_up(table, "hour")
+        found["samples_1d"] = tables.rolled_up(table, "day")
+    if rows.flows:
+        found["flows"] = table = flow_tables.flows(rows.flows)
+        found["flows_1h"] = flow_tables.rolled_up(table)
+    return found

@@ -10,7 +10,7 @@ from tests.unit.test_floors import PACKAGE, imports, module_name
 
 FLOORS = (
     *("api", "service", "query", "store", "receive"),
-    *("limits", "metrics", "kinds", "profiles", "retention"),
+    *("limits", "metrics", "kinds", "flow_keys", "profiles", "retention"),
 )
 MODULES = sorted((PACKAGE / "collector").glob("*/*.py"))
 

@@ -22,7 +22,8 @@ from ebprof.collector.store.journal import Journal
 from ebprof.collector.store.question import StoreError
 from ebprof.collector.store.rows import Known, Rows, Sent, rows_of
 from ebprof.collector.store.writer import Writer
-from tests import pushes
+from ebprof.wire.flows import encode
+from tests import flow_windows, pushes
 
 NOW = 1_790_000_000 * 10**9
 DAY_NS = 24 * 3600 * 10**9
@@ -44,7 +45,7 @@ class Database:
         if self.fails == 0 and not self.is_late:
             raise StoreError("no")
         self.inserted.append((table, len(rows)))
-        if not table.startswith("samples"):
+        if not table.startswith(("samples", "flows")):
             return
         known = self._blocks.setdefault(table, {})
         for partition in sorted(set(tables.partitions(table, rows).to_pylist())):
@@ -63,6 +64,12 @@ def segment(path: Path, *messages: Any, tail: bytes = b"") -> Path:
     framed = (records.frame(records.Record(10**18, one.SerializeToString())) for one in messages)
     path.write_bytes(b"".join(framed) + tail)
     return path
+
+
+def pushed_flows(**fields: Any) -> Any:
+    """A record of one flow."""
+    found = flow_windows.window(flow_windows.flow(flow_windows.Process("a"), tx=1), **fields)
+    return records.of_flows(NOW, encode(found)).message()
 
 
 @pytest.mark.parametrize("is_late", [False, True])
@@ -87,11 +94,44 @@ def test_a_segment_is_written_once_wherever_it_is_cut_off(
     assert sum(database.of("samples_1h")) == sum(database.of("samples_1d")) == 1 + 4
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("fails", range(1, 20))
+def test_flows_are_written_once_wherever_a_segment_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int, is_late: bool
+) -> None:
+    monkeypatch.setattr(segments, "PART_ROWS", 2)
+    times = [NOW, NOW, NOW - DAY_NS, NOW, NOW - 40 * DAY_NS]
+    messages = [pushed_flows(at_ns=time) for time in times]
+    messages.append(pushes.push(pushes.pprof_bytes(time_ns=NOW)))
+    database, journal = Database(), tmp_path / "journal"
+    Writer(database, Journal(journal)).write(6, segment(tmp_path / "before", messages[0]))
+    path = segment(tmp_path / "s", *messages)
+    database.fails, database.is_late = fails, is_late
+    with contextlib.suppress(StoreError):
+        Writer(database, Journal(journal)).write(7, path)
+    database.fails = -1
+    written = Writer(database, Journal(journal)).write(7, path)
+    assert (written.samples, written.flows) == (1, 5)
+    assert sum(database.of("flows")) == 1 + 5
+    assert sum(database.of("samples")) == 1
+    # Two of the five are of one part, one hour and one flow.
+    assert sum(database.of("flows_1h")) == 1 + 4
+
+
+@pytest.mark.usefixtures("walls_hold")
+def test_flows_that_cannot_be_read_cost_themselves_only(tmp_path: Path) -> None:
+    bad = pushed_flows()
+    bad.flows.flows.port = b"x"
+    path = segment(tmp_path / "s", bad, pushed_flows())
+    written = Writer(Database(), Journal(tmp_path / "journal")).write(1, path)
+    assert (written.flows, written.unreadable) == (1, 1)
+
+
 def test_partitions_are_named_as_clickhouse_does() -> None:
     rows = pa.table({"ts": pa.array([NOW // 10**9], pa.timestamp("s", "UTC"))})
-    names = ("samples", "samples_1h", "samples_1d")
+    names = ("samples", "samples_1h", "samples_1d", "flows", "flows_1h")
     found = [tables.partitions(name, rows).to_pylist() for name in names]
-    assert found == [["2026-09-21"], ["2026-09-21"], ["202609"]]
+    assert found == [["2026-09-21"], ["2026-09-21"], ["202609"], ["2026-09-21"], ["2026-09-21"]]
 
 
 def test_series_stacks_and_frames_come_first_and_once_a_day(tmp_path: Path) -> None:
