@@ -13,9 +13,11 @@ _MOST_UNHEEDED = 2
 
 
 def ending() -> tuple[signal.Signals, ...]:
-    """Those of ENDING that are to be heeded: not a hang-up that nohup has had ignored."""
-    is_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    return tuple(one for one in ENDING if one != signal.SIGHUP or not is_ignored)
+    """Those of ENDING that are to be heeded: not a hang-up that nohup has had ignored, or that is
+    for something else, as it has SignalNotes of its own.
+    """
+    is_free = signal.getsignal(signal.SIGHUP) in (signal.SIG_DFL, _tolerate)
+    return tuple(one for one in ENDING if one != signal.SIGHUP or is_free)
 
 
 class SignalNotes:

@@ -5,6 +5,7 @@ Makes so many calls a second, and sets or gets values of so many bytes in turn, 
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import time
@@ -50,5 +51,6 @@ def main(port: int, calls: int, size: int) -> None:
 
 if __name__ == "__main__":
     name, *numbers = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     Path("/proc/self/comm").write_text(name)
     main(*map(int, numbers))

@@ -1,4 +1,4 @@
-"""Something to watch, and `ebprof serve` that watches it: `python -m scripts.serve`, or `make serve`.
+"""`make serve`: something to watch, and `ebprof serve` that watches it (`python -m scripts.serve`).
 
 The demo program, redis, and two callers of it run beside it until Ctrl-C, and end with it.
 """
@@ -20,7 +20,7 @@ from ebprof.signals import SignalNotes, ending
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "build" / "demo"
-CALLERS = {"checkout": (200, 100), "reports": (20, 20_000)}
+CALLERS = {"checkout": (1_000, 100), "reports": (100, 50_000)}
 """Calls a second, and bytes of values, by name."""
 _ADDRESS = re.compile(r"collector at (\S+),")
 _READY = re.compile(r"(metrics at)")
@@ -36,8 +36,8 @@ ebprof watches this machine; what it has seen can be asked for at {url}
   curl -sG {url}/api/v1/profiles/series -d type=cpu -d by=service_name -d step=10s -d from=now-5m
   curl -s {url}/metrics
 
-The first answers are there after half a minute. Beside the demo there are redis on port {redis}, and
-who calls it: {callers}. Ctrl-C ends all of it.
+The first answers are there after half a minute. Beside the demo there are redis on port {redis},
+and who calls it: {callers}. Ctrl-C ends all of it.
 """
 
 
@@ -97,11 +97,10 @@ def _caller(port: int, name: str) -> Child:
 def _wait_for_redis(port: int, redis: Child) -> None:
     end = time.monotonic() + _REDIS_S
     while redis.exit_code is None and time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
+        with socket.socket() as connection:
+            if connection.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
     raise EbprofError("redis does not answer: see redis.log in --data")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ebprof.address import Address
+from ebprof.address import Place
 from ebprof.agent.collectors import Collectors, read_token
 from ebprof.agent.figures import METRICS, PREFIX
 from ebprof.agent.identities import Identities
@@ -20,11 +20,14 @@ from ebprof.agent.monitor import AgentMonitor, Run, Silence
 from ebprof.agent.options import AgentOptions
 from ebprof.agent.packer import Packer
 from ebprof.agent.pusher import Pusher
+from ebprof.agent.sender import Sender
 from ebprof.agent.spool import Spool
-from ebprof.errors import NoTargetError
+from ebprof.errors import EbprofError, NoTargetError
 from ebprof.metrics import Counters, Value
 from ebprof.procfs import process
 from ebprof.sampling.options import RecordOptions
+from ebprof.signals import SignalNotes
+from ebprof.tls import client_context
 from ebprof.walls import Walls
 from ebprof.watch.loop import Schedule, Watch
 
@@ -54,7 +57,11 @@ def record_options(options: AgentOptions) -> RecordOptions:
 
 
 class Agent:
-    """Samples from `run` until a signal. run: is set up; say: a line for people."""
+    """Samples from `run` until a signal. run: is set up; say: a line for people.
+
+    hang_ups: SIGHUP, at which `reread` gives the options of now, or raises EbprofError; without it,
+    SIGHUP ends the agent.
+    """
 
     def __init__(
         self,
@@ -62,24 +69,32 @@ class Agent:
         identities: Identities,
         options: AgentOptions,
         say: Callable[[str], None],
+        hang_ups: SignalNotes | None = None,
+        reread: Callable[[], AgentOptions] | None = None,
     ) -> None:
+        self._run = run
+        self._identities = identities
+        self._options = options
+        self._say = say
+        self._hang_ups = hang_ups
+        self._reread = reread
         self._counters = Counters(PREFIX, METRICS)
         self._walls = Walls()
         self._cleanup = ExitStack()
-        token = partial(read_token, options.token_file)
-        token()
-        collectors = Collectors(options.collectors, options.node, self._counters, token)
+        collectors = self._collectors(options)
         self._spool = Spool(options.spool, options.spool_bytes, self._counters)
         self._cleanup.callback(self._spool.close)
         self._packer = Packer(self._spool, identities, self._counters, self._walls, say)
-        self._monitor = AgentMonitor(run, options.interval_s, self._packer.put)
+        self._monitor = AgentMonitor(
+            run, options.interval_s, self._packer.put, on_tick=self._heed_hang_up
+        )
         try:
             listener = Listener(options.listen, self.metrics, self._is_healthy)
         except BaseException:
             self._cleanup.close()
             raise
         self._cleanup.callback(listener.close)
-        self.address: Address = listener.address
+        self.place: Place = listener.place
         self._pusher = Pusher(self._spool, collectors, self._counters, say)
 
     def run(self) -> Summary:
@@ -113,6 +128,34 @@ class Agent:
             "spool_files": len(self._spool),
         }
         return self._counters.text(current)
+
+    def _collectors(self, options: AgentOptions) -> Collectors:
+        """Raises BadFileError for a token, or files of TLS, that cannot be used."""
+        token = partial(read_token, options.token_file)
+        token()
+        if any(url.startswith("https:") for url in options.collectors):
+            client_context(options.tls)
+        sender = Sender(options.tls)
+        return Collectors(options.collectors, options.node, self._counters, token, sender)
+
+    def _heed_hang_up(self) -> None:
+        if self._hang_ups is not None and self._reread is not None and self._hang_ups.take():
+            try:
+                self._renew(self._reread())
+            except EbprofError as error:
+                self._counters.add("reloads_total", label="refused")
+                self._say(f"warning: the options stay as they were: {error.message}")
+
+    def _renew(self, options: AgentOptions) -> None:
+        """Change what can be changed while it runs; raises EbprofError, and nothing changes."""
+        self._pusher.collectors = self._collectors(options)
+        self._identities.set_rules(options.rules)
+        self._run.renew_labels()
+        self._monitor.set_frequency(options.frequency)
+        self._counters.add("reloads_total", label="done")
+        fixed = self._options.fixed(options)
+        later = f"; from the next start on: {', '.join(fixed)}" if fixed else ""
+        self._say(f"the options were read anew{later}")
 
     def _is_healthy(self) -> bool:
         return time.monotonic() < self._monitor.ticked + _STUCK_S

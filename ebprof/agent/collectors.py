@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import http.client
 import random
-import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
-from ebprof.errors import BadFileError, UsageError
+from ebprof.agent.sender import Answer, parse_url
+from ebprof.errors import BadFileError
 from ebprof.metrics import Counters
-from ebprof.wire.push import PATH
 
-TIMEOUT_S = 10.0
 FIRST_S, LONGEST_S = 1.0, 60.0
 """Waits after the first failure and after many."""
 LONGEST_AFTER_S = 300.0
 """What a collector asks for with Retry-After is heeded up to this."""
 _REFUSED = frozenset({400, 413, 415, 422})
 """Statuses that say that the push itself is at fault."""
-_MOST_READ = 1 << 16
 _MAX_TOKEN = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Of a collector. retry_after: the header, empty without one."""
-
-    status: int
-    retry_after: str = ""
 
 
 class Outcome(Enum):
@@ -53,18 +42,6 @@ class _Target:
     url: SplitResult
     failures: int = 0
     retry_at: float = 0.0
-
-
-def parse_url(text: str) -> SplitResult:
-    """The URL of a collector; raises UsageError."""
-    try:
-        url = urlsplit(text)
-        is_url = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        is_url = False
-    if not is_url or url.query or url.fragment or "@" in url.netloc:
-        raise UsageError(f"cannot read URL {text!r}", "write it like http://collector:8080")
-    return url
 
 
 def read_token(path: Path | None) -> str:
@@ -94,13 +71,13 @@ class Collectors:
         node: str,
         counters: Counters,
         token: Callable[[], str],
-        send: Send | None = None,
+        send: Send,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._targets = [_Target(parse_url(one)) for one in _in_order(urls, node)]
         self._counters = counters
         self._token = token
-        self._send = send or post
+        self._send = send
         self._clock = clock
         self._last: _Target = self._targets[0]
         self.problem = ""
@@ -146,36 +123,6 @@ class Collectors:
             wait = max(wait, min(LONGEST_AFTER_S, float(retry_after[:9])))
         target.failures += 1
         target.retry_at = self._clock() + wait
-
-
-def post(url: SplitResult, body: bytes, token: str) -> Answer:
-    """POST a packed PushRequest."""
-    connection = _connection(url)
-    headers = {
-        "Content-Type": "application/proto",
-        "Content-Encoding": "gzip",
-        "Connect-Protocol-Version": "1",
-        "User-Agent": "ebprof-agent",
-    }
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    try:
-        connection.request("POST", url.path.rstrip("/") + PATH, body, headers)
-        answer = connection.getresponse()
-        answer.read(_MOST_READ)
-        return Answer(answer.status, answer.getheader("Retry-After", ""))
-    finally:
-        connection.close()
-
-
-def _connection(url: SplitResult) -> http.client.HTTPConnection:
-    assert url.hostname
-    if url.scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(
-            url.hostname, url.port, timeout=TIMEOUT_S, context=context
-        )
-    return http.client.HTTPConnection(url.hostname, url.port, timeout=TIMEOUT_S)
 
 
 def _in_order(urls: Iterable[str], node: str) -> list[str]:

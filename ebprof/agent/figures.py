@@ -20,5 +20,6 @@ METRICS = (
     Metric("spool_files", "Pushes that wait to be acknowledged."),
     Metric("spool_torn_total", "Files of the spool that were torn or damaged."),
     Metric("pushes_total", "Pushes by result: accepted, refused, retried.", "result"),
+    Metric("reloads_total", "Times that the file of options was read anew, by result.", "result"),
     Metric("failovers_total", "Times that another collector than the preferred one was turned to."),
 )

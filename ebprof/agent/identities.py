@@ -26,6 +26,10 @@ class Identities:
         self._node = node
         self._services = Services(rules)
 
+    def set_rules(self, rules: Iterable[Rule]) -> None:
+        """Name services by other rules from now on."""
+        self._services = Services(rules)
+
     def labels(self, pid: int) -> tuple[Label, ...]:
         """The labels of a process, sorted; raises NoTargetError or NoPermissionError."""
         found = {NODE: self._node, **dict(self._labels(pid))}

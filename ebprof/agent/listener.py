@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.server
 import socket
+import socketserver
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from ebprof.address import Address
-from ebprof.errors import EbprofError
+from ebprof.address import Address, Place, listen
 from ebprof.metrics import CONTENT_TYPE
 
 _TIMEOUT_S = 5.0
@@ -23,22 +23,17 @@ class Listener:
     """
 
     def __init__(
-        self, address: Address, metrics: Callable[[], str], is_healthy: Callable[[], bool]
+        self, place: Place, metrics: Callable[[], str], is_healthy: Callable[[], bool]
     ) -> None:
         pages = {
             "/metrics": lambda: (200, metrics()),
             "/-/healthy": lambda: (200, "healthy\n") if is_healthy() else (503, "stuck\n"),
         }
         handler = type("Handler", (_Handler,), {"pages": pages})
-        server = type("Server", (_Server,), {"address_family": _family(address)})
-        try:
-            self._server = server((address.host, address.port), handler)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise EbprofError(
-                f"cannot listen on {address.host}:{address.port}: {reason}", "give another --listen"
-            ) from None
-        self.address = Address(*self._server.server_address[:2])
+        self._server = _Server(listen(place), handler)
+        self.place = place
+        if isinstance(place, Address):
+            self.place = Address(*self._server.socket.getsockname()[:2])
         thread = threading.Thread(target=self._server.serve_forever, name="listen", daemon=True)
         thread.start()
 
@@ -48,13 +43,17 @@ class Listener:
         self._server.server_close()
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """Of a socket that listens already."""
+
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, listener: socket.socket, handler: type[_Handler]) -> None:
         self._slots = threading.BoundedSemaphore(_MOST_REQUESTS)
-        super().__init__(*arguments)
+        super().__init__(("", 0), handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread, if there are not too many already."""
@@ -94,7 +93,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Requests are not logged."""
-
-
-def _family(address: Address) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in address.host else socket.AF_INET

@@ -40,6 +40,8 @@ class Run(Protocol):
     def start(self) -> float: ...
     def tend(self) -> None: ...
     def take(self) -> None: ...
+    def set_frequency(self, frequency: int) -> None: ...
+    def renew_labels(self) -> None: ...
     def named(self, wait_s: float = 0.0) -> list[Window]: ...
     def stop(self) -> float: ...
     def finish(self) -> Iterator[Window]: ...
@@ -47,13 +49,14 @@ class Run(Protocol):
 
 @dataclass(slots=True)
 class _Span:
-    """Nanoseconds since the epoch; until when (time.monotonic()); what was lost meanwhile, which
-    goes with the first window.
+    """Nanoseconds since the epoch; until when (time.monotonic()); how it was sampled; what was lost
+    meanwhile, which goes with the first window.
     """
 
     start_ns: int
     end_ns: int
     until: float
+    sampled: Sampled
     losses: dict[str, int]
 
 
@@ -75,8 +78,11 @@ class AgentMonitor:
         interval_s: float,
         hand_on: Callable[[Closed], None],
         clock: Callable[[], int] = time.time_ns,
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._run = run
+        self._on_tick = on_tick
+        self._frequency: int | None = None
         self._interval_ns = round(interval_s * 1e9)
         self._hand_on = hand_on
         self._clock = clock
@@ -96,6 +102,10 @@ class AgentMonitor:
         """Descriptors to poll, with events: when one is ready, there is something to tick for."""
         return [(self._run.fd, select.POLLIN)]
 
+    def set_frequency(self, frequency: int) -> None:
+        """Sample at so many Hz from the next window on."""
+        self._frequency = frequency
+
     def begin(self) -> None:
         """Begin to sample."""
         self._run.start()
@@ -109,7 +119,9 @@ class AgentMonitor:
         if now >= self._due_ns or self._due_ns - now > self._interval_ns:  # it was set back
             self._run.take()
             self._end_window(self._boundary(now))
+            self._renew_frequency()
         self._look()
+        self._on_tick()
 
     def mark(self) -> None:
         """Windows go by the clock."""
@@ -137,13 +149,14 @@ class AgentMonitor:
         new = {name: n - self._losses.get(name, 0) for name, n in losses.items()}
         self._losses = losses
         end = max(end, self._start_ns)
-        self._spans.append(_Span(self._start_ns, end, time.monotonic(), new))
+        sampled = self._run.sampled
+        self._spans.append(_Span(self._start_ns, end, time.monotonic(), sampled, new))
         self._begin_window(end)
 
     def _hand_on_named(self, windows: Iterable[Window]) -> None:
-        sampled = self._run.sampled
         for window in windows:
             span = self._span_of(window)
+            sampled = span.sampled
             profile = Profile(
                 samples=window.samples,
                 event=sampled.event,
@@ -161,7 +174,13 @@ class AgentMonitor:
             self._spans.popleft()
         if self._spans:
             return self._spans[0]
-        return _Span(self._start_ns, self._due_ns, window.end, {})  # it is not over yet
+        # It is not over yet.
+        return _Span(self._start_ns, self._due_ns, window.end, self._run.sampled, {})
+
+    def _renew_frequency(self) -> None:
+        if self._frequency is not None:
+            self._run.set_frequency(self._frequency)
+            self._frequency = None
 
     def _look(self) -> None:
         now = time.monotonic()

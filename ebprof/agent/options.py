@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ebprof.address import Address
+from ebprof.address import Place
 from ebprof.agent.services import Rule
+from ebprof.tls import TlsFiles
 
 SPOOL = Path("/var/lib/ebprof/spool")
 SPOOL_MIB = 256
@@ -19,15 +20,29 @@ LISTEN = "127.0.0.1:9099"
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
     """collectors: URLs. interval_s: of windows; frequency: Hz, of each CPU. spool_bytes: of all
-    files in the spool. token_file: what to push with. node: name of this machine.
+    files in the spool. token_file, tls: what to push with. node: name of this machine.
     """
 
     collectors: tuple[str, ...]
-    listen: Address
+    listen: Place
     interval_s: float = INTERVAL_S
     frequency: int = FREQUENCY
     spool: Path = SPOOL
     spool_bytes: int = SPOOL_MIB << 20
     token_file: Path | None = None
+    tls: TlsFiles = field(default_factory=TlsFiles)
     rules: tuple[Rule, ...] = ()
     node: str = field(default_factory=lambda: os.uname().nodename)
+
+    def fixed(self, other: AgentOptions) -> list[str]:
+        """Names of options that are others now, and that a running agent cannot change."""
+        return [name for key, name in _FIXED.items() if getattr(self, key) != getattr(other, key)]
+
+
+_FIXED = {
+    "interval_s": "interval",
+    "listen": "listen",
+    "node": "node",
+    "spool": "spool",
+    "spool_bytes": "spool-size",
+}

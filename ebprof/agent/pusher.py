@@ -14,13 +14,16 @@ _LOOK_S = 0.5
 
 
 class Pusher:
-    """Pushes files of a spool, the oldest first. say: a line for people, when something changes."""
+    """Pushes files of a spool, the oldest first. say: a line for people, when something changes.
+
+    collectors: may be replaced by others at any time.
+    """
 
     def __init__(
         self, spool: Spool, collectors: Collectors, counters: Counters, say: Callable[[str], None]
     ) -> None:
         self._spool = spool
-        self._collectors = collectors
+        self.collectors = collectors
         self._counters = counters
         self._say = say
         self._is_failing = False
@@ -44,14 +47,14 @@ class Pusher:
                 return
 
     def _push(self, entry: Entry) -> None:
-        wait = self._collectors.wait_s
+        wait = self.collectors.wait_s
         if wait:
             self._rest(wait)
             return
         body = self._spool.read(entry)
         if body is None:
             return
-        outcome = self._collectors.push(body)
+        outcome = self.collectors.push(body)
         self._tell(outcome)
         if outcome is Outcome.REFUSED:
             self._counters.add("dropped_samples_total", entry.samples, "refused")
@@ -69,5 +72,5 @@ class Pusher:
         if outcome is Outcome.ACCEPTED and self._is_failing:
             self._say("the collector takes pushes again")
         elif outcome is Outcome.REFUSED or (outcome is Outcome.LATER and not self._is_failing):
-            self._say(f"warning: {self._collectors.problem}; see pushes_total")
+            self._say(f"warning: {self.collectors.problem}; see pushes_total")
         self._is_failing = outcome is not Outcome.ACCEPTED

@@ -175,6 +175,10 @@ class CpuSession:
         if gone and not self._descriptors:
             raise gone
 
+    def set_period(self, period: int) -> None:
+        """Have perf events of a clock sample after so many nanoseconds from now on."""
+        events.set_period(self._descriptors, period)
+
     def attach_tracepoint(self, name: str, number: int) -> None:
         """Begin to sample at a tracepoint, on all CPUs; number: its ID in tracefs."""
         self._object.enable_statistics()

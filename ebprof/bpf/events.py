@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from ebprof.errors import (
 
 PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE, PERF_TYPE_TRACEPOINT = 0, 1, 2
 PERF_COUNT_HW_CPU_CYCLES, PERF_COUNT_SW_CPU_CLOCK = 0, 0
-PERF_EVENT_IOC_DISABLE = 0x2401
+PERF_EVENT_IOC_DISABLE, PERF_EVENT_IOC_PERIOD = 0x2401, 0x40082404
 # perf_event_open(2): no such counter, none that interrupts, none for this configuration.
 _NOT_COUNTED = (errno.ENOENT, errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
 MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
@@ -125,6 +126,16 @@ def disable(descriptors: Iterable[int]) -> None:
     """Stop events, and those that their tasks' children inherited."""
     for fd in descriptors:
         fcntl.ioctl(fd, PERF_EVENT_IOC_DISABLE, 0)
+
+
+def set_period(descriptors: Iterable[int], period: int) -> None:
+    """Sample at each so many events from now on; of a clock, after so many nanoseconds.
+
+    A clock's event has a period and no frequency, however it was opened (perf_swevent_init_hrtimer
+    in the kernel).
+    """
+    for fd in descriptors:
+        fcntl.ioctl(fd, PERF_EVENT_IOC_PERIOD, period.to_bytes(8, sys.byteorder))
 
 
 def _refusal(code: int, event: Event, scope: Scope) -> EbprofError:

@@ -27,5 +27,6 @@ METRICS = (
     Metric("write_failures_total", "Failed attempts to write a segment to the store."),
     Metric("store_ready", "1 while the store answers."),
     Metric("store_restarts_total", "Times that the store's process ended and was started again."),
+    Metric("reloads_total", "Times that the file of options was read anew, by result.", "result"),
     Metric("queries_total", "Queries by result: answered, refused, failed.", "result"),
 )

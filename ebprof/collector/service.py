@@ -64,11 +64,18 @@ class Collector:
         self._store = StoreClient(options.data / "store", options.retention)
         self._threads = ThreadPoolExecutor(_CHECKING, "push")
         self._pushes = 0
+        self._is_kept = True
 
     @property
     def limits(self) -> Limits:
         """What a push may hold."""
         return self._limits
+
+    def retain(self, retention: Retention) -> None:
+        """Keep what is stored this long from now on."""
+        self._is_kept = self._is_kept and retention == self.retention
+        self.retention = self._store.retention = retention
+        self._limits = replace(self._limits, past_s=retention.raw_ms // 1000)
 
     async def run(self) -> None:
         """Feed the store from the log until this is cancelled."""
@@ -177,11 +184,18 @@ class Collector:
 
     async def _feed(self) -> None:
         while True:
+            await self._keep()
             segments = self._log.sealed()
             if not segments:
                 await asyncio.sleep(_POLL_S)
                 continue
             await self._feed_one(segments[0])
+
+    async def _keep(self) -> None:
+        if not self._is_kept and self._store.is_ready:
+            with suppress(StoreError):
+                await self._store.keep()
+                self._is_kept = True
 
     async def _feed_one(self, segment: Segment) -> None:
         try:

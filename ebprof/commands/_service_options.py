@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ebprof.commands import _complete
+
+if TYPE_CHECKING:
+    from ebprof.tls import TlsFiles
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -23,6 +27,28 @@ frequency = click.option(
     show_default=True,
     help="Samples a second and CPU.",
 )
+
+spool_size = click.option(
+    "--spool-size",
+    metavar="MIB",
+    type=click.IntRange(1, 1 << 20),
+    default=256,
+    show_default=True,
+    help="Of windows that wait for a collector; beyond it the oldest go.",
+)
+node = click.option("--node", metavar="NAME", help="Of this machine.  [default: its host name]")
+retention = click.option(
+    "--retention",
+    metavar="TIMES",
+    default="raw=3d,1h=90d,1d=400d",
+    show_default=True,
+    help="How long samples, and sums of hours and days, are kept.",
+)
+
+
+def insecure(what: str) -> Decorator:
+    """Whether a public address is served without tokens."""
+    return click.option("--insecure", is_flag=True, help=what)
 
 
 def listen(default: str, what: str) -> Decorator:
@@ -43,6 +69,38 @@ def directory(name: str, default: str, what: str) -> Decorator:
         shell_complete=_complete.files,
         help=what,
     )
+
+
+TLS_FILES = {
+    "--tls-cert": "The certificate to show, with its chain, as PEM.",
+    "--tls-key": "Its key, as PEM.",
+    "--tls-ca": "Certificates to trust: {}, as PEM.",
+}
+
+
+def tls(whom: str) -> Decorator:
+    """Files of TLS; whom: what --tls-ca is for."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name, what in reversed(TLS_FILES.items()):
+            function = file(name, what.format(whom))(function)
+        return function
+
+    return decorate
+
+
+def tls_files(values: Mapping[str, Any]) -> TlsFiles:
+    """What they say; raises UsageError."""
+    from ebprof.tls import TlsFiles
+
+    found = TlsFiles(values["tls_cert"], values["tls_key"], values["tls_ca"])
+    found.check()
+    return found
+
+
+def say(text: str) -> None:
+    """A line for people."""
+    print(f"ebprof: {text}", file=sys.stderr, flush=True)
 
 
 def file(name: str, what: str) -> Decorator:

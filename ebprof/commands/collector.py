@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebprof.commands import _service_options
-from ebprof.errors import EbprofError, UnsupportedError, UsageError
+from ebprof.commands import _config, _service_options
+from ebprof.commands._service_options import say
+from ebprof.errors import UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from ebprof.address import Address
+    from ebprof.collector.api.options import ServerOptions
 
 _NEEDED = ("chdb", "starlette", "uvicorn")
-_CHECK_S = 10
 
 
-@click.command()
-@_service_options.listen("127.0.0.1:8080", "Where to serve.")
-@_service_options.directory("--data", "/var/lib/ebprof", "Log and store.")
+@click.command(cls=_config.ConfiguredCommand)
 @click.option(
-    "--retention",
-    metavar="TIMES",
-    default="raw=3d,1h=90d,1d=400d",
-    show_default=True,
-    help="How long samples, and sums of hours and days, are kept.",
+    "--listen",
+    metavar="ADDR:PORT",
+    multiple=True,
+    default=("127.0.0.1:8080",),
+    show_default="127.0.0.1:8080",
+    help="Where to serve; several, also unix:PATH, which needs no token.",
 )
+@_service_options.directory("--data", "/var/lib/ebprof", "Log and store.")
+@_service_options.retention
 @_service_options.file(
     "--token-file", "Who may push and read; without it everybody who can connect."
 )
-@click.option("--insecure", is_flag=True, help="Serve a public address without tokens.")
+@_service_options.insecure("Serve a public address without tokens.")
+@_service_options.tls("clients', who have to show one")
+@click.option(
+    "--metrics-of",
+    metavar="unix:PATH",
+    help="A program whose /metrics are put into the collector's.",
+)
+@_service_options.file("--config", "The same as TOML.")
 @click.option("--check", is_flag=True, help="Ask the collector that runs at --listen how it is.")
-def command(
-    listen: str, data: Path, retention: str, token_file: Path | None, insecure: bool, check: bool
-) -> int:
+@click.pass_context
+def command(ctx: click.Context, /, check: bool, **_: Any) -> int:
     """Take pushes of profiles (Pyroscope's push.v1), and answer with flame graphs of any range.
 
     \b
@@ -54,22 +56,47 @@ def command(
       --data-urlencode 'query={service_name="demo"}' -d from=now-5m | flamegraph.pl > x.svg
     """
     _require()
-    from ebprof.address import parse_address
     from ebprof.collector.api.server import serve
-    from ebprof.collector.retention import parse
-    from ebprof.collector.service import CollectorOptions
 
-    address = parse_address(listen)
+    options = _options(_config.given(ctx))
     if check:
-        return _check(address)
-    if not (address.is_loopback or token_file or insecure):
+        return _check(options)
+    logging.basicConfig(format="ebprof: %(message)s", level=logging.WARNING)
+    reread = partial(_reread, ctx) if ctx.params["config"] else None
+    serve(options, lambda url: say(f"collector at {url}, data in {options.data}"), reread)
+    return 0
+
+
+def _reread(ctx: click.Context) -> ServerOptions:
+    return _options(_config.reread(ctx))
+
+
+def _options(given: _config.Given) -> ServerOptions:
+    """What the command line and the file say; raises UsageError."""
+    from ebprof.address import parse_place
+    from ebprof.collector.api.options import ServerOptions
+    from ebprof.collector.retention import parse
+
+    values = given.values
+    tls = _service_options.tls_files(values)
+    if tls.ca and not tls.cert:
+        raise UsageError("--tls-ca needs a certificate to show", "give --tls-cert and --tls-key")
+    places = tuple(map(parse_place, values["listen"]))
+    public = [place.url for place in places if not place.is_loopback]
+    if public and not (values["token_file"] or values["insecure"]):
         raise UsageError(
-            f"{listen} can be reached by others, who would need no token",
+            f"{public[0].partition('//')[2]} can be reached by others, who would need no token",
             "give --token-file, or --insecure where the network keeps them out",
         )
-    logging.basicConfig(format="ebprof: %(message)s", level=logging.WARNING)
-    serve(address, CollectorOptions(data, parse(retention)), token_file, _announce(data))
-    return 0
+    metrics_of = parse_place(values["metrics_of"]) if values["metrics_of"] else None
+    return ServerOptions(
+        listen=places,
+        data=values["data"],
+        retention=parse(values["retention"]),
+        token_file=values["token_file"],
+        tls=tls,
+        metrics_of=metrics_of,
+    )
 
 
 def _require() -> None:
@@ -81,23 +108,10 @@ def _require() -> None:
         )
 
 
-def _announce(data: Path) -> Callable[[Address], None]:
-    def announce(address: Address) -> None:
-        print(f"ebprof: collector at {address.url}, data in {data}", file=sys.stderr, flush=True)
-
-    return announce
-
-
-def _check(address: Address) -> int:
+def _check(options: ServerOptions) -> int:
     """Print what keeps a running collector from its work; 0 when nothing does."""
-    try:
-        with urllib.request.urlopen(f"{address.url}/-/ready", timeout=_CHECK_S) as answer:
-            problems = json.load(answer)["problems"]
-    except urllib.error.HTTPError as error:
-        problems = json.load(error)["problems"]
-    except (OSError, ValueError, KeyError) as error:
-        raise EbprofError(
-            f"no collector answers at {address.url}: {error}", "is it running, is it this --listen?"
-        ) from None
-    print("\n".join(problems) if problems else "ready")
-    return int(bool(problems))
+    from ebprof.collector.api.check import problems
+
+    found = problems(options)
+    print("\n".join(found) if found else "ready")
+    return int(bool(found))

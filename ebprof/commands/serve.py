@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from ebprof.commands import _service_options
+from ebprof.commands import _config, _service_options, agent, collector
+from ebprof.commands._service_options import say
+
+_OURS = ("listen", "data")
+"""Options that are not passed on as they are given."""
 
 
-@click.command()
+@click.command(cls=_config.ConfiguredCommand)
 @_service_options.listen("127.0.0.1:8080", "Where to serve.")
 @_service_options.directory("--data", "/var/lib/ebprof", "Log, store, and the agent's spool.")
 @_service_options.interval
 @_service_options.frequency
-@click.option("--insecure", is_flag=True, help="Serve a public address without tokens.")
-def command(listen: str, data: Path, interval: str, frequency: int, insecure: bool) -> int:
+@_service_options.spool_size
+@_service_options.node
+@_service_options.retention
+@_service_options.file(
+    "--token-file", "Who may push and read; without it everybody who can connect."
+)
+@_service_options.insecure("Serve a public address without tokens.")
+@_service_options.tls("clients', who have to show one")
+@_service_options.file("--config", "The same as TOML, and rules for names of services.")
+@click.pass_context
+def command(ctx: click.Context, /, **_: Any) -> int:
     """Profile this machine all the time, and answer with flame graphs of any range.
 
     \b
@@ -28,11 +42,24 @@ def command(listen: str, data: Path, interval: str, frequency: int, insecure: bo
     """
     from ebprof.serving.children import serve
 
-    collector = ["--listen", listen, *(["--insecure"] if insecure else [])]
-    agent = ["--interval", interval, "--frequency", str(frequency)]
-    serve(str(data), collector, agent, _say)
+    values = _config.given(ctx).values
+    serve(
+        values["data"],
+        ["--listen", values["listen"], *_passed(ctx, collector.command)],
+        [*_passed(ctx, agent.command)],
+        say,
+        is_configured=bool(values["config"]),
+    )
     return 0
 
 
-def _say(text: str) -> None:
-    print(f"ebprof: {text}", file=sys.stderr, flush=True)
+def _passed(ctx: click.Context, child: click.Command) -> Iterator[str]:
+    """What the command line says that a child can be told; the file it reads itself."""
+    known = {option.name for option in child.params}
+    for option in ctx.command.params:
+        name, value = str(option.name), ctx.params[str(option.name)]
+        is_given = ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        if is_given and name in known and name not in _OURS:
+            yield option.opts[0]
+            if not (isinstance(option, click.Option) and option.is_flag):
+                yield str(value)

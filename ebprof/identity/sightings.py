@@ -57,6 +57,12 @@ class Sightings:
         if pid in self._labels:
             _put(self._outdated, pid, None, MAX_PROCESSES)
 
+    def renew(self) -> None:
+        """Look at all processes once more, as labels are read in another way now."""
+        pids = [*self._labels]
+        self._outdated = dict.fromkeys(pids)
+        self.see(pids)
+
     def of(self, pid: int) -> Labels:
         """The labels of a process; empty for none, and where they are not known."""
         return self._labels.get(pid, ())

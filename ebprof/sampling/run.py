@@ -69,6 +69,7 @@ class SamplingRun:
         source, session = self._source, self._source.session
         self._poll = self._cleanup.enter_context(select.epoll())
         self._timeline = Timeline(session.reader, source.sideband)
+        self._sightings = sightings
         code = Code(session, self._timeline, options, walls)
         self._cleanup.callback(code.close)
         members = source.members
@@ -146,6 +147,14 @@ class SamplingRun:
     def take(self) -> None:
         """Have what was counted since the last call named."""
         self._intake.take(self._settled_ns())
+
+    def set_frequency(self, frequency: int) -> None:
+        """Sample a clock at so many Hz from now on; call it right after `take`."""
+        self._source.set_frequency(frequency)
+
+    def renew_labels(self) -> None:
+        """Have labels of all processes read once more."""
+        self._sightings.renew()
 
     def named(self, wait_s: float = 0.0) -> list[Window]:
         """Windows that are ready, in their order; waits for the first one if need be."""

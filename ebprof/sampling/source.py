@@ -142,6 +142,15 @@ class Source:
         self.session.start_slices(round(start * 1e9))
         return start
 
+    def set_frequency(self, frequency: int) -> None:
+        """Sample a clock at so many Hz from now on. What was counted before has to be taken first:
+        each of those samples stands for another time.
+        """
+        assert self._event.is_clock
+        self._rate = self._event.rate(frequency, None)
+        _, period = self._event.weight(self._rate)
+        self.session.set_period(period)
+
     def tend(self) -> None:
         """Let the event do what it has to while the run lasts."""
         tend(self._event, self.session)

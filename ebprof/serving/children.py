@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from ebprof.errors import EbprofError
 from ebprof.signals import SignalNotes, ending
@@ -75,6 +76,11 @@ class Child:
         """None while it runs."""
         return self._process.poll()
 
+    def hang_up(self) -> None:
+        """Tell it to read its options anew."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGHUP)
+
     def end(self) -> None:
         """End it as Ctrl-C does; it is killed when it takes too long."""
         if self._process.poll() is None:
@@ -101,32 +107,49 @@ def ebprof(words: Sequence[str], say: Callable[[str], None]) -> Child:
     return Child(words[0], [sys.executable, "-m", "ebprof", *words], say)
 
 
-def run_together(children: Sequence[Child], notes: SignalNotes) -> None:
-    """Wait for a signal; raises EbprofError when a child ends before."""
+def run_together(
+    children: Sequence[Child], notes: SignalNotes, *, is_configured: bool = False
+) -> None:
+    """Wait for a signal; raises EbprofError when a child ends before.
+
+    is_configured: SIGHUP is for the children, who read their file of options anew.
+    """
     poll = select.poll()
     poll.register(notes.fd, select.POLLIN)
-    while not poll.poll(_POLL_MS):
+    while True:
+        if poll.poll(_POLL_MS):
+            if not is_configured or notes.take() != {signal.SIGHUP}:
+                return
+            for child in children:
+                child.hang_up()
         for child in children:
             if child.exit_code is not None:
                 raise EbprofError(f"{child.name} has ended with {child.exit_code}: see above")
 
 
 def serve(
-    data: str, collector: Sequence[str], agent: Sequence[str], say: Callable[[str], None]
+    data: Path,
+    collector: Sequence[str],
+    agent: Sequence[str],
+    say: Callable[[str], None],
+    *,
+    is_configured: bool = False,
 ) -> None:
     """A collector, and an agent that pushes to it, until a signal; raises EbprofError.
 
     data: directory of both. collector, agent: their other options. The agent ends first, so that
-    its last window is taken.
+    its last window is taken. They talk by sockets in the directory: nobody else can reach these.
     """
     children: list[Child] = []
+    ours, agents = f"unix:{data}/collector.sock", f"unix:{data}/agent.sock"
     with SignalNotes(*ending()) as notes:
         try:
-            children.append(ebprof(["collector", "--data", data, *collector], say))
-            url = children[0].wait_for(re.compile(r"collector at (\S+),"))
-            spool = ["--spool", f"{data}/spool", "--listen", "127.0.0.1:0"]
-            children.append(ebprof(["agent", "--collector", url, *spool, *agent], say))
-            run_together(children, notes)
+            listen = ["--data", str(data), "--listen", ours, "--metrics-of", agents]
+            children.append(ebprof(["collector", *collector, *listen], say))
+            children[0].wait_for(re.compile(r"(collector at )"))
+            push = ["--collector", ours, "--listen", agents, "--spool", f"{data}/spool"]
+            children.append(ebprof(["agent", *agent, *push], say))
+            run_together(children, notes, is_configured=is_configured)
         finally:
             for child in reversed(children):
                 child.end()

@@ -16,9 +16,9 @@ import pytest
 
 from ebprof.procfs import process
 from scripts.serve import CALLERS, ROOT
+from tests import collector_extra
 
-for needed in ("chdb", "starlette", "uvicorn"):
-    pytest.importorskip(needed)
+collector_extra.need()
 PATIENCE_S = 180
 
 

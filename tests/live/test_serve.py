@@ -27,7 +27,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def start(data: Path) -> tuple[subprocess.Popen[str], str]:
+def start(data: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
     """The process, and the collector's URL, once the agent is there as well."""
     command = [
         sys.executable,
@@ -39,7 +39,9 @@ def start(data: Path) -> tuple[subprocess.Popen[str], str]:
         "--interval",
         "2s",
     ]
-    serving = subprocess.Popen([*command, "--data", data], stderr=subprocess.PIPE, text=True)
+    serving = subprocess.Popen(
+        [*command, "--data", data, *options], stderr=subprocess.PIPE, text=True
+    )
     assert serving.stderr is not None
     url, said = "", ""
     for line in serving.stderr:
@@ -49,6 +51,41 @@ def start(data: Path) -> tuple[subprocess.Popen[str], str]:
         if "metrics at" in line:
             return serving, url
     raise AssertionError(said)
+
+
+def listeners(pids: list[int]) -> list[str]:
+    """Addresses that processes listen on by TCP."""
+    said = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
+    ours = tuple(f"pid={pid}," for pid in pids)
+    return [line.split()[3] for line in said.splitlines() if any(one in line for one in ours)]
+
+
+def test_its_file_is_for_both(tmp_path: Path) -> None:
+    config = tmp_path / "serve.toml"
+    rule = "[[service]]\nname = 'ruled'\ncomm = 'shares'\n"
+    config.write_text("node = 'here'\nretention = 'raw=2d'\n" + rule)
+    with targets.running("shares"):
+        serving, url = start(tmp_path, "--config", str(config))
+        wait_until(lambda: "ruled" in values(url, "service_name"))
+        assert values(url, "node") == ["here"]
+        config.write_text(rule.replace("ruled", "renamed"))
+        serving.send_signal(signal.SIGHUP)
+        wait_until(lambda: "renamed" in values(url, "service_name"))
+    serving.send_signal(signal.SIGINT)
+    _, said = serving.communicate(timeout=PATIENCE_S)
+    assert serving.returncode == 0, said
+    assert said.count("the options were read anew") == 2
+    assert "from the next start on: node" in said
+
+
+def values(url: str, label: str) -> list[str]:
+    """What a label has been so far."""
+    try:
+        with urllib.request.urlopen(f"{url}/api/v1/labels/{label}/values") as answer:
+            rows: list[str] = json.load(answer)["rows"]
+            return rows
+    except urllib.error.HTTPError:
+        return []
 
 
 def has_function(url: str, name: str) -> bool:
@@ -64,8 +101,12 @@ def test_a_program_is_in_the_flame_graph(tmp_path: Path) -> None:
     with targets.running("shares"):
         serving, url = start(tmp_path)
         wait_until(lambda: has_function(url, "gamma_"))
+        with urllib.request.urlopen(f"{url}/metrics") as answer:
+            page = answer.read().decode()
+    assert "\nebprof_agent_samples_total " in page and "\nebprof_collector_store_ready 1" in page
     children = process.children(serving.pid)
     assert len(children) == 2
+    assert listeners(children) == [url.removeprefix("http://")]
     serving.send_signal(signal.SIGINT)
     _, said = serving.communicate(timeout=PATIENCE_S)
     assert serving.returncode == 0, said

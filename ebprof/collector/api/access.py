@@ -46,6 +46,13 @@ class Tokens:
         matching = [one for one in self._tokens if hmac.compare_digest(one.digest, given)]
         return matching[0] if matching else None
 
+    def replace(self, path: Path) -> None:
+        """Have the tokens of another file, or of the same one; raises BadFileError."""
+        tokens = read_tokens(path)
+        self._path = path
+        self._stamp = self._now()
+        self._tokens = tokens
+
     def _renew(self) -> None:
         """Read the file again if it changed; one that cannot be read changes nothing."""
         stamp = self._now()

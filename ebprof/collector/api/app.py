@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ebprof.address import Place
 from ebprof.collector.api import health, pushes, queries
 from ebprof.collector.api.access import PUSH, READ, Tokens
 from ebprof.collector.api.answers import error, on_http_error, on_surprise
@@ -16,10 +17,16 @@ from ebprof.collector.service import Collector
 _FOR_ALL = (health.HEALTHY, health.READY)
 
 
-def application(collector: Collector, tokens: Tokens | None) -> Starlette:
+def application(
+    collector: Collector, tokens: Tokens | None, metrics_of: Place | None = None
+) -> Starlette:
     """The ASGI application; tokens: None where everybody may do everything."""
     return Starlette(
-        routes=[*pushes.routes(collector), *queries.routes(collector), *health.routes(collector)],
+        routes=[
+            *pushes.routes(collector),
+            *queries.routes(collector),
+            *health.routes(collector, metrics_of),
+        ],
         middleware=[Middleware(_Guard, tokens=tokens)] if tokens else [],
         exception_handlers={HTTPException: on_http_error, Exception: on_surprise},
     )

@@ -4,75 +4,138 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import signal
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import uvicorn
 
-from ebprof.address import Address
+from ebprof.address import Address, UnixAddress, listen
 from ebprof.collector.api.access import Tokens
 from ebprof.collector.api.app import application
-from ebprof.collector.service import Collector, CollectorOptions, only_one
+from ebprof.collector.api.options import ServerOptions
+from ebprof.collector.service import Collector, only_one
 from ebprof.errors import EbprofError
 from ebprof.signals import ending
+from ebprof.tls import load_certificate, server_context
 
 _GRACE_S = 10
 _MOST_CONNECTIONS = 4_096
+_log = logging.getLogger(__name__)
+
+Reread = Callable[[], ServerOptions]
+"""The options of now; raises EbprofError."""
 
 
 def serve(
-    address: Address,
-    options: CollectorOptions,
-    tokens: Path | None,
-    announce: Callable[[Address], None],
+    options: ServerOptions, announce: Callable[[str], None], reread: Reread | None = None
 ) -> None:
     """Serve until SIGINT or SIGTERM; raises EbprofError.
 
-    announce: is called with the address once it can be connected to.
+    announce: is called with the URL once it can be connected to. reread: is called at SIGHUP, which
+    without it ends the collector.
     """
-    known = Tokens(tokens) if tokens else None
-    with only_one(options.data), _listener(address) as listener:
-        asyncio.run(_serve(listener, options, known, announce))
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(only_one(options.data))
+        listeners = [opened.enter_context(listen(place)) for place in options.listen]
+        asyncio.run(_serve(_Serving(options, listeners, reread), announce))
 
 
-async def _serve(
-    listener: socket.socket,
-    options: CollectorOptions,
-    tokens: Tokens | None,
-    announce: Callable[[Address], None],
-) -> None:
-    collector = Collector(options)
-    running = asyncio.create_task(collector.run())
-    server = _Server(_config(collector, tokens))
-    loop = asyncio.get_running_loop()
-    for number in ending():
-        loop.add_signal_handler(number, server.end)
-    running.add_done_callback(lambda _: server.end())  # never without its feeder
-    host, port = listener.getsockname()[:2]
-    announce(Address(host, port))
+class _Serving:
+    """Servers of one collector, one for each socket. For one event loop.
+
+    Unix sockets ask for no token: who may open them may do everything.
+    """
+
+    def __init__(
+        self, options: ServerOptions, listeners: list[socket.socket], reread: Reread | None
+    ) -> None:
+        self._options = options
+        self._reread = reread
+        self._listeners = listeners
+        self._tokens = Tokens(options.token_file) if options.token_file else None
+        self._context = server_context(options.tls) if options.tls.cert else None
+
+    async def begin(self) -> None:
+        """Have a collector and servers; signals end or renew them."""
+        self.collector = Collector(self._options.collector)
+        self._servers = [self._server(isinstance(one, UnixAddress)) for one in self._options.listen]
+        loop = asyncio.get_running_loop()
+        for number in ending():
+            loop.add_signal_handler(number, self.end)
+        if self._reread is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._heed_hang_up, self._reread)
+
+    @property
+    def url(self) -> str:
+        """Of the first socket."""
+        place = self._options.listen[0]
+        if not isinstance(place, Address):
+            return place.url
+        host, port = self._listeners[0].getsockname()[:2]
+        return Address(host, port, self._context is not None).url
+
+    async def run(self) -> None:
+        """Answer until the end."""
+        pairs = zip(self._servers, self._listeners, strict=True)
+        await asyncio.gather(*(server.serve(sockets=[one]) for server, one in pairs))
+
+    def end(self) -> None:
+        """Answer what was asked, and end."""
+        for server in self._servers:
+            server.should_exit = True
+
+    def _server(self, is_local: bool) -> _Server:
+        tokens = None if is_local else self._tokens
+        config = uvicorn.Config(
+            application(self.collector, tokens, self._options.metrics_of),
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            proxy_headers=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        config.load()
+        config.ssl = None if is_local else self._context
+        return _Server(config)
+
+    def _heed_hang_up(self, reread: Reread) -> None:
+        try:
+            self._renew(reread())
+        except EbprofError as error:
+            self.collector.counters.add("reloads_total", label="refused")
+            _log.warning("the options stay as they were: %s", error.message)
+
+    def _renew(self, options: ServerOptions) -> None:
+        """Change what can be changed while it runs; raises EbprofError, and nothing changes."""
+        if self._tokens and options.token_file:
+            self._tokens.replace(options.token_file)
+        if self._context and options.tls.cert:
+            load_certificate(self._context, options.tls)
+        self.collector.retain(options.retention)
+        self.collector.counters.add("reloads_total", label="done")
+        fixed = self._options.fixed(options)
+        later = f"; from the next start on: {', '.join(fixed)}" if fixed else ""
+        _log.warning("the options were read anew%s", later)
+
+
+async def _serve(serving: _Serving, announce: Callable[[str], None]) -> None:
+    await serving.begin()
+    running = asyncio.create_task(serving.collector.run())
+    running.add_done_callback(lambda _: serving.end())  # never without its feeder
+    announce(serving.url)
     try:
-        await server.serve(sockets=[listener])
+        await serving.run()
     finally:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-        await asyncio.to_thread(collector.close)
-
-
-def _config(collector: Collector, tokens: Tokens | None) -> uvicorn.Config:
-    return uvicorn.Config(
-        application(collector, tokens),
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        ws="none",
-        proxy_headers=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=_GRACE_S,
-    )
+        await asyncio.to_thread(serving.collector.close)
 
 
 class _Server(uvicorn.Server):
@@ -81,21 +144,3 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def end(self) -> None:
-        """Answer what was asked, and end."""
-        self.should_exit = True
-
-
-@contextlib.contextmanager
-def _listener(address: Address) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    try:
-        listener = socket.create_server((address.host, address.port), family=family, backlog=1024)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise EbprofError(
-            f"cannot listen on {address.host}:{address.port}: {reason}", "give another --listen"
-        ) from None
-    with listener:
-        yield listener

@@ -14,7 +14,7 @@ from typing import Any
 from ebprof.collector.receive.log import Segment
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
-from ebprof.collector.store.wire import HEADER, Failure, WriteRequest, Written, pack
+from ebprof.collector.store.wire import HEADER, Failure, KeepRequest, WriteRequest, Written, pack
 
 _RESTART_S = 1.0
 MOST_WAITING = 64
@@ -24,12 +24,12 @@ _log = logging.getLogger(__name__)
 class StoreClient:
     """The process, and what it was asked. For one event loop.
 
-    restarts: how often it died.
+    restarts: how often it died. retention: of the next process.
     """
 
     def __init__(self, directory: Path, retention: Retention) -> None:
         self._directory = directory
-        self._retention = retention
+        self.retention = retention
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: asyncio.StreamWriter | None = None
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -59,6 +59,10 @@ class StoreClient:
         answer = await self._request(WriteRequest(segment.number, str(segment.path)))
         assert isinstance(answer, Written)
         return answer
+
+    async def keep(self) -> None:
+        """Have the process keep the retention as it is now; raises StoreError."""
+        await self._request(KeepRequest(self.retention))
 
     @property
     def pid(self) -> int | None:
@@ -95,7 +99,7 @@ class StoreClient:
 
     async def _start(self) -> asyncio.StreamReader:
         ours, theirs = socket.socketpair()
-        kept = self._retention
+        kept = self.retention
         command = [
             *(sys.executable, "-m", "ebprof.collector.store.process"),
             *(str(theirs.fileno()), str(self._directory)),

@@ -43,7 +43,7 @@ class Database:
     def __init__(self, path: str, retention: Retention) -> None:
         self._writer = chdb.connect(path)
         self._migrate()
-        self._keep(retention)
+        self.keep(retention)
         self._readers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(READERS):
             connection = chdb.connect(path)
@@ -88,6 +88,22 @@ class Database:
             session.drop_kept()
             self._readers.put(session.connection)
 
+    def keep(self, retention: Retention) -> None:
+        """Have rows dropped by the database when they are too old; raises StoreError."""
+        times = {
+            "samples": ("toDateTime(ts)", retention.raw_ms),
+            "samples_1h": ("ts", retention.hour_ms),
+            "samples_1d": ("ts", retention.day_ms),
+            "flows": ("toDateTime(ts)", retention.raw_ms),
+            "flows_1h": ("ts", retention.hour_ms),
+            "stacks": ("day", retention.day_ms + DAY_MS),
+            "series": ("day", retention.day_ms + DAY_MS),
+        }
+        for table, (column, length_ms) in times.items():
+            ttl = f"TTL {column} + toIntervalSecond({length_ms // 1000})"
+            if ttl not in self._definition(table):
+                self.run(f"ALTER TABLE {table} MODIFY {ttl}")
+
     def close(self) -> None:
         """Close all connections."""
         while not self._readers.empty():
@@ -106,22 +122,6 @@ class Database:
                 for statement in statements(text):
                     self.run(statement)
                 self.run(f"INSERT INTO migrations VALUES ({number})")
-
-    def _keep(self, retention: Retention) -> None:
-        """Have rows dropped by the database when they are too old."""
-        times = {
-            "samples": ("toDateTime(ts)", retention.raw_ms),
-            "samples_1h": ("ts", retention.hour_ms),
-            "samples_1d": ("ts", retention.day_ms),
-            "flows": ("toDateTime(ts)", retention.raw_ms),
-            "flows_1h": ("ts", retention.hour_ms),
-            "stacks": ("day", retention.day_ms + DAY_MS),
-            "series": ("day", retention.day_ms + DAY_MS),
-        }
-        for table, (column, length_ms) in times.items():
-            ttl = f"TTL {column} + toIntervalSecond({length_ms // 1000})"
-            if ttl not in self._definition(table):
-                self.run(f"ALTER TABLE {table} MODIFY {ttl}")
 
     def _definition(self, table: str) -> str:
         sql = "SELECT create_table_query AS text FROM system.tables WHERE name = {name:String}"

@@ -24,7 +24,7 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.store.database import READERS, Database
 from ebprof.collector.store.journal import Journal
 from ebprof.collector.store.question import BadQuestionError
-from ebprof.collector.store.wire import Failure, WriteRequest, Written, pack, receive
+from ebprof.collector.store.wire import Failure, KeepRequest, WriteRequest, Written, pack, receive
 from ebprof.collector.store.writer import Writer
 from ebprof.errors import EbprofError
 from ebprof.walls import describe
@@ -53,13 +53,18 @@ class Server:
                 number, request = receive(self._connection)
             except (EOFError, OSError):
                 return
-            if isinstance(request, WriteRequest):
+            if isinstance(request, KeepRequest):
+                self._writing.submit(self._answer, number, self._keep, request)
+            elif isinstance(request, WriteRequest):
                 self._writing.submit(self._answer, number, self._write, request)
             else:
                 self._asking.submit(self._answer, number, self._ask, request)
 
     def _write(self, request: WriteRequest) -> Written:
         return self._writer.write(request.number, Path(request.path))
+
+    def _keep(self, request: KeepRequest) -> None:
+        self._database.keep(request.retention)
 
     def _ask(self, question: Any) -> Any:
         return question.answer(self._database)

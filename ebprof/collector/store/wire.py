@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+from ebprof.collector.retention import Retention
+
 HEADER = struct.Struct("<QQ")
 
 
@@ -20,6 +22,13 @@ class WriteRequest:
 
     number: int
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRequest:
+    """Keep what is stored this long from now on."""
+
+    retention: Retention
 
 
 @dataclass(frozen=True, slots=True)

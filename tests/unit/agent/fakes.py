@@ -41,6 +41,8 @@ class FakeRun:
         self.lag = 0
         self.takes = 0
         self.is_stopped = False
+        self.frequencies: list[int] = []
+        self.renewals = 0
         self.accounts = self
         self._waiting: list[Window] = []
         self._total = 0
@@ -63,6 +65,12 @@ class FakeRun:
         now = time.monotonic()
         self._waiting.append(Window(found, now, now))
         self.pending = []
+
+    def set_frequency(self, frequency: int) -> None:
+        self.frequencies.append(frequency)
+
+    def renew_labels(self) -> None:
+        self.renewals += 1
 
     def named(self, wait_s: float = 0.0) -> list[Window]:
         ready = max(0, len(self._waiting) - self.lag)

@@ -9,7 +9,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from signal import SIGHUP
 from typing import Any
 
 import pytest
@@ -19,7 +21,9 @@ from ebprof.agent import agent as module
 from ebprof.agent.agent import Agent, Summary
 from ebprof.agent.identities import Identities
 from ebprof.agent.options import AgentOptions
+from ebprof.agent.services import Rule
 from ebprof.errors import BadFileError, EbprofError
+from ebprof.signals import SignalNotes
 from tests.unit.agent.fakes import FakeCollector, FakeRun
 
 PATIENCE_S = 60.0
@@ -141,7 +145,7 @@ def test_pages(tmp_path: Path) -> None:
 
         def look() -> None:
             for path in ("/metrics", "/-/healthy", "/etc/passwd"):
-                pages[path] = _get(agent.address.url + path)
+                pages[path] = _get(agent.place.url + path)
             os.kill(os.getpid(), signal.SIGINT)
 
         timer = threading.Timer(1.5, look)
@@ -178,3 +182,47 @@ def _get(url: str) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, ""
+
+
+def test_options_are_read_anew(tmp_path: Path) -> None:
+    said: list[str] = []
+    answers: list[AgentOptions | EbprofError] = []
+    with FakeCollector() as first, FakeCollector() as second, SignalNotes(SIGHUP) as hang_ups:
+        given = options(tmp_path, first.url)
+        answers = [
+            BadFileError("agent.toml:1: unknown option 'x'"),
+            replace(
+                given,
+                collectors=(second.url,),
+                frequency=49,
+                rules=(Rule("web", comm="nginx"),),
+                interval_s=7.0,
+            ),
+        ]
+
+        def reread() -> AgentOptions:
+            answer = answers.pop(0)
+            if isinstance(answer, EbprofError):
+                raise answer
+            return answer
+
+        class HangingUp(Feeding):
+            def tend(self) -> None:
+                if answers and self.takes > 2 - len(answers):
+                    os.kill(os.getpid(), SIGHUP)
+                super().tend()
+
+        feeding = HangingUp(4, lambda: second.total > 0)
+        identities = Identities("n", ())
+        agent = Agent(feeding, identities, given, said.append, hang_ups, reread)
+        done = agent.run()
+        feeding.close()
+        assert first.total > 0 and first.total + second.total == done.samples
+    assert said == [
+        "warning: the options stay as they were: agent.toml:1: unknown option 'x'",
+        "the options were read anew; from the next start on: interval",
+    ]
+    assert feeding.frequencies == [49] and feeding.renewals == 1
+    text = agent.metrics()
+    assert 'ebprof_agent_reloads_total{result="done"} 1\n' in text
+    assert 'ebprof_agent_reloads_total{result="refused"} 1\n' in text

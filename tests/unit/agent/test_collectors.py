@@ -10,12 +10,11 @@ import pytest
 from ebprof.agent.collectors import (
     LONGEST_AFTER_S,
     LONGEST_S,
-    Answer,
     Collectors,
     Outcome,
-    parse_url,
     read_token,
 )
+from ebprof.agent.sender import Answer, parse_url
 from ebprof.errors import BadFileError, UsageError
 from tests.unit.agent.fakes import counters
 

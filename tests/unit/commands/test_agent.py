@@ -7,11 +7,22 @@ from pathlib import Path
 import pytest
 
 from ebprof import cli
+from ebprof.address import Address, UnixAddress
 from ebprof.agent.options import AgentOptions
-from ebprof.commands import agent
-from ebprof.errors import EXIT_BAD_FILE, EXIT_USAGE
+from ebprof.agent.services import Rule
+from ebprof.commands import _config, agent
+from ebprof.errors import EXIT_BAD_FILE, EXIT_USAGE, BadFileError
 
 URL = "http://127.0.0.1:9"
+RULES = """
+[[service]]
+name = "checkout"
+exe = "*/java"
+command = "*checkout.jar*"
+[[service]]
+name = "web"
+cgroup = "/web*"
+"""
 
 
 def run(*arguments: str) -> int:
@@ -30,6 +41,7 @@ def run(*arguments: str) -> int:
         (["--collector", URL, "--interval", "x"], "cannot read interval"),
         (["--collector", URL, "--listen", "0.0.0.0:9099"], "can be reached by others"),
         (["--collector", URL, "--listen", "x"], "cannot read address"),
+        (["--collector", "https://x", "--tls-cert", "/c"], "belong together"),
     ],
 )
 def test_usage(words: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,22 +56,54 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 def parsed(*words: str) -> AgentOptions:
     """The options that a command line comes to."""
-    from ebprof.agent.config import read
-
     with agent.command.make_context("agent", list(words)) as ctx:
-        given = dict(ctx.params)
-        config, _ = given.pop("config"), given.pop("symbols")
-        return agent._options(ctx, read(config), given)
+        return agent._options(_config.given(ctx))
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     path = tmp_path / "agent.toml"
     path.write_text(
-        "collector = ['http://a:1']\nfrequency = 49\nspool = '/s'\nspool-size = 1\n"
-        "node = 'n'\ntoken-file = '/t'\nlisten = '0.0.0.0:1'\ninsecure = true\n"
+        "collector = ['https://a:1']\nfrequency = 49\nspool = '/s'\nspool-size = 1\n"
+        "node = 'n'\ntoken-file = '/t'\nlisten = '0.0.0.0:1'\ninsecure = true\ntls-ca = '/c'\n"
     )
     found = parsed("--config", str(path), "--frequency", "99")
-    assert found.collectors == ("http://a:1",)
+    assert found.collectors == ("https://a:1",)
     assert (found.frequency, found.spool, found.spool_bytes) == (99, Path("/s"), 1 << 20)
-    assert (found.node, found.token_file, found.listen.port) == ("n", Path("/t"), 1)
+    assert (found.node, found.token_file, found.tls.ca) == ("n", Path("/t"), Path("/c"))
+    assert found.listen == Address("0.0.0.0", 1)
     assert parsed("--collector", URL).frequency == 19
+
+
+def test_a_socket_of_this_machine_needs_neither_token_nor_certificate(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text("token-file = '/t'\ntls-cert = '/c'\ntls-key = '/k'\n")
+    found = parsed("--config", str(path), "--collector", "unix:/run/x", "--listen", "unix:/run/y")
+    assert (found.token_file, found.tls.cert) == (None, None)
+    assert found.listen == UnixAddress(Path("/run/y"))
+
+
+def test_rules_are_read_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text(RULES)
+    assert parsed("--collector", URL, "--config", str(path)).rules == (
+        Rule("checkout", exe="*/java", command="*checkout.jar*"),
+        Rule("web", cgroup="/web*"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("service = 1", "no list"),
+        ("[service]\nname = 'x'", "no list"),
+        ("[[service]]\nname = 'x'", "cannot read rule 1"),
+        ("[[service]]\nexe = 'x'\ncomm = 'y'", "rule 1 has no name"),
+        ("[[service]]\nname = 'x'\nport = '1'", "rule 1 has 'port'"),
+        ("[[service]]\nname = 'x'\ncomm = 1", "cannot read rule 1"),
+    ],
+)
+def test_rules_that_cannot_be_read(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text(text)
+    with pytest.raises(BadFileError, match=problem):
+        parsed("--collector", URL, "--config", str(path))

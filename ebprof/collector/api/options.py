@@ -1,0 +1,42 @@
+"""What a collector does, as the command line and its file say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ebprof.address import Place
+from ebprof.collector.retention import Retention
+from ebprof.collector.service import CollectorOptions
+from ebprof.tls import TlsFiles
+
+_FIXED = ("listen", "data", "metrics_of")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """listen: the first one is announced; those on this machine's file system (UnixAddress) ask for
+    neither tokens nor TLS. token_file: None where everybody may do everything. metrics_of: a server
+    whose metrics are added to ours.
+    """
+
+    listen: tuple[Place, ...]
+    data: Path
+    retention: Retention = field(default_factory=Retention)
+    token_file: Path | None = None
+    tls: TlsFiles = field(default_factory=TlsFiles)
+    metrics_of: Place | None = None
+
+    @property
+    def collector(self) -> CollectorOptions:
+        """What of it needs no HTTP."""
+        return CollectorOptions(self.data, self.retention)
+
+    def fixed(self, other: ServerOptions) -> list[str]:
+        """Names of options that are others now, and that a running collector cannot change."""
+        found = [name for name in _FIXED if getattr(self, name) != getattr(other, name)]
+        if (self.token_file is None) != (other.token_file is None):
+            found.append("token_file")
+        if (self.tls.cert is None, self.tls.ca) != (other.tls.cert is None, other.tls.ca):
+            found.append("tls_ca" if self.tls.cert and other.tls.cert else "tls_cert")
+        return [name.replace("_", "-") for name in found]

@@ -1,0 +1,157 @@
+"""A collector as a server: TLS, sockets of this machine, and options that change while it runs."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ebprof.address import Address
+from ebprof.agent.listener import Listener
+from ebprof.agent.sender import Sender
+from ebprof.tls import TlsFiles
+from ebprof.wire.push import PATH
+from tests import collector_extra
+from tests.certificates import authority
+from tests.collecting import Running
+
+collector_extra.need()
+
+READY = "/-/ready"
+TYPES = "/api/v1/profiles/types"
+PATIENCE_S = 60
+
+
+def tokens(path: Path, *lines: str) -> Path:
+    """A file of tokens; each line: a role and a token."""
+    words = (line.split() for line in lines)
+    path.write_text(
+        "".join(
+            f"{token} {role} {hashlib.sha256(token.encode()).hexdigest()}\n"
+            for role, token in words
+        )
+    )
+    return path
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_tls_with_certificates_of_clients(tmp_path: Path) -> None:
+    ours, others = authority(tmp_path / "ours"), authority(tmp_path / "others")
+    server = ours.issue("localhost")
+    options = ("--tls-cert", server.cert, "--tls-key", server.key, "--tls-ca", server.ca)
+    with Running(tmp_path / "data", *map(str, options)) as running:
+        url = urlsplit(f"https://localhost:{running.port}")
+        assert Sender(ours.issue("agent")).get(url, "/-/healthy").status == 200
+        strangers = (TlsFiles(ca=ours.ca), others.issue("agent", ca=ours.ca))
+        for files in (*strangers, ours.issue("agent", 1, ca=others.ca)):
+            with pytest.raises(OSError):
+                Sender(files).get(url, "/-/healthy")
+
+
+def test_a_socket_of_this_machine_asks_for_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "collector.sock"
+    listed = tokens(tmp_path / "tokens", "push p")
+    server = authority(tmp_path / "ours").issue("localhost")
+    options = ["--listen", f"unix:{path}", "--token-file", listed]
+    options += ["--tls-cert", server.cert, "--tls-key", server.key]
+    with Running(tmp_path / "data", *map(str, options)) as running:
+        url = urlsplit(f"https://localhost:{running.port}")
+        sender = Sender(TlsFiles(ca=server.ca))
+        assert sender.get(url, "/metrics").status == 401
+        assert sender.get(url, "/metrics", "p").status == 403
+        answer = sender.get(urlsplit(f"unix:{path}"), "/metrics")
+        assert answer.status == 200 and b"ebprof_collector_store_ready" in answer.body
+
+
+def test_metrics_of_another_program(tmp_path: Path) -> None:
+    other = Listener(Address("127.0.0.1", 0), lambda: "ebprof_agent_x 7\n", lambda: True)
+    of = other.place.url.removeprefix("http://")
+    with Running(tmp_path / "data", "--metrics-of", of) as running:
+        assert b"\nebprof_agent_x 7\n" in running.get("/metrics").body
+        other.close()
+        answer = running.get("/metrics")
+        assert answer.status == 200 and b"ebprof_agent_x" not in answer.body
+
+
+def test_options_are_read_anew(tmp_path: Path) -> None:
+    config, old, new = (tmp_path / name for name in ("c.toml", "old", "new"))
+    tokens(old, "push,read first")
+    tokens(new, "push,read second")
+    config.write_text(f"token-file = '{old}'\n")
+    with Running(tmp_path / "data", "--config", str(config)) as running:
+
+        def hang_up(text: str, result: str) -> None:
+            before = counted(result)
+            config.write_text(text)
+            running.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: counted(result) > before)
+
+        def status(token: str) -> int:
+            headers = {"Authorization": f"Bearer {token}"}
+            return running.request("GET", "/metrics", headers=headers).status
+
+        def counted(result: str) -> int:
+            for token in ("first", "second"):
+                headers = {"Authorization": f"Bearer {token}"}
+                text = running.request("GET", "/metrics", headers=headers).body.decode()
+                for line in text.splitlines():
+                    if line.startswith(f'ebprof_collector_reloads_total{{result="{result}"}}'):
+                        return int(line.split()[1])
+            return 0
+
+        assert (status("first"), status("second")) == (200, 401)
+        hang_up(f"token-file = '{new}'\nretention = 'raw=7d'\nlisten = '127.0.0.1:1'\n", "done")
+        assert (status("first"), status("second")) == (401, 200)
+        hang_up(f"token-file = '{old}'\ncolour = 'red'\n", "refused")
+        hang_up("token-file = '/nowhere'\n", "refused")
+        hang_up(f"token-file = '{new}'\nretention = 'raw=99d,1h=1d'\n", "refused")
+        assert (status("first"), status("second")) == (401, 200)
+        said = running.end()
+    assert "the options were read anew" in said
+    assert f"the options stay as they were: {config}:2: unknown option 'colour'" in said
+
+
+def test_a_hang_up_without_a_file_ends_it(tmp_path: Path) -> None:
+    running = Running(tmp_path / "data")
+    running.process.send_signal(signal.SIGHUP)
+    running.process.communicate(timeout=PATIENCE_S)
+    assert running.process.returncode == 0
+
+
+def test_retention_changes_what_is_taken(tmp_path: Path) -> None:
+    from tests import pushes
+
+    config = tmp_path / "c.toml"
+    config.write_text("retention = 'raw=3d'\n")
+    old = pushes.push(pushes.pprof_bytes(time_ns=time.time_ns() - 5 * 86_400 * 10**9))
+    with Running(tmp_path / "data", "--config", str(config)) as running:
+        running.wait_until_ready()
+        assert running.push(old).status == 400
+        config.write_text("retention = 'raw=7d'\n")
+        running.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: running.push(old).status == 200)
+        running.wait_until_stored()
+        answer = running.get("/api/v1/profiles/flamegraph", type="cpu", from_="now-6d")
+        assert answer.status == 200 and b'"main"' in answer.body
+
+
+def test_plain_http_to_tls_is_refused(tmp_path: Path) -> None:
+    server = authority(tmp_path / "ours").issue("localhost")
+    options = ("--tls-cert", str(server.cert), "--tls-key", str(server.key))
+    with Running(tmp_path / "data", *options) as running:
+        with pytest.raises(OSError):
+            Sender(TlsFiles())(urlsplit(f"http://localhost:{running.port}"), b"", "")
+        with pytest.raises(ssl.SSLError):
+            Sender(TlsFiles()).get(urlsplit(f"https://localhost:{running.port}"), PATH)
