@@ -55,5 +55,8 @@ headers = sorted(map(str, Path("ebprof").rglob("*.h")))
 setup(
     ext_modules=[Extension("ebprof._native", sources, depends=headers, **ffi_module.EXTENSION)],
     cmdclass={"build_ext": BuildNative, "build_man_page": BuildManPage},
-    data_files=[("share/man/man1", [str(MAN_PAGE)])],
+    data_files=[
+        ("share/man/man1", [str(MAN_PAGE)]),
+        ("lib/systemd/system", sorted(map(str, Path("systemd").glob("*.service")))),
+    ],
 )

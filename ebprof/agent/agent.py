@@ -24,6 +24,7 @@ from ebprof.agent.sender import Sender
 from ebprof.agent.spool import Spool
 from ebprof.errors import EbprofError, NoTargetError
 from ebprof.metrics import Counters, Value
+from ebprof.notify import Notifier
 from ebprof.procfs import process
 from ebprof.sampling.options import RecordOptions
 from ebprof.signals import SignalNotes
@@ -78,6 +79,7 @@ class Agent:
         self._say = say
         self._hang_ups = hang_ups
         self._reread = reread
+        self._notifier = Notifier()
         self._counters = Counters(PREFIX, METRICS)
         self._walls = Walls()
         self._cleanup = ExitStack()
@@ -85,9 +87,7 @@ class Agent:
         self._spool = Spool(options.spool, options.spool_bytes, self._counters)
         self._cleanup.callback(self._spool.close)
         self._packer = Packer(self._spool, identities, self._counters, self._walls, say)
-        self._monitor = AgentMonitor(
-            run, options.interval_s, self._packer.put, on_tick=self._heed_hang_up
-        )
+        self._monitor = AgentMonitor(run, options.interval_s, self._packer.put, on_tick=self._tick)
         try:
             listener = Listener(options.listen, self.metrics, self._is_healthy)
         except BaseException:
@@ -100,7 +100,8 @@ class Agent:
     def run(self) -> Summary:
         """Sample until a signal, then spool and push the last window."""
         with self._cleanup:
-            Watch(self._monitor, Silence(), _FOREVER).run()
+            Watch(self._monitor, Silence(self._notifier.ready), _FOREVER).run()
+            self._notifier.stopping()
             self._monitor.finish()
             self._packer.finish(PACK_S)
             self._pusher.finish(PUSH_S)
@@ -138,13 +139,19 @@ class Agent:
         sender = Sender(options.tls)
         return Collectors(options.collectors, options.node, self._counters, token, sender)
 
+    def _tick(self) -> None:
+        self._notifier.alive()
+        self._heed_hang_up()
+
     def _heed_hang_up(self) -> None:
         if self._hang_ups is not None and self._reread is not None and self._hang_ups.take():
+            self._notifier.reloading()
             try:
                 self._renew(self._reread())
             except EbprofError as error:
                 self._counters.add("reloads_total", label="refused")
                 self._say(f"warning: the options stay as they were: {error.message}")
+            self._notifier.ready()
 
     def _renew(self, options: AgentOptions) -> None:
         """Change what can be changed while it runs; raises EbprofError, and nothing changes."""

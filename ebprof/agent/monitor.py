@@ -190,13 +190,17 @@ class AgentMonitor:
 
 
 class Silence:
-    """A report that says nothing: what an agent finds goes to the collector."""
+    """A report that says nothing but that it begins: what an agent finds goes to the collector."""
 
     is_over = is_waiting = False
     watched = ()
 
+    def __init__(self, on_begin: Callable[[], None]) -> None:
+        self._on_begin = on_begin
+
     def begin(self) -> None:
-        """Say nothing."""
+        """Sampling has begun."""
+        self._on_begin()
 
     def react(self) -> None:
         """There is nothing to react to."""

@@ -32,7 +32,7 @@ FLOORS = (
     ("dynamic",),
     ("elf",),
     ("abi", "compression", "plugins", "signals"),
-    ("address", "metrics", "tls"),
+    ("address", "metrics", "notify", "tls"),
     ("__init__", "_native", "durable", "durations", "errors", "index", "model", "wire"),
 )
 # What is below and no business of theirs all the same.

@@ -17,6 +17,7 @@ from ebprof.collector.api.app import application
 from ebprof.collector.api.options import ServerOptions
 from ebprof.collector.service import Collector, only_one
 from ebprof.errors import EbprofError
+from ebprof.notify import Notifier
 from ebprof.signals import ending
 from ebprof.tls import load_certificate, server_context
 
@@ -51,6 +52,7 @@ class _Serving:
     def __init__(
         self, options: ServerOptions, listeners: list[socket.socket], reread: Reread | None
     ) -> None:
+        self.notifier = Notifier()
         self._options = options
         self._reread = reread
         self._listeners = listeners
@@ -105,11 +107,13 @@ class _Serving:
         return _Server(config)
 
     def _heed_hang_up(self, reread: Reread) -> None:
+        self.notifier.reloading()
         try:
             self._renew(reread())
         except EbprofError as error:
             self.collector.counters.add("reloads_total", label="refused")
             _log.warning("the options stay as they were: %s", error.message)
+        self.notifier.ready()
 
     def _renew(self, options: ServerOptions) -> None:
         """Change what can be changed while it runs; raises EbprofError, and nothing changes."""
@@ -129,13 +133,24 @@ async def _serve(serving: _Serving, announce: Callable[[str], None]) -> None:
     running = asyncio.create_task(serving.collector.run())
     running.add_done_callback(lambda _: serving.end())  # never without its feeder
     announce(serving.url)
+    signs = asyncio.create_task(_show_life(serving.notifier))
     try:
         await serving.run()
     finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        serving.notifier.stopping()
+        for task in (signs, running):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await asyncio.to_thread(serving.collector.close)
+
+
+async def _show_life(notifier: Notifier) -> None:
+    """As long as the loop turns."""
+    notifier.ready()
+    while notifier.watchdog_s is not None:
+        notifier.alive()
+        await asyncio.sleep(notifier.watchdog_s / 4)
 
 
 class _Server(uvicorn.Server):

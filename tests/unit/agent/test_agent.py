@@ -24,6 +24,7 @@ from ebprof.agent.options import AgentOptions
 from ebprof.agent.services import Rule
 from ebprof.errors import BadFileError, EbprofError
 from ebprof.signals import SignalNotes
+from tests.notified import systemd
 from tests.unit.agent.fakes import FakeCollector, FakeRun
 
 PATIENCE_S = 60.0
@@ -226,3 +227,11 @@ def test_options_are_read_anew(tmp_path: Path) -> None:
     text = agent.metrics()
     assert 'ebprof_agent_reloads_total{result="done"} 1\n' in text
     assert 'ebprof_agent_reloads_total{result="refused"} 1\n' in text
+
+
+def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with systemd(tmp_path, monkeypatch, watchdog_s=0.1) as listener, FakeCollector() as collector:
+        run(Feeding(3), options(tmp_path, collector.url))
+        heard = listener.wait_for("STOPPING=1")
+    assert heard[0] == "READY=1"
+    assert set(heard[1:-1]) == {"WATCHDOG=1"}

@@ -20,6 +20,7 @@ from ebprof.wire.push import PATH
 from tests import collector_extra
 from tests.certificates import authority
 from tests.collecting import Running
+from tests.notified import systemd
 
 collector_extra.need()
 
@@ -126,8 +127,8 @@ def test_options_are_read_anew(tmp_path: Path) -> None:
 def test_a_hang_up_without_a_file_ends_it(tmp_path: Path) -> None:
     running = Running(tmp_path / "data")
     running.process.send_signal(signal.SIGHUP)
-    running.process.communicate(timeout=PATIENCE_S)
-    assert running.process.returncode == 0
+    _, said = running.process.communicate(timeout=PATIENCE_S)
+    assert running.process.returncode == 0, said
 
 
 def test_retention_changes_what_is_taken(tmp_path: Path) -> None:
@@ -155,3 +156,17 @@ def test_plain_http_to_tls_is_refused(tmp_path: Path) -> None:
             Sender(TlsFiles())(urlsplit(f"http://localhost:{running.port}"), b"", "")
         with pytest.raises(ssl.SSLError):
             Sender(TlsFiles()).get(urlsplit(f"https://localhost:{running.port}"), PATH)
+
+
+def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "c.toml"
+    config.touch()
+    with systemd(tmp_path, monkeypatch, watchdog_s=1) as listener:
+        running = Running(tmp_path / "data", "--config", str(config))
+        assert listener.next() == "READY=1"
+        assert listener.next() == "WATCHDOG=1"
+        running.process.send_signal(signal.SIGHUP)
+        listener.wait_for("RELOADING=1\nMONOTONIC_USEC=")
+        listener.wait_for("READY=1")
+        running.end()
+        assert set(listener.wait_for("STOPPING=1")) <= {"WATCHDOG=1", "STOPPING=1"}
