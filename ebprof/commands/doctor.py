@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Any
 
 import click
 from rich.console import Console
@@ -13,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ebprof import features
-from ebprof.errors import EXIT_FAILURE
+from ebprof.commands import _service_options
+from ebprof.errors import EXIT_FAILURE, UsageError
 from ebprof.features import Feature
 
 _STYLES = {
@@ -26,24 +28,39 @@ _STYLES = {
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="A list of objects, see docs/doctor.md.")
-def command(as_json: bool) -> int:
-    """Show which features of this machine ebprof can use.
+@click.option("--collector", metavar="URL", help="Why can an agent here not push to it?")
+@_service_options.file("--token-file", "The token that the agent pushes with.")
+@_service_options.tls("the collector's")
+def command(as_json: bool, collector: str | None, **files: Any) -> int:
+    """Show which features of this machine ebprof can use, or why an agent cannot push.
 
-    Everything is tried, nothing is left behind. Exit code 1 when CPU profiles cannot work.
+    Everything is tried, nothing is left behind. Exit code 1 when CPU profiles, or pushes, cannot
+    work.
 
     \b
     ebprof doctor                       a row a feature, and help with what is missing
     ebprof doctor --json | jq '.[] | select(.state != "ok")'
     sudo ebprof doctor                  without root much cannot be probed
+    ebprof doctor --collector https://10.0.0.1:8080 --token-file /etc/ebprof/token
     """
-    found = features.probe_all()
+    from ebprof.features.collector import check_collector
+
+    if collector:
+        tls = _service_options.tls_files(files)
+        found = check_collector(collector, files["token_file"], tls)
+        verdict = _push_verdict(found, collector)
+    elif any(files.values()):
+        raise UsageError("tokens and certificates are for a collector", "give --collector URL")
+    else:
+        found = features.probe_all()
+        verdict = _verdict(found)
     if as_json:
         print(json.dumps([asdict(feature) for feature in found], indent=2))
     elif sys.stdout.isatty():
         Console().print(_table(found))
-        print(_verdict(found))
+        print(verdict)
     else:
-        print("\n".join([*_plain(found), _verdict(found)]))
+        print("\n".join([*_plain(found), verdict]))
     return 0 if features.can_profile(found) else EXIT_FAILURE
 
 
@@ -85,6 +102,12 @@ def _verdict(found: list[Feature]) -> str:
     if unknown := _required(found, features.UNKNOWN):
         return f"CPU profiles may work here: {unknown} unknown (* is required)"
     return "CPU profiles work here (* is required for them)"
+
+
+def _push_verdict(found: list[Feature], url: str) -> str:
+    if lacking := _required(found, features.MISSING):
+        return f"an agent here cannot push to {url}: see {lacking}"
+    return f"an agent here can push to {url}"
 
 
 def _required(found: list[Feature], state: str) -> str:

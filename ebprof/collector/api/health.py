@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ebprof import __version__
 from ebprof.address import Place, UnixAddress, short_name
 from ebprof.collector.api.answers import bytes_answer, json_answer
 from ebprof.collector.service import Collector
@@ -52,7 +53,8 @@ def routes(collector: Collector, metrics_of: Place | None = None) -> list[Route]
 
     async def ready(request: Request) -> Response:
         problems = collector.problems()
-        return json_answer({"problems": problems}, 503 if problems else 200)
+        said = {"problems": problems, "version": __version__}
+        return json_answer(said, 503 if problems else 200)
 
     async def metrics(request: Request) -> Response:
         text = collector.metrics().encode()

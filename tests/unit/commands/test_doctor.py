@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ebprof import cli, features
-from ebprof.errors import EXIT_FAILURE
+from ebprof.errors import EXIT_FAILURE, UsageError
 from ebprof.features import LIMITED, MISSING, OK, UNKNOWN, Feature
+from ebprof.features.collector import STEPS
 
 DOCS = Path(__file__).parents[3] / "docs" / "doctor.md"
 
@@ -95,6 +96,7 @@ def test_the_page_lists_every_feature_state_and_json_field() -> None:
     assert set(rows) == {
         *(probe.name for probe in features.PROBES),
         *features.STATES,
+        *(step.name for step in STEPS),
         *asdict(FOUND[0]),
     }
 
@@ -104,3 +106,23 @@ def test_the_page_marks_what_is_required_and_tells_what_is_lost() -> None:
     for probe in features.PROBES:
         mark = " \\*" if probe.required else ""
         assert f"| `{probe.name}`{mark} | {probe.lost} | {probe.remedy} |{os.linesep}" in page
+    for step in STEPS:
+        assert f"| `{step.name}` \\* | {step.lost} | {step.remedy} |{os.linesep}" in page
+
+
+def test_a_collector_is_asked_instead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "probe_all", lambda: pytest.fail("no features are probed"))
+
+    def say(*words: str) -> tuple[object, list[str]]:
+        code = cli.ebprof.main(["doctor", *words], prog_name="ebprof", standalone_mode=False)
+        return code, capsys.readouterr().out.splitlines()
+
+    missing = tmp_path / "missing.sock"
+    code, lines = say("--collector", f"unix:{missing}")
+    assert code == EXIT_FAILURE
+    assert lines[-1] == f"an agent here cannot push to unix:{missing}: see collector_name"
+    assert sum("not tried without collector_name" in line for line in lines) == len(STEPS) - 1
+    with pytest.raises(UsageError, match="are for a collector"):
+        say("--token-file", "/x")
