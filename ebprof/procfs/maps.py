@@ -81,9 +81,10 @@ def open_object(pid: int, entry: MapsEntry) -> ObjectFile:
 
     It is the mapped file itself, not what bears its name today: `map_files` leads to it when it
     was deleted or replaced and in any mount namespace; where the kernel does not let us follow
-    that, the name is looked up in the process's root. Either way it must have the mapping's device
-    and inode: the process may map another file there at any moment, which would then count as
-    this one in all processes. The vDSO is our own, as theirs can be overwritten.
+    that, or has another file there by now, the name is looked up in the process's root. Either way
+    it must have the mapping's device and inode: the process may map another file there at any
+    moment, which would then count as this one in all processes. The vDSO is our own, as theirs can
+    be overwritten.
     Raises BadFileError when it is no ELF file, NotOpenedError when it cannot be had from this
     process, NoTargetError when the process is gone.
     """
@@ -176,7 +177,10 @@ def _open_mapped(pid: int, place: str, entry: MapsEntry) -> FileIO:
         with reading(pid):
             Path(f"{place}/root").stat()  # a zombie has none
         return _open_named(f"{place}/root", entry)
-    return _checked(file, entry)
+    try:
+        return _checked(file, entry)
+    except NotOpenedError:  # another file is mapped there by now
+        return _open_named(f"{place}/root", entry)
 
 
 def _open_named(root: str, entry: MapsEntry) -> FileIO:

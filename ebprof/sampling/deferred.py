@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
+import numpy as np
+
 from ebprof._native import lib
-from ebprof.abi import STOP_REASONS
+from ebprof.abi import PROCESS_ENTRY, STOP_REASONS
 from ebprof.bpf.records import DeferredSample
+from ebprof.bpf.sideband import Change, Lost, Mapped, Unmapped
+from ebprof.sampling.held import HeldSamples
 from ebprof.sampling.jitted import JittedCode
 from ebprof.sampling.stacks import NewStack, StackStore
 from ebprof.sampling.tracker import Tracker
+from ebprof.unwind.mappings import Gap
 from ebprof.unwind.processes import ProcessStore
 from ebprof.unwind.replay import Replayer, UnwoundStack
 
 _UNKNOWN = (lib.STOP_NO_PROCESS, lib.STOP_NO_MAPPING)
+_NOTHING = np.zeros(1, PROCESS_ENTRY)
+"""An entry of a process of which nothing is known."""
 
 
 class DeferredSamples:
-    """Unwinds and counts deferred samples; each is counted, with its stop reason, exactly once."""
+    """Unwinds and counts deferred samples; each is counted, with its stop reason, exactly once.
+
+    Those whose process has to be read first are held until all is known that happened between.
+    """
 
     def __init__(
         self,
@@ -36,33 +46,96 @@ class DeferredSamples:
         self._processes = processes
         self._tracker = tracker
         self._store = store
+        self._held = HeldSamples()
         self._stops: Counter[int] = Counter()
 
-    def count(self, sample: DeferredSample, *, is_current: bool) -> NewStack:
-        """Unwind a sample by what its process has mapped, and count it.
+    def count(self, sample: DeferredSample, *, is_current: bool) -> Iterator[NewStack]:
+        """Unwind a sample by what its process has mapped, and count it; or hold it.
 
         is_current: the process has not exited or executed another program since, as far as is
         known; then /proc is asked about an address that nobody reported, and BPF programs learn
         what comes of it.
         """
-        self._tracker.prepare(sample.pid, is_current=is_current)
+        pid = sample.pid
+        self._tracker.prepare(pid, is_current=is_current)
+        if self._tracker.is_behind(pid):
+            if not (is_current and self._hold(sample)):
+                yield self._add(sample, self._replayer.replay(_NOTHING, sample.record))
+            return
         stack = self._unwind(sample, is_current)
-        if stack.stop in _UNKNOWN and self._processes.restore(sample.pid):
+        if stack.stop in _UNKNOWN and self._processes.restore(pid):
             stack = self._unwind(sample, is_current)
+        if is_current and stack.stop in _UNKNOWN and not self._processes.is_settled(pid):
+            self._tracker.read(pid)
+            if self._hold(sample):
+                return
         if is_current:
-            if stack.stop in _UNKNOWN and not self._processes.is_settled(sample.pid):
-                self._tracker.load(sample.pid)
-                stack = self._unwind(sample, is_current)
-            if stack.stop in _UNKNOWN:
-                self._processes.settle(sample.pid)
-            else:
-                self._processes.missed(sample.pid, sample.time)
-        self._stops[stack.stop] += 1
-        return self._store.add_unwound(sample, stack)
+            self._conclude(sample, stack)
+        yield self._add(sample, stack)
+
+    def follow(self, change: Change) -> Iterator[NewStack]:
+        """Take note of a change that is about to be followed; samples that can wait no longer are
+        counted by what is known before it.
+        """
+        if isinstance(change, Lost):
+            yield from self.give_up(self._held.pids())
+        elif isinstance(change, Mapped | Unmapped):
+            if not self._held.note(change):
+                yield from self.give_up([change.pid])
+        else:
+            yield from self.give_up([change.pid])
+
+    def pass_time(self, time_ns: float) -> Iterator[NewStack]:
+        """All changes up to a time were followed: count samples of processes read until then."""
+        for pid in self._tracker.adopt(time_ns):
+            for samples, gaps in self._held.take(pid):
+                yield from self._count_held(samples, gaps)
+
+    def waiting(self) -> list[int]:
+        """Processes of which samples are held."""
+        return self._held.pids()
+
+    def give_up(self, pids: Iterable[int]) -> Iterator[NewStack]:
+        """Count samples that are held by what is known: their process will not be read in time."""
+        for pid in pids:
+            if pid in self._held:
+                self._tracker.prepare(pid, is_current=False)
+            for samples, gaps in self._held.take(pid):
+                with self._processes.entry_without(pid, gaps) as entry:
+                    known = _NOTHING if self._tracker.is_behind(pid) else entry
+                    for one in samples:
+                        yield self._add(one, self._replayer.replay(known, one.record))
 
     def stops(self) -> dict[str, int]:
         """Samples by stop reason."""
         return {reason.name: self._stops[i] for i, reason in enumerate(STOP_REASONS)}
+
+    def _hold(self, sample: DeferredSample) -> bool:
+        """False when nothing is to be waited for, or there is no room."""
+        return self._tracker.is_awaited(sample.pid) and self._held.add(sample)
+
+    def _conclude(self, sample: DeferredSample, stack: UnwoundStack) -> None:
+        """Tell BPF programs what came of a sample by the mappings in force."""
+        if stack.stop in _UNKNOWN:
+            self._processes.settle(sample.pid)
+        else:
+            self._processes.missed(sample.pid, sample.time)
+
+    def _count_held(self, samples: list[DeferredSample], gaps: list[Gap]) -> Iterator[NewStack]:
+        """Samples of one process that was read after them, and changed in the gaps meanwhile."""
+        if gaps:
+            with self._processes.entry_without(samples[0].pid, gaps) as entry:
+                for one in samples:
+                    yield self._add(one, self._replayer.replay(entry, one.record))
+            return
+        for one in samples:
+            stack = self._unwind(one, is_current=True)
+            self._conclude(one, stack)
+            yield self._add(one, stack)
+
+    def _add(self, sample: DeferredSample, stack: UnwoundStack) -> NewStack:
+        self._stops[stack.stop] += 1
+        return self._store.add_unwound(sample, stack)
 
     def _unwind(self, sample: DeferredSample, is_current: bool) -> UnwoundStack:
         """Code is read from the process where the stack depends on it, if that still has it."""

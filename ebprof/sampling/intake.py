@@ -18,7 +18,7 @@ from ebprof.sampling.deferred import DeferredSamples
 from ebprof.sampling.generations import numbers_in
 from ebprof.sampling.resolve import Resolver
 from ebprof.sampling.stacks import NewStack, StackStore
-from ebprof.sampling.timeline import Timeline
+from ebprof.sampling.timeline import Event, Timeline
 from ebprof.sampling.windows import Windows
 from ebprof.unwind.upkeep import Upkeep
 
@@ -85,14 +85,10 @@ class Intake:
     def drain(self, until_ns: float = inf) -> None:
         """Take in what the rings hold; changes and deferred samples up to a time only."""
         self._timeline.collect()
-        new = [
-            self._deferred.count(event, is_current=not self._timeline.is_ending(event.pid))
-            for event in self._follow_changes(until_ns)
-        ]
+        new = [one for event in self._timeline.take_until(until_ns) for one in self._take(event)]
+        new += self._deferred.pass_time(until_ns)
         self._code.tracker.refresh()
-        new += self._take_records()
-        self._resolver.submit(new)
-        self._code.objects.use(numbers_in(frames for _, frames, _ in new))
+        self._submit(new)
         if self._pending_keys > self._maps.capacity // 2:
             self.count()
         self._upkeep.tend()
@@ -116,28 +112,39 @@ class Intake:
         """Let the last window end, with all that there is; sampling has ended."""
         end = time.monotonic()
         self.drain()
+        self._code.tracker.read_now(self._deferred.waiting())
+        self.drain()
+        self._submit([*self._deferred.give_up(self._deferred.waiting())])
         for _ in range(2):
             self.count()
         self._cut(end)
 
-    def _follow_changes(self, until_ns: float) -> Iterator[DeferredSample]:
-        """Deferred samples, each when the tracker stands where it was taken."""
-        for event in self._timeline.take_until(until_ns):
-            if isinstance(event, DeferredSample):
-                yield event
-            else:
-                if isinstance(event, Forked) and event.pid in self._ended:
-                    self._cut_here()
-                self._code.tracker.follow(event)
-                self._follow_process(event)
-                if isinstance(event, Exited):
-                    self._end_process(event.pid)
+    def _take(self, event: Event) -> Iterator[NewStack]:
+        """Count a deferred sample, or follow a change: the tracker stands where it happened."""
+        yield from self._deferred.pass_time(event.time)
+        if isinstance(event, DeferredSample):
+            is_current = not self._timeline.is_ending(event.pid)
+            yield from self._deferred.count(event, is_current=is_current)
+            return
+        yield from self._deferred.follow(event)
+        if isinstance(event, Forked) and event.pid in self._ended:
+            self._cut_here()
+        self._code.tracker.follow(event)
+        self._follow_process(event)
+        if isinstance(event, Exited):
+            self._end_process(event.pid)
 
     def _follow_process(self, event: Change) -> None:
         if isinstance(event, Forked):
             self._sightings.forked(event.pid, event.parent)
         elif isinstance(event, Executed | Exited):
             self._sightings.changed(event.pid)
+
+    def _submit(self, unwound: list[NewStack]) -> None:
+        """Have the frames of new stacks looked up: of those that were unwound here, and others."""
+        new = unwound + self._take_records()
+        self._resolver.submit(new)
+        self._code.objects.use(numbers_in(frames for _, frames, _ in new))
 
     def _take_records(self) -> list[NewStack]:
         """Stacks that are new, of the records that came since the last call."""

@@ -129,7 +129,7 @@ class Resolver:
         left = wanted - found.keys()
         if pid in self._ended and pid not in self._watched:
             return found | {address: self._symbolizer.unknown_location(address) for address in left}
-        return found | self._symbolizer.jit_locations(pid, left)
+        return found | self._symbolizer.jit_locations(pid, left, self._objects.is_object)
 
     def _object_locations(self, number: int, addresses: list[int]) -> dict[int, Location]:
         known = self._objects.numbered(number)
@@ -176,7 +176,7 @@ class Resolver:
             self._symbolizer.forget_locations(key)
 
     def _close_perf_map(self, pid: int, addresses: set[int]) -> None:
-        found = self._symbolizer.jit_locations(pid, addresses)
+        found = self._symbolizer.jit_locations(pid, addresses, self._objects.is_object)
         unknown = self._symbolizer.unknown_location(0).mapping
         self._ended.setdefault(pid, {}).update(
             (address, one) for address, one in found.items() if one.mapping != unknown

@@ -84,9 +84,10 @@ class Timeline:
                 self._ends[event.pid] -= 1
                 if not self._ends[event.pid]:
                     del self._ends[event.pid]
-            self._known_until_ns = event.time
+            self._known_until_ns = event.time - 1  # if it is a change, it is still to be followed
             if not (isinstance(event, Exited) and process.is_running(event.pid)):
                 yield event
+            self._known_until_ns = event.time
 
     def is_ending(self, pid: int) -> bool:
         """Whether it is known that the process exits or executes another program after this."""

@@ -42,7 +42,8 @@ class Tracker:
     """Follows processes by what perf's side band says, and reads them where that is not enough.
 
     Of a process that executed a program while we watched, the side band told all: it is made known
-    from that when a sample needs it, even if it is gone by then. Others are read from /proc.
+    from that when a sample needs it, even if it is gone by then. Others are read from /proc: that
+    holds from its moment on, and counts once all that was reported before is followed.
 
     walls: stand around what /proc says of each.
     """
@@ -54,6 +55,8 @@ class Tracker:
         self._new: dict[int, list[Mapped | Unmapped]] = {}
         self._changed: set[int] = set()
         self._outdated: dict[int, None] = {}
+        self._readings: dict[int, int] = {}
+        self._unfollowed: set[int] = set()
         self._resting: dict[int, float] = {}
         self._named: set[int] = set()
         self._left_s = math.inf
@@ -61,38 +64,77 @@ class Tracker:
         self.lost = 0
 
     def prefer(self, pids: Iterable[int]) -> None:
-        """Let these processes rest for a shorter time: they are those that samples are wanted of.
-
-        What they do while they rest is not known, and their samples end in no_mapping there.
-        """
+        """Let these processes rest for a shorter time: samples of them are wanted."""
         self._named.update(pids)
 
-    def load(self, pid: int) -> None:
-        """Read a process now; one that is gone, or that may not be looked at, is left out.
+    def read(self, pid: int) -> None:
+        """Read a process; one that is gone, or that may not be looked at, is left out.
 
         One that is known already is read later when it or others take too long.
         """
-        if pid in self._refused:
+        if pid in self._refused or pid in self._readings:
             return
         began = time.monotonic()
         is_known = pid in self._processes
         if is_known and (self._left_s <= 0 or began < self._resting.get(pid, 0)):
             self._outdated[pid] = None
             return
+        self._read(pid)
+        if is_known:
+            self._took(pid, time.monotonic() - began)
+
+    def read_now(self, pids: Iterable[int]) -> None:
+        """Read processes that were to be read later, as far as there is time."""
+        self._left_s = READING_S
+        for pid in pids:
+            if pid in self._outdated and self._left_s > 0:
+                self._resting.pop(pid, None)
+                self.read(pid)
+
+    def is_awaited(self, pid: int) -> bool:
+        """Whether a process is to be read, or what was reported before it was is still to come."""
+        return pid in self._readings or pid in self._outdated
+
+    def is_behind(self, pid: int) -> bool:
+        """Whether something was reported of a process that is not in what is known of it."""
+        return pid in self._unfollowed or bool(self._new.get(pid))
+
+    def adopt(self, time_ns: float) -> list[int]:
+        """All that was reported up to a time is followed: let what was read until then count.
+
+        Returns the processes.
+        """
+        due = [pid for pid, at in self._readings.items() if at <= time_ns]
+        for pid in due:
+            self._forget_reading(pid)
+            self._new.pop(pid, None)
+            self._adopt(pid)
+        return due
+
+    def _adopt(self, pid: int) -> None:
+        began = time.monotonic()
+        is_known = pid in self._processes
+        self._processes.adopt(pid)
+        if is_known:
+            self._took(pid, time.monotonic() - began)
+
+    def _read(self, pid: int) -> None:
+        self._outdated.pop(pid, None)
         try:
-            self._processes.load(pid)
+            at = self._processes.read(pid)
+            if at:
+                self._readings[pid] = at
         except NoTargetError:
             pass
         except NoPermissionError as error:
             self._refused[pid] = error.message
-        if is_known:
-            self._took(pid, time.monotonic() - began)
 
     def _took(self, pid: int, seconds: float) -> None:
         self._left_s -= seconds
         if seconds > QUICK_S:
             rest = REST_NAMED if pid in self._named else REST
-            self._resting[pid] = time.monotonic() + rest * seconds
+            begins = max(time.monotonic(), self._resting.get(pid, 0))
+            self._resting[pid] = begins + rest * seconds
 
     def has_memory(self, pid: int) -> bool:
         """False for threads of the kernel, and for what cannot be looked at."""
@@ -110,13 +152,15 @@ class Tracker:
             if time.monotonic() > limit:
                 return
             if self.has_memory(pid):
-                self.load(pid)
+                self._read(pid)
+                self.adopt(math.inf)
 
     def follow(self, change: Change) -> None:
         """Take in what was reported, in the order of time."""
         if isinstance(change, Lost):
             self.lost += change.count
             self._new.clear()
+            self._unfollowed.update(self._processes.pids())
             self._outdated.update(dict.fromkeys(self._processes.pids()))
         else:
             self._apply(change)
@@ -129,18 +173,19 @@ class Tracker:
         new = self._new.get(pid)
         if not new:
             return
-        del self._new[pid]
         if is_current and len(new) + self._processes.size(pid) > MAX_NEW_MAPPINGS:
-            self.load(pid)  # it unmaps as well, of which nobody tells
-        else:
-            self._processes.extend(pid, [_entry(one) for one in new], is_current=is_current)
+            self.read(pid)  # it unmaps as well, of which nobody tells
+            if self.is_awaited(pid):
+                return
+        del self._new[pid]
+        self._processes.extend(pid, [_entry(one) for one in new], is_current=is_current)
 
     def refresh(self) -> None:
         """Bring the processes that BPF programs know up to date."""
         self._left_s = READING_S
         waiting, self._outdated = self._outdated, {}
         for pid in waiting:
-            self.load(pid)
+            self.read(pid)
         for pid in self._changed:
             if pid in self._processes:
                 self.prepare(pid, is_current=True)
@@ -152,15 +197,22 @@ class Tracker:
         for pid in dict.fromkeys(pid for pid, _ in notices):
             reload = self._reloads.setdefault(pid, _Reload(now, FIRST_DELAY_S))
             if now >= reload.at:
-                self.load(pid)
+                self.read(pid)
                 self._reloads[pid] = _Reload(
                     time.monotonic() + reload.delay, min(2 * reload.delay, LONGEST_DELAY_S)
                 )
 
     def pids(self) -> set[int]:
         """Processes of which something is noted here."""
-        noted = self._reloads, self._new, self._outdated, self._resting, self._refused
-        return {*self._changed, *(pid for pids in noted for pid in pids)}
+        noted = (
+            self._reloads,
+            self._new,
+            self._outdated,
+            self._readings,
+            self._resting,
+            self._refused,
+        )
+        return {*self._changed, *self._unfollowed, *(pid for pids in noted for pid in pids)}
 
     def forget(self, pids: Iterable[int]) -> None:
         """Drop what is known of processes that are gone, as nobody reported their end."""
@@ -184,6 +236,7 @@ class Tracker:
                 self._remember(pid, list(self._new[change.parent]))
         elif isinstance(change, Executed):
             self._processes.executed(pid)
+            self._forget_reading(pid)
             self._reloads.pop(pid, None)
             self._remember(pid, [])
         else:
@@ -200,6 +253,7 @@ class Tracker:
         if len(self._new[pid]) > MAX_NEW_MAPPINGS:
             del self._new[pid]
             if pid in self._processes:
+                self._unfollowed.add(pid)
                 self._outdated[pid] = None
 
     def _remember(self, pid: int, mapped: list[Mapped | Unmapped]) -> None:
@@ -211,11 +265,16 @@ class Tracker:
     def _forget(self, pid: int) -> None:
         self._new.pop(pid, None)
         self._changed.discard(pid)
-        self._outdated.pop(pid, None)
+        self._forget_reading(pid)
         self._resting.pop(pid, None)
         self._named.discard(pid)
         self._reloads.pop(pid, None)
         self._refused.pop(pid, None)
+
+    def _forget_reading(self, pid: int) -> None:
+        self._outdated.pop(pid, None)
+        self._readings.pop(pid, None)
+        self._unfollowed.discard(pid)
 
 
 def _entry(mapped: Mapped | Unmapped) -> MapsEntry | Gap:

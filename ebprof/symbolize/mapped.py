@@ -6,6 +6,7 @@ Nothing names it, but where it is in its file does not change from process to pr
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
@@ -25,6 +26,9 @@ _SHARED_MEMORY = "/dev/zero"
 """What the kernel calls anonymous memory that is shared."""
 
 _start = attrgetter("start")
+
+IsObject = Callable[[MapsEntry], bool]
+"""Whether what is mapped is an object file by which samples are named, if they are in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,17 @@ class MappedFiles:
                 readings.insert(0, entries)
                 del readings[_MOST_READINGS:]
 
-    def find(self, pid: int, address: int) -> Place | None:
-        """By what a process has mapped, else by what it had; None for memory without a file."""
+    def find(self, pid: int, address: int, is_object: IsObject) -> Place | None:
+        """By what a process has mapped, or had; None for memory without a file, and where nobody
+        knows what was sampled: where there was other code meanwhile, or an object file is now.
+        """
+        places = set()
         for entries in self._readings.get(pid, ()):
             index = bisect_right(entries, address, key=_start) - 1
             if index >= 0 and address < entries[index].end:
-                return _place(entries[index], address)
-        return None
+                entry = entries[index]
+                places.add(None if is_object(entry) else _place(entry, address))
+        return places.pop() if len(places) == 1 else None
 
     def forget(self, pid: int) -> None:
         """A process is gone."""

@@ -15,7 +15,7 @@ from ebprof.symbolize.debugfiles import DebugFiles
 from ebprof.symbolize.debuginfod import Debuginfod
 from ebprof.symbolize.demangle import Demangler
 from ebprof.symbolize.kernel import KALLSYMS, KernelSymbols, why_hidden
-from ebprof.symbolize.mapped import MappedFiles
+from ebprof.symbolize.mapped import IsObject, MappedFiles
 from ebprof.symbolize.objects import ObjectSymbols, Tools
 from ebprof.symbolize.runtimes import Runtimes
 from ebprof.symbolize.source import Call
@@ -142,9 +142,13 @@ class Symbolizer:
                 known.update(self._locate(new, self._kernel_finder(kernel), lambda _: _KERNEL))
             return {address: known[address] for address in wanted}
 
-    def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
-        """Locations of addresses in a process's memory that are in no object file: by its perf map
-        or runtime, else by the file that is mapped there.
+    def jit_locations(
+        self, pid: int, addresses: Iterable[int], is_object: IsObject = lambda _: False
+    ) -> dict[int, Location]:
+        """Locations of addresses in a process's memory that are in no object file, as far as is
+        known: by its perf map or runtime, else by the file that is mapped there.
+
+        is_object: whether that is one after all, so that it is not what was there then.
 
         These are looked up anew each time: a JIT writes late, and uses addresses again.
         """
@@ -159,7 +163,9 @@ class Symbolizer:
             unknown = wanted - named
             if unknown:
                 self._mapped.refresh(pid)
-            found.update((address, self._mapped_location(pid, address)) for address in unknown)
+            found.update(
+                (address, self._mapped_location(pid, address, is_object)) for address in unknown
+            )
             return found
 
     def watch_jit(self, pid: int) -> None:
@@ -179,8 +185,8 @@ class Symbolizer:
         mapping = mapping or _ANONYMOUS
         return Location(address, mapping, (_unknown_frame(address, mapping),))
 
-    def _mapped_location(self, pid: int, address: int) -> Location:
-        place = self._mapped.find(pid, address)
+    def _mapped_location(self, pid: int, address: int, is_object: IsObject) -> Location:
+        place = self._mapped.find(pid, address, is_object)
         if place is None:
             return self.unknown_location(address)
         return self.unknown_location(place.offset, place.mapping)

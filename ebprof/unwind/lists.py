@@ -73,6 +73,10 @@ class MappingLists:
         """Nobody is told of a list any more: `take_back` may free it."""
         self._replaced.append(known.place)
 
+    def discard(self, known: MappingList) -> None:
+        """Free a list of which BPF programs were never told."""
+        self._heap.free(known.place)
+
     @property
     def has_replaced(self) -> bool:
         """Whether there are lists that were replaced and are not free yet."""

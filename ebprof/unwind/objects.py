@@ -120,6 +120,10 @@ class ObjectStore:
         """The object behind a mapping, if it is known already."""
         return self._by_file.get(_key(entry)) if entry.has_object else None
 
+    def is_object(self, entry: MapsEntry) -> bool:
+        """Whether there is an object behind a mapping. May be called by another thread."""
+        return self.known(entry) is not None
+
     def numbered(self, number: int) -> UnwindObject | None:
         """The object that frames name by this number; None for 0 and for one that was dropped."""
         return self._by_number.get(number)

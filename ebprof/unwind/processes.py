@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,22 @@ from ebprof.walls import Walls
 MAX_MAPPINGS: int = lib.MAX_MAPPINGS
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a process had mapped at a time (CLOCK_MONOTONIC, ns)."""
+
+    at_ns: int
+    maps: list[MapsEntry]
+
+
 @dataclass(slots=True)
 class _Process:
-    """list: None while nothing is known of its mappings. told_ns: when BPF programs were told."""
+    """list: None while nothing is known of its mappings. reading: is to become its list. told_ns:
+    when BPF programs were told.
+    """
 
     list: MappingList | None = None
+    reading: _Reading | None = None
     parent: int = 0
     is_settled: bool = False
     told_ns: int = 0
@@ -84,20 +95,37 @@ class ProcessStore:
 
         Raises NoTargetError when there is no such process, or only what is left of it.
         """
-        before = time.monotonic_ns()
-        rows = None
-        with self._walls.around(f"/proc/{pid}/maps", EbprofError):
-            rows = self._read(pid)
-        if rows is not None and rows != self._rows(pid):
-            self._replace(pid, rows, known_until_ns=before)
+        self.read(pid)
+        self.adopt(pid)
 
-    def _read(self, pid: int) -> list[Row]:
-        maps = read_maps(pid)
-        if not maps:
-            raise NoTargetError(f"process {pid} has ended")
-        return self._cut(
-            [row for one in maps for row in mappings.pieces(one, self._objects.of(pid, one))]
-        )
+    def read(self, pid: int) -> int:
+        """Read a process's mappings, and open its files; `adopt` makes them what is known of it.
+
+        Returns when they were read, 0 if they cannot be. Raises NoTargetError as `load` does.
+        """
+        before = time.monotonic_ns()
+        with self._walls.around(f"/proc/{pid}/maps", EbprofError):
+            maps = read_maps(pid)
+            if not maps:
+                raise NoTargetError(f"process {pid} has ended")
+            for one in maps:
+                self._objects.of(pid, one)
+            self._processes.setdefault(pid, _Process()).reading = _Reading(before, maps)
+            return before
+        return 0
+
+    def adopt(self, pid: int) -> None:
+        """Let a process have mapped what was last read."""
+        process = self._processes.get(pid)
+        reading = process.reading if process else None
+        if not (process and reading):
+            return
+        process.reading = None
+        with self._walls.around(f"/proc/{pid}/maps"):
+            found = ((one, self._object_of(pid, one)) for one in reading.maps)
+            rows = self._cut([row for one, known in found for row in mappings.pieces(one, known)])
+            if rows != self._rows(pid):
+                self._replace(pid, rows, known_until_ns=reading.at_ns)
 
     def extend(self, pid: int, maps: Iterable[MapsEntry | Gap], *, is_current: bool) -> None:
         """Put mappings, in the order they came and went, over what is known of a process.
@@ -144,13 +172,22 @@ class ProcessStore:
 
     def entry(self, pid: int) -> NDArray[Any]:
         """What BPF programs are told of a process: PROCESS_ENTRY[1], no mappings if unknown."""
-        value = np.zeros(1, PROCESS_ENTRY)
-        process = self._processes.get(pid)
-        if process and process.list:
-            place = process.list.place
-            value[["at", "count", "shard"]] = (place.at, process.list.count, place.shard)
-        value["settled"] = bool(process and process.is_settled)
+        value = _entry(self._list(pid))
+        value["settled"] = self.is_settled(pid)
         return value
+
+    @contextmanager
+    def entry_without(self, pid: int, gaps: Sequence[Gap]) -> Iterator[NDArray[Any]]:
+        """What `entry` gives, but nothing is known of what is mapped in the gaps."""
+        rows = self._rows(pid)
+        for gap in gaps:
+            mappings.cut_out(rows, gap)
+        made = self._lists.make(rows) if rows else None
+        try:
+            yield _entry(made)
+        finally:
+            if made:
+                self._lists.discard(made)
 
     def missed(self, pid: int, time_ns: int) -> None:
         """A sample did not find a process that is known here: tell the BPF programs again.
@@ -201,6 +238,7 @@ class ProcessStore:
         process = self._processes.get(pid)
         if process is not None:
             old, process.list = process.list, None
+            process.reading = None
             process.is_settled, process.told_ns = False, 0
             if self._map.find(pid) is not None:
                 self._map.mark(pid, self.entry(pid))
@@ -308,10 +346,19 @@ class ProcessStore:
         if process.list:
             self._leave(process.list)
 
+    def _object_of(self, pid: int, entry: MapsEntry) -> UnwindObject | None:
+        with suppress(NoTargetError):
+            return self._objects.of(pid, entry)
+        return None
+
     def _named_object(self, pid: int | None, parent: int, entry: MapsEntry) -> UnwindObject | None:
-        found = None
-        if pid is not None:
-            with suppress(NoTargetError):
-                found = self._objects.of(pid, entry)
+        found = None if pid is None else self._object_of(pid, entry)
         roots = [one for one in (pid, parent, os.getpid()) if one]
         return found or self._objects.by_name(roots, entry)
+
+
+def _entry(known: MappingList | None) -> NDArray[Any]:
+    value = np.zeros(1, PROCESS_ENTRY)
+    if known:
+        value[["at", "count", "shard"]] = (known.place.at, known.count, known.place.shard)
+    return value

@@ -1,7 +1,8 @@
-/* Usage: mappings SECONDS PLUGIN COUNT
+/* Usage: mappings SECONDS PLUGIN COUNT [new]
  *
  * Truth: the code of PLUGIN is mapped COUNT times, and its `plugin_work` is run in each copy by turns:
- * all samples have the leaf `plugin_leaf` below `plugin_work` below `run_copies`.
+ * all samples have the leaf `plugin_leaf` below `plugin_work` below `run_copies`. With `new`, what is
+ * run is mapped anew every few milliseconds, where nothing was before.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,13 +15,14 @@
 
 typedef void (*work_function)(void);
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, NEW_TURNS = 50 };
 
 /* Where the code is: in memory, once it is opened, and in its file. */
 static struct code {
 	const char *work;
 	size_t start, size;
 	off_t offset;
+	int file;
 } code;
 
 static work_function *copies;
@@ -49,40 +51,48 @@ static int find_segment(struct dl_phdr_info *info, size_t size, void *context)
 	return 0;
 }
 
-static void map_copies(const char *path, long count)
+static void find_code(const char *path)
 {
 	void *handle = dlopen(path, RTLD_NOW);
-	int file = open(path, O_RDONLY);
 
 	code.work = handle ? dlsym(handle, "plugin_work") : NULL;
-	if (!code.work || !dl_iterate_phdr(find_segment, NULL) || file < 0)
+	code.file = open(path, O_RDONLY);
+	if (!code.work || !dl_iterate_phdr(find_segment, NULL) || code.file < 0)
 		fail(path);
-	for (long i = 0; i < count; i++) {
-		char *copy = mmap(NULL, code.size, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, code.offset);
-
-		if (copy == MAP_FAILED)
-			fail("mmap");
-		copies[i] = (work_function)(copy + ((size_t)code.work - code.start));
-	}
-	close(file);
 }
 
-static NOINLINE void run_copies(long count)
+static work_function map_copy(void)
 {
-	for (long i = 0;; i = (i + 1) % count)
-		copies[i]();
+	char *copy = mmap(NULL, code.size, PROT_READ | PROT_EXEC, MAP_PRIVATE, code.file, code.offset);
+
+	if (copy == MAP_FAILED)
+		fail("mmap");
+	return (work_function)(copy + ((size_t)code.work - code.start));
+}
+
+static NOINLINE void run_copies(long count, long turns, int is_new)
+{
+	for (long i = 0;; i = (i + 1) % count) {
+		work_function copy = is_new ? map_copy() : copies[i];
+
+		for (long turn = 0; turn < turns; turn++)
+			copy();
+	}
 }
 
 int main(int argc, char **argv)
 {
 	long count = argc > 3 ? atol(argv[3]) : 0;
+	int is_new = argc > 4;
 
 	if (count < 1)
 		return 2;
 	copies = calloc(count, sizeof(*copies));
 	if (!copies)
 		return 1;
-	map_copies(argv[2], count);
+	find_code(argv[2]);
+	for (long i = 0; i < count; i++)
+		copies[i] = map_copy();
 	ready(argc, argv);
-	run_copies(count);
+	run_copies(count, is_new ? NEW_TURNS : 1, is_new);
 }

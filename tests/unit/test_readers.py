@@ -179,10 +179,10 @@ def test_mappings_of_a_process(faults: Faults) -> None:
 
 def test_mappings_that_are_read_again(faults: Faults) -> None:
     made = stores(faults.walls)
-    made.tracker.load(SELF)
+    made.tracker.load_all([SELF], 60)
     before = made.told[SELF].copy()
     faults.put(unwind_processes, "read_maps")
-    made.tracker.load(SELF)
+    made.tracker.load_all([SELF], 60)
     assert (made.told[SELF] == before).all()
     assert not made.processes._is_contradicted(SELF)
 

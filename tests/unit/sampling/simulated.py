@@ -31,8 +31,10 @@ from ebprof.abi import (
 from ebprof.bpf.events import Rate
 from ebprof.bpf.records import Records, split
 from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Mapped
+from ebprof.errors import NoTargetError
 from ebprof.model import Frame, Location, Mapping
 from ebprof.procfs import process
+from ebprof.procfs.maps import MapsEntry
 from ebprof.sampling import intake as intake_module
 from ebprof.sampling import run as run_module
 from ebprof.sampling import windows as windows_module
@@ -121,7 +123,9 @@ class Symbols:
     def known_locations(self, key: str, addresses: Iterable[int]) -> dict[int, Location]:
         return {a: self.known[key][a] for a in addresses if a in self.known.get(key, {})}
 
-    def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
+    def jit_locations(
+        self, pid: int, addresses: Iterable[int], is_object: object
+    ) -> dict[int, Location]:
         return {a: self._outside(a, self.jit.get(pid, "?")) for a in addresses}
 
     def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
@@ -248,13 +252,18 @@ class Machine:
         self.descriptors: list[int] = []
         self.alive: dict[int, str] = {}
         self.opened = 0
+        self.lag_s = 0.0
+        self.moved: dict[int, list[int]] = {}  # where else a process has its file, unreported
         self.is_stopped = False
         self._changes: list[Change] = []
+        self._mapped: dict[int, int] = {}
         self._next = 0
         timed = objects_module, processes_module, upkeep_module, run_module, intake_module
         for module in (*timed, windows_module):
             monkeypatch.setattr(module, "time", self.clock)
         monkeypatch.setattr(objects_module, "open_named", self._open)
+        monkeypatch.setattr(objects_module, "open_object", self._open)
+        monkeypatch.setattr(processes_module, "read_maps", self._maps)
         monkeypatch.setattr(objects_module, "frame_sections", lambda image: ())
         monkeypatch.setattr(objects_module, "object_rows", lambda image, _: _rows())
         monkeypatch.setattr(process, "all_processes", lambda: [*self.alive])
@@ -288,6 +297,7 @@ class Machine:
         name = f"f{file}"
         self.alive[pid] = name
         path = f"/{name}".encode() + b"\0"
+        self._mapped[pid] = file
         self._changes += [
             Forked(self._now(), pid, 1),
             Executed(self._now(), pid),
@@ -302,7 +312,19 @@ class Machine:
         self.clock.now += STEP_S / 2
         self.session.sample(pid, address, self.alive[pid])
 
+    def is_there(self, pid: int, file: int) -> None:
+        """A process runs a file, of whose start nobody reported."""
+        self.alive[pid] = f"f{file}"
+        self._mapped[pid] = file
+
+    def map(self, pid: int, file: int) -> None:
+        """A process maps another file where it has code."""
+        self.is_there(pid, file)
+        path = f"/f{file}".encode() + b"\0"
+        self._changes.append(Mapped(self._now(), pid, CODE, SIZE, 0x1000, 1, file + 1, path))
+
     def exit(self, pid: int) -> None:
+        self._mapped.pop(pid, None)
         del self.alive[pid]
         self.session.processes.delete(pid)
         self._changes.append(Exited(self._now(), pid))
@@ -335,6 +357,16 @@ class Machine:
     def _now(self) -> int:
         self.clock.now += 1e-6
         return self.clock.monotonic_ns()
+
+    def _maps(self, pid: int) -> list[MapsEntry]:
+        """What /proc says; it takes a while to read that."""
+        self.clock.now += self.lag_s
+        if pid not in self._mapped:
+            raise NoTargetError(f"process {pid} does not exist")
+        file = self._mapped[pid]
+        path = f"/f{file}"
+        places = [CODE, *self.moved.get(pid, [])]
+        return [MapsEntry(at, at + SIZE, 0x1000, 1, file + 1, path, True, False) for at in places]
 
     def _open(self, pid: int, entry: Any) -> File:
         self.opened += 1

@@ -68,7 +68,8 @@ class Samples:
         head = np.frombuffer(data, DEFERRED_RECORD, 1).copy()
         head["head"]["key"]["pid"] = os.getpid()
         sample = DeferredSample(1, os.getpid(), head[0], data)
-        return self._samples.count(sample, is_current=is_current)
+        (counted,) = self._samples.count(sample, is_current=is_current)
+        return counted
 
     @property
     def stops(self) -> dict[str, int]:

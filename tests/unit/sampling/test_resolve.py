@@ -58,6 +58,9 @@ class FakeObjects:
     def numbered(self, number: int) -> FakeObject | None:
         return self.known.get(number)
 
+    def is_object(self, entry: object) -> bool:
+        return False
+
 
 @dataclass
 class FakeSymbolizer:
@@ -79,7 +82,9 @@ class FakeSymbolizer:
     def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
         return named(KERNEL_PATH, addresses)
 
-    def jit_locations(self, pid: int, addresses: Iterable[int]) -> dict[int, Location]:
+    def jit_locations(
+        self, pid: int, addresses: Iterable[int], is_object: object
+    ) -> dict[int, Location]:
         has_name = pid in self.has_perf_map
         return {
             a: named(f"jit-{pid}", [a])[a] if has_name and a == 0x7000 else self.unknown_location(a)

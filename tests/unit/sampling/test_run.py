@@ -13,12 +13,14 @@ from types import FunctionType, ModuleType
 
 import pytest
 
+from ebprof.sampling import held as held_module
 from ebprof.sampling import retention as retention_module
+from ebprof.sampling import tracker as tracker_module
 from ebprof.sampling.run import SamplingRun
 from ebprof.sampling.windows import Window
 from ebprof.unwind import objects as objects_module
 from ebprof.unwind import upkeep as upkeep_module
-from tests.unit.sampling.simulated import JIT, PID, Machine
+from tests.unit.sampling.simulated import CODE, JIT, PID, SIZE, Machine
 
 IS_SLOW = os.environ.get("EBPROF_SLOW") == "1"
 FILES, PROCESSES, NUMBERS = (200_000, 1_000_000, 65_535) if IS_SLOW else (1_000, 4_000, 250)
@@ -90,6 +92,104 @@ def test_what_is_sampled_is_in_the_window_of_its_time(machine: Machine) -> None:
         assert machine.session.deferred == 1 and machine.is_stopped
         assert run.accounts.figures().stops == {"complete": 4}
         assert run.accounts.statistics(4, 1.0, 0.0).subject.samples.lost == 0
+
+
+def test_what_is_mapped_when_a_process_is_read_was_not_always_there(machine: Machine) -> None:
+    """Samples are older than what /proc says, and another file was there when they were taken."""
+    with machine.run() as run:
+        run.start()
+        machine.is_there(PID, 1)
+        machine.sample(PID)
+        machine.map(PID, 2)
+        machine.sample(PID)
+        machine.map(PID, 3)
+        machine.sample(PID)
+        machine.sample(PID)
+        machine.clock.now += 1
+        for _ in range(2):
+            run.tend()
+            machine.clock.now += 1
+        machine.sample(PID)
+        run.stop()
+        found = check(run.finish(), unnamed=True)
+        assert found == {"?": 2, "f3": 3}
+        assert machine.session.deferred == 4
+        assert run.accounts.figures().stops == {"no_table_yet": 2, "complete": 3}
+
+
+@pytest.mark.parametrize("names", [(1, 2), (1, 2, 1)])
+def test_what_happens_to_a_process_after_it_was_read(
+    machine: Machine, names: tuple[int, ...]
+) -> None:
+    """It maps another file before what was read counts."""
+    with machine.run() as run:
+        run.start()
+        machine.is_there(PID, names[0])
+        machine.sample(PID)
+        machine.clock.now += 1
+        run.tend()
+        for name in names[1:]:
+            machine.map(PID, name)
+            machine.sample(PID)
+        machine.clock.now += 1
+        run.tend()
+        run.stop()
+        assert check(run.finish()) == Counter(f"f{name}" for name in names)
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_samples_wait_for_a_process_that_is_not_to_be_read_yet(
+    machine: Machine, is_over: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes long to read, so it is read seldom; is_over: the run ends meanwhile."""
+    monkeypatch.setattr(tracker_module, "time", machine.clock)
+    machine.lag_s = 0.1
+    with machine.run() as run:
+        run.start()
+        machine.is_there(PID, 1)
+        machine.moved[PID] = [CODE + SIZE]
+        for number in range(1, 5):
+            machine.sample(PID, CODE + number * SIZE)
+            machine.clock.now += 0.05
+            run.tend()
+            machine.moved[PID].append(CODE + (number + 1) * SIZE)
+        assert run.accounts.figures().stops == {"complete": 2}
+        if not is_over:
+            machine.clock.now += 10
+            run.tend()
+            machine.clock.now += 0.1
+            run.tend()
+            assert run.accounts.figures().stops == {"complete": 4}
+        run.stop()
+        assert check(run.finish()) == {"f1": 4}
+
+
+def test_few_samples_wait(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no room is counted by what is known."""
+    monkeypatch.setattr(held_module, "MOST_BYTES", 10_000)
+    with machine.run() as run:
+        run.start()
+        machine.is_there(PID, 1)
+        for _ in range(10):
+            machine.sample(PID)
+        machine.clock.now += 1
+        run.tend()
+        run.stop()
+        found = check(run.finish(), unnamed=True)
+        assert sum(found.values()) == 10 and 0 < found["f1"] < 10
+
+
+def test_a_process_that_ends_before_it_is_read_has_samples(machine: Machine) -> None:
+    with machine.run() as run:
+        run.start()
+        machine.is_there(PID, 1)
+        machine.sample(PID)
+        machine.sample(PID)
+        machine.exit(PID)
+        machine.clock.now += 1
+        run.tend()
+        run.stop()
+        assert check(run.finish(), unnamed=True) == {"?": 2}
 
 
 def test_samples_that_nobody_took_are_in_the_last_window(machine: Machine) -> None:

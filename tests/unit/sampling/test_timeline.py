@@ -61,6 +61,14 @@ def test_events_come_by_time_whatever_their_ring() -> None:
     assert list(line.take_until(inf)) == []
 
 
+def test_a_change_is_known_once_it_is_followed() -> None:
+    reader = Reader([deferred(sample(30, 2))])
+    line = Timeline(reader, Sideband([Executed(20, 2), Forked(40, 3, 2)]))  # type: ignore[arg-type]
+    line.collect()
+    known = [line.known_until_ns() for _ in line.take_until(inf)]
+    assert known == [19, 29, 39] and line.known_until_ns() == 40
+
+
 def test_late_events_wait_for_earlier_ones() -> None:
     sideband = Sideband([Executed(50, 2)])
     line = Timeline(Reader([deferred(sample(10, 2))]), sideband)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ class World(Stores):
     def follow(self, *changes: Any) -> None:
         for change in changes:
             self.tracker.follow(change)
+
+    def load(self, pid: int) -> None:
+        """Read a process, and let that count."""
+        self.tracker.read(pid)
+        self.tracker.adopt(math.inf)
 
     def ranges(self, pid: int) -> list[tuple[int, int]]:
         """Where a process has mappings, as BPF programs would see it."""
@@ -100,7 +106,7 @@ def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
 
 def test_a_list_that_finds_no_room_is_counted() -> None:
     world = World(shards=0)
-    world.tracker.load(os.getpid())
+    world.load(os.getpid())
     assert world.ranges(os.getpid()) == []
     assert world.processes.cut == 1
 
@@ -169,7 +175,7 @@ def test_a_process_that_was_there_before_is_read_when_it_is_needed() -> None:
     world = World()
     world.follow(anonymous(os.getpid(), 0x1000))
     assert world.ranges(os.getpid()) == []
-    world.tracker.load(os.getpid())
+    world.load(os.getpid())
     assert len(world.ranges(os.getpid())) > 3
 
 
@@ -208,9 +214,9 @@ def test_settled_until_the_list_changes() -> None:
 
 def test_reading_the_same_again_settles_nothing_anew() -> None:
     world = World()
-    world.tracker.load(os.getpid())
+    world.load(os.getpid())
     world.processes.settle(os.getpid())
-    world.tracker.load(os.getpid())
+    world.load(os.getpid())
     assert world.map[os.getpid()]["settled"][0] == 1
 
 
@@ -231,7 +237,7 @@ class Slow:
         self.read: list[int] = []
         self.world = World()
         monkeypatch.setattr(tracker_module, "time", self)
-        monkeypatch.setattr(self.world.processes, "load", self.load)
+        monkeypatch.setattr(self.world.processes, "read", self.read_one)
         for pid in range(GONE, GONE + 100):
             self.world.follow(Executed(0, pid), anonymous(pid, BASE))
             self.world.tracker.prepare(pid, is_current=True)
@@ -239,9 +245,10 @@ class Slow:
     def monotonic(self) -> float:
         return self.now
 
-    def load(self, pid: int) -> None:
+    def read_one(self, pid: int) -> int:
         self.now += self.takes_s
         self.read.append(pid)
+        return 1
 
 
 @pytest.mark.parametrize(("is_named", "share"), [(False, 1 / 21), (True, 1 / 4)])
@@ -253,15 +260,15 @@ def test_a_process_that_takes_long_to_read_is_read_seldom(
     tracker = slow.world.tracker
     tracker.prefer([GONE] if is_named else [])
     for _ in range(1000):
-        tracker.load(GONE)
+        slow.world.load(GONE)
         tracker.refresh()
         slow.now += 0.01
     spent = slow.takes_s * len(slow.read)
     assert 0.7 * share < spent / (slow.now - 1000) < 1.3 * share
     tracker.follow(Exited(0, GONE))
     before = len(slow.read)
-    tracker.load(GONE)
-    tracker.load(GONE)
+    slow.world.load(GONE)
+    slow.world.load(GONE)
     assert len(slow.read) == before + 2  # it is another process, of which nothing is known yet
 
 
@@ -274,6 +281,7 @@ def test_many_that_take_long_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> 
     for _ in range(50):
         before = slow.now
         tracker.refresh()
+        tracker.adopt(math.inf)
         assert slow.now - before < tracker_module.READING_S + slow.takes_s
         slow.now += 0.05
     assert len(set(slow.read)) == 100
@@ -282,5 +290,5 @@ def test_many_that_take_long_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> 
 def test_quick_ones_are_read_whenever_they_are_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Slow(monkeypatch, 0.001)
     for _ in range(100):
-        slow.world.tracker.load(GONE)
+        slow.world.load(GONE)
     assert len(slow.read) == 100

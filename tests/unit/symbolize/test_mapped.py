@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import subprocess
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ebprof.procfs.maps import MapsEntry
 from ebprof.symbolize import Symbolizer
 from ebprof.symbolize.symbolizer import ANONYMOUS_PATH
 
 PAGE = 4096
+MAP_FIXED = 0x10
 EXECUTABLE = mmap.PROT_READ | mmap.PROT_EXEC
 
 
@@ -44,6 +47,12 @@ def name_of(symbolizer: Symbolizer, address: int) -> tuple[str, str]:
     return frame.function, location.mapping.path
 
 
+def first_name_of(symbolizer: Symbolizer, address: int) -> tuple[str, str]:
+    """The same where nothing else is known to have been there before."""
+    symbolizer.forget_process(os.getpid())
+    return name_of(symbolizer, address)
+
+
 def test_a_file_that_is_no_object(tmp_path: Path, symbolizer: Symbolizer) -> None:
     path = tmp_path / "app.dll"
     with mapped(make(path), 2 * PAGE) as address:
@@ -59,13 +68,13 @@ def test_a_cache_in_memory_and_files_that_are_gone(tmp_path: Path, symbolizer: S
     memory = os.memfd_create("doublemapper")
     os.ftruncate(memory, PAGE)
     with mapped(memory) as address:
-        assert name_of(symbolizer, address)[0] == "[memfd:doublemapper]+0x0"
+        assert first_name_of(symbolizer, address)[0] == "[memfd:doublemapper]+0x0"
     with mapped(make(tmp_path / "deleted.so")) as address:
         (tmp_path / "deleted.so").unlink()
-        assert name_of(symbolizer, address + 1)[0] == "[deleted.so]+0x1"
+        assert first_name_of(symbolizer, address + 1)[0] == "[deleted.so]+0x1"
     with mapped(cut := make(tmp_path / "cut.so"), PAGE) as address:
         os.ftruncate(cut, 0)
-        assert name_of(symbolizer, address)[0] == "[cut.so]+0x1000"
+        assert first_name_of(symbolizer, address)[0] == "[cut.so]+0x1000"
 
 
 def test_memory_without_a_file_stays_anonymous(symbolizer: Symbolizer) -> None:
@@ -76,11 +85,11 @@ def test_memory_without_a_file_stays_anonymous(symbolizer: Symbolizer) -> None:
 
 def test_hostile_names(tmp_path: Path, symbolizer: Symbolizer) -> None:
     with mapped(make(tmp_path / "a\x1b[31m\n;b (deleted)")) as address:
-        function, path = name_of(symbolizer, address)
+        function, path = first_name_of(symbolizer, address)
     assert function.isprintable()
     assert path.isprintable()
     with mapped(make(tmp_path / "[heap]")) as address:
-        assert name_of(symbolizer, address) == ("[heap]+0x0", str(tmp_path / "[heap]"))
+        assert first_name_of(symbolizer, address) == ("[heap]+0x0", str(tmp_path / "[heap]"))
 
 
 def test_what_is_unmapped_now_was_there(tmp_path: Path, symbolizer: Symbolizer) -> None:
@@ -89,6 +98,39 @@ def test_what_is_unmapped_now_was_there(tmp_path: Path, symbolizer: Symbolizer) 
     assert name_of(symbolizer, address)[0] == "[app.dll]+0x0"
     symbolizer.forget_process(os.getpid())
     assert name_of(symbolizer, address)[1] == ANONYMOUS_PATH
+
+
+def test_what_took_the_place_of_other_code_has_no_name(
+    tmp_path: Path, symbolizer: Symbolizer
+) -> None:
+    """Nobody knows which of the two files a sample was taken in."""
+    with mapped(make(tmp_path / "one.dll")) as address:
+        symbolizer.watch_jit(os.getpid())
+        map_over(address, make(tmp_path / "two.dll"))
+        assert name_of(symbolizer, address) == (f"[anon]+0x{address:x}", ANONYMOUS_PATH)
+
+
+def test_an_object_file_is_not_what_was_there(tmp_path: Path, symbolizer: Symbolizer) -> None:
+    """What is sampled in an object that is known is named by it, not by its address."""
+    with mapped(make(tmp_path / "late.so")) as address:
+        wanted: list[MapsEntry] = []
+
+        def is_object(entry: MapsEntry) -> bool:
+            wanted.append(entry)
+            return True
+
+        (location,) = symbolizer.jit_locations(os.getpid(), [address], is_object).values()
+        assert location.mapping is not None and location.mapping.path == ANONYMOUS_PATH
+        assert wanted[0].path.endswith("late.so")
+
+
+def map_over(address: int, descriptor: int) -> None:
+    """Map a page of a file in place of what is at an address."""
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype, libc.mmap.argtypes = ctypes.c_void_p, [ctypes.c_void_p, *[ctypes.c_long] * 5]
+    assert (
+        libc.mmap(address, PAGE, EXECUTABLE, MAP_FIXED | mmap.MAP_PRIVATE, descriptor, 0) == address
+    )
 
 
 CHILD = """
