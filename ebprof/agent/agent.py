@@ -35,6 +35,8 @@ from ebprof.watch.loop import Schedule, Watch
 PACK_S, PUSH_S = 30.0, 3.0
 """How long the last windows may take at the end, to the disk and to the collector."""
 _STUCK_S = 60.0
+TABLE_MIB, SYMBOL_MIB = 32, 64
+"""Of a node that others use. Only programs that are met by samples get tables."""
 _FOREVER = Schedule(None, None, None)
 
 
@@ -54,7 +56,13 @@ class Summary:
 
 def record_options(options: AgentOptions) -> RecordOptions:
     """How an agent samples."""
-    return RecordOptions(event="cpu-clock", frequency=options.frequency)
+    return RecordOptions(
+        event="cpu-clock",
+        frequency=options.frequency,
+        table_memory=TABLE_MIB,
+        symbol_memory=SYMBOL_MIB,
+        preload_s=0,
+    )
 
 
 class Agent:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ebprof.agent.encoding import Encoder
 from ebprof.agent.identities import Identities
 from ebprof.agent.pushes import Push, pushes
 from ebprof.agent.series import cut, lost
@@ -46,6 +47,7 @@ class Packer:
         self._counters = counters
         self._walls = walls
         self._say = say
+        self._encoder = Encoder()
         self._windows: queue.Queue[Closed | None] = queue.Queue(MOST_WAITING)
         self._is_full = False
         self._thread = threading.Thread(target=self._run, name="windows", daemon=True)
@@ -86,7 +88,7 @@ class Packer:
         found = cut(window.profile, self._identities)
         self._counters.add("series_joined_total", found.joined)
         losses = lost(window.losses, window.profile, self._identities)
-        return [*pushes((*found.series, *losses))]
+        return [*pushes((*found.series, *losses), self._encoder)]
 
     def _write(self, push: Push) -> None:
         try:

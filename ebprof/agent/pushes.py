@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import io
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ebprof.agent.encoding import Encoder
 from ebprof.agent.series import Series
 from ebprof.model import Profile
-from ebprof.output import pprof
 from ebprof.wire.push import PushRequest
 
 MAX_STACKS = 20_000
@@ -28,12 +27,12 @@ class Push:
     samples: int
 
 
-def pushes(series: Iterable[Series]) -> Iterator[Push]:
+def pushes(series: Iterable[Series], encoder: Encoder) -> Iterator[Push]:
     """Pushes that hold all series; profiles of many stacks are in several parts."""
     message, stacks, samples, size = PushRequest(), 0, 0, 0
     for one in series:
         for part in _parts(one.profile):
-            raw, count = _encoded(part), len(part.samples)
+            raw, count = encoder.encode(part), len(part.samples)
             is_full = len(message.series) >= MAX_SERIES or size + len(raw) > MAX_BYTES
             if stacks and (is_full or stacks + count > MAX_STACKS):
                 yield _push(message, samples)
@@ -55,12 +54,6 @@ def _add(message: PushRequest, labels: Iterable[tuple[str, str]], raw: bytes) ->
     for name, value in labels:
         series.labels.add(name=name, value=value.encode("utf-8", "replace").decode())
     series.samples.add(raw_profile=raw, ID=str(uuid.uuid4()))
-
-
-def _encoded(profile: Profile) -> bytes:
-    file = io.BytesIO()
-    pprof.write(profile, file)
-    return file.getvalue()
 
 
 def _push(message: PushRequest, samples: int) -> Push:

@@ -20,9 +20,6 @@ from ebprof.unwind.room import Room
 from ebprof.unwind.tables import TableStore
 from ebprof.walls import Walls
 
-PRELOAD_S = 0.5
-"""For tables of processes that nobody asked for by name, before sampling begins."""
-
 
 class UnwindMaps(Protocol):
     """Maps that BPF programs unwind by. rules: UNWIND_RULE[MAX_RULES]."""
@@ -58,6 +55,7 @@ class Code:
         self.processes = ProcessStore(
             maps.processes, lists, self.objects, walls, timeline.known_until_ns
         )
+        self._preload_s = options.preload_s
         self.tracker = Tracker(self.processes, walls)
         self.replayer = Replayer(
             shards,
@@ -74,7 +72,7 @@ class Code:
         self.tracker.prefer(wanted)
         for pid in wanted:
             self.processes.load(pid)
-        self.tracker.load_all([pid for pid in others if pid not in self.processes], PRELOAD_S)
+        self.tracker.load_all([pid for pid in others if pid not in self.processes], self._preload_s)
 
     def close(self) -> None:
         """Close the files."""

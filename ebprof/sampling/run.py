@@ -213,5 +213,6 @@ def open_run(
     """
     walls = Walls()
     source = Source(target, options, walls, is_mute=is_mute)
-    symbolizer = Symbolizer(inline=options.inline, walls=walls)
+    kept = options.symbol_memory << 20
+    symbolizer = Symbolizer(inline=options.inline, walls=walls, most_kept=kept)
     return SamplingRun(source, options, symbolizer, walls, read)

@@ -26,7 +26,6 @@ ANONYMOUS_PATH = "//anon"
 
 _KERNEL_RELOAD_S = 5.0
 _MOST_KEPT = 1 << 30
-"""Bytes of symbols, beyond which those of the objects used least recently are read again."""
 _MOST_FRAMES = 1 << 18
 """Distinct frames that are remembered, 200 bytes each."""
 _KERNEL = Mapping(KERNEL_PATH)
@@ -42,7 +41,8 @@ class Symbolizer:
 
     cache: directory for SymCaches, None for none. inline: False shows the physical function only.
     debuginfod: ask the servers in $DEBUGINFOD_URLS for debug files. walls: around each object,
-    address and process, and around the kernel's symbols.
+    address and process, and around the kernel's symbols. most_kept: bytes of symbols, beyond which
+    those of the objects used least recently are read again.
 
     Addresses are looked up as they are: callers pass return address - 1 where they mean the call.
     Results are remembered per object and address. Safe to call from several threads; a call
@@ -56,7 +56,9 @@ class Symbolizer:
         inline: bool = True,
         debuginfod: bool = False,
         walls: Walls | None = None,
+        most_kept: int = _MOST_KEPT,
     ) -> None:
+        self._most_kept = most_kept
         self._inline = inline
         self._walls = walls or Walls()
         self._lock = threading.RLock()
@@ -232,7 +234,7 @@ class Symbolizer:
             symbols = self._read(file)
             self._kept += _size(symbols)
         self._objects[file.key] = symbols
-        while self._kept > _MOST_KEPT and len(self._objects) > 1:
+        while self._kept > self._most_kept and len(self._objects) > 1:
             self._kept -= _size(self._objects.pop(next(iter(self._objects))))
         if symbols:
             symbols.refresh(file)

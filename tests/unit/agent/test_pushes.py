@@ -8,6 +8,7 @@ import time
 import pytest
 
 from ebprof.agent import pushes as module
+from ebprof.agent.encoding import Encoder
 from ebprof.agent.identities import Identities
 from ebprof.agent.pushes import pushes
 from ebprof.agent.series import Series, cut, lost
@@ -34,7 +35,9 @@ def all_series(number: int, stacks: int = 5) -> tuple[Series, ...]:
 
 
 def test_the_collector_takes_them() -> None:
-    (push,) = pushes((*all_series(3), *lost({"x": 2}, profile(time_ns=time.time_ns()), IDENTITIES)))
+    (push,) = pushes(
+        (*all_series(3), *lost({"x": 2}, profile(time_ns=time.time_ns()), IDENTITIES)), Encoder()
+    )
     found = read_push(gzip.decompress(push.body), time.time_ns(), Limits())
     assert (found.profiles, found.stacks) == (4, 16)
     assert push.samples == 3 * 15
@@ -48,7 +51,7 @@ def test_what_is_too_much_for_one_is_in_several(
     monkeypatch: pytest.MonkeyPatch, bound: str, value: int, count: int
 ) -> None:
     monkeypatch.setattr(module, bound, value)
-    found = list(pushes(all_series(4)))
+    found = list(pushes(all_series(4), Encoder()))
     assert len(found) == count
     assert sum(one.samples for one in found) == 4 * 15
     series = [one for push in found for one in message(push.body).series]
@@ -58,7 +61,7 @@ def test_what_is_too_much_for_one_is_in_several(
 
 
 def test_nothing_is_no_push() -> None:
-    assert list(pushes(())) == []
+    assert list(pushes((), Encoder())) == []
 
 
 def message(body: bytes) -> PushRequest:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ebprof.symbolize import Symbolizer, symbolizer
+from ebprof.symbolize import Symbolizer
 from tests.unit.symbolize.conftest import INLINED, Compile, opened, symbols_of
 
 MEMORY = 3 << 30
@@ -155,14 +155,13 @@ def small_with_large_dictionary() -> bytes:
 
 
 def test_of_many_symbol_tables_those_used_last_are_kept(
-    compile_program: Compile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    compile_program: Compile, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(symbolizer, "_MOST_KEPT", 1)
     program = compile_program(INLINED, "g++", "-O2")
     copy = tmp_path / "copy"
     copy.write_bytes(program.read_bytes())
     start, size = symbols_of(program)["_ZN2ns4workEi"]
-    made = Symbolizer(cache=None)
+    made = Symbolizer(cache=None, most_kept=1)
     with opened(program) as first, opened(copy) as second:
         for file, address in ((first, start), (second, start), (first, start + size - 1)):
             (location,) = made.object_locations(file, [address]).values()
