@@ -10,6 +10,8 @@ from contextlib import suppress
 
 _SOCKET, _WATCHDOG_US, _WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 _ABSTRACT = "@"
+_PATIENCE_S = 1.0
+"""For a queue that is full."""
 
 
 class Notifier:
@@ -44,8 +46,9 @@ class Notifier:
         if self._address:
             name = self._address
             address = f"\0{name[1:]}" if name.startswith(_ABSTRACT) else name
-            flags = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-            with suppress(OSError), socket.socket(socket.AF_UNIX, flags) as sender:
+            kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+            with suppress(OSError), socket.socket(socket.AF_UNIX, kind) as sender:
+                sender.settimeout(_PATIENCE_S)
                 sender.sendto(text.encode(), address)
 
 

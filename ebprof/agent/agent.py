@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from ebprof.address import Place
+from ebprof.agent.budget import Governor, Spent
 from ebprof.agent.collectors import Collectors, read_token
 from ebprof.agent.figures import METRICS, PREFIX
 from ebprof.agent.identities import Identities
@@ -35,6 +36,7 @@ from ebprof.watch.loop import Schedule, Watch
 PACK_S, PUSH_S = 30.0, 3.0
 """How long the last windows may take at the end, to the disk and to the collector."""
 _STUCK_S = 60.0
+_LOOK_S = 10.0
 TABLE_MIB, SYMBOL_MIB = 32, 64
 """Of a node that others use. Only programs that are met by samples get tables."""
 _FOREVER = Schedule(None, None, None)
@@ -95,6 +97,8 @@ class Agent:
         self._spool = Spool(options.spool, options.spool_bytes, self._counters)
         self._cleanup.callback(self._spool.close)
         self._packer = Packer(self._spool, identities, self._counters, self._walls, say)
+        self._governor = Governor(options.budget, options.frequency, self._note_shedding)
+        self._looked = time.monotonic()
         self._monitor = AgentMonitor(run, options.interval_s, self._packer.put, on_tick=self._tick)
         try:
             listener = Listener(options.listen, self.metrics, self._is_healthy)
@@ -127,6 +131,7 @@ class Agent:
         """The page of metrics."""
         figures = self._monitor.figures
         current: dict[str, Value] = {
+            "frequency": self._governor.frequency,
             "samples_total": figures.samples,
             "stops_total": figures.stops,
             "lost_total": figures.lost,
@@ -150,6 +155,20 @@ class Agent:
     def _tick(self) -> None:
         self._notifier.alive()
         self._heed_hang_up()
+        if time.monotonic() >= self._looked + _LOOK_S:
+            self._looked = time.monotonic()
+            self._keep_to_budget()
+
+    def _keep_to_budget(self) -> None:
+        cpu_seconds = _cpu_seconds() + self._monitor.figures.kernel_seconds
+        before = self._governor.frequency
+        if self._governor.look(Spent(cpu_seconds, _resident_bytes())):
+            self._monitor.set_frequency(self._governor.frequency)
+            self._say(f"{self._governor.frequency} Hz from now on, {before} before: docs/agent.md")
+
+    def _note_shedding(self, reason: str) -> None:
+        self._counters.add("shed_total", label=reason)
+        self._say(f"warning: it takes more {reason} than it may: it samples less often")
 
     def _heed_hang_up(self) -> None:
         if self._hang_ups is not None and self._reread is not None and self._hang_ups.take():
@@ -166,7 +185,8 @@ class Agent:
         self._pusher.collectors = self._collectors(options)
         self._identities.set_rules(options.rules)
         self._run.renew_labels()
-        self._monitor.set_frequency(options.frequency)
+        self._governor.want(options.frequency)
+        self._monitor.set_frequency(self._governor.frequency)
         self._counters.add("reloads_total", label="done")
         fixed = self._options.fixed(options)
         later = f"; from the next start on: {', '.join(fixed)}" if fixed else ""

@@ -16,6 +16,8 @@ METRICS = (
     Metric("cpu_seconds_total", "CPU time of the agent and its helpers; not of BPF programs."),
     Metric("bpf_seconds_total", "Time in BPF programs."),
     Metric("resident_bytes", "Memory of the agent."),
+    Metric("frequency", "Samples a second and CPU, as they are taken now."),
+    Metric("shed_total", "Times that the frequency was halved for want of budget.", "reason"),
     Metric("spool_bytes", "Bytes of the windows that wait to be acknowledged."),
     Metric("spool_files", "Pushes that wait to be acknowledged."),
     Metric("spool_torn_total", "Files of the spool that were torn or damaged."),

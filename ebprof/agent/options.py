@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ebprof.address import Place
+from ebprof.agent.budget import Budget
 from ebprof.agent.services import Rule
 from ebprof.tls import TlsFiles
 
@@ -15,12 +16,14 @@ SPOOL_MIB = 256
 FREQUENCY = 19
 INTERVAL_S = 10.0
 LISTEN = "127.0.0.1:9099"
+CPU_PERCENT, MEMORY_MIB = 3.0, 256
 
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
     """collectors: URLs. interval_s: of windows; frequency: Hz, of each CPU. spool_bytes: of all
-    files in the spool. token_file, tls: what to push with. node: name of this machine.
+    files in the spool. budget: beyond it, the agent samples less often. token_file, tls: what to
+    push with. node: name of this machine.
     """
 
     collectors: tuple[str, ...]
@@ -29,6 +32,7 @@ class AgentOptions:
     frequency: int = FREQUENCY
     spool: Path = SPOOL
     spool_bytes: int = SPOOL_MIB << 20
+    budget: Budget = field(default_factory=lambda: Budget(CPU_PERCENT / 100, MEMORY_MIB << 20))
     token_file: Path | None = None
     tls: TlsFiles = field(default_factory=TlsFiles)
     rules: tuple[Rule, ...] = ()
@@ -40,6 +44,7 @@ class AgentOptions:
 
 
 _FIXED = {
+    "budget": "cpu-budget or memory-budget",
     "interval_s": "interval",
     "listen": "listen",
     "node": "node",

@@ -122,7 +122,8 @@ def _all_options() -> dict[str, click.Option]:
 def _check(where: str, name: str, value: object, option: click.Option) -> None:
     kind = _kind(option)
     values = value if isinstance(value, list) and option.multiple else [value]
-    if any(type(one) is not kind for one in values):
+    kinds_allowed = (float, int) if kind is float else (kind,)
+    if any(type(one) not in kinds_allowed for one in values):
         kinds = f"a list of {kind.__name__}" if option.multiple else f"of type {kind.__name__}"
         raise BadFileError(f"{where}: {name} is {value!r}, and not {kinds}")
 
@@ -135,6 +136,8 @@ def _value(option: click.Option, value: object) -> object:
 def _kind(option: click.Option) -> type:
     if option.is_flag:
         return bool
+    if isinstance(option.type, click.types.FloatParamType):
+        return float
     return int if isinstance(option.type, click.types.IntParamType) else str
 
 

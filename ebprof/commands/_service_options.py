@@ -36,6 +36,22 @@ spool_size = click.option(
     show_default=True,
     help="Of windows that wait for a collector; beyond it the oldest go.",
 )
+cpu_budget = click.option(
+    "--cpu-budget",
+    metavar="PERCENT",
+    type=click.FloatRange(0.1, 100),
+    default=3.0,
+    show_default=True,
+    help="Of one core; beyond it samples are fewer.",
+)
+memory_budget = click.option(
+    "--memory-budget",
+    metavar="MIB",
+    type=click.IntRange(64, 1 << 20),
+    default=256,
+    show_default=True,
+    help="Beyond it samples are fewer.",
+)
 node = click.option("--node", metavar="NAME", help="Of this machine.  [default: its host name]")
 retention = click.option(
     "--retention",

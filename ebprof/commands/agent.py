@@ -35,6 +35,8 @@ _MIN_S, _MAX_S = 1.0, 3600.0
     "--spool", "/var/lib/ebprof/spool", "Where windows wait until a collector has them."
 )
 @_service_options.spool_size
+@_service_options.cpu_budget
+@_service_options.memory_budget
 @click.option(
     "--symbols",
     type=click.Choice(["agent"]),
@@ -95,6 +97,7 @@ def _reread(ctx: click.Context) -> AgentOptions:
 def _options(given: _config.Given) -> AgentOptions:
     """What the command line and the file say; raises UsageError or BadFileError."""
     from ebprof.address import parse_place
+    from ebprof.agent.budget import Budget
     from ebprof.agent.options import AgentOptions
     from ebprof.agent.rules import TABLE, read_rules
 
@@ -115,6 +118,7 @@ def _options(given: _config.Given) -> AgentOptions:
         frequency=values["frequency"],
         spool=values["spool"],
         spool_bytes=values["spool_size"] << 20,
+        budget=Budget(values["cpu_budget"] / 100, values["memory_budget"] << 20),
         rules=rules,
         **_whom(values),
         **({"node": values["node"]} if values["node"] else {}),

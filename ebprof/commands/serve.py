@@ -21,6 +21,8 @@ _OURS = ("listen", "data")
 @_service_options.interval
 @_service_options.frequency
 @_service_options.spool_size
+@_service_options.cpu_budget
+@_service_options.memory_budget
 @_service_options.node
 @_service_options.retention
 @_service_options.file(

@@ -16,8 +16,8 @@ class RecordOptions:
     """How to sample. duration_s: None until interrupted; call_graph: auto, dwarf or fp.
 
     frequency (Hz) or period (events): None for what is usual for the event.
-    table_memory: for unwind tables, MiB; preload_s: how long before sampling tables of processes are
-    made that nobody named: the others get theirs when a sample meets them. symbol_memory: for
+    table_memory: for unwind tables, MiB; preload_s: for so long tables are made before sampling, of
+    processes that nobody named: the others get theirs when a sample meets them. symbol_memory: for
     symbols of files, MiB. slice_ns: keep samples apart by slices of time; 0: do not.
     loader: of BPF programs, one of LOADERS.
     """
