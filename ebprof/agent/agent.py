@@ -63,7 +63,7 @@ def record_options(options: AgentOptions) -> RecordOptions:
         frequency=options.frequency,
         table_memory=TABLE_MIB,
         symbol_memory=SYMBOL_MIB,
-        preload_s=0,
+        preload=False,
     )
 
 

@@ -21,6 +21,10 @@ from ebprof.unwind.tables import TableStore
 from ebprof.walls import Walls
 
 
+PRELOAD_S = 0.5
+"""For tables of processes that nobody asked for by name, before sampling begins."""
+
+
 class UnwindMaps(Protocol):
     """Maps that BPF programs unwind by. rules: UNWIND_RULE[MAX_RULES]."""
 
@@ -55,7 +59,7 @@ class Code:
         self.processes = ProcessStore(
             maps.processes, lists, self.objects, walls, timeline.known_until_ns
         )
-        self._preload_s = options.preload_s
+        self._preloads = options.preload
         self.tracker = Tracker(self.processes, walls)
         self.replayer = Replayer(
             shards,
@@ -72,7 +76,10 @@ class Code:
         self.tracker.prefer(wanted)
         for pid in wanted:
             self.processes.load(pid)
-        self.tracker.load_all([pid for pid in others if pid not in self.processes], self._preload_s)
+        self.tracker.load_all(
+            [pid for pid in others if pid not in self.processes],
+            PRELOAD_S if self._preloads else 0.0,
+        )
 
     def close(self) -> None:
         """Close the files."""

@@ -16,10 +16,10 @@ class RecordOptions:
     """How to sample. duration_s: None until interrupted; call_graph: auto, dwarf or fp.
 
     frequency (Hz) or period (events): None for what is usual for the event.
-    table_memory: for unwind tables, MiB; preload_s: for so long tables are made before sampling, of
-    processes that nobody named: the others get theirs when a sample meets them. symbol_memory: for
-    symbols of files, MiB. slice_ns: keep samples apart by slices of time; 0: do not.
-    loader: of BPF programs, one of LOADERS.
+    table_memory: for unwind tables, MiB. preload: make tables of some processes that nobody named
+    before sampling; the others get theirs when a sample meets them. symbol_memory: for symbols of
+    files, MiB. slice_ns: keep samples apart by slices of time; 0: do not. loader: of BPF programs,
+    one of LOADERS.
     """
 
     event: str = "cpu"
@@ -32,7 +32,7 @@ class RecordOptions:
     call_graph: str = "auto"
     inline: bool = True
     table_memory: int = DEFAULT_TABLE_MEMORY
-    preload_s: float = 0.5
+    preload: bool = True
     symbol_memory: int = 1024
     slice_ns: int = 0
     loader: str = AUTO
