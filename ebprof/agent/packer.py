@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import queue
 import threading
+import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+import ebprof
 from ebprof.agent.encoding import Encoder
 from ebprof.agent.identities import Identities
 from ebprof.agent.pushes import Push, pushes
-from ebprof.agent.series import cut, lost
+from ebprof.agent.series import Status, cut, lost, status
 from ebprof.agent.spool import Spool
 from ebprof.metrics import Counters
 from ebprof.model import Profile
@@ -48,15 +50,18 @@ class Packer:
         self._walls = walls
         self._say = say
         self._encoder = Encoder()
-        self._windows: queue.Queue[Closed | None] = queue.Queue(MOST_WAITING)
+        self._run_id = str(uuid.uuid4())
+        self._last = 0
+        self._windows: queue.Queue[tuple[int, Closed] | None] = queue.Queue(MOST_WAITING)
         self._is_full = False
         self._thread = threading.Thread(target=self._run, name="windows", daemon=True)
         self._thread.start()
 
     def put(self, window: Closed) -> None:
         """Have a window packed; never waits."""
+        self._last += 1
         try:
-            self._windows.put_nowait(window)
+            self._windows.put_nowait((self._last, window))
         except queue.Full:
             self._drop(window.profile.total, "late")
 
@@ -68,10 +73,11 @@ class Packer:
             self._drop_rest()
 
     def _run(self) -> None:
-        while (window := self._windows.get()) is not None:
+        while (numbered := self._windows.get()) is not None:
+            number, window = numbered
             left = window.profile.total
             with self._walls.around("a window"):
-                for push in self._pushes(window):
+                for push in self._pushes(number, window):
                     left -= push.samples
                     self._write(push)
             if left:
@@ -81,14 +87,16 @@ class Packer:
     def _drop_rest(self) -> None:
         """Count what waits behind a disk that does not answer; what it is at may still succeed."""
         with suppress(queue.Empty):
-            while (window := self._windows.get_nowait()) is not None:
-                self._drop(window.profile.total, "late")
+            while (numbered := self._windows.get_nowait()) is not None:
+                self._drop(numbered[1].profile.total, "late")
 
-    def _pushes(self, window: Closed) -> list[Push]:
+    def _pushes(self, number: int, window: Closed) -> list[Push]:
         found = cut(window.profile, self._identities)
         self._counters.add("series_joined_total", found.joined)
         losses = lost(window.losses, window.profile, self._identities)
-        return [*pushes((*found.series, *losses), self._encoder)]
+        of_agent = Status(ebprof.__version__, self._run_id, number, self._spool.size)
+        own = status(of_agent, window.profile, self._identities)
+        return [*pushes((*found.series, *losses, own), self._encoder)]
 
     def _write(self, push: Push) -> None:
         try:

@@ -32,7 +32,8 @@ def pushes(series: Iterable[Series], encoder: Encoder) -> Iterator[Push]:
     message, stacks, samples, size = PushRequest(), 0, 0, 0
     for one in series:
         for part in _parts(one.profile):
-            raw, count = encoder.encode(part), len(part.samples)
+            raw = (Encoder() if one.is_own else encoder).encode(part)
+            count = len(part.samples)
             is_full = len(message.series) >= MAX_SERIES or size + len(raw) > MAX_BYTES
             if stacks and (is_full or stacks + count > MAX_STACKS):
                 yield _push(message, samples)

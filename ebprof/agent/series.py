@@ -28,15 +28,26 @@ MAX_DEPTH = 2_000
 """Frames of a stack, inlined calls included: collectors refuse pushes with deeper ones."""
 OTHER = "~other"
 LOST = SampleType("lost", "count")
-_CPU, _LOST = "process_cpu", "ebprof_lost"
+STATUS = (
+    SampleType("ebprof_samples", "count"),
+    SampleType("ebprof_window", "number"),
+    SampleType("ebprof_spool", "bytes"),
+)
+"""What an agent says of itself with each window."""
+AGENT = "ebprof-agent"
+_CPU, _LOST, _STATUS = "process_cpu", "ebprof_lost", "ebprof_status"
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Labels, `__name__` among them, and a profile of one window."""
+    """Labels, `__name__` among them, and a profile of one window.
+
+    is_own: it is about the agent itself, and shares no tables with those of other windows.
+    """
 
     labels: tuple[tuple[str, str], ...]
     profile: Profile
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +86,49 @@ def lost(losses: Mapping[str, int], window: Profile, identities: Identities) -> 
         if count > 0
     ]
     if samples:
-        labels = {**identities.of_thread("ebprof-agent"), "__name__": _LOST}
-        profile = replace(window, samples=samples_of(samples), sample_types=(LOST,), period=0)
-        yield Series(tuple(sorted(labels.items())), profile)
+        yield _of_agent(_LOST, (LOST,), samples, window, identities.of_thread(AGENT))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Of an agent, besides what is in a window.
+
+    run: tells starts of an agent apart. number: of the window in its run, from 1 on; windows that
+    do not arrive leave gaps. spool_bytes: that wait to be acknowledged.
+    """
+
+    version: str
+    run: str
+    number: int
+    spool_bytes: int
+
+
+def status(of: Status, window: Profile, identities: Identities) -> Series:
+    """What an agent says of itself: a stack of one frame with a value for each type of STATUS."""
+    values = (window.total, of.number, of.spool_bytes)
+    stack = (Location(0, None, (Frame(AGENT),)),)
+    labels = {**identities.of_thread(AGENT), "version": of.version, "run": of.run}
+    sample = Sample(0, 0, "", stack, "", values[-1], values=values)
+    return _of_agent(_STATUS, STATUS, [sample], window, labels)
+
+
+def _of_agent(
+    name: str,
+    types: tuple[SampleType, ...],
+    samples: list[Sample],
+    window: Profile,
+    labels: Mapping[str, str],
+) -> Series:
+    profile = replace(
+        window,
+        samples=samples_of(samples),
+        sample_types=types,
+        shown=len(types) - 1,
+        period=0,
+        event=types[-1].name,
+        unit=types[-1].unit,
+    )
+    return Series(tuple(sorted({**labels, "__name__": name}.items())), profile, is_own=True)
 
 
 def _rows_of(of_row: np.ndarray, kept: np.ndarray, groups: int) -> Iterable[np.ndarray]:

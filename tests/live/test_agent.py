@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
+import ebprof
 from tests import collector_extra, targets
 from tests.agents import Agent, Figures
 from tests.collecting import Running
@@ -92,6 +93,16 @@ def test_windows_are_what_was_sampled_to_the_sample(watched: Watched) -> None:
     if watched.agents[-1].left:
         pytest.skip("the machine is too busy to push the last window in time")
     assert watched.samples_of() == sum(one.spooled for one in watched.agents)
+
+
+def test_agents_say_how_much_that_is(watched: Watched) -> None:
+    if watched.agents[-1].left:
+        pytest.skip("the machine is too busy to push the last window in time")
+    (row,) = json.loads(watched.ask("agents"))["rows"]
+    assert (row["node"], row["version"]) == ("here", ebprof.__version__)
+    assert row["samples_total"] == sum(one.spooled for one in watched.agents)
+    assert row["lost_total"] >= sum(one.lost for one in watched.agents)
+    assert row["missing_windows"] == 0
 
 
 def test_functions_have_their_shares(watched: Watched) -> None:

@@ -69,15 +69,22 @@ class Agents:
     range: Range
 
     def answer(self, database: Asked) -> list[dict[str, Any]]:
-        """`node`, `last_push` (RFC 3339), `samples_total`: rows of samples in the range."""
+        """A row a node; figures are null where it was not ebprof's agent that pushed.
+
+        `last_push`: RFC 3339, of the last samples. `samples_total`, `lost_total`: CPU samples that
+        arrived, and that the agent could not keep; `missing_windows`: that it closed and that did
+        not arrive. `spool_bytes`: as it was in the last window.
+        """
         bound = {"from": self.range.start_ms, "to": self.range.end_ms}
         with database.session() as session:
             rows = session.ask(sql.load("agents"), bound).to_pylist()
-        return [
-            {
-                "node": row["node"],
-                "last_push": written(row["last_push_ms"]),
-                "samples_total": row["samples_total"],
-            }
-            for row in rows
-        ]
+        return [_agent(row) for row in rows]
+
+
+_FIGURES = ("version", "samples_total", "lost_total", "spool_bytes", "missing_windows")
+
+
+def _agent(row: dict[str, Any]) -> dict[str, Any]:
+    is_ours = row["arrived_windows"] > 0
+    figures = {name: row[name] if is_ours else None for name in _FIGURES}
+    return {"node": row["node"], "last_push": written(row["last_push_ms"])} | figures

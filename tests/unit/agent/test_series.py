@@ -6,7 +6,7 @@ import pytest
 
 from ebprof.agent import series
 from ebprof.agent.identities import Identities
-from ebprof.agent.series import cut, lost
+from ebprof.agent.series import Status, cut, lost, status
 from ebprof.model import Label, Sample
 from tests import builders
 from tests.unit.agent.fakes import profile
@@ -98,6 +98,16 @@ def test_losses_are_a_series() -> None:
         ("unnamed", (2,)),
     ]
     assert list(lost({"ring_full": 0}, window, IDENTITIES)) == []
+
+
+def test_an_agent_says_how_much_it_sampled() -> None:
+    window = profile(of("x", "x", "f", 3), of("x", "x", "g", 4), time_ns=77)
+    found = status(Status("1.2", "r", 5, 600), window, IDENTITIES)
+    labels = dict(found.labels)
+    assert (labels["node"], labels["version"], labels["run"]) == ("here", "1.2", "r")
+    (sample,) = found.profile.samples
+    assert sample.values == (7, 5, 600)
+    assert (found.profile.time_ns, found.profile.types) == (77, series.STATUS)
 
 
 def test_an_empty_window_has_no_series() -> None:

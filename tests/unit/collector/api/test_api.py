@@ -117,7 +117,7 @@ def test_lists_come_as_rows(collector: Running) -> None:
     types = collector.get("/api/v1/profiles/types").json["rows"]
     assert {"type": "cpu", "unit": "nanoseconds"} in types
     (agent,) = collector.get("/api/v1/agents").json["rows"]
-    assert (agent["node"], agent["samples_total"]) == ("n", 1)
+    assert (agent["node"], agent["samples_total"]) == ("n", None)
 
 
 def test_who_calls_whom(collector: Running) -> None:
@@ -198,7 +198,7 @@ def test_unknown_paths_and_methods(collector: Running) -> None:
 
 def test_the_state_is_shown(collector: Running) -> None:
     assert collector.get("/-/healthy").body == b"ok\n"
-    assert collector.get("/-/ready").json == {"problems": []}
+    assert collector.get("/-/ready").json["problems"] == []
     text = collector.get("/metrics").body.decode()
     names = re.findall(r"^# TYPE (ebprof_collector_\w+) (?:counter|gauge)$", text, re.MULTILINE)
     assert names

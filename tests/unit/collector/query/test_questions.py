@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ebprof.agent.encoding import Encoder
+from ebprof.agent.identities import Identities
+from ebprof.agent.pushes import pushes as agent_pushes
+from ebprof.agent.series import Series, Status, lost, status
 from ebprof.collector.query.flamegraph import FORMATS, Flamegraph, FlamegraphAnswer
 from ebprof.collector.query.labels import Agents, LabelNames, LabelValues, ProfileTypes
 from ebprof.collector.query.plan import HOUR_MS
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import parse
-from ebprof.collector.query.times import Range
+from ebprof.collector.query.times import Range, written
 from ebprof.collector.query.totals import Totals, TotalsAnswer
 from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.wire import Failure
 from ebprof.model import Frame, Location, Mapping, Profile, Sample, SampleType
 from ebprof.output import pprof
+from ebprof.wire.push import PushRequest
 from tests import builders, collector_extra, pushes
 from tests.stored import Store, store
 
@@ -205,8 +212,49 @@ def test_labels_and_types(filled: Store) -> None:
 
 def test_agents_are_nodes_that_pushed(filled: Store) -> None:
     rows = filled.request(Agents(Range(NOW - DAY_MS // 2, NOW)))
-    assert [(row["node"], row["samples_total"]) for row in rows] == [("n1", 4), ("n2", 2)]
-    assert rows[0]["last_push"].endswith("Z")
+    assert [row["node"] for row in rows] == ["n1", "n2"]
+    assert rows[0]["last_push"] == written(NOW - 1)
+    assert {rows[0][name] for name in rows[0].keys() - {"node", "last_push"}} == {None}
+
+
+def test_agents_say_what_they_sampled_and_their_windows_are_counted(tmp_path: Path) -> None:
+    """Of a first run, windows 2 to 4 of 6 do not arrive; a second one has begun."""
+    identities = Identities("here", ())
+    with store(tmp_path) as one:
+        for run, number, count, spool in (
+            ("a", 1, 10, 0),
+            ("a", 5, 20, 700),
+            ("a", 6, 30, 0),
+            ("b", 1, 7, 900),
+        ):
+            sample = builders.stack("main", count, pid=0, comm="")
+            at_ms = NOW - 60_000 + 1000 * number + 30_000 * (run == "b")
+            window = builders.profile(sample, time_ns=at_ms * MS)
+            own = status(Status(f"0.{run}", run, number, spool), window, identities)
+            found = [own, *lost({"ring_full": 2}, window, identities)]
+            for written_series in pushed(found):
+                one.write(tmp_path / "s", written_series, number=next(NUMBERS))
+        (row,) = one.request(Agents(Range(NOW - HOUR_MS, NOW)))
+        (earlier,) = one.request(Agents(Range(NOW - HOUR_MS, NOW - 53_000)))
+    assert row == {
+        "node": "here",
+        "last_push": written(NOW - 29_000),
+        "version": "0.b",
+        "samples_total": 67,
+        "lost_total": 8,
+        "spool_bytes": 900,
+        "missing_windows": 3,
+    }
+    assert (earlier["spool_bytes"], earlier["missing_windows"]) == (0, 3)
+
+
+NUMBERS = itertools.count(1)
+
+
+def pushed(series: list[Series]) -> Iterator[Any]:
+    """Series as an agent pushes them."""
+    for push in agent_pushes(series, Encoder()):
+        yield PushRequest.FromString(gzip.decompress(push.body))
 
 
 def test_totals_by_label_and_step(filled: Store) -> None:
