@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,12 +23,16 @@ PATIENCE_S = 180
 
 
 @pytest.fixture
-def serving(tmp_path: Path) -> subprocess.Popen[str]:
+def serving(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     subprocess.run(["make", "-s", "build/demo"], cwd=ROOT, check=True)
     command = [sys.executable, "-m", "scripts.serve", "--listen", "127.0.0.1:0"]
-    return subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    ) as serving:
+        try:
+            yield serving
+        finally:
+            serving.terminate()  # and all that it started
 
 
 def advice(serving: subprocess.Popen[str]) -> tuple[str, str]:
