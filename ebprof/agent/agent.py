@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ebprof.address import Place
 from ebprof.agent.budget import Governor, Spent
-from ebprof.agent.collectors import Collectors, read_token
+from ebprof.agent.collectors import Collectors
 from ebprof.agent.figures import METRICS, PREFIX
 from ebprof.agent.identities import Identities
 from ebprof.agent.listener import Listener
@@ -28,6 +28,7 @@ from ebprof.metrics import Counters, Value
 from ebprof.notify import Notifier
 from ebprof.procfs import process
 from ebprof.sampling.options import RecordOptions
+from ebprof.secret import read_token
 from ebprof.signals import SignalNotes
 from ebprof.tls import client_context
 from ebprof.walls import Walls

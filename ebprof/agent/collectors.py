@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
-from pathlib import Path
 from urllib.parse import SplitResult
 
 from ebprof.agent.sender import Answer, parse_url
@@ -22,7 +21,6 @@ LONGEST_AFTER_S = 300.0
 """What a collector asks for with Retry-After is heeded up to this."""
 _REFUSED = frozenset({400, 413, 415, 422})
 """Statuses that say that the push itself is at fault."""
-_MAX_TOKEN = 4096
 
 
 class Outcome(Enum):
@@ -42,20 +40,6 @@ class _Target:
     url: SplitResult
     failures: int = 0
     retry_at: float = 0.0
-
-
-def read_token(path: Path | None) -> str:
-    """The token that a file holds; raises BadFileError."""
-    if path is None:
-        return ""
-    try:
-        with path.open("rb") as file:
-            token = file.read(_MAX_TOKEN).strip()
-    except OSError as error:
-        raise BadFileError(f"cannot read {path}: {(error.strerror or '').lower()}") from None
-    if not token or any(not 0x21 <= byte <= 0x7E for byte in token):
-        raise BadFileError(f"{path} holds no token", "write the token into it, and nothing else")
-    return token.decode("ascii")
 
 
 class Collectors:

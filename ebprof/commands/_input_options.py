@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ebprof.commands import _service_options
 from ebprof.model import Profile
 from ebprof.output import Reading
+from ebprof.remote import Access
 
 _OPTIONS = (
     click.option(
@@ -22,19 +25,30 @@ _OPTIONS = (
         "--no-comm", is_flag=True, help="Folded stacks begin with a frame, not with a process."
     ),
     click.option("--strict", is_flag=True, help="Refuse a file of which a part cannot be read."),
+    _service_options.file("--token-file", "The token that a collector asks for, for URLs."),
+    _service_options.file("--tls-ca", "Certificates to trust, for URLs of https, as PEM."),
 )
 
 
 def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`--sample-type`, `--no-comm`, `--strict`; the command gets them as `how`."""
+    """Options of saved profiles; the command gets them as `how`."""
 
     @functools.wraps(function)
-    def wrapper(sample_type: str | None, no_comm: bool, strict: bool, **values: Any) -> Any:
-        return function(how=Reading(sample_type, no_comm, strict), **values)
+    def wrapper(
+        sample_type: str | None,
+        no_comm: bool,
+        strict: bool,
+        token_file: Path | None,
+        tls_ca: Path | None,
+        **values: Any,
+    ) -> Any:
+        access = Access(token_file, tls_ca)
+        return function(how=Reading(sample_type, no_comm, strict, access), **values)
 
+    decorated: Callable[..., Any] = wrapper
     for option in reversed(_OPTIONS):
-        wrapper = option(wrapper)
-    return wrapper
+        decorated = option(decorated)
+    return decorated
 
 
 def warn(*profiles: Profile) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ebprof import plugins
+from ebprof import plugins, remote
 from ebprof.commands import _complete, _streams
 from ebprof.commands._input_options import reading_options, warn
 from ebprof.commands._output_options import format_option, output_option
@@ -20,6 +20,7 @@ from ebprof.comparison.join import SELF, TOTAL
 from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
 from ebprof.errors import RegressionError, UsageError
 from ebprof.output import Reading, check_writable, default_name, read_profiles, write_to
+from ebprof.procfs.text import printable
 
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
 _NAMED = 5
@@ -66,6 +67,7 @@ def command(
     ebprof diff old.folded new.folded | flamegraph.pl > diff.svg
     ebprof diff old.pb.gz new.pb.gz -f table --fail-above 5%
     ebprof diff x.pb.gz@0s-30s x.pb.gz@30s-60s        two windows of one recording
+    ebprof diff URL1 URL2                             two queries of a collector
     """
     report = _report(format_name, path)
     given = {name: value for name, value in view.items() if value is not None}
@@ -116,6 +118,8 @@ def _threshold(text: str | None, share: str | None) -> Fraction | None:
 
 
 def _label(path: str) -> str:
+    if remote.is_url(path):
+        return printable(remote.label(path))
     return "stdin" if path == "-" else path.rstrip("/").rpartition("/")[2]
 
 

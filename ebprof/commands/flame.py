@@ -59,12 +59,13 @@ def command(
     ebprof flame -p 1234 -d 10                 writes flame.html
     ebprof flame -o x.svg -- ./server          a command, as SVG
     ebprof flame -o x.html cpu.pb.gz           a profile saved earlier (pprof or folded)
+    ebprof flame -o x.html 'http://HOST:8080/api/v1/profiles/flamegraph?type=cpu'
     """
     output = choose(None if Path(path).suffix else "flamegraph", path, False)
     if saved is None:
         if how != Reading():
             raise UsageError(
-                "--sample-type, --no-comm and --strict are for saved profiles", "name a file"
+                "--sample-type, --no-comm and --strict are for saved profiles", "name a file or URL"
             )
         return record(target, options, Destination(output, path, **rest))
     if target != Target():

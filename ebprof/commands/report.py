@@ -36,6 +36,7 @@ def command(file: str, by: str, format_name: str | None, path: str | None, how: 
     ebprof report stacks.folded -f pprof -o cpu.pb.gz
     ebprof report cpu.pb.gz@30s-60s            a window of a recording in slices
     ebprof report heap.pb.gz --sample-type alloc_space
+    ebprof report 'http://HOST:8080/api/v1/profiles/flamegraph?type=cpu&from=now-5m'
     """
     output = choose(format_name, path, sys.stdout.isatty())
     check_root(output, by)

@@ -17,9 +17,9 @@ from typing import Any
 from urllib.parse import SplitResult
 
 from ebprof import __version__
-from ebprof.agent.collectors import read_token
 from ebprof.agent.sender import TIMEOUT_S, Answer, Sender, parse_url
 from ebprof.features._feature import MISSING, Feature, Finding, Probe, limited, missing, ok, unknown
+from ebprof.secret import read_token
 from ebprof.tls import TlsFiles, client_context
 
 _PORTS = {"http": 80, "https": 443}

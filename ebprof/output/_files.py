@@ -11,11 +11,11 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from ebprof import plugins
+from ebprof import plugins, remote
 from ebprof.errors import BadFileError
 from ebprof.model import Profile
 from ebprof.output import _folded_decode, _foreign, _types, _window
@@ -23,6 +23,7 @@ from ebprof.output._choose import names, package
 from ebprof.output._foreign import READABLE
 from ebprof.output._protocol import OutputFormat, ReadableFormat
 from ebprof.output._read import read_whole
+from ebprof.remote import Access
 from ebprof.walls import refusing
 
 _NAME_LENGTH = 64  # of a temporary file: NAME_MAX is 255, in bytes
@@ -37,16 +38,18 @@ class Reading:
 
     sample_type: name or index of the values to show; None for the profile's default. no_comm:
     folded stacks begin with a frame, not with a process's name; other formats know better. strict:
-    refuse files of which something cannot be read.
+    refuse files of which something cannot be read. access: to collectors, of whose queries URLs are
+    read.
     """
 
     sample_type: str | None = None
     no_comm: bool = False
     strict: bool = False
+    access: Access = field(default_factory=Access)
 
 
 def read_profile(path: str, how: Reading = Reading()) -> Profile:
-    """Read a profile, `-` for stdin, in the format that its content shows.
+    """Read a profile, `-` for stdin or a collector's URL, in the format that its content shows.
 
     `FILE@START-STOP` is a window of time of one whose samples have times. Raises BadFileError, with
     the path, when it cannot be opened or understood, or has no samples; UsageError when there is no
@@ -68,16 +71,17 @@ def read_profiles(*paths: str, how: Reading = Reading()) -> list[Profile]:
     whole: dict[str, Profile] = {}
     profiles: list[Profile] = []
     for path in paths:
-        file, window = _window.split(path)
+        file, window = (path, None) if remote.is_url(path) else _window.split(path)
         if file not in whole:
-            whole[file] = _as_wanted(_read(file), how, _name(file))
+            whole[file] = _as_wanted(_read(file, how.access), how, _name(file))
         profiles.append(_window.select(whole[file], window, file) if window else whole[file])
     return profiles
 
 
-def _read(path: str) -> Profile:
+def _read(path: str, access: Access) -> Profile:
+    fetched = remote.fetch(path, access) if remote.is_url(path) else None
     try:
-        with _open_to_read(path) as file:
+        with _open_to_read(path) if fetched is None else io.BytesIO(fetched) as file:
             data = read_whole(file)
         with refusing():
             profile = _parse(data)

@@ -31,8 +31,8 @@ FLOORS = (
     ("golang",),
     ("dynamic",),
     ("elf",),
-    ("abi", "compression", "plugins", "signals"),
-    ("address", "metrics", "notify", "tls"),
+    ("abi", "compression", "plugins", "remote", "signals"),
+    ("address", "metrics", "notify", "secret", "tls"),
     ("__init__", "_native", "durable", "durations", "errors", "index", "model", "wire"),
 )
 # What is below and no business of theirs all the same.

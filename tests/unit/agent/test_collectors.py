@@ -12,10 +12,10 @@ from ebprof.agent.collectors import (
     LONGEST_S,
     Collectors,
     Outcome,
-    read_token,
 )
 from ebprof.agent.sender import Answer, parse_url
 from ebprof.errors import BadFileError, UsageError
+from ebprof.secret import read_token
 from tests.unit.agent.fakes import counters
 
 URLS = tuple(f"http://c{number}:8080" for number in range(3))

@@ -117,7 +117,7 @@ def test_a_file_is_read_once_for_all_its_windows(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read, paths = _files._read, []
-    monkeypatch.setattr(_files, "_read", lambda path: (paths.append(path), read(path))[1])
+    monkeypatch.setattr(_files, "_read", lambda path, how: (paths.append(path), read(path, how))[1])
     first, second, whole = output.read_profiles("x@0s-1s", "x@1s-", "x")
     assert (first.total, second.total, whole) == (1, 4, FOUR)
     assert paths == ["x"]

@@ -1,0 +1,136 @@
+"""Profiles from a collector's queries: `http://HOST:8080/api/v1/profiles/flamegraph?type=cpu`."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote_plus, urlencode, urlsplit
+
+from ebprof.errors import BadFileError, UsageError
+from ebprof.secret import read_token
+from ebprof.tls import TlsFiles, client_context
+
+PATH = "/api/v1/profiles/flamegraph"
+TOKEN = "EBPROF_TOKEN"
+"""The variable that may hold a token."""
+TIMEOUT_S = 120.0
+MAX_BYTES = 64 << 20
+_MAX_ERROR = 1 << 16
+_MAX_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a collector asks for. token_file: instead of the variable EBPROF_TOKEN; ca: of whom to
+    trust instead of the system's.
+    """
+
+    token_file: Path | None = None
+    ca: Path | None = None
+
+    @property
+    def token(self) -> str:
+        """Empty for none; raises BadFileError."""
+        return read_token(self.token_file) if self.token_file else os.environ.get(TOKEN, "").strip()
+
+
+def is_url(path: str) -> bool:
+    """Whether something that may name a file is a URL."""
+    return path.partition("://")[0].lower() in ("http", "https") and "://" in path
+
+
+def label(url: str) -> str:
+    """What a URL asks for, for people."""
+    return unquote_plus(urlsplit(url).query) or url
+
+
+def fetch(url: str, access: Access) -> bytes:
+    """The pprof file that the query of a URL gives, whatever format it asks for.
+
+    Raises UsageError for a URL of something else; BadFileError, with the collector's reason, where
+    there is no profile.
+    """
+    parts = _parts(url)
+    where = f"{parts.scheme}://{parts.netloc}"
+    connection = _connection(parts, access)
+    try:
+        connection.request("GET", _query(parts), headers=_headers(access.token))
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            raise _refusal(where, answer)
+        data = answer.read(MAX_BYTES + 1)
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise BadFileError(
+            f"cannot read from {where}: {reason[:_MAX_TEXT].lower()}",
+            "is it a collector that runs?",
+        ) from None
+    finally:
+        connection.close()
+    if len(data) > MAX_BYTES:
+        raise BadFileError(
+            f"the profile of {where} is larger than {MAX_BYTES >> 20} MiB", "ask for max_nodes"
+        )
+    return data
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise UsageError(
+            f"cannot read URL {url!r}", f"write it like http://HOST:8080{PATH}"
+        ) from None
+    if not is_whole or "@" in parts.netloc:
+        raise UsageError(f"cannot read URL {url!r}", f"write it like http://HOST:8080{PATH}")
+    if not parts.path.endswith(PATH):
+        raise UsageError(f"{url!r} is no flame graph", f"it is not below {PATH}")
+    return parts
+
+
+def _query(parts: SplitResult) -> str:
+    given = [(name, value) for name, value in parse_qsl(parts.query) if name != "format"]
+    return f"{parts.path}?{urlencode([*given, ('format', 'pprof')])}"
+
+
+def _headers(token: str) -> dict[str, str]:
+    headers = {"Accept-Encoding": "identity", "User-Agent": "ebprof"}
+    return headers | ({"Authorization": f"Bearer {token}"} if token else {})
+
+
+def _connection(parts: SplitResult, access: Access) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        context = client_context(TlsFiles(ca=access.ca))
+        return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT_S, context=context)
+    return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+
+
+def _refusal(where: str, answer: http.client.HTTPResponse) -> BadFileError:
+    """What a collector said instead of a profile."""
+    reason, hint = _said(answer.read(_MAX_ERROR))
+    message = f"{where} answers {answer.status}: {reason or answer.reason}"
+    if answer.status == http.client.UNAUTHORIZED:
+        hint = f"give --token-file, or set {TOKEN}"
+    return BadFileError(_line(message), _line(hint))
+
+
+def _said(body: bytes) -> tuple[str, str]:
+    """Error and hint of an answer; empty where it has none."""
+    try:
+        found: Any = json.loads(body)
+    except ValueError:
+        return "", ""
+    if not isinstance(found, dict):
+        return "", ""
+    return str(found.get("error", "")), str(found.get("hint", ""))
+
+
+def _line(text: str) -> str:
+    """Printable, and short."""
+    return "".join(one if one.isprintable() else "?" for one in text[:_MAX_TEXT])
