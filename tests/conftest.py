@@ -23,6 +23,11 @@ def walls_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(walls.ENVIRONMENT, raising=False)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: profiles, which stand before traffic."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/live/"))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
     """Have pytest-xdist run side by side what may be."""

@@ -7,11 +7,21 @@ count connections.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 
 class SideBySide(LoadScopeScheduling):
-    """Hands groups of tests to processes, the group of most tests first."""
+    """Hands groups of tests to processes, in the order in which tests are found."""
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
