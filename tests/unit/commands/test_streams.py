@@ -9,17 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from ebprof import cli
 from tests import targets
 
 NOT_UTF_8 = os.fsdecode(b"caf\xe9")
 FOLDED = "a;b 3\n"
+PATIENCE_S = 300
 
 
 def ebprof(*words: str, redirect: str = "") -> subprocess.CompletedProcess[str]:
     """A command with redirections of the shell, such as `>&-`."""
     script = f'"$@" {redirect}'
     command = ["bash", "-c", script, "bash", sys.executable, "-m", "ebprof", *words]
-    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=PATIENCE_S
+    )
 
 
 @pytest.fixture
@@ -96,7 +100,6 @@ def test_messages_that_nobody_can_read_change_nothing(redirect: str, saved: str)
         (["profile", "-f", NOT_UTF_8], 2),
         (["profile", "-o", f"/{NOT_UTF_8}/x.folded"], 6),
         (["profile", "--stats", f"/{NOT_UTF_8}/x"], 6),
-        (["profile", "--", f"/{NOT_UTF_8}"], 127),
         (["top", "--by", NOT_UTF_8], 2),
         (["top", "-s", NOT_UTF_8], 2),
         (["traffic", "--from", NOT_UTF_8], 2),
@@ -110,9 +113,19 @@ def test_messages_that_nobody_can_read_change_nothing(redirect: str, saved: str)
         ([NOT_UTF_8], 2),
     ],
 )
-def test_words_that_are_not_utf_8_are_refused_like_others(words: list[str], code: int) -> None:
-    done = ebprof(*words)
-    assert done.returncode == code, done.stderr
+def test_words_that_are_not_utf_8_are_refused_like_others(
+    words: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    _, said = capsys.readouterr()
+    assert ended.value.code == code, said
+    assert said.startswith("ebprof: ") and said.count("\n") == 1
+
+
+def test_a_word_that_is_not_utf_8_comes_from_a_shell() -> None:
+    done = ebprof("profile", "--", f"/{NOT_UTF_8}")
+    assert done.returncode == 127
     assert done.stderr.startswith("ebprof: ") and done.stderr.count("\n") == 1
 
 
