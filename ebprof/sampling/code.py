@@ -20,7 +20,6 @@ from ebprof.unwind.room import Room
 from ebprof.unwind.tables import TableStore
 from ebprof.walls import Walls
 
-
 PRELOAD_S = 0.5
 """For tables of processes that nobody asked for by name, before sampling begins."""
 
