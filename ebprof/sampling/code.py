@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from io import FileIO
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from ebprof.elf import ObjectFile
 from ebprof.sampling.jitted import Blocks, JittedCode
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.timeline import Timeline
@@ -42,10 +44,16 @@ class Code:
     """Object files, their tables, who has them mapped where: one store each, over the same maps.
 
     timeline: says up to when the side band is read, and is relieved while a table is made.
+    find_debug_file: opens the separate debug file of an object.
     """
 
     def __init__(
-        self, maps: UnwindMaps, timeline: Timeline, options: RecordOptions, walls: Walls
+        self,
+        maps: UnwindMaps,
+        timeline: Timeline,
+        options: RecordOptions,
+        walls: Walls,
+        find_debug_file: Callable[[ObjectFile], FileIO | None],
     ) -> None:
         use_tables = options.call_graph != "fp"
         shards = Shards(maps.shards)
@@ -53,7 +61,11 @@ class Code:
         self.tables = TableStore(shards, maps.rules, options.table_memory)
         self.room = Room(self.tables, lists)
         self.objects = ObjectStore(
-            self.room, use_tables=use_tables, pause=timeline.relieve, walls=walls
+            self.room,
+            use_tables=use_tables,
+            pause=timeline.relieve,
+            find_debug_file=find_debug_file,
+            walls=walls,
         )
         self.processes = ProcessStore(
             maps.processes, lists, self.objects, walls, timeline.known_until_ns

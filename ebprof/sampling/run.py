@@ -70,7 +70,7 @@ class SamplingRun:
         self._poll = self._cleanup.enter_context(select.epoll())
         self._timeline = Timeline(session.reader, source.sideband)
         self._sightings = sightings
-        code = Code(session, self._timeline, options, walls)
+        code = Code(session, self._timeline, options, walls, symbolizer.debug_file)
         self._cleanup.callback(code.close)
         members = source.members
         code.load(source.named, process.all_processes() if members is None else members.pids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from io import FileIO
 from pathlib import Path
 
 from ebprof.elf import ObjectFile, ObjectKey
@@ -143,6 +144,13 @@ class Symbolizer:
                 kernel = self._kernel_symbols(new)
                 known.update(self._locate(new, self._kernel_finder(kernel), lambda _: _KERNEL))
             return {address: known[address] for address in wanted}
+
+    def debug_file(self, file: ObjectFile) -> FileIO | None:
+        """The separate debug file of an object that names are read from, open; None: there is none.
+
+        May be called by another thread.
+        """
+        return self._tools.debug_files.find(file)
 
     def jit_locations(
         self, pid: int, addresses: Iterable[int], is_object: IsObject = lambda _: False

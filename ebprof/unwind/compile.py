@@ -88,6 +88,8 @@ def frame_sections(image: ElfImage) -> tuple[FrameSection, ...]:
     some functions change stacks, and goes wrong there. A section that cannot be read is left out
     where there is another. Raises BadFileError when none can be, or the object is of another
     architecture.
+
+    That of a separate debug file is `debug_frame`.
     """
     if not image.is_64 or image.machine != lib.EH_MACHINE:
         raise UnwindError(f"object of another architecture (ELF machine {image.machine})")
@@ -110,6 +112,17 @@ def _or_error(
         return error
 
 
+def debug_frame(image: ElfImage, debug: ElfImage) -> FrameSection | None:
+    """The `.debug_frame` of an object that its debug file has; None when there is none.
+
+    Raises BadFileError when it cannot be read.
+    """
+    section = None if is_go(image) else _section(debug, ".debug_frame")
+    if section is None or debug.machine != image.machine:
+        return None
+    return replace(_read_section(image, section, debug), is_debug_frame=True)
+
+
 def _eh_frame(image: ElfImage) -> FrameSection | None:
     section = image.eh_frame_section()
     if section is None:
@@ -119,14 +132,13 @@ def _eh_frame(image: ElfImage) -> FrameSection | None:
 
 
 def _debug_frame(image: ElfImage) -> FrameSection | None:
-    section = None if is_go(image) else _section(image, ".debug_frame")
-    return None if section is None else replace(_read_section(image, section), is_debug_frame=True)
+    return debug_frame(image, image)
 
 
-def _read_section(image: ElfImage, section: Section) -> FrameSection:
+def _read_section(image: ElfImage, section: Section, debug: ElfImage | None = None) -> FrameSection:
     code = [segment for segment in image.segments if segment.executable]
     return FrameSection(
-        data=image.contents(section),
+        data=(debug or image).contents(section),
         address=section.address,
         text_address=_address(image, ".text"),
         data_address=_address(image, ".got.plt") or _address(image, ".got"),

@@ -8,12 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from io import FileIO
 
 from ebprof._native import lib
-from ebprof.elf import ObjectFile
+from ebprof.elf import ElfImage, ObjectFile
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError, NoTargetError
 from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object
-from ebprof.unwind.compile import UnwindError, UnwindRows, frame_sections
+from ebprof.unwind.compile import FrameSection, UnwindError, UnwindRows, debug_frame, frame_sections
 from ebprof.unwind.object import FileKey, UnwindObject
 from ebprof.unwind.object_rows import object_rows
 from ebprof.unwind.room import Room
@@ -44,7 +45,9 @@ class ObjectStore:
 
     room: for tables; where there is none, those of objects that nobody uses, and that were not
     given out since `settle`, have to leave. pause: called every PAUSE_S while rows are made, which
-    takes a large object a tenth of a second. walls: stand around the reading of each.
+    takes a large object a tenth of a second. find_debug_file: opens the separate debug file of one
+    that has no `.debug_frame`, if that is to be trusted; called in another thread. walls: stand
+    around the reading of each.
 
     Files stay open until they are dropped, so that symbols can be read when the process is gone,
     and so that a device and inode stand for the same file all along.
@@ -56,6 +59,7 @@ class ObjectStore:
         *,
         use_tables: bool = True,
         pause: Callable[[], None] = lambda: None,
+        find_debug_file: Callable[[ObjectFile], FileIO | None] = lambda _: None,
         walls: Walls | None = None,
     ) -> None:
         self.compile_seconds = 0.0
@@ -66,6 +70,7 @@ class ObjectStore:
         self._room = room
         self._tables = room.tables
         self._pause = pause
+        self._find_debug_file = find_debug_file
         self._walls = walls or Walls()
         self._use_tables = use_tables
         self._max_open = max(1, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
@@ -323,10 +328,22 @@ class ObjectStore:
 
     def _rows_of(self, file: ObjectFile) -> UnwindRows | None:
         sections = frame_sections(file.image)
+        if not any(one.is_debug_frame for one in sections):
+            sections += self._separate_sections(file)
         self._unwind_bytes += sum(len(section.data) for section in sections)
         made = object_rows(file.image, sections)
         self._unwind_bytes += made.bytes_read
         return made.rows
+
+    def _separate_sections(self, file: ObjectFile) -> tuple[FrameSection, ...]:
+        """What the object's debug file has; it is no loss where that cannot be read."""
+        found = None
+        with self._walls.around(f"debug file of {file.path}"), suppress(BadFileError):
+            debug = self._find_debug_file(file)
+            if debug is not None:
+                with debug:
+                    found = debug_frame(file.image, ElfImage(debug))
+        return (found,) if found else ()
 
     def _place(self, known: UnwindObject, rows: UnwindRows) -> None:
         sizes = self._tables.sizes(rows)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +81,18 @@ def test_stripped_program_is_split_by_address() -> None:
     shares = [count for _, count in by_call.most_common(3)]
     for count, share in zip(shares, SPLIT.values(), strict=True):
         assert_share(count, done.total, share)
+
+
+@pytest.mark.parametrize("linked_by", ["build ID", "name"])
+def test_unwind_information_in_a_separate_debug_file(linked_by: str, tmp_path: Path) -> None:
+    program, debug = tmp_path / "split", tmp_path / "split.debug"
+    shutil.copy(targets.build("split", "debug_frame"), program)
+    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+    link = f"--add-gnu-debuglink={debug}"
+    forget = ["--remove-section=.note.gnu.build-id"] if linked_by == "name" else []
+    subprocess.run(["objcopy", "--strip-all", link, *forget, program], check=True)
+    with targets.started([program, 0]) as target:
+        done = profile("-p", target.pid)
+    assert_complete(done)
+    for function, share in SPLIT.items():
+        assert_share(done.count_calls("main", "serve", function), done.total, share)

@@ -128,6 +128,9 @@ class Symbols:
     ) -> dict[int, Location]:
         return {a: self._outside(a, self.jit.get(pid, "?")) for a in addresses}
 
+    def debug_file(self, file: File) -> None:
+        pass
+
     def kernel_locations(self, addresses: Iterable[int]) -> dict[int, Location]:
         return {a: self._outside(a, "kernel") for a in addresses}
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from ebprof.errors import NoPermissionError
 from ebprof.procfs.maps import MapsEntry, read_maps
 from ebprof.unwind import objects as objects_module
 from ebprof.unwind.objects import ObjectStore
+from tests import targets
 from tests.unit.unwind.fakes import room, table_store
 
 GONE = 1 << 22  # no process has this number
@@ -51,6 +55,36 @@ def test_a_file_is_opened_once(objects: ObjectStore) -> None:
     assert objects.by_name([os.getpid()], library()) is found
     assert objects.all() == [found]
     assert objects.unreadable == 0
+
+
+@pytest.fixture(scope="module")
+def stripped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A program that only its debug file says how to unwind, and that file."""
+    directory = tmp_path_factory.mktemp("stripped")
+    program, debug = directory / "split", directory / "split.debug"
+    shutil.copy(targets.build("split", "debug_frame"), program)
+    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+    subprocess.run(["strip", program], check=True)
+    return program, debug
+
+
+def rows_of(program: Path, debug: Path | None) -> int:
+    """How many rows a program has with a debug file."""
+    made = store(find_debug_file=lambda _: FileIO(debug) if debug else None)
+    found = made.by_name([os.getpid()], mapping_of(program))
+    made.close()
+    assert found is not None and found.table is not None and not found.failure
+    return found.table.rows
+
+
+def test_rows_of_a_separate_debug_file(stripped: tuple[Path, Path], tmp_path: Path) -> None:
+    program, debug = stripped
+    bad = tmp_path / "bad.debug"
+    bad.write_bytes(debug.read_bytes()[:5000])
+    without = rows_of(program, None)
+    assert rows_of(program, debug) > without + 10
+    assert rows_of(program, bad) == without
+    assert rows_of(debug.parent / "split", Path(shutil.which("sh") or "")) == without
 
 
 def test_what_is_no_elf_file_is_counted_once(objects: ObjectStore, tmp_path: Path) -> None:
