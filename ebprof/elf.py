@@ -127,6 +127,12 @@ class ElfImage:
         """The address where a program starts, 0 in most libraries."""
         return int(self._header["e_entry"])
 
+    @property
+    def header_places(self) -> tuple[tuple[int, int], ...]:
+        """From where to where in the file the program headers and the section headers are."""
+        found = ([self._header[fields + end] for end in _TABLE] for fields in ("e_ph", "e_sh"))
+        return tuple((offset, offset + size * count) for offset, size, count in found)
+
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """The PT_LOAD segments in the file's order."""

@@ -53,7 +53,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """An address in a mapping, with its frames, innermost inlined call first (at least one)."""
+    """An address in a mapping, with its frames, innermost inlined call first.
+
+    There is at least one, but where an agent leaves names to a collector.
+    """
 
     address: int
     mapping: Mapping | None

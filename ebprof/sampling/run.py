@@ -21,6 +21,7 @@ from ebprof.sampling.stacks import StackStore
 from ebprof.sampling.target import Target
 from ebprof.sampling.timeline import Timeline
 from ebprof.sampling.windows import Window, Windows
+from ebprof.symbolize.node import Met, NodeSymbolizer
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.walls import Walls
 
@@ -204,15 +205,21 @@ def open_run(
     *,
     is_mute: bool = False,
     read: Reader | None = None,
+    met: Met | None = None,
 ) -> SamplingRun:
     """A run that is set up: tables of the target's processes are made, and nothing is sampled yet.
 
     is_mute: a command reads and writes nothing. read: labels of processes that samples have; by
-    default their containers.
+    default their containers. met: where addresses in files are named elsewhere, is called with
+    each file that has any (see NodeSymbolizer).
     Raises NoTargetError, NoPermissionError, UnsupportedError or CommandError.
     """
     walls = Walls()
     source = Source(target, options, walls, is_mute=is_mute)
     kept = options.symbol_memory << 20
-    symbolizer = Symbolizer(inline=options.inline, walls=walls, most_kept=kept)
+    symbolizer = (
+        NodeSymbolizer(met, walls)
+        if met
+        else Symbolizer(inline=options.inline, walls=walls, most_kept=kept)
+    )
     return SamplingRun(source, options, symbolizer, walls, read)

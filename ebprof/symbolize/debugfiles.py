@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
+from typing import Protocol
 
 from ebprof.elf import DebugLink, ElfImage, ObjectFile
 from ebprof.errors import BadFileError
@@ -25,6 +26,13 @@ DEBUG_ROOT = "/usr/lib/debug"
 _MAX_CHECKED = 1 << 30
 _BLOCK = 1 << 20
 _OWN_ROOT = "/"
+
+
+class DebugFinder(Protocol):
+    """Knows where separate debug files are."""
+
+    def find(self, file: ObjectFile) -> FileIO | None:
+        """The debug file of an object, open; None when there is none."""
 
 
 class DebugFiles:

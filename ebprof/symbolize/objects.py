@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import FileIO
 
-from ebprof.elf import ElfImage, ObjectFile, Segment
+from ebprof.elf import ElfImage, ObjectFile
 from ebprof.errors import BadFileError
 from ebprof.model import Mapping
 from ebprof.symbolize.budget import Budget, Budgets
 from ebprof.symbolize.cache import SymCacheStore
-from ebprof.symbolize.debugfiles import DebugFiles, has_dwarf
+from ebprof.symbolize.debugfiles import DebugFinder, has_dwarf
 from ebprof.symbolize.debuginfod import Debuginfod
 from ebprof.symbolize.dwarf import DwarfSource, open_dwarf
 from ebprof.symbolize.go import GoSymbols, read_go_symbols
+from ebprof.symbolize.mappings import Mappings
 from ebprof.symbolize.plt import StubTable
 from ebprof.symbolize.source import Call
 from ebprof.symbolize.symtab import SymbolTable, read_symbols
@@ -31,7 +32,7 @@ class Tools:
     store: SymCacheStore
     worker: Worker
     budgets: Budgets
-    debug_files: DebugFiles
+    debug_files: DebugFinder
     debuginfod: Debuginfod | None
     warn: Callable[[str], None]
 
@@ -45,9 +46,8 @@ class ObjectSymbols:
     """
 
     def __init__(self, file: ObjectFile, tools: Tools) -> None:
-        self._file = file
         self._image = file.image
-        self._mappings: dict[Segment | None, Mapping] = {}
+        self._mappings = Mappings(file.path, file.image, file.image.build_id)
         self._stubs = StubTable(self._image)
         with _DebugFile(file, tools) as debug:
             self._symbols: SymbolTable = read_symbols(
@@ -80,17 +80,7 @@ class ObjectSymbols:
 
     def mapping(self, address: int) -> Mapping:
         """The mapping of the segment that an address lies in; of the whole object elsewhere."""
-        segment = self._image.segment_of_address(address)
-        if segment not in self._mappings:
-            self._mappings[segment] = self._mapping(segment)
-        return self._mappings[segment]
-
-    def _mapping(self, segment: Segment | None) -> Mapping:
-        path, build_id = self._file.path, self._image.build_id
-        if segment is None:
-            return Mapping(path, build_id)
-        limit = segment.address + segment.memory_size
-        return Mapping(path, build_id, segment.address, limit, segment.offset)
+        return self._mappings.of(address)
 
 
 def _go_symbols(image: ElfImage, budget: Budget) -> GoSymbols | None:

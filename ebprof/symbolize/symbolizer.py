@@ -12,7 +12,7 @@ from ebprof.elf import ObjectFile, ObjectKey
 from ebprof.model import KERNEL_PATH, Frame, Location, Mapping
 from ebprof.symbolize.budget import Budgets
 from ebprof.symbolize.cache import DEFAULT_CACHE, SymCacheStore
-from ebprof.symbolize.debugfiles import DebugFiles
+from ebprof.symbolize.debugfiles import DebugFiles, DebugFinder
 from ebprof.symbolize.debuginfod import Debuginfod
 from ebprof.symbolize.demangle import Demangler
 from ebprof.symbolize.kernel import KALLSYMS, KernelSymbols, why_hidden
@@ -42,8 +42,9 @@ class Symbolizer:
 
     cache: directory for SymCaches, None for none. inline: False shows the physical function only.
     debuginfod: ask the servers in $DEBUGINFOD_URLS for debug files. walls: around each object,
-    address and process, and around the kernel's symbols. most_kept: bytes of symbols, beyond which
-    those of the objects used least recently are read again.
+    address and process, and around the kernel's symbols. debug_files: finds separate debug files,
+    by default where this machine has them. most_kept: bytes of symbols, beyond which those of the
+    objects used least recently are read again.
 
     Addresses are looked up as they are: callers pass return address - 1 where they mean the call.
     Results are remembered per object and address. Safe to call from several threads; a call
@@ -57,6 +58,7 @@ class Symbolizer:
         inline: bool = True,
         debuginfod: bool = False,
         walls: Walls | None = None,
+        debug_files: DebugFinder | None = None,
         most_kept: int = _MOST_KEPT,
     ) -> None:
         self._most_kept = most_kept
@@ -72,7 +74,7 @@ class Symbolizer:
             self._store,
             self._worker,
             self._budgets,
-            DebugFiles(self._budgets.checksums),
+            debug_files or DebugFiles(self._budgets.checksums),
             Debuginfod(cache.parent / "debuginfod" if cache else None) if debuginfod else None,
             self._warn,
         )
@@ -105,9 +107,7 @@ class Symbolizer:
             wanted = frozenset(addresses)
             new = wanted - known.keys()
             if new:
-                symbols = self._object(file)
-                find, mapping = self._finder(symbols, file), self._mapper(symbols, file)
-                known.update(self._locate(new, find, mapping))
+                known.update(self._named(file, new))
             return {address: known[address] for address in wanted}
 
     def known_locations(self, key: ObjectKey, addresses: Iterable[int]) -> dict[int, Location]:
@@ -207,6 +207,11 @@ class Symbolizer:
             self._worker.close()
             self._store.close()
             self._runtimes.close()
+
+    def _named(self, file: ObjectFile, addresses: Iterable[int]) -> dict[int, Location]:
+        """Locations of addresses that were not asked for before."""
+        symbols = self._object(file)
+        return self._locate(addresses, self._finder(symbols, file), self._mapper(symbols, file))
 
     def _locate(
         self, addresses: Iterable[int], find: _Find, mapping: Callable[[int], Mapping]
