@@ -28,5 +28,13 @@ METRICS = (
     Metric("store_ready", "1 while the store answers."),
     Metric("store_restarts_total", "Times that the store's process ended and was started again."),
     Metric("reloads_total", "Times that the file of options was read anew, by result.", "result"),
+    Metric("objects", "Object files that there are."),
+    Metric("object_bytes", "Bytes of object files on disk."),
+    Metric("object_limit_bytes", "Bytes of object files beyond which those used least go."),
+    Metric("objects_missing", "Objects with addresses that were pushed and without a file."),
+    Metric("objects_evicted_total", "Object files that went for want of space."),
+    Metric("object_uploads_total", "Object files by result: kept, or why refused.", "result"),
+    Metric("object_received_bytes_total", "Bytes of object files that came, unpacked."),
+    Metric("lookups_total", "Addresses that were looked up: named, unknown, failed.", "result"),
     Metric("queries_total", "Queries by result: answered, refused, failed.", "result"),
 )

@@ -26,12 +26,14 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.store.client import StoreClient
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
 from ebprof.collector.store.wire import Written
+from ebprof.collector.symbols.service import Symbols
 from ebprof.durable import rename
 from ebprof.errors import EbprofError
 from ebprof.metrics import Counters
 
 MOST_PUSHES = 32
 """Pushes at once: each may take the memory that Limits allow."""
+OBJECT_MIB = 8192
 _CHECKING = 2
 _POLL_S = 0.1
 _RETRY_S = 1.0
@@ -44,11 +46,15 @@ _Accept = Callable[[bytes, str], _Taken[_Push]]
 
 @dataclass(frozen=True, slots=True)
 class CollectorOptions:
-    """data: directory of log, IDs and store; it is made if it is not there."""
+    """data: directory of log, IDs, store and object files; it is made if it is not there.
+
+    object_bytes: of all object files.
+    """
 
     data: Path
     retention: Retention = field(default_factory=Retention)
     log: LogOptions = field(default_factory=LogOptions)
+    object_bytes: int = OBJECT_MIB << 20
 
 
 class Collector:
@@ -62,6 +68,7 @@ class Collector:
         self._log = PushLog(options.data / "log", SeenIds(options.data / "ids"), options.log)
         self._intake = Intake(self._log)
         self._store = StoreClient(options.data / "store", options.retention)
+        self.symbols = Symbols(options.data, options.object_bytes, self._store, self.counters)
         self._threads = ThreadPoolExecutor(_CHECKING, "push")
         self._pushes = 0
         self._is_kept = True
@@ -79,17 +86,19 @@ class Collector:
 
     async def run(self) -> None:
         """Feed the store from the log until this is cancelled."""
-        store = asyncio.create_task(self._store.run())
+        beside = [asyncio.create_task(one.run()) for one in (self._store, self.symbols)]
         try:
             await self._feed()
         finally:
-            store.cancel()
-            with suppress(asyncio.CancelledError):
-                await store
+            for task in beside:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     def close(self) -> None:
         """Have what was accepted on disk: the next run writes it to the store."""
         self._log.close()
+        self.symbols.close()
         self._threads.shutdown()
 
     async def push(self, data: bytes, encoding: str) -> None:
@@ -143,6 +152,7 @@ class Collector:
                 "log_cut_bytes_total": self._log.statistics.cut_bytes,
                 "store_ready": int(self._store.is_ready),
                 "store_restarts_total": self._store.restarts,
+                **self.symbols.metrics(),
             }
         )
 
@@ -207,6 +217,7 @@ class Collector:
             await asyncio.sleep(_RETRY_S)
             return
         self._note(segment, written)
+        self.symbols.note_addresses(written.objects)
         await asyncio.to_thread(self._log.remove, segment)
 
     def _note(self, segment: Segment, written: Written) -> None:

@@ -28,8 +28,16 @@ _NEEDED = ("chdb", "starlette", "uvicorn")
     show_default="127.0.0.1:8080",
     help="Where to serve; several, also unix:PATH, which needs no token.",
 )
-@_service_options.directory("--data", "/var/lib/ebprof", "Log and store.")
+@_service_options.directory("--data", "/var/lib/ebprof", "Log, store, object files.")
 @_service_options.retention
+@click.option(
+    "--object-size",
+    metavar="MIB",
+    type=click.IntRange(16, 1 << 24),
+    default=8192,
+    show_default=True,
+    help="Of all object files; beyond it those used least go.",
+)
 @_service_options.file(
     "--token-file", "Who may push and read; without it everybody who can connect."
 )
@@ -93,6 +101,7 @@ def _options(given: _config.Given) -> ServerOptions:
         listen=places,
         data=values["data"],
         retention=parse(values["retention"]),
+        object_size=values["object_size"],
         token_file=values["token_file"],
         tls=tls,
         metrics_of=metrics_of,

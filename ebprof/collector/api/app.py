@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ebprof.address import Place
-from ebprof.collector.api import health, pushes, queries
+from ebprof.collector.api import health, pushes, queries, symbols
 from ebprof.collector.api.access import PUSH, READ, Tokens
 from ebprof.collector.api.answers import error, on_http_error, on_surprise
 from ebprof.collector.service import Collector
 
+_PUSHED = frozenset((*pushes.PATHS, *symbols.PATHS))
 _FOR_ALL = (health.HEALTHY, health.READY)
 
 
@@ -24,6 +25,7 @@ def application(
     return Starlette(
         routes=[
             *pushes.routes(collector),
+            *symbols.routes(collector),
             *queries.routes(collector),
             *health.routes(collector, metrics_of),
         ],
@@ -44,7 +46,7 @@ class _Guard:
             await self._app(scope, receive, send)
             return
         token = self._tokens.find(Request(scope).headers.get("authorization", ""))
-        role = PUSH if scope["path"] in pushes.PATHS else READ
+        role = PUSH if scope["path"] in _PUSHED else READ
         if token is None:
             headers = {"WWW-Authenticate": "Bearer"}
             refusal = error(401, "no valid token", "send Authorization: Bearer TOKEN", headers)

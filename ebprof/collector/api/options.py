@@ -7,22 +7,23 @@ from pathlib import Path
 
 from ebprof.address import Place
 from ebprof.collector.retention import Retention
-from ebprof.collector.service import CollectorOptions
+from ebprof.collector.service import OBJECT_MIB, CollectorOptions
 from ebprof.tls import TlsFiles
 
-_FIXED = ("listen", "data", "metrics_of")
+_FIXED = ("listen", "data", "object_size", "metrics_of")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """listen: the first one is announced; those on this machine's file system (UnixAddress) ask for
-    neither tokens nor TLS. token_file: None where everybody may do everything. metrics_of: a server
-    whose metrics are added to ours.
+    neither tokens nor TLS. object_size: of all object files, in MiB. token_file: None where
+    everybody may do everything. metrics_of: a server whose metrics are added to ours.
     """
 
     listen: tuple[Place, ...]
     data: Path
     retention: Retention = field(default_factory=Retention)
+    object_size: int = OBJECT_MIB
     token_file: Path | None = None
     tls: TlsFiles = field(default_factory=TlsFiles)
     metrics_of: Place | None = None
@@ -30,7 +31,7 @@ class ServerOptions:
     @property
     def collector(self) -> CollectorOptions:
         """What of it needs no HTTP."""
-        return CollectorOptions(self.data, self.retention)
+        return CollectorOptions(self.data, self.retention, object_bytes=self.object_size << 20)
 
     def fixed(self, other: ServerOptions) -> list[str]:
         """Names of options that are others now, and that a running collector cannot change."""

@@ -13,8 +13,17 @@ from typing import Any
 
 from ebprof.collector.receive.log import Segment
 from ebprof.collector.retention import Retention
+from ebprof.collector.store.frames import FrameRow
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
-from ebprof.collector.store.wire import HEADER, Failure, KeepRequest, WriteRequest, Written, pack
+from ebprof.collector.store.wire import (
+    HEADER,
+    Failure,
+    KeepRequest,
+    NameRequest,
+    WriteRequest,
+    Written,
+    pack,
+)
 
 _RESTART_S = 1.0
 MOST_WAITING = 64
@@ -63,6 +72,10 @@ class StoreClient:
     async def keep(self) -> None:
         """Have the process keep the retention as it is now; raises StoreError."""
         await self._request(KeepRequest(self.retention))
+
+    async def name(self, frames: tuple[FrameRow, ...], version: int) -> None:
+        """Have frames of addresses named in the database; raises StoreError."""
+        await self._request(NameRequest(frames, version))
 
     @property
     def pid(self) -> int | None:

@@ -24,7 +24,15 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.store.database import READERS, Database
 from ebprof.collector.store.journal import Journal
 from ebprof.collector.store.question import BadQuestionError
-from ebprof.collector.store.wire import Failure, KeepRequest, WriteRequest, Written, pack, receive
+from ebprof.collector.store.wire import (
+    Failure,
+    KeepRequest,
+    NameRequest,
+    WriteRequest,
+    Written,
+    pack,
+    receive,
+)
 from ebprof.collector.store.writer import Writer
 from ebprof.errors import EbprofError
 from ebprof.walls import describe
@@ -57,6 +65,8 @@ class Server:
                 self._writing.submit(self._answer, number, self._keep, request)
             elif isinstance(request, WriteRequest):
                 self._writing.submit(self._answer, number, self._write, request)
+            elif isinstance(request, NameRequest):
+                self._writing.submit(self._answer, number, self._name, request)
             else:
                 self._asking.submit(self._answer, number, self._ask, request)
 
@@ -65,6 +75,9 @@ class Server:
 
     def _keep(self, request: KeepRequest) -> None:
         self._database.keep(request.retention)
+
+    def _name(self, request: NameRequest) -> None:
+        self._writer.name(request.frames, request.version)
 
     def _ask(self, question: Any) -> Any:
         return question.answer(self._database)

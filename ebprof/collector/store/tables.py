@@ -56,6 +56,15 @@ _FRAMES = pa.schema(
         ("version", pa.uint64()),
     ]
 )
+_ADDRESSES = pa.schema(
+    [
+        ("build_id", _TEXT),
+        ("address", pa.uint64()),
+        ("frame_id", pa.uint64()),
+        ("module", _TEXT),
+        ("version", pa.uint64()),
+    ]
+)
 AS_SENT = 1
 """Version of a frame with what its sender said of it."""
 
@@ -113,9 +122,14 @@ def stacks(rows: Sequence[StackRow], day: date) -> pa.Table:
     return _table(rows, _STACKS, day=day)
 
 
-def frames(rows: Sequence[FrameRow]) -> pa.Table:
+def frames(rows: Sequence[FrameRow], version: int = AS_SENT) -> pa.Table:
     """Rows of the table `frames`."""
-    return _table(rows, _FRAMES, version=AS_SENT)
+    return _table(rows, _FRAMES, version=version)
+
+
+def addresses(rows: Sequence[FrameRow], version: int = AS_SENT) -> pa.Table:
+    """Rows of the table `addresses`: of those frames that are addresses."""
+    return _table([row for row in rows if row.address], _ADDRESSES, version=version)
 
 
 def _table(rows: Sequence[object], schema: pa.Schema, **same: object) -> pa.Table:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ebprof.collector.retention import Retention
+from ebprof.collector.store.frames import FrameRow
 
 HEADER = struct.Struct("<QQ")
 
@@ -32,11 +33,20 @@ class KeepRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class NameRequest:
+    """Have frames of addresses named, by what there is of their object: its answer is None."""
+
+    frames: tuple[FrameRow, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a segment held.
 
     unreadable: profiles, or pushes of flows, that were accepted and cannot be read. damaged_bytes:
-    records whose checksum is wrong, and all behind them.
+    records whose checksum is wrong, and all behind them. objects: build IDs of files in which there
+    are addresses that were not met lately.
     """
 
     samples: int = 0
@@ -44,6 +54,7 @@ class Written:
     pushes: int = 0
     unreadable: int = 0
     damaged_bytes: int = 0
+    objects: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

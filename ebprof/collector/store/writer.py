@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from ebprof.collector.receive import records
 from ebprof.collector.retention import DAY_MS
 from ebprof.collector.store import flow_tables, tables
+from ebprof.collector.store.frames import FrameRow
 from ebprof.collector.store.journal import Entry, Journal
 from ebprof.collector.store.rows import Known, Rows
 from ebprof.collector.store.segments import SegmentReader
@@ -78,21 +79,30 @@ class Writer:
         data = path.read_bytes()
         reader = SegmentReader(data, self._known)
         samples = flows = 0
+        objects: set[str] = set()
         for part, rows in enumerate(reader.parts()):
-            self._insert(rows, number, part)
+            objects |= self._insert(rows, number, part)
             samples += len(rows.samples)
             flows += sum(len(one.flows) for one in rows.flows)
         damaged = len(data) - records.whole_length(data)
-        return Written(samples, flows, reader.pushes, reader.unreadable, damaged)
+        counts = samples, flows, reader.pushes, reader.unreadable, damaged
+        return Written(*counts, frozenset(objects))
 
-    def _insert(self, rows: Rows, segment: int, part: int) -> None:
+    def name(self, frames: Sequence[FrameRow], version: int) -> None:
+        """Give frames of addresses names; raises StoreError.
+
+        The list of addresses comes last: after a crash in between they are named once more.
+        """
+        self._insert_new("frames", tables.frames(frames, version))
+        self._insert_new("addresses", tables.addresses(frames, version))
+
+    def _insert(self, rows: Rows, segment: int, part: int) -> set[str]:
+        """Returns the build IDs of files with addresses that were not met lately."""
         entry = self._journal.of(segment)
         if entry and part < entry.part:
-            return
+            return set()
         day = self._today()
-        frames = self._frames.new(rows.frames, day)
-        self._insert_new("frames", tables.frames(list(frames.values())))
-        self._frames.add(frames)
+        objects = self._insert_frames(rows, day)
         stacks = self._stacks.new(rows.stacks, day)
         self._insert_new("stacks", tables.stacks(list(stacks.values()), day))
         self._stacks.add(stacks)
@@ -102,6 +112,15 @@ class Writer:
             entry = self._begin(segment, part, list(summed))
         for name, found in summed.items():
             self._insert_missing(name, found, entry.blocks[name])
+        return objects
+
+    def _insert_frames(self, rows: Rows, day: date) -> set[str]:
+        new = self._frames.new(rows.frames, day)
+        frames = list(new.values())
+        self._insert_new("frames", tables.frames(frames))
+        self._insert_new("addresses", tables.addresses(frames))
+        self._frames.add(new)
+        return {frame.build_id for frame in frames if frame.address}
 
     def _begin(self, segment: int, part: int, names: list[str]) -> Entry:
         blocks = {name: max(self._database.blocks(name).values(), default=0) for name in names}

@@ -1,0 +1,76 @@
+"""Our end of the process that looks names up: starts it when needed, and again when it was lost."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from ebprof.collector.store.wire import Failure, pack, receive
+from ebprof.errors import EbprofError
+from ebprof.symbolize.lookup import Frames, Lookup
+
+TIMEOUT_S = 300.0
+"""Twice what the worker below may take to read DWARF, and more."""
+
+
+class FailedLookupError(EbprofError):
+    """A look-up that failed: message says why."""
+
+
+class LookupClient:
+    """For one thread at a time, except `close`. cache: directory for SymCaches."""
+
+    def __init__(self, cache: Path, timeout_s: float = TIMEOUT_S) -> None:
+        self._cache = cache
+        self._timeout_s = timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._last = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, None while there is none."""
+        return self._process.pid if self._process else None
+
+    def find(self, lookup: Lookup) -> list[Frames]:
+        """The frames of each offset; raises FailedLookupError."""
+        connection = self._socket or self._start()
+        self._last += 1
+        try:
+            connection.sendall(pack(self._last, lookup))
+            _, answer = receive(connection)
+        except TimeoutError:
+            self.close()
+            raise FailedLookupError(f"it takes longer than {self._timeout_s:.0f} s") from None
+        except (OSError, EOFError):
+            self.close()
+            raise FailedLookupError("it crashes what reads it, or takes its memory") from None
+        if isinstance(answer, Failure):
+            raise FailedLookupError(answer.message)
+        return list(answer)
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        process, self._process = self._process, None
+        connection, self._socket = self._socket, None
+        if process is not None:
+            process.kill()
+            process.wait()
+        if connection is not None:
+            connection.close()
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(self._timeout_s)
+        command = [sys.executable, "-m", "ebprof.collector.symbols.process"]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno()), str(self._cache)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._socket = ours
+        return ours

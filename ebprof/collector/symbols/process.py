@@ -1,0 +1,69 @@
+"""The process that looks names up: `python -m ebprof.collector.symbols.process DESCRIPTOR CACHE`.
+
+It answers look-ups from a socket until that is closed, and dies with the collector. What a hostile
+object file makes of it, it makes of nobody else. DWARF is read, and names are demangled, in a
+process below it (symbolize/worker.py).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from ebprof.collector.store.wire import Failure, pack, receive
+from ebprof.errors import EbprofError
+from ebprof.symbolize.lookup import Names
+from ebprof.walls import describe
+
+MEMORY = 6 << 30
+"""Address space; SymCaches and NumPy's libraries are a part of it."""
+_NICENESS = 10
+_PR_SET_PDEATHSIG = 1
+_log = logging.getLogger(__name__)
+
+
+def serve(connection: socket.socket, names: Names) -> None:
+    """Answer until the other end is closed."""
+    while True:
+        try:
+            number, lookup = receive(connection)
+        except (EOFError, OSError):
+            return
+        connection.sendall(pack(number, _answer(names, lookup)))
+
+
+def _answer(names: Names, lookup: Any) -> Any:
+    try:
+        found = names.find(lookup)
+        for warning in names.warnings():
+            _log.warning("%s", warning)
+        return found
+    except EbprofError as error:
+        return Failure(error.message, error.hint, is_question=True)
+    except Exception as error:
+        return Failure(describe(error), "", is_question=False)
+
+
+def main(arguments: list[str]) -> None:
+    """See the module's description."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the collector ends us when it is done
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
+    os.nice(_NICENESS)
+    names = Names(Path(arguments[1]))
+    serve(socket.socket(fileno=int(arguments[0])), names)
+    names.close()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="ebprof symbols: %(message)s")
+    main(sys.argv[1:])
