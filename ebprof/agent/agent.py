@@ -18,11 +18,13 @@ from ebprof.agent.figures import METRICS, PREFIX
 from ebprof.agent.identities import Identities
 from ebprof.agent.listener import Listener
 from ebprof.agent.monitor import AgentMonitor, Run, Silence
+from ebprof.agent.objects import Objects
 from ebprof.agent.options import AgentOptions
 from ebprof.agent.packer import Packer
 from ebprof.agent.pusher import Pusher
 from ebprof.agent.sender import Sender
 from ebprof.agent.spool import Spool
+from ebprof.agent.uploader import Uploader
 from ebprof.errors import EbprofError, NoTargetError
 from ebprof.metrics import Counters, Value
 from ebprof.notify import Notifier
@@ -72,7 +74,8 @@ class Agent:
     """Samples from `run` until a signal. run: is set up; say: a line for people.
 
     hang_ups: SIGHUP, at which `reread` gives the options of now, or raises EbprofError; without it,
-    SIGHUP ends the agent.
+    SIGHUP ends the agent. objects: files that the collector is to have, None where names are looked
+    up here.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Agent:
         say: Callable[[str], None],
         hang_ups: SignalNotes | None = None,
         reread: Callable[[], AgentOptions] | None = None,
+        objects: Objects | None = None,
     ) -> None:
         self._run = run
         self._identities = identities
@@ -109,6 +113,9 @@ class Agent:
         self._cleanup.callback(listener.close)
         self.place: Place = listener.place
         self._pusher = Pusher(self._spool, collectors, self._counters, say)
+        self._uploader = (
+            Uploader(objects, collectors, self._counters, self._walls, say) if objects else None
+        )
 
     def run(self) -> Summary:
         """Sample until a signal, then spool and push the last window."""
@@ -118,6 +125,8 @@ class Agent:
             self._monitor.finish()
             self._packer.finish(PACK_S)
             self._pusher.finish(PUSH_S)
+            if self._uploader:
+                self._uploader.finish(PUSH_S)
             figures = self._monitor.figures
             spooled = self._counters.value("window_samples_total")
             dropped = self._counters.values("dropped_samples_total")
@@ -141,6 +150,7 @@ class Agent:
             "resident_bytes": _resident_bytes(),
             "spool_bytes": self._spool.size,
             "spool_files": len(self._spool),
+            "objects_waiting": self._uploader.waiting if self._uploader else 0,
         }
         return self._counters.text(current)
 
@@ -183,7 +193,9 @@ class Agent:
 
     def _renew(self, options: AgentOptions) -> None:
         """Change what can be changed while it runs; raises EbprofError, and nothing changes."""
-        self._pusher.collectors = self._collectors(options)
+        self._pusher.collectors = collectors = self._collectors(options)
+        if self._uploader:
+            self._uploader.collectors = collectors
         self._identities.set_rules(options.rules)
         self._run.renew_labels()
         self._governor.want(options.frequency)

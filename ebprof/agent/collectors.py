@@ -14,6 +14,7 @@ from urllib.parse import SplitResult
 from ebprof.agent.sender import Answer, parse_url
 from ebprof.errors import BadFileError
 from ebprof.metrics import Counters
+from ebprof.wire.push import PATH
 
 FIRST_S, LONGEST_S = 1.0, 60.0
 """Waits after the first failure and after many."""
@@ -31,8 +32,10 @@ class Outcome(Enum):
     LATER = "retried"
 
 
-Send = Callable[[SplitResult, bytes, str], Answer]
-"""Sends a body with a token (empty for none); raises OSError or HTTPException without answer."""
+Send = Callable[[SplitResult, bytes, str, str], Answer]
+"""Sends a body with a token (empty for none) to a path; raises OSError or HTTPException without
+answer.
+"""
 
 
 @dataclass(slots=True)
@@ -71,6 +74,15 @@ class Collectors:
         """How long none of them should be asked."""
         return max(0.0, min(one.retry_at for one in self._targets) - self._clock())
 
+    @property
+    def url(self) -> str:
+        """Of the collector that the last push went to."""
+        return self._last.url.geturl()
+
+    def call(self, path: str, body: bytes) -> Answer:
+        """Ask that collector something else; raises OSError, HTTPException or BadFileError."""
+        return self._send(self._last.url, body, self._token(), path)
+
     def push(self, body: bytes) -> Outcome:
         """Push to the first one that may be asked. problem: why it did not take it."""
         now = self._clock()
@@ -85,7 +97,7 @@ class Collectors:
     def _try(self, target: _Target, body: bytes) -> Outcome:
         where = target.url.geturl()
         try:
-            answer = self._send(target.url, body, self._token())
+            answer = self._send(target.url, body, self._token(), PATH)
         except (OSError, http.client.HTTPException, BadFileError) as error:
             self.problem = f"no answer from {where}: {str(error) or type(error).__name__}"
             self._put_off(target, "")

@@ -23,5 +23,8 @@ METRICS = (
     Metric("spool_torn_total", "Files of the spool that were torn or damaged."),
     Metric("pushes_total", "Pushes by result: accepted, refused, retried.", "result"),
     Metric("reloads_total", "Times that the file of options was read anew, by result.", "result"),
+    Metric("objects_total", "Object files: known to the collector, sent, or why not.", "result"),
+    Metric("object_bytes_total", "Bytes of object files that were sent, before they are packed."),
+    Metric("objects_waiting", "Object files that the collector has not decided on."),
     Metric("failovers_total", "Times that another collector than the preferred one was turned to."),
 )

@@ -23,7 +23,8 @@ CPU_PERCENT, MEMORY_MIB = 3.0, 256
 class AgentOptions:
     """collectors: URLs. interval_s: of windows; frequency: Hz, of each CPU. spool_bytes: of all
     files in the spool. budget: beyond it, the agent samples less often. token_file, tls: what to
-    push with. node: name of this machine.
+    push with. node: name of this machine. symbols: who names addresses in files, `collector` or
+    `agent`.
     """
 
     collectors: tuple[str, ...]
@@ -36,6 +37,7 @@ class AgentOptions:
     token_file: Path | None = None
     tls: TlsFiles = field(default_factory=TlsFiles)
     rules: tuple[Rule, ...] = ()
+    symbols: str = "collector"
     node: str = field(default_factory=lambda: os.uname().nodename)
 
     def fixed(self, other: AgentOptions) -> list[str]:
@@ -50,4 +52,5 @@ _FIXED = {
     "node": "node",
     "spool": "spool",
     "spool_bytes": "spool-size",
+    "symbols": "symbols",
 }

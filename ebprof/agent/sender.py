@@ -42,12 +42,12 @@ class Sender:
     def __init__(self, tls: TlsFiles) -> None:
         self._context = ClientContext(tls)
 
-    def __call__(self, url: SplitResult, body: bytes, token: str) -> Answer:
-        """POST a packed PushRequest; token: empty for none.
+    def __call__(self, url: SplitResult, body: bytes, token: str, path: str = PATH) -> Answer:
+        """POST a message that is packed by gzip, a PushRequest by default; token: empty for none.
 
         Raises OSError or HTTPException without an answer, BadFileError for TLS's files.
         """
-        return self.request("POST", url, PATH, body, _HEADERS | _authorization(token))
+        return self.request("POST", url, path, body, _HEADERS | _authorization(token))
 
     def get(self, url: SplitResult, path: str, token: str = "") -> Answer:
         """GET a path; raises the same."""

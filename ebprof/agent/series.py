@@ -172,14 +172,14 @@ def _summed(samples: Samples) -> Samples:
 def _cut_deep(samples: Samples) -> Samples:
     """The samples, of stacks that are too deep the innermost frames."""
     tables = samples.tables
-    depth = tables.stacks.sums(tables.location_frames.lengths)
+    depth = tables.stacks.sums(np.maximum(tables.location_frames.lengths, 1))
     if depth[samples.rows["stack"]].max(initial=0) <= MAX_DEPTH:
         return samples
     return samples_of([_shallow(one) for one in samples])
 
 
 def _shallow(sample: Sample) -> Sample:
-    depth = np.cumsum([len(one.frames) for one in sample.locations])
+    depth = np.cumsum([max(len(one.frames), 1) for one in sample.locations])
     kept = int(np.searchsorted(depth, MAX_DEPTH, side="right"))
     if kept == len(sample.locations):
         return sample

@@ -39,10 +39,10 @@ _MIN_S, _MAX_S = 1.0, 3600.0
 @_service_options.memory_budget
 @click.option(
     "--symbols",
-    type=click.Choice(["agent"]),
-    default="agent",
+    type=click.Choice(["collector", "agent"]),
+    default="collector",
     show_default=True,
-    help="Who gives names to addresses.",
+    help="Who names addresses in files.",
 )
 @_service_options.node
 @_service_options.listen("127.0.0.1:9099", "Where to serve /metrics and /-/healthy.")
@@ -63,6 +63,7 @@ def command(ctx: click.Context, /, **_: Any) -> int:
     from ebprof.address import Address
     from ebprof.agent.agent import Agent, record_options
     from ebprof.agent.identities import Identities
+    from ebprof.agent.objects import Objects
     from ebprof.sampling.run import open_run
     from ebprof.sampling.target import Target
     from ebprof.signals import SignalNotes
@@ -70,12 +71,19 @@ def command(ctx: click.Context, /, **_: Any) -> int:
     given = _config.given(ctx)
     options = _options(given)
     identities = Identities(options.node, options.rules)
+    objects = Objects() if options.symbols == "collector" else None
     reads_anew = SignalNotes(signal.SIGHUP) if given.config else nullcontext()
     with (
         reads_anew as hang_ups,
-        open_run(Target(), record_options(options), is_mute=True, read=identities.labels) as run,
+        open_run(
+            Target(),
+            record_options(options),
+            is_mute=True,
+            read=identities.labels,
+            met=objects.met if objects else None,
+        ) as run,
     ):
-        agent = Agent(run, identities, options, say, hang_ups, partial(_reread, ctx))
+        agent = Agent(run, identities, options, say, hang_ups, partial(_reread, ctx), objects)
         page = "/metrics" if isinstance(agent.place, Address) else ""
         say(f"agent on {options.node}, metrics at {agent.place.url}{page}")
         done = agent.run()
@@ -115,6 +123,7 @@ def _options(given: _config.Given) -> AgentOptions:
     return AgentOptions(
         listen=listen,
         interval_s=interval_s,
+        symbols=values["symbols"],
         frequency=values["frequency"],
         spool=values["spool"],
         spool_bytes=values["spool_size"] << 20,

@@ -33,7 +33,7 @@ class World:
             urls or URLS, "node", self.counters, lambda: "", self.send, lambda: self.now
         )
 
-    def send(self, url: SplitResult, body: bytes, token: str) -> Answer:
+    def send(self, url: SplitResult, body: bytes, token: str, path: str) -> Answer:
         assert url.hostname
         self.asked.append(url.hostname)
         answer = self.answers.get(url.hostname, Answer(200))

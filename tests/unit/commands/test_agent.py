@@ -65,13 +65,16 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     path.write_text(
         "collector = ['https://a:1']\nfrequency = 49\nspool = '/s'\nspool-size = 1\n"
         "node = 'n'\ntoken-file = '/t'\nlisten = '0.0.0.0:1'\ninsecure = true\ntls-ca = '/c'\n"
+        "symbols = 'agent'\n"
     )
     found = parsed("--config", str(path), "--frequency", "99")
     assert found.collectors == ("https://a:1",)
     assert (found.frequency, found.spool, found.spool_bytes) == (99, Path("/s"), 1 << 20)
     assert (found.node, found.token_file, found.tls.ca) == ("n", Path("/t"), Path("/c"))
     assert found.listen == Address("0.0.0.0", 1)
+    assert found.symbols == "agent"
     assert parsed("--collector", URL).frequency == 19
+    assert parsed("--collector", URL).symbols == "collector"
 
 
 def test_a_socket_of_this_machine_needs_neither_token_nor_certificate(tmp_path: Path) -> None:

@@ -1,0 +1,259 @@
+"""A thread that offers object files to the collector, and sends those that it wants."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.client
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from ebprof.agent.collectors import Collectors
+from ebprof.agent.objects import Met, Objects, Offering, offerings
+from ebprof.agent.sender import Answer
+from ebprof.errors import BadFileError
+from ebprof.metrics import Counters
+from ebprof.symbolize.budget import Budgets
+from ebprof.symbolize.debugfiles import DebugFiles
+from ebprof.walls import MOST_NOTES, Walls
+from ebprof.wire import symbols as wire
+from ebprof.wire.symbols import MAX_OFFERS, PART, Verdict
+
+RATE = 4 << 20
+"""Bytes a second of an object's stream that are sent at most."""
+ASK_S, ASK_AGAIN_S = 5.0, 3600.0
+"""How long it takes until what was left undecided, and what was decided, is offered again."""
+TROUBLE_S, NO_SERVICE_S = 30.0, 600.0
+"""How long a collector is left alone that does not answer, and one that has no such service."""
+MOST_KEPT = 512
+"""Files that stay open after it was decided on them, so that they can be offered again."""
+_TOGETHER_S = 1.0
+_REFUSED = frozenset({400, 413, 415, 422})
+_NO_SERVICE = frozenset({404, 405, 501})
+_LEVEL = 1
+
+
+class _TroubleError(Exception):
+    """The collector cannot be asked for so many seconds."""
+
+    def __init__(self, wait_s: float, reason: str) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An offering; due: when to offer it, time.monotonic(). is_decided: until then."""
+
+    offering: Offering
+    due: float = 0.0
+    is_decided: bool = False
+
+
+class Uploader:
+    """Sends until `finish`. say: a line for people. collectors: may be replaced at any time."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        collectors: Collectors,
+        counters: Counters,
+        walls: Walls,
+        say: Callable[[str], None],
+        rate: float = RATE,
+    ) -> None:
+        self._objects = objects
+        self.collectors = collectors
+        self._counters = counters
+        self._walls = walls
+        self._say = say
+        self._rate = rate
+        self._name = uuid.uuid4().hex
+        self._debug_files = DebugFiles(Budgets().checksums)
+        self._kept: dict[tuple[str, bool], _Kept] = {}
+        self._said: set[str] = set()
+        self._url = ""
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="objects", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Files that no collector has decided on."""
+        return sum(not one.is_decided for one in list(self._kept.values()))
+
+    def finish(self, wait_s: float) -> None:
+        """Stop; what was not sent is offered again at the next start."""
+        self._ending.set()
+        self._objects.changed.set()
+        self._thread.join(wait_s)
+
+    # ---- rounds ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            wait_s = ASK_S
+            with self._walls.around("object files"):
+                wait_s = self._round()
+            if wait_s > ASK_S:
+                self._ending.wait(wait_s)
+            else:
+                self._objects.changed.wait(wait_s)
+                self._ending.wait(_TOGETHER_S)
+
+    def _round(self) -> float:
+        """Offer what is due, send what is wanted; returns after how many seconds to go on."""
+        self._note_new()
+        try:
+            self._offer()
+        except _TroubleError as error:
+            self._tell(f"the collector takes no object files: {error}")
+            return error.wait_s
+        except (OSError, http.client.HTTPException, BadFileError, DecodeError):
+            return TROUBLE_S  # whoever pushes says so
+        self._close_some()
+        return ASK_S
+
+    def _note_new(self) -> None:
+        for met in self._objects.take():
+            self._note(met)
+        unopened, self._objects.unopened = self._objects.unopened, 0
+        if unopened:
+            self._counters.add("objects_total", unopened, "unreadable")
+
+    def _note(self, met: Met) -> None:
+        try:
+            for one in offerings(met, self._debug_files):
+                self._kept[one.identity, one.is_debug] = _Kept(one)
+        except BadFileError as error:
+            self._count("unreadable", f"{error.message}: its functions stay addresses")
+
+    def _offer(self) -> None:
+        if self.collectors.url != self._url:  # another one, which has not decided
+            self._url = self.collectors.url
+            for one in self._kept.values():
+                one.due, one.is_decided = 0.0, False
+        now = time.monotonic()
+        due = [one for one in self._kept.values() if one.due <= now]
+        for start in range(0, len(due), MAX_OFFERS):
+            self._offer_some(due[start : start + MAX_OFFERS])
+
+    def _offer_some(self, kept: list[_Kept]) -> None:
+        request = wire.WantRequest(sender=self._name)
+        for one in kept:
+            _describe(request.offers.add(), one.offering)
+        answer = self._call(wire.WANT_PATH, request.SerializeToString())
+        found = wire.WantResponse.FromString(_body(answer))
+        wanted = []
+        for one, decision in zip(kept, found.decisions, strict=False):
+            if decision.verdict == Verdict.WANTED:
+                wanted.append((one, decision.offset))
+            else:
+                self._decide(one, decision.verdict)
+        for one, offset in sorted(wanted, key=lambda pair: pair[0].offering.excerpt.length):
+            if self._ending.is_set():
+                return
+            self._send(one, offset)
+
+    def _decide(self, kept: _Kept, verdict: int) -> None:
+        now, was_decided = time.monotonic(), kept.is_decided
+        kept.is_decided = verdict in (Verdict.KNOWN, Verdict.NEVER)
+        kept.due = now + (ASK_AGAIN_S if kept.is_decided else ASK_S)
+        if verdict == Verdict.NEVER and not was_decided:
+            self._count("refused", f"{kept.offering.path}: the collector does not take this file")
+        elif verdict == Verdict.KNOWN and not was_decided:
+            self._count("known")
+
+    def _close_some(self) -> None:
+        """Close what was decided on: deleted files, as they take space, and the oldest of many."""
+        decided = [(key, one) for key, one in self._kept.items() if one.is_decided]
+        surplus = len(self._kept) - MOST_KEPT
+        for number, (key, one) in enumerate(decided):
+            if number < surplus or one.offering.is_deleted:
+                one.offering.file.close()
+                del self._kept[key]
+                self._objects.forget(key[0])
+
+    # ---- one object ------------------------------------------------------------------------------
+
+    def _send(self, kept: _Kept, offset: int) -> None:
+        offering = kept.offering
+        try:
+            is_kept = self._send_from(offering, offset)
+        except BadFileError as error:
+            self._count(
+                "unreadable", f"{offering.path}: {error.message}: its functions stay addresses"
+            )
+            is_kept = None
+        if is_kept is False:
+            kept.due = time.monotonic() + ASK_S
+            return
+        kept.is_decided, kept.due = True, time.monotonic() + ASK_AGAIN_S
+        if is_kept:
+            self._count("sent")
+
+    def _send_from(self, offering: Offering, offset: int) -> bool | None:
+        """Whether the collector keeps it now; None where it refused it.
+
+        What it has already of the stream is read again, for the checksum.
+        """
+        fd, excerpt = offering.file.fileno(), offering.excerpt
+        checksum, position = hashlib.sha256(), 0
+        while position < excerpt.length and not self._ending.is_set():
+            data = excerpt.read(fd, position, PART)
+            checksum.update(data)
+            position += len(data)
+            if position <= offset and position < excerpt.length:
+                continue
+            request = wire.UploadRequest(sender=self._name, offset=position - len(data), data=data)
+            _describe(request.offer, offering)
+            if position == excerpt.length:
+                request.sha256 = checksum.digest()
+            answer = self._call(wire.UPLOAD_PATH, request.SerializeToString())
+            if answer.status in _REFUSED:
+                self._count("refused", f"{offering.path}: the collector refuses it")
+                return None
+            response = wire.UploadResponse.FromString(_body(answer))
+            self._counters.add("object_bytes_total", len(data))
+            if response.is_kept:
+                return True
+            if response.offset != position:
+                return False  # it has lost what it had: it is asked again
+            self._ending.wait(len(data) / self._rate)
+        return False
+
+    def _call(self, path: str, body: bytes) -> Answer:
+        return self.collectors.call(path, gzip.compress(body, _LEVEL, mtime=0))
+
+    def _count(self, result: str, warning: str = "") -> None:
+        self._counters.add("objects_total", label=result)
+        if warning:
+            self._tell(warning)
+
+    def _tell(self, warning: str) -> None:
+        """Say something once; of many, the first few."""
+        if warning not in self._said and len(self._said) < MOST_NOTES:
+            self._said.add(warning)
+            self._say(f"warning: {warning}")
+
+
+def _describe(offer: Any, offering: Offering) -> None:
+    offer.id, offer.is_debug = offering.identity, offering.is_debug
+    offer.quality, offer.size = int(offering.quality), offering.excerpt.length
+
+
+def _body(answer: Answer) -> bytes:
+    """Of an answer that is one; raises _TroubleError."""
+    if answer.status == 200:
+        return answer.body
+    if answer.status in _NO_SERVICE:
+        raise _TroubleError(
+            NO_SERVICE_S, "it knows nothing of them; where that stays so, give --symbols agent"
+        )
+    raise _TroubleError(TROUBLE_S, f"it answers {answer.status}")
