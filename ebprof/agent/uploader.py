@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -49,11 +49,36 @@ class _TroubleError(Exception):
 
 @dataclass(slots=True)
 class _Kept:
-    """An offering; due: when to offer it, time.monotonic(). is_decided: until then."""
+    """An offering; due: when to offer it, time.monotonic(). is_decided: until then.
+
+    checksum: of the stream up to position.
+    """
 
     offering: Offering
     due: float = 0.0
     is_decided: bool = False
+    checksum: Any = field(default_factory=hashlib.sha256)
+    position: int = 0
+
+    def read(self) -> bytes:
+        """The next part of the stream; raises BadFileError."""
+        offering = self.offering
+        data = offering.excerpt.read(offering.file.fileno(), self.position, PART)
+        self.checksum.update(data)
+        self.position += len(data)
+        return data
+
+    def seek(self, offset: int) -> None:
+        """Go to a part's begin; what was passed over is read for the checksum."""
+        if offset < self.position:
+            self.checksum, self.position = hashlib.sha256(), 0
+        while self.position < offset:
+            self.read()
+
+    @property
+    def left(self) -> int:
+        """Bytes of the stream that were not read."""
+        return self.offering.excerpt.length - self.position
 
 
 class Uploader:
@@ -157,7 +182,7 @@ class Uploader:
             else:
                 self._decide(one, decision.verdict)
         for one, offset in sorted(wanted, key=lambda pair: pair[0].offering.excerpt.length):
-            if self._ending.is_set():
+            if self._has_others:
                 return
             self._send(one, offset)
 
@@ -185,48 +210,48 @@ class Uploader:
     def _send(self, kept: _Kept, offset: int) -> None:
         offering = kept.offering
         try:
-            is_kept = self._send_from(offering, offset)
+            kept.seek(offset)
+            is_kept = self._send_rest(kept)
         except BadFileError as error:
             self._count(
                 "unreadable", f"{offering.path}: {error.message}: its functions stay addresses"
             )
             is_kept = None
         if is_kept is False:
-            kept.due = time.monotonic() + ASK_S
+            kept.due = 0.0
             return
         kept.is_decided, kept.due = True, time.monotonic() + ASK_AGAIN_S
         if is_kept:
             self._count("sent")
 
-    def _send_from(self, offering: Offering, offset: int) -> bool | None:
+    def _send_rest(self, kept: _Kept) -> bool | None:
         """Whether the collector keeps it now; None where it refused it.
 
-        What it has already of the stream is read again, for the checksum.
+        New files come first, if they are smaller; it goes on later.
         """
-        fd, excerpt = offering.file.fileno(), offering.excerpt
-        checksum, position = hashlib.sha256(), 0
-        while position < excerpt.length and not self._ending.is_set():
-            data = excerpt.read(fd, position, PART)
-            checksum.update(data)
-            position += len(data)
-            if position <= offset and position < excerpt.length:
-                continue
-            request = wire.UploadRequest(sender=self._name, offset=position - len(data), data=data)
-            _describe(request.offer, offering)
-            if position == excerpt.length:
-                request.sha256 = checksum.digest()
+        while kept.left and not self._has_others:
+            request = wire.UploadRequest(sender=self._name, offset=kept.position)
+            request.data = kept.read()
+            _describe(request.offer, kept.offering)
+            if not kept.left:
+                request.sha256 = kept.checksum.digest()
             answer = self._call(wire.UPLOAD_PATH, request.SerializeToString())
             if answer.status in _REFUSED:
-                self._count("refused", f"{offering.path}: the collector refuses it")
+                self._count("refused", f"{kept.offering.path}: the collector refuses it")
                 return None
             response = wire.UploadResponse.FromString(_body(answer))
-            self._counters.add("object_bytes_total", len(data))
+            self._counters.add("object_bytes_total", len(request.data))
             if response.is_kept:
                 return True
-            if response.offset != position:
+            if response.offset != kept.position:
                 return False  # it has lost what it had: it is asked again
-            self._ending.wait(len(data) / self._rate)
+            self._ending.wait(len(request.data) / self._rate)
         return False
+
+    @property
+    def _has_others(self) -> bool:
+        """Whether something else is to be done first."""
+        return self._ending.is_set() or self._objects.changed.is_set()
 
     def _call(self, path: str, body: bytes) -> Answer:
         return self.collectors.call(path, gzip.compress(body, _LEVEL, mtime=0))

@@ -64,7 +64,7 @@ class Service:
         return symbols.UploadResponse(offset=progress.offset, is_kept=progress.is_kept)
 
     def _answer(self, message: object) -> Answer:
-        return Answer(200, "", message.SerializeToString())  # type: ignore[attr-defined]
+        return Answer(200, body=message.SerializeToString())  # type: ignore[attr-defined]
 
 
 class World:

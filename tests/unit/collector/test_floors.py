@@ -1,4 +1,4 @@
-"""Arrows go down within the collector too: HTTP, its service, questions, the store, the log."""
+"""Arrows go down within the collector too: HTTP, service, symbols, questions, store, log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.unit.test_floors import PACKAGE, imports, module_name
 
 FLOORS = (
-    *("api", "service", "query", "store", "receive"),
+    *("api", "service", "symbols", "query", "store", "receive"),
     *("limits", "metrics", "kinds", "flow_keys", "profiles", "retention"),
 )
 MODULES = sorted((PACKAGE / "collector").glob("*/*.py"))
