@@ -25,8 +25,8 @@ from ebprof.walls import MOST_NOTES, Walls
 from ebprof.wire import symbols as wire
 from ebprof.wire.symbols import MAX_OFFERS, PART, Verdict
 
-RATE = 4 << 20
-"""Bytes a second of an object's stream that are sent at most."""
+RATE, BURST = 1 << 20, 32 << 20
+"""Bytes of streams that are sent: a second for long, and at once after a pause."""
 ASK_S, ASK_AGAIN_S = 5.0, 3600.0
 """How long it takes until what was left undecided, and what was decided, is offered again."""
 TROUBLE_S, NO_SERVICE_S = 30.0, 600.0
@@ -45,6 +45,22 @@ class _TroubleError(Exception):
     def __init__(self, wait_s: float, reason: str) -> None:
         super().__init__(reason)
         self.wait_s = wait_s
+
+
+class _Allowance:
+    """Bytes that may be sent; what was not used adds up to a burst."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._left = float(BURST)
+        self._at = time.monotonic()
+
+    def wait_s(self, sent: int) -> float:
+        """How long to wait after so many bytes."""
+        now = time.monotonic()
+        self._left = min(BURST, self._left + (now - self._at) * self._rate) - sent
+        self._at = now
+        return max(0.0, -self._left / self._rate)
 
 
 @dataclass(slots=True)
@@ -98,7 +114,7 @@ class Uploader:
         self._counters = counters
         self._walls = walls
         self._say = say
-        self._rate = rate
+        self._allowance = _Allowance(rate)
         self._name = uuid.uuid4().hex
         self._debug_files = DebugFiles(Budgets().checksums)
         self._kept: dict[tuple[str, bool], _Kept] = {}
@@ -245,7 +261,7 @@ class Uploader:
                 return True
             if response.offset != kept.position:
                 return False  # it has lost what it had: it is asked again
-            self._ending.wait(len(request.data) / self._rate)
+            self._ending.wait(self._allowance.wait_s(len(request.data)))
         return False
 
     @property
@@ -254,7 +270,8 @@ class Uploader:
         return self._ending.is_set() or self._objects.changed.is_set()
 
     def _call(self, path: str, body: bytes) -> Answer:
-        return self.collectors.call(path, gzip.compress(body, _LEVEL, mtime=0))
+        level = 0 if self.collectors.url.startswith("unix:") else _LEVEL
+        return self.collectors.call(path, gzip.compress(body, level, mtime=0))
 
     def _count(self, result: str, warning: str = "") -> None:
         self._counters.add("objects_total", label=result)
