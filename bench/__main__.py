@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench import (
     against_perf,
     compile_tables,
+    fleet,
     follow_cost,
     overhead,
     profiles,
@@ -18,6 +19,8 @@ from bench import (
 PROFILE = (stack_cost, compile_tables, profiles, startup, overhead, follow_cost, against_perf)
 TRAFFIC = (traffic_call_cost, traffic_cpu, traffic_throughput)
 
-for benchmark in (*PROFILE, *TRAFFIC):
+SYSTEM = (fleet,)
+
+for benchmark in (*PROFILE, *TRAFFIC, *SYSTEM):
     print(f"\n{benchmark.__name__}")
     benchmark.main()

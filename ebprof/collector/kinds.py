@@ -102,7 +102,8 @@ def counted(batch: Batch) -> NDArray[np.int64]:
 def _sampled(batch: Batch, header: np.void, shown: tuple[str, str]) -> list[tuple[str, str]]:
     """The types of a profile of samples at the period of a header."""
     names = header["period_type"]
-    event = batch.text(int(names["type"])), batch.text(int(names["unit"]))
+    texts = batch.text_of_string
+    event = batch.text(int(texts[names["type"]])), batch.text(int(texts[names["unit"]]))
     name, unit = event if event[0] else shown
     return [(one.name, one.unit) for one in Profile(event=name, unit=unit, period=1).types]
 

@@ -309,22 +309,43 @@ void pprof_batch_read(const uint8_t *data, struct pprof_piece *pieces, uint64_t 
 
 /* ---- strings -------------------------------------------------------------------------------- */
 
-/* The polynomial of pprof.c, over four bytes at a time. */
+/* One more number of the polynomial of pprof.c. */
+static uint64_t hash_on(uint64_t hash, uint64_t number, uint64_t key)
+{
+	unsigned __int128 next = (unsigned __int128)(hash + number + 1) * key;
+
+	hash = (uint64_t)(next & PRIME) + (uint64_t)(next >> 61);
+	return hash >= PRIME ? hash - PRIME : hash;
+}
+
 static uint64_t hash_of(const uint8_t *text, uint64_t size, uint64_t key)
 {
 	uint64_t hash = size;
 
 	for (uint64_t at = 0; at < size; at += 4) {
 		uint32_t word = 0;
-		unsigned __int128 next;
 
 		memcpy(&word, text + at, size - at < 4 ? size - at : 4);
-		next = (unsigned __int128)(hash + word + 1) * key;
-		hash = (uint64_t)(next & PRIME) + (uint64_t)(next >> 61);
-		if (hash >= PRIME)
-			hash -= PRIME;
+		hash = hash_on(hash, word, key);
 	}
 	return hash;
+}
+
+void pprof_hash_texts(const uint8_t *data, const struct pprof_string *texts, uint64_t count,
+		      uint64_t key, uint64_t *hashes)
+{
+	for (uint64_t i = 0; i < count; i++)
+		hashes[i] = hash_of(data + texts[i].offset, texts[i].size, key);
+}
+
+void pprof_hash_lists(const uint64_t *starts, const uint64_t *items, uint64_t lists, uint64_t key,
+		      uint64_t *hashes)
+{
+	for (uint64_t i = 0; i < lists; i++) {
+		hashes[i] = starts[i + 1] - starts[i];
+		for (uint64_t at = starts[i]; at < starts[i + 1]; at++)
+			hashes[i] = hash_on(hashes[i], items[at], key);
+	}
 }
 
 static bool is_same(const uint8_t *data, const struct pprof_string *a, const struct pprof_string *b)

@@ -88,4 +88,12 @@ uint64_t pprof_intern(const uint8_t *data, const struct pprof_string *strings, u
 		      uint32_t *slots, uint64_t slot_count, uint64_t key, uint32_t *numbers,
 		      uint32_t *first);
 
+/* Hash texts, and lists of numbers below 2^61, each by a key as above: the same ones have the same
+ * hash in all batches, and who does not know the key cannot make others that have it.
+ */
+void pprof_hash_texts(const uint8_t *data, const struct pprof_string *texts, uint64_t count,
+		      uint64_t key, uint64_t *hashes);
+void pprof_hash_lists(const uint64_t *starts, const uint64_t *items, uint64_t lists, uint64_t key,
+		      uint64_t *hashes);
+
 #endif

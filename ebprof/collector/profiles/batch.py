@@ -73,24 +73,24 @@ class Batch:
         """The profile of each type, sample, ..."""
         return np.repeat(np.arange(len(self.pieces)), self.count(name))
 
-    @cached_property
-    def texts(self) -> list[str]:
-        """The distinct texts of strings."""
-        longest = MAX_NAME * _LONGEST_CHARACTER
-        return [
-            self.data[start : start + min(size, longest)].decode("utf-8", "replace")[:MAX_NAME]
-            for start, size in self.spans.tolist()
-        ]
+    def text(self, number: int) -> str:
+        """A text, by its number."""
+        found = self._texts.get(number)
+        if found is None:
+            start, size = self.spans[number].tolist()
+            data = self.data[start : start + min(size, MAX_NAME * _LONGEST_CHARACTER)]
+            found = self._texts[number] = data.decode("utf-8", "replace")[:MAX_NAME]
+        return found
 
-    def text(self, string: int) -> str:
-        """The text of a string."""
-        return self.texts[int(self.text_of_string[string])]
+    @cached_property
+    def _texts(self) -> dict[int, str]:
+        return {}
 
     @property
     def type_names(self) -> list[tuple[str, str]]:
         """Name and unit of each type."""
         columns = (self.text_of_string[self.types[name]].tolist() for name in ("type", "unit"))
-        return [(self.texts[name], self.texts[unit]) for name, unit in zip(*columns, strict=True)]
+        return [(self.text(name), self.text(unit)) for name, unit in zip(*columns, strict=True)]
 
     @property
     def row_of_value(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -120,12 +120,6 @@ def measure(profiles: Sequence[bytes]) -> tuple[bytes, Numbers]:
     pieces["offset"] = np.cumsum(pieces["size"]) - pieces["size"]
     lib.pprof_batch_measure(_bytes(data), _into(pieces), len(pieces))
     return data, pieces
-
-
-def most_rows(pieces: Numbers) -> int:
-    """The rows of the largest table of a batch."""
-    sizes = pieces["sizes"]
-    return max((int(sizes[name].sum()) for name in _SIZES), default=0)
 
 
 def read(profiles: Sequence[bytes], max_depth: int) -> Batch:
@@ -212,6 +206,27 @@ def _texts(data: bytes, strings: Numbers) -> tuple[NDArray[np.uint32], Numbers]:
         *(_into(numbers), _into(first)),
     )
     return numbers[1:], strings[first[:count]]
+
+
+class Hashes:
+    """Hashes by a secret of this process: 122 bits that stand for texts, and lists of these."""
+
+    def __init__(self) -> None:
+        self._keys = [_secret() % _KEY_LIMIT + 1 for _ in range(2)]
+
+    def of_lists(self, batch: Batch, lists: Lists, is_text: NDArray[np.bool_]) -> list[bytes]:
+        """16 bytes for each list of numbers; is_text: of items that are numbers of texts."""
+        starts = np.ascontiguousarray(lists.starts, np.uint64)
+        spans = np.ascontiguousarray(batch.spans)
+        found = np.empty((len(lists), 2), np.uint64)
+        for number, key in enumerate(self._keys):
+            texts, hashes = np.empty(len(spans), np.uint64), np.empty(len(lists), np.uint64)
+            lib.pprof_hash_texts(_bytes(batch.data), _into(spans), len(spans), key, _into(texts))
+            items = lists.items.astype(np.uint64)
+            items[is_text] = texts[lists.items[is_text]]
+            lib.pprof_hash_lists(_into(starts), _into(items), len(lists), key, _into(hashes))
+            found[:, number] = hashes
+        return [bytes(one) for one in found.view("V16").ravel()]
 
 
 def number_lists(lists: Lists) -> tuple[Lists, NDArray[np.uint32]]:

@@ -72,6 +72,7 @@ def _parse(body: bytes) -> Any:
         message.ParseFromString(body)
     except DecodeError as error:
         raise RefusedError(f"not a push.v1.PushRequest: {error}") from None
+    message.DiscardUnknownFields()  # records of the log have other fields besides
     return message
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof.collector.profiles.batch import EMPTY, Batch, number_lists
+from ebprof.collector.profiles.batch import EMPTY, Batch, Hashes, number_lists
 from ebprof.collector.store.hashes import number_of
 from ebprof.model import Lists, Numbers
 
@@ -46,68 +46,58 @@ class Line:
 
 
 class KnownFrames:
-    """Rows of frames. Those that were met lately are found without a hash."""
+    """Rows of frames. Those that were met lately are found by a hash of what was sent."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[object, ...], FrameRow] = {}
+        self._rows: dict[bytes, FrameRow] = {}
+        self._hashes = Hashes()
 
-    def of(self, module: str, build_id: str, offset: int, lines: tuple[Line, ...]) -> FrameRow:
-        """The frame of a location: it has names, or is an address to be looked up later.
-
-        offset: in the file. lines: innermost inlined call first, at least one.
-        """
-        name = f"[{module.rsplit('/', 1)[-1] or module or 'unknown'}]+{offset:#x}"
-        if build_id and offset and _is_unnamed(lines, name):
-            key: tuple[object, ...] = (module, build_id, offset)
-        else:
-            lines = tuple(one if one.name else Line(name, "", one.file, one.line) for one in lines)
-            key, offset = (module, build_id, lines), 0
-        row = self._rows.get(key)
-        if row is None:
-            if len(self._rows) >= _MOST_KNOWN:
-                self._rows.clear()
-            row = self._rows[key] = (
-                _address_row(module, build_id, offset)
-                if offset
-                else _named_row(module, build_id, lines)
-            )
-        return row
+    def of(self, batch: Batch, lists: Lists) -> list[FrameRow]:
+        """The rows of locations, of which lists are the keys."""
+        if len(self._rows) >= _MOST_KNOWN:
+            self._rows.clear()
+        keys = self._hashes.of_lists(batch, lists, _is_text(lists))
+        for number, key in enumerate(keys):
+            if key not in self._rows:
+                self._rows[key] = _row(batch, lists[number].tolist())
+        return [self._rows[key] for key in keys]
 
 
 def frames_of(batch: Batch, known: KnownFrames) -> tuple[list[FrameRow], NDArray[np.uint32]]:
     """Distinct frames of all locations of a batch, and which of them each location has."""
     lists, numbers = number_lists(_keys(batch))
-    texts = batch.texts
-    rows = [_row(words, texts, known) for words in lists.values()]
-    return rows, numbers
+    return known.of(batch, lists), numbers
 
 
-def _row(words: list[int], texts: list[str], known: KnownFrames) -> FrameRow:
+def _row(batch: Batch, words: list[int]) -> FrameRow:
     path, build_id, low, high = words[:_HEAD]
     lines = tuple(
-        Line(texts[words[at]], texts[words[at + 1]], texts[words[at + 2]], words[at + 3])
-        for at in range(_HEAD, len(words), _OF_LINE)
+        Line(batch.text(name), batch.text(system_name), batch.text(file), line)
+        for name, system_name, file, line in np.array(words[_HEAD:]).reshape(-1, _OF_LINE).tolist()
     )
-    return known.of(texts[path], texts[build_id], low | high << 32, lines)
+    return frame_row(batch.text(path), batch.text(build_id), low | high << 32, lines)
 
 
-def _is_unnamed(lines: tuple[Line, ...], name: str) -> bool:
-    """Whether a location has no name, or the one that readers of profiles give to those without."""
-    return len(lines) == 1 and lines[0].name in ("", name) and not lines[0].file
+def frame_row(module: str, build_id: str, offset: int, lines: tuple[Line, ...]) -> FrameRow:
+    """The frame of a location: it has names, or is an address to be looked up later.
 
-
-def _address_row(module: str, build_id: str, offset: int) -> FrameRow:
-    number = number_of(("address", build_id, offset.to_bytes(8, "little")))
-    return FrameRow(number, module, build_id, offset)
-
-
-def _named_row(module: str, build_id: str, lines: tuple[Line, ...]) -> FrameRow:
-    names = tuple(one.name for one in lines)
+    offset: in the file. lines: innermost inlined call first, at least one.
+    """
+    name = f"[{module.rsplit('/', 1)[-1] or module or 'unknown'}]+{offset:#x}"
+    if build_id and offset and _is_unnamed(lines, name):
+        number = number_of(("address", build_id, offset.to_bytes(8, "little")))
+        return FrameRow(number, module, build_id, offset)
+    names = tuple(one.name or name for one in lines)
     systems = tuple(one.system_name for one in lines)
     files = tuple(one.file for one in lines)
     numbers = tuple(one.line for one in lines)
     number = number_of(("names", module, *names, *systems, *files, *map(str, numbers)))
     return FrameRow(number, module, build_id, 0, names, systems, files, numbers)
+
+
+def _is_unnamed(lines: tuple[Line, ...], name: str) -> bool:
+    """Whether a location has no name, or the one that readers of profiles give to those without."""
+    return len(lines) == 1 and lines[0].name in ("", name) and not lines[0].file
 
 
 # ---- keys -------------------------------------------------------------------------------------
@@ -135,6 +125,12 @@ def _keys(batch: Batch) -> Lists:
     for number, column in enumerate(head):
         words[at + number] = column
     return Lists(starts, words)
+
+
+def _is_text(lists: Lists) -> NDArray[np.bool_]:
+    """Which words of keys are texts: all but offsets and numbers of lines."""
+    at = _within(lists.lengths)
+    return np.array((at % _OF_LINE != _OF_LINE - 1) & (at != _HEAD - 2))
 
 
 def _lines(batch: Batch) -> tuple[Numbers, Numbers, Numbers, Numbers]:

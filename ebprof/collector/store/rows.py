@@ -233,7 +233,7 @@ def _series(
     pairs = zip(
         values.profile[groups.first].tolist(), values.comm[groups.first].tolist(), strict=True
     )
-    rows = [known.series_of(sent[one].labels, batch.texts[comm]) for one, comm in pairs]
+    rows = [known.series_of(sent[one].labels, batch.text(comm)) for one, comm in pairs]
     ids = np.array([row.series_id for row in rows], np.uint64)
     rolled_up = np.array([row.rollup_series_id for row in rows], np.uint64)
     found = {row.series_id: row for row in rows}
@@ -248,10 +248,10 @@ def _stacks(
     pairs = zip(
         values.stack[groups.first].tolist(), values.stop[groups.first].tolist(), strict=True
     )
-    ids = [hash_of((batch.texts[stop], stacks[one].tobytes()), 16) for one, stop in pairs]
+    ids = [hash_of((batch.text(stop), stacks[one].tobytes()), 16) for one, stop in pairs]
     rows = {}
     for at in grouped(groups.of_row, service).first.tolist():
         stack_id, name = ids[groups.of_row[at]], services[service[at]]
-        stop, frame_ids = batch.texts[values.stop[at]], tuple(stacks[values.stack[at]].tolist())
+        stop, frame_ids = batch.text(int(values.stop[at])), tuple(stacks[values.stack[at]].tolist())
         rows[name, stack_id] = StackRow(name, stack_id, stop, frame_ids)
     return np.array(ids, "S16")[groups.of_row], rows

@@ -18,8 +18,7 @@ from ebprof.walls import Walls
 from ebprof.wire.flows import FlowWindow, decode
 
 PART_BYTES = 16 << 20
-"""Of unpacked profiles: a part ends with the push that reaches it."""
-PART_ROWS = 1_000_000
+"""Of unpacked profiles and flows: a part ends with the push that reaches it."""
 _MAX_FRAMES = 65_536
 _log = logging.getLogger(__name__)
 
@@ -31,7 +30,6 @@ class _Part:
     profiles: list[bytes] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     flows: list[FlowWindow] = field(default_factory=list)
-    rows: int = 0
     size: int = 0
 
     def only(self, numbers: list[int]) -> _Part:
@@ -60,7 +58,7 @@ class SegmentReader:
         for record in records.split(self._data):
             self.pushes += 1
             self._add(part, record)
-            if part.size >= PART_BYTES or part.rows >= PART_ROWS:
+            if part.size >= PART_BYTES:
                 yield replace(self._rows(part), flows=part.flows)
                 part = _Part()
         if part.profiles or part.flows:
@@ -77,9 +75,7 @@ class SegmentReader:
             found = [*filter(None, map(self._unpacked, series.samples))]
             added += found
             part.sent += [sent] * len(found)
-        _, pieces = batches.measure(added)
         part.profiles += added
-        part.rows += batches.most_rows(pieces)
         part.size += sum(map(len, added))
 
     def _add_flows(self, part: _Part, message: Any) -> None:
@@ -89,7 +85,7 @@ class SegmentReader:
             self._pass_over(str(error), "accepted flows")
             return
         part.flows.append(window)
-        part.rows += len(window.flows)
+        part.size += message.ByteSize()
 
     def _unpacked(self, sample: Any) -> bytes:
         """A profile without gzip; empty where that cannot be had."""

@@ -13,6 +13,7 @@ from ebprof.collector.receive import push, refusals
 from ebprof.collector.receive.push import read_push
 from ebprof.collector.receive.unpack import unpack
 from ebprof.model import SampleType
+from ebprof.wire.log import LogRecord
 from tests import builders, pushes
 
 LIMITS = Limits()
@@ -105,6 +106,15 @@ def test_what_is_no_profile_is_named() -> None:
 def test_what_is_no_push_is_named() -> None:
     with pytest.raises(refusals.RefusedError, match="not a push"):
         read_push(b"\xff\xff", NOW, LIMITS)
+
+
+def test_fields_that_only_the_log_has_are_dropped() -> None:
+    """They would be read as flows, or could not be read again."""
+    body = pushes.push(pushes.pprof_bytes(time_ns=NOW)).SerializeToString()
+    unknown = b"".join(bytes([number << 3 | 2, 1, 0xFF]) for number in range(2, 16))
+    kept = read_push(body + unknown, NOW, LIMITS).message.SerializeToString()
+    assert kept == body
+    assert not LogRecord.FromString(kept).HasField("flows")
 
 
 def test_bombs_are_not_unpacked() -> None:

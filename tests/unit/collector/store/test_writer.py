@@ -14,7 +14,6 @@ pytest.importorskip("pyarrow")
 
 import pyarrow as pa
 
-from ebprof.collector.profiles import batch
 from ebprof.collector.profiles.batch import Batch
 from ebprof.collector.receive import records
 from ebprof.collector.store import segments, tables
@@ -77,8 +76,8 @@ def pushed_flows(**fields: Any) -> Any:
 def test_a_segment_is_written_once_wherever_it_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int, is_late: bool
 ) -> None:
-    _, pieces = batch.measure([gzip.decompress(pushes.pprof_bytes())])
-    monkeypatch.setattr(segments, "PART_ROWS", 2 * batch.most_rows(pieces))
+    size = len(gzip.decompress(pushes.pprof_bytes()))
+    monkeypatch.setattr(segments, "PART_BYTES", 2 * size)
     times = [NOW, NOW, NOW - DAY_NS, NOW, NOW - 40 * DAY_NS]
     messages = [pushes.push(pushes.pprof_bytes(time_ns=time)) for time in times]
     path = segment(tmp_path / "s", *messages)
@@ -99,9 +98,9 @@ def test_a_segment_is_written_once_wherever_it_is_cut_off(
 def test_flows_are_written_once_wherever_a_segment_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int, is_late: bool
 ) -> None:
-    monkeypatch.setattr(segments, "PART_ROWS", 2)
     times = [NOW, NOW, NOW - DAY_NS, NOW, NOW - 40 * DAY_NS]
     messages = [pushed_flows(at_ns=time) for time in times]
+    monkeypatch.setattr(segments, "PART_BYTES", messages[0].flows.ByteSize() + 1)
     messages.append(pushes.push(pushes.pprof_bytes(time_ns=NOW)))
     database, journal = Database(), tmp_path / "journal"
     Writer(database, Journal(journal)).write(6, segment(tmp_path / "before", messages[0]))
