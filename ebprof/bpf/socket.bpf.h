@@ -148,6 +148,9 @@ struct socket_state {
 	uint8_t is_connected;
 	uint8_t unclaimed_drains;	/* drains left for a process to call and get the connection */
 	uint8_t reserved;
+	uint32_t network;	/* as struct pair_key has it */
+	uint16_t client_port;	/* 0: the ends of the connection do not meet */
+	uint16_t reserved_too;
 };
 
 VARIABLE(struct socket_state, no_state);	/* never written to */

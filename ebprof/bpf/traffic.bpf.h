@@ -95,6 +95,7 @@ VARIABLE(uint64_t, pid_namespace_inode);
 #define traffic_count(name) per_cpu_add(&traffic_counters, &(uint32_t){ TRAFFIC_##name })
 
 #include "mptcp.bpf.h"
+#include "pairs.bpf.h"
 
 /* ---- processes ------------------------------------------------------------------------- */
 
@@ -306,11 +307,13 @@ static __always_inline bool was_accepted(struct sock *sk)
 /* The counts of a socket's flow since the last drain; `other` where there is no room. */
 static __noinline struct flow_counts *counts_of(struct socket_state *state, uint64_t process)
 {
-	struct flow_key key = state->key;
+	struct flow_key key;
 	uint32_t zero = 0;
 	void *active = bpf_map_lookup_elem(&flows, &zero);
 	struct flow_counts *counts = NULL;
 
+	meet_peer(state);
+	key = state->key;
 	if (!process)
 		process = state->listener;
 	if (!process)
@@ -622,6 +625,7 @@ static __noinline struct socket_state *found_socket(struct sock *sk, uint32_t se
 		state->retransmits = kread(tp, total_retrans);
 	else
 		measure_subflows(sk, &(struct subflow_measures){});	/* what was before */
+	join_pair(state, handshake_of(sk), false);
 	return state;
 }
 
@@ -725,7 +729,11 @@ static __always_inline void on_connected(struct socket_state *state, struct sock
 	/* From the SYN on, which may have carried data (TCP Fast Open). */
 	count_from(state, true, tp ? state->sent.origin + 1 : mptcp_written(sk) - sent_in_syn(sk));
 	count_from(state, false, rx_position(state, sk, tp));
-	count_opened(state);
+	join_pair(state, handshake_of(sk), true);
+	if (IS_PAIRING)
+		state->unclaimed_drains = DRAINS_TO_CLAIM;
+	else
+		count_opened(state);
 }
 
 static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp,
@@ -745,6 +753,7 @@ static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp,
 	count_from(state, false, state->received.origin);
 	state->listener = listening ? program_of(listening->process) : 0;
 	state->unclaimed_drains = DRAINS_TO_CLAIM;
+	join_pair(state, handshake, false);
 }
 
 /* A socket that is first seen at a call, in which so many bytes were moved: no file descriptor led
@@ -963,7 +972,7 @@ int BPF_PROG(on_destroy, struct sock *sk)
 
 static __always_inline void drain(struct socket_state *state, struct sock *sk, struct tcp_sock *tp)
 {
-	if (!state->is_connected)
+	if (!state->is_connected || waits_for_peer(state))
 		return;
 	settle_all(state, sk, tp);
 	if (state->unclaimed_drains && --state->unclaimed_drains == 0)

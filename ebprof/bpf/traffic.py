@@ -28,6 +28,7 @@ _LIFE = ("on_set_state", "on_destroy", "on_exec")
 _SEEDS = ("on_seed_listeners", "on_seed_sockets")
 _DRAINS = {"on_drain": "sockets", "on_drain_mptcp": "mptcp_sockets"}
 """Program -> the map that it iterates over; the second where MPTCP has a map of its own."""
+_PAIRS = "pairs"
 _SOME_BACKLOG = 1
 """Of listeners of which it is not known."""
 
@@ -110,6 +111,8 @@ class TrafficSession:
         loader: str = loaders.AUTO,
         listening: Callable[[], Iterable[Listening]] = tuple,
         namespace: tuple[int, int] | None = None,
+        *,
+        pairing: bool = False,
     ) -> None:
         name = programs.object_name
         if programs.without_mptcp and why_no_mptcp():
@@ -122,7 +125,10 @@ class TrafficSession:
         try:
             for half in _HALVES:
                 self._object.set_max_entries(half, max_flows)
+            if self._object.has_map(_PAIRS) and not pairing:
+                self._object.set_max_entries(_PAIRS, 1)
             self._load(programs.optional)
+            self._variable("pairing", np.dtype(np.uint32))[0] = pairing
             self._set_namespace(namespace or (0, 0))
         except BaseException:
             self.close()

@@ -59,6 +59,7 @@ struct listening {
 /* Who talks to whom. A client's own port and a server's peer's port are ephemeral: left out, 0. */
 struct flow_key {
 	struct process_id process;
+	struct process_id peer;		/* at the other end, where pairs.bpf.h knows it; else 0 */
 	uint8_t local_address[16];	/* network order; IPv4: the first 4 bytes */
 	uint8_t peer_address[16];
 	uint16_t local_port;		/* host order */

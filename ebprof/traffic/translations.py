@@ -206,7 +206,7 @@ def _numbered(words: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np
 
 def _end_words(keys: NDArray[Any], role: int, ephemeral: str) -> NDArray[np.uint64]:
     ends = keys.copy()
-    ends["process"], ends["role"], ends[ephemeral] = 0, role, 0
+    ends["process"], ends["peer"], ends["role"], ends[ephemeral] = 0, 0, role, 0
     return ends.view(np.uint64).reshape(-1, _WORDS)
 
 

@@ -83,6 +83,10 @@ class Puppet:
     def do_accept(self, name: str, listener: str) -> None:
         self.sockets[name], _ = self.sockets[listener].accept()
 
+    def do_can_accept(self, listener: str) -> bool:
+        """Whether a connection waits."""
+        return bool(select.select([self.sockets[listener]], [], [], 0)[0])
+
     def do_connect(self, name: str, address: str, port: int) -> int:
         self.sockets[name] = self._socket_for(address)
         if self.protocol == socket.IPPROTO_TCP:  # MPTCP knows no such option

@@ -21,20 +21,25 @@ def all_backends() -> list[Backend]:
 
 
 def open_session(
-    name: str | None = None, loader: str = loaders.AUTO, walls: Walls | None = None
+    name: str | None = None,
+    loader: str = loaders.AUTO,
+    walls: Walls | None = None,
+    *,
+    pairing: bool = False,
 ) -> tuple[Backend, TrafficSession]:
     """Load the backend of this name, or the best that this kernel accepts, by one of LOADERS.
 
     Raises UsageError for a name that there is not, UnsupportedError with the reason (of each, when
-    none works), NoPermissionError without the right to load BPF programs. walls: see Backend.open.
+    none works), NoPermissionError without the right to load BPF programs. walls, pairing: see
+    Backend.open.
     """
     backends = all_backends()
     if name is not None:
         backend = _named(backends, name)
-        return backend, backend.open(loader, walls)
+        return backend, backend.open(loader, walls, pairing=pairing)
     reasons: list[str] = []
     for backend in filter(lambda one: one.is_for(loader), backends):
-        session = _open_or_reason(backend, loader, walls, reasons)
+        session = _open_or_reason(backend, loader, walls, pairing, reasons)
         if session is not None:
             return backend, session
     raise UnsupportedError(
@@ -45,10 +50,10 @@ def open_session(
 
 
 def _open_or_reason(
-    backend: Backend, loader: str, walls: Walls | None, reasons: list[str]
+    backend: Backend, loader: str, walls: Walls | None, pairing: bool, reasons: list[str]
 ) -> TrafficSession | None:
     try:
-        return backend.open(loader, walls)
+        return backend.open(loader, walls, pairing=pairing)
     except UnsupportedError as error:
         reasons.append(f"{backend.name}: {error.message.splitlines()[0]}")
         return None

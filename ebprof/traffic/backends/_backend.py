@@ -35,10 +35,12 @@ class Backend:
         """Whether one of LOADERS can load it at all."""
         return self.by_bcc or loaders.choose(loader) != loaders.BCC
 
-    def open(self, loader: str = loaders.AUTO, walls: Walls | None = None) -> TrafficSession:
+    def open(
+        self, loader: str = loaders.AUTO, walls: Walls | None = None, *, pairing: bool = False
+    ) -> TrafficSession:
         """Load it by one of LOADERS. Raises UnsupportedError or NoPermissionError.
 
-        walls: stand around what is read of who listens.
+        walls: stand around what is read of who listens. pairing: see TrafficSession.
         """
         if not self.is_for(loader):
             raise UnsupportedError(
@@ -51,4 +53,5 @@ class Backend:
             loader=loader,
             listening=partial(find_listening, walls or Walls()),
             namespace=process.own_pid_namespace(),
+            pairing=pairing,
         )

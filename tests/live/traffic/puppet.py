@@ -46,6 +46,10 @@ class Puppet:
         """Wait for a connection."""
         self._do("accept", name, listener)
 
+    def can_accept(self, listener: str) -> bool:
+        """Whether a connection waits."""
+        return bool(self._do("can_accept", listener))
+
     def connect(self, name: str, address: str, port: int) -> int:
         """Wait until a connection is made, with at most one more SYN; returns the local port."""
         return int(self._do("connect", name, address, port))
