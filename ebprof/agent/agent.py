@@ -24,11 +24,13 @@ from ebprof.agent.packer import Packer
 from ebprof.agent.pusher import Pusher
 from ebprof.agent.sender import Sender
 from ebprof.agent.spool import Spool
+from ebprof.agent.traffic import Session, TrafficFigures, TrafficMonitor
 from ebprof.agent.uploader import Uploader
 from ebprof.errors import EbprofError, NoTargetError
 from ebprof.metrics import Counters, Value
 from ebprof.notify import Notifier
 from ebprof.procfs import process
+from ebprof.procfs.process import own_pid_namespace_is_initial
 from ebprof.sampling.options import RecordOptions
 from ebprof.secret import read_token
 from ebprof.signals import SignalNotes
@@ -48,8 +50,8 @@ _FOREVER = Schedule(None, None, None)
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What an agent did. spooled: samples that went into windows on disk, where the others were
-    lost; dropped: samples that no collector will get, by reason; waiting: pushes that are left for
-    the next start.
+    lost; dropped, dropped_flows: samples and flows that no collector will get, by reason; waiting:
+    pushes that are left for the next start.
     """
 
     samples: int
@@ -57,6 +59,7 @@ class Summary:
     spooled: int
     waiting: int
     dropped: dict[str, int]
+    dropped_flows: dict[str, int]
 
 
 def record_options(options: AgentOptions) -> RecordOptions:
@@ -75,7 +78,7 @@ class Agent:
 
     hang_ups: SIGHUP, at which `reread` gives the options of now, or raises EbprofError; without it,
     SIGHUP ends the agent. objects: files that the collector is to have, None where names are looked
-    up here.
+    up here. traffic: counts flows beside the run, if it is to.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Agent:
         hang_ups: SignalNotes | None = None,
         reread: Callable[[], AgentOptions] | None = None,
         objects: Objects | None = None,
+        traffic: Session | None = None,
     ) -> None:
         self._run = run
         self._identities = identities
@@ -104,7 +108,14 @@ class Agent:
         self._packer = Packer(self._spool, identities, self._counters, self._walls, say)
         self._governor = Governor(options.budget, options.frequency, self._note_shedding)
         self._looked = time.monotonic()
-        self._monitor = AgentMonitor(run, options.interval_s, self._packer.put, on_tick=self._tick)
+        self._traffic = self._traffic_monitor(traffic)
+        self._monitor = AgentMonitor(
+            run,
+            options.interval_s,
+            self._packer.put,
+            on_tick=self._tick,
+            companion=self._traffic,
+        )
         try:
             listener = Listener(options.listen, self.metrics, self._is_healthy)
         except BaseException:
@@ -130,7 +141,8 @@ class Agent:
             figures = self._monitor.figures
             spooled = self._counters.value("window_samples_total")
             dropped = self._counters.values("dropped_samples_total")
-            return Summary(figures.samples, figures.lost, spooled, len(self._spool), dropped)
+            flows = self._counters.values("dropped_flows_total")
+            return Summary(figures.samples, figures.lost, spooled, len(self._spool), dropped, flows)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -139,20 +151,39 @@ class Agent:
 
     def metrics(self) -> str:
         """The page of metrics."""
-        figures = self._monitor.figures
+        figures, flows = self._monitor.figures, self._traffic_figures()
         current: dict[str, Value] = {
             "frequency": self._governor.frequency,
             "samples_total": figures.samples,
             "stops_total": figures.stops,
             "lost_total": figures.lost,
             "cpu_seconds_total": round(_cpu_seconds(), 3),
-            "bpf_seconds_total": round(figures.kernel_seconds, 3),
+            "bpf_seconds_total": round(figures.kernel_seconds + flows.kernel_seconds, 3),
+            "flow_bytes_total": {one: flows.counts[f"{one}_bytes"] for one in ("tx", "rx")},
+            "flow_connections_total": flows.counts["connections"],
+            "flow_counters_total": flows.counters,
+            "flow_processes_unread_total": flows.unread,
             "resident_bytes": _resident_bytes(),
             "spool_bytes": self._spool.size,
             "spool_files": len(self._spool),
             "objects_waiting": self._uploader.waiting if self._uploader else 0,
         }
         return self._counters.text(current)
+
+    def _traffic_monitor(self, session: Session | None) -> TrafficMonitor | None:
+        if session is None:
+            return None
+        return TrafficMonitor(
+            session,
+            self._identities,
+            self._options.node,
+            self._walls,
+            self._packer.put,
+            in_host=own_pid_namespace_is_initial(),
+        )
+
+    def _traffic_figures(self) -> TrafficFigures:
+        return self._traffic.figures if self._traffic is not None else TrafficFigures()
 
     def _collectors(self, options: AgentOptions) -> Collectors:
         """Raises BadFileError for a token, or files of TLS, that cannot be used."""
@@ -171,7 +202,10 @@ class Agent:
             self._keep_to_budget()
 
     def _keep_to_budget(self) -> None:
-        cpu_seconds = _cpu_seconds() + self._monitor.figures.kernel_seconds
+        kernel_seconds = (
+            self._monitor.figures.kernel_seconds + self._traffic_figures().kernel_seconds
+        )
+        cpu_seconds = _cpu_seconds() + kernel_seconds
         before = self._governor.frequency
         if self._governor.look(Spent(cpu_seconds, _resident_bytes())):
             self._monitor.set_frequency(self._governor.frequency)
@@ -198,6 +232,8 @@ class Agent:
             self._uploader.collectors = collectors
         self._identities.set_rules(options.rules)
         self._run.renew_labels()
+        if self._traffic is not None:
+            self._traffic.renew()
         self._governor.want(options.frequency)
         self._monitor.set_frequency(self._governor.frequency)
         self._counters.add("reloads_total", label="done")

@@ -11,17 +11,15 @@ from enum import Enum
 from hashlib import blake2b
 from urllib.parse import SplitResult
 
+from ebprof.agent.kinds import PROFILES, Kind
 from ebprof.agent.sender import Answer, parse_url
 from ebprof.errors import BadFileError
 from ebprof.metrics import Counters
-from ebprof.wire.push import PATH
 
 FIRST_S, LONGEST_S = 1.0, 60.0
 """Waits after the first failure and after many."""
 LONGEST_AFTER_S = 300.0
 """What a collector asks for with Retry-After is heeded up to this."""
-_REFUSED = frozenset({400, 413, 415, 422})
-"""Statuses that say that the push itself is at fault."""
 
 
 class Outcome(Enum):
@@ -83,21 +81,21 @@ class Collectors:
         """Ask that collector something else; raises OSError, HTTPException or BadFileError."""
         return self._send(self._last.url, body, self._token(), path)
 
-    def push(self, body: bytes) -> Outcome:
+    def push(self, body: bytes, kind: Kind = PROFILES) -> Outcome:
         """Push to the first one that may be asked. problem: why it did not take it."""
         now = self._clock()
         target = next((one for one in self._targets if one.retry_at <= now), self._targets[0])
         if target is not self._last and target is not self._targets[0]:
             self._counters.add("failovers_total")
         self._last = target
-        outcome = self._try(target, body)
+        outcome = self._try(target, body, kind)
         self._counters.add("pushes_total", label=outcome.value)
         return outcome
 
-    def _try(self, target: _Target, body: bytes) -> Outcome:
+    def _try(self, target: _Target, body: bytes, kind: Kind) -> Outcome:
         where = target.url.geturl()
         try:
-            answer = self._send(target.url, body, self._token(), PATH)
+            answer = self._send(target.url, body, self._token(), kind.path)
         except (OSError, http.client.HTTPException, BadFileError) as error:
             self.problem = f"no answer from {where}: {str(error) or type(error).__name__}"
             self._put_off(target, "")
@@ -105,8 +103,8 @@ class Collectors:
         if 200 <= answer.status < 300:
             target.failures, target.retry_at, self.problem = 0, 0.0, ""
             return Outcome.ACCEPTED
-        self.problem = f"{where} answers {answer.status}"
-        if answer.status in _REFUSED:
+        self.problem = f"{where} answers {answer.status} to {kind.path}"
+        if answer.status in kind.refused:
             return Outcome.REFUSED
         self._put_off(target, answer.retry_after)
         return Outcome.LATER

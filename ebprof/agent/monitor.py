@@ -47,6 +47,16 @@ class Run(Protocol):
     def finish(self) -> Iterator[Window]: ...
 
 
+class Companion(Protocol):
+    """What counts beside a run, in its windows. end_window: from when to when, in nanoseconds since
+    the epoch.
+    """
+
+    def begin(self) -> None: ...
+    def tick(self) -> None: ...
+    def end_window(self, start_ns: int, end_ns: int) -> None: ...
+
+
 @dataclass(slots=True)
 class _Span:
     """Nanoseconds since the epoch; until when (time.monotonic()); how it was sampled; what was lost
@@ -79,9 +89,11 @@ class AgentMonitor:
         hand_on: Callable[[Closed], None],
         clock: Callable[[], int] = time.time_ns,
         on_tick: Callable[[], None] = lambda: None,
+        companion: Companion | None = None,
     ) -> None:
         self._run = run
         self._on_tick = on_tick
+        self._companion = companion
         self._frequency: int | None = None
         self._interval_ns = round(interval_s * 1e9)
         self._hand_on = hand_on
@@ -109,11 +121,15 @@ class AgentMonitor:
     def begin(self) -> None:
         """Begin to sample."""
         self._run.start()
+        if self._companion is not None:
+            self._companion.begin()
         self._begin_window(self._clock())
 
     def tick(self) -> None:
         """Take in what there is, and at its time end the window."""
         self._run.tend()
+        if self._companion is not None:
+            self._companion.tick()
         self._hand_on_named(self._run.named())
         now = self._clock()
         if now >= self._due_ns or self._due_ns - now > self._interval_ns:  # it was set back
@@ -151,6 +167,8 @@ class AgentMonitor:
         end = max(end, self._start_ns)
         sampled = self._run.sampled
         self._spans.append(_Span(self._start_ns, end, time.monotonic(), sampled, new))
+        if self._companion is not None:
+            self._companion.end_window(self._start_ns, end)
         self._begin_window(end)
 
     def _hand_on_named(self, windows: Iterable[Window]) -> None:

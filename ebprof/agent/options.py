@@ -21,16 +21,17 @@ CPU_PERCENT, MEMORY_MIB = 3.0, 256
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """collectors: URLs. interval_s: of windows; frequency: Hz, of each CPU. spool_bytes: of all
-    files in the spool. budget: beyond it, the agent samples less often. token_file, tls: what to
-    push with. node: name of this machine. symbols: who names addresses in files, `collector` or
-    `agent`.
+    """collectors: URLs. interval_s: of windows; frequency: Hz, of each CPU. has_traffic: whether
+    flows are counted. spool_bytes: of all files in the spool. budget: beyond it, the agent samples
+    less often. token_file, tls: what to push with. node: name of this machine. symbols: who names
+    addresses in files, `collector` or `agent`.
     """
 
     collectors: tuple[str, ...]
     listen: Place
     interval_s: float = INTERVAL_S
     frequency: int = FREQUENCY
+    has_traffic: bool = True
     spool: Path = SPOOL
     spool_bytes: int = SPOOL_MIB << 20
     budget: Budget = field(default_factory=lambda: Budget(CPU_PERCENT / 100, MEMORY_MIB << 20))
@@ -47,6 +48,7 @@ class AgentOptions:
 
 _FIXED = {
     "budget": "cpu-budget or memory-budget",
+    "has_traffic": "no-traffic",
     "interval_s": "interval",
     "listen": "listen",
     "node": "node",

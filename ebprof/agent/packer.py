@@ -12,17 +12,21 @@ from dataclasses import dataclass
 import ebprof
 from ebprof.agent.encoding import Encoder
 from ebprof.agent.identities import Identities
-from ebprof.agent.pushes import Push, pushes
+from ebprof.agent.kinds import FLOWS, PROFILES
+from ebprof.agent.pushes import Push, flow_push, pushes
 from ebprof.agent.series import Status, cut, lost, status
 from ebprof.agent.spool import Spool
 from ebprof.metrics import Counters
 from ebprof.model import Profile
 from ebprof.walls import Walls
+from ebprof.wire.flows import FlowWindow
 
-MOST_WAITING = 360
-"""Windows that wait for the disk: an hour of them. More are dropped, which is counted. Many come at
-once where names were late.
+MOST_WAITING = 720
+"""Windows of samples and of flows that wait for the disk: an hour of both. More are dropped, which
+is counted. Many come at once where names were late.
 """
+MOST_FLOWS = 500_000
+"""Flows that wait: about 90 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,9 @@ class Closed:
 
     profile: Profile
     losses: Mapping[str, int]
+
+
+Window = Closed | FlowWindow
 
 
 class Packer:
@@ -52,18 +59,23 @@ class Packer:
         self._encoder = Encoder()
         self._run_id = str(uuid.uuid4())
         self._last = 0
-        self._windows: queue.Queue[tuple[int, Closed] | None] = queue.Queue(MOST_WAITING)
+        self._windows: queue.Queue[tuple[int, Window] | None] = queue.Queue(MOST_WAITING)
+        self._flows = _Room(MOST_FLOWS)
         self._is_full = False
         self._thread = threading.Thread(target=self._run, name="windows", daemon=True)
         self._thread.start()
 
-    def put(self, window: Closed) -> None:
+    def put(self, window: Window) -> None:
         """Have a window packed; never waits."""
-        self._last += 1
+        self._last += isinstance(window, Closed)
+        if not self._flows.take(_flows_in(window)):
+            self._drop(window, _amount_of(window), "late")
+            return
         try:
             self._windows.put_nowait((self._last, window))
         except queue.Full:
-            self._drop(window.profile.total, "late")
+            self._drop(window, _amount_of(window), "late")
+            self._flows.give_back(_flows_in(window))
 
     def finish(self, wait_s: float) -> None:
         """Pack what waits, if that can be done in so many seconds; the rest is dropped."""
@@ -75,22 +87,26 @@ class Packer:
     def _run(self) -> None:
         while (numbered := self._windows.get()) is not None:
             number, window = numbered
-            left = window.profile.total
+            left = _amount_of(window)
             with self._walls.around("a window"):
                 for push in self._pushes(number, window):
-                    left -= push.samples
-                    self._write(push)
+                    left -= push.amount
+                    self._write(window, push)
             if left:
-                self._drop(left, "surprise")
-            self._counters.add("windows_total")
+                self._drop(window, left, "surprise")
+            if isinstance(window, Closed):
+                self._counters.add("windows_total")
+            self._flows.give_back(_flows_in(window))
 
     def _drop_rest(self) -> None:
         """Count what waits behind a disk that does not answer; what it is at may still succeed."""
         with suppress(queue.Empty):
             while (numbered := self._windows.get_nowait()) is not None:
-                self._drop(numbered[1].profile.total, "late")
+                self._drop(numbered[1], _amount_of(numbered[1]), "late")
 
-    def _pushes(self, number: int, window: Closed) -> list[Push]:
+    def _pushes(self, number: int, window: Window) -> list[Push]:
+        if isinstance(window, FlowWindow):
+            return [flow_push(window)]
         found = cut(window.profile, self._identities)
         self._counters.add("series_joined_total", found.joined)
         losses = lost(window.losses, window.profile, self._identities)
@@ -98,17 +114,46 @@ class Packer:
         own = status(of_agent, window.profile, self._identities)
         return [*pushes((*found.series, *losses, own), self._encoder)]
 
-    def _write(self, push: Push) -> None:
+    def _write(self, window: Window, push: Push) -> None:
         try:
             self._spool.write(push)
         except OSError as error:
-            self._drop(push.samples, "disk")
+            self._drop(window, push.amount, "disk")
             if not self._is_full:
                 self._say(f"warning: the spool cannot be written: {(error.strerror or '').lower()}")
             self._is_full = True
         else:
             self._is_full = False
-            self._counters.add("window_samples_total", push.samples)
+            self._counters.add(push.kind.kept, push.amount)
 
-    def _drop(self, samples: int, reason: str) -> None:
-        self._counters.add("dropped_samples_total", samples, reason)
+    def _drop(self, window: Window, amount: int, reason: str) -> None:
+        kind = FLOWS if isinstance(window, FlowWindow) else PROFILES
+        self._counters.add(kind.dropped, amount, reason)
+
+
+class _Room:
+    """So much that may wait at once; for several threads."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._lock = threading.Lock()
+
+    def take(self, amount: int) -> bool:
+        with self._lock:
+            if amount > self._left:
+                return False
+            self._left -= amount
+            return True
+
+    def give_back(self, amount: int) -> None:
+        with self._lock:
+            self._left += amount
+
+
+def _amount_of(window: Window) -> int:
+    """CPU samples, or flows."""
+    return len(window.flows) if isinstance(window, FlowWindow) else window.profile.total
+
+
+def _flows_in(window: Window) -> int:
+    return len(window.flows) if isinstance(window, FlowWindow) else 0

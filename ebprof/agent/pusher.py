@@ -54,10 +54,10 @@ class Pusher:
         body = self._spool.read(entry)
         if body is None:
             return
-        outcome = self.collectors.push(body)
+        outcome = self.collectors.push(body, entry.kind)
         self._tell(outcome)
         if outcome is Outcome.REFUSED:
-            self._counters.add("dropped_samples_total", entry.samples, "refused")
+            self._counters.add(entry.kind.dropped, entry.amount, "refused")
         if outcome is not Outcome.LATER:
             self._spool.remove(entry)
 

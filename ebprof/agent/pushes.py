@@ -1,4 +1,4 @@
-"""Series as messages of push.v1, small enough for any collector."""
+"""Series as messages of push.v1, small enough for any collector; flows as messages of ebprof.v1."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import gzip
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ebprof.agent.encoding import Encoder
+from ebprof.agent.kinds import FLOWS, PROFILES, Kind
 from ebprof.agent.series import Series
 from ebprof.model import Profile
+from ebprof.wire.flows import FlowWindow, encode
 from ebprof.wire.push import PushRequest
 
 MAX_STACKS = 20_000
@@ -21,10 +24,11 @@ _LEVEL = 1
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """body: a push.v1.PushRequest, packed by gzip. samples: CPU samples in it."""
+    """body: a message of its kind, packed by gzip. amount: CPU samples, or flows, in it."""
 
     body: bytes
-    samples: int
+    amount: int
+    kind: Kind = PROFILES
 
 
 def pushes(series: Iterable[Series], encoder: Encoder) -> Iterator[Push]:
@@ -57,5 +61,14 @@ def _add(message: PushRequest, labels: Iterable[tuple[str, str]], raw: bytes) ->
     series.samples.add(raw_profile=raw, ID=str(uuid.uuid4()))
 
 
+def flow_push(window: FlowWindow) -> Push:
+    """The push of a window of flows."""
+    return Push(_packed(encode(window)), len(window.flows), FLOWS)
+
+
 def _push(message: PushRequest, samples: int) -> Push:
-    return Push(gzip.compress(message.SerializeToString(), _LEVEL, mtime=0), samples)
+    return Push(_packed(message), samples)
+
+
+def _packed(message: Any) -> bytes:
+    return gzip.compress(message.SerializeToString(), _LEVEL, mtime=0)

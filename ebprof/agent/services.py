@@ -57,7 +57,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A name, and where it came from: `rule`, `environment`, `unit`, `executable`, `kernel`."""
+    """A name, and where it came from: `rule`, `environment`, `unit`, `executable`, `kernel`,
+    `thread`.
+    """
 
     name: str
     source: str
@@ -71,21 +73,30 @@ class Services:
 
     def of(self, pid: int, facts: Facts) -> Service:
         """The service of a process; raises NoTargetError or NoPermissionError."""
-        for name, source in self._candidates(pid, facts):
-            name = name.strip()[:LONGEST]
-            if name:
-                return Service(name, source)
-        return Service(facts.comm or "unknown", "executable")
+        return _first(self._candidates(pid, facts), Service(facts.comm or "unknown", "executable"))
 
-    def _candidates(self, pid: int, facts: Facts) -> Iterator[tuple[str, str]]:
+    def of_ended(self, facts: Facts) -> Service:
+        """The service of a process that cannot be looked at any more."""
+        return _first(self._candidates(None, facts), Service(facts.comm or "unknown", "thread"))
+
+    def _candidates(self, pid: int | None, facts: Facts) -> Iterator[tuple[str, str]]:
         for rule in self._rules:
             if rule.matches(facts):
                 yield rule.name, "rule"
-        yield from ((name, "environment") for name in _of_environment(pid))
+        if pid is not None:
+            yield from ((name, "environment") for name in _of_environment(pid))
         unit = facts.placement.unit
         if unit.endswith(_SERVICE) and not facts.placement.container:
             yield unit.removesuffix(_SERVICE), "unit"
         yield facts.exe.rsplit("/", 1)[-1], "executable"
+
+
+def _first(candidates: Iterable[tuple[str, str]], otherwise: Service) -> Service:
+    for name, source in candidates:
+        name = name.strip()[:LONGEST]
+        if name:
+            return Service(name, source)
+    return otherwise
 
 
 def _of_environment(pid: int) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Pushes on disk until a collector has acknowledged them.
 
-A file is `NUMBER-SAMPLES.push`: a header (magic, CRC-32 and length of what follows) and a packed
-PushRequest. It is written under another name, synced and renamed, so that it is there as a whole
-or not at all.
+A file is `NUMBER-AMOUNT.push`, or `.flows`: a header (magic, CRC-32 and length of what follows) and
+a packed message; AMOUNT is that of samples, or of flows, in it. It is written under another name,
+synced and renamed, so that it is there as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebprof import durable
+from ebprof.agent.kinds import KINDS, PROFILES, Kind
 from ebprof.agent.pushes import Push
 from ebprof.errors import EbprofError
 from ebprof.metrics import Counters
@@ -26,22 +27,23 @@ from ebprof.metrics import Counters
 MAX_FILE = 64 << 20
 _HEADER = struct.Struct("<8sII")
 _MAGIC = b"ebprof-1"
-_NAME = re.compile(r"(\d{1,15})-(\d{1,15})\.push")
-_UNFINISHED = re.compile(r"\.(\d{1,15})-(\d{1,15})\.push\.new")
+_NAME = re.compile(rf"(\d{{1,15}})-(\d{{1,15}})\.({'|'.join(KINDS)})")
+_UNFINISHED = re.compile(rf"\.{_NAME.pattern}\.new")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of the spool. size: bytes."""
+    """A file of the spool. amount: as a push has it; size: bytes."""
 
     number: int
-    samples: int
+    amount: int
     size: int
+    kind: Kind = PROFILES
 
     @property
     def name(self) -> str:
         """Of the file."""
-        return f"{self.number:015}-{self.samples}.push"
+        return f"{self.number:015}-{self.amount}.{self.kind.suffix}"
 
 
 class Spool:
@@ -78,7 +80,7 @@ class Spool:
         data = _HEADER.pack(_MAGIC, zlib.crc32(push.body), len(push.body)) + push.body
         with self._changed:
             self._make_room(len(data))
-            entry = Entry(self._next, push.samples, len(data))
+            entry = Entry(self._next, push.amount, len(data), push.kind)
             self._next += 1
         try:
             durable.write_file(self._directory / entry.name, data)
@@ -106,7 +108,7 @@ class Spool:
         except OSError:
             body = None
         if body is None:
-            self._count_torn(entry.samples)
+            self._count_torn(entry.kind, entry.amount)
             self.remove(entry)
         return body
 
@@ -126,10 +128,11 @@ class Spool:
         for path in sorted(self._directory.iterdir()):
             unfinished, whole = _UNFINISHED.fullmatch(path.name), _NAME.fullmatch(path.name)
             if unfinished:
-                self._count_torn(int(unfinished[2]))
+                self._count_torn(KINDS[unfinished[3]], int(unfinished[2]))
                 path.unlink()
             elif whole:
-                entry = Entry(int(whole[1]), int(whole[2]), path.stat().st_size)
+                size = path.stat().st_size
+                entry = Entry(int(whole[1]), int(whole[2]), size, KINDS[whole[3]])
                 if entry.name == path.name:
                     self._entries[entry.number] = entry
 
@@ -140,15 +143,15 @@ class Spool:
             if total <= self._max_bytes:
                 return
             if entry.number != self._held:
-                self._counters.add("dropped_samples_total", entry.samples, "spool_full")
+                self._counters.add(entry.kind.dropped, entry.amount, "spool_full")
                 with suppress(OSError):
                     (self._directory / entry.name).unlink()
                 del self._entries[entry.number]
                 total -= entry.size
 
-    def _count_torn(self, samples: int) -> None:
+    def _count_torn(self, kind: Kind, amount: int) -> None:
         self._counters.add("spool_torn_total")
-        self._counters.add("dropped_samples_total", samples, "torn")
+        self._counters.add(kind.dropped, amount, "torn")
 
 
 def _body(data: bytes) -> bytes | None:

@@ -52,6 +52,9 @@ memory_budget = click.option(
     show_default=True,
     help="Beyond it samples are fewer.",
 )
+no_traffic = click.option(
+    "--no-traffic", is_flag=True, help="Do not count who talks to whom over TCP."
+)
 node = click.option("--node", metavar="NAME", help="Of this machine.  [default: its host name]")
 retention = click.option(
     "--retention",

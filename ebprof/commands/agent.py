@@ -31,6 +31,7 @@ _MIN_S, _MAX_S = 1.0, 3600.0
 )
 @_service_options.interval
 @_service_options.frequency
+@_service_options.no_traffic
 @_service_options.directory(
     "--spool", "/var/lib/ebprof/spool", "Where windows wait until a collector has them."
 )
@@ -52,7 +53,7 @@ _MIN_S, _MAX_S = 1.0, 3600.0
 @_service_options.file("--config", "The same as TOML, and rules for names of services.")
 @click.pass_context
 def command(ctx: click.Context, /, **_: Any) -> int:
-    """Sample all of this machine, and push windows of series to a collector, until Ctrl-C.
+    """Sample all of this machine, count its traffic, and push windows to a collector, until Ctrl-C.
 
     \b
     ebprof agent --collector http://10.0.0.1:8080
@@ -64,6 +65,7 @@ def command(ctx: click.Context, /, **_: Any) -> int:
     from ebprof.agent.agent import Agent, record_options
     from ebprof.agent.identities import Identities
     from ebprof.agent.objects import Objects
+    from ebprof.agent.traffic import open_session
     from ebprof.sampling.run import open_run
     from ebprof.sampling.target import Target
     from ebprof.signals import SignalNotes
@@ -82,15 +84,18 @@ def command(ctx: click.Context, /, **_: Any) -> int:
             read=identities.labels,
             met=objects.met if objects else None,
         ) as run,
+        open_session(say) if options.has_traffic else nullcontext() as traffic,
     ):
-        agent = Agent(run, identities, options, say, hang_ups, partial(_reread, ctx), objects)
+        reread = partial(_reread, ctx)
+        agent = Agent(run, identities, options, say, hang_ups, reread, objects, traffic)
         page = "/metrics" if isinstance(agent.place, Address) else ""
         say(f"agent on {options.node}, metrics at {agent.place.url}{page}")
         done = agent.run()
         for warning in (*run.accounts.warnings, *agent.warnings):
             say(f"warning: {warning}")
-    for reason, samples in sorted(done.dropped.items()):
-        say(f"warning: {samples:,} samples were dropped ({reason}): see docs/agent.md")
+    for what, dropped in (("samples", done.dropped), ("flows", done.dropped_flows)):
+        for reason, amount in sorted(dropped.items()):
+            say(f"warning: {amount:,} {what} were dropped ({reason}): see docs/agent.md")
     say(
         f"{done.samples:,} samples, lost {done.lost:,}, in windows {done.spooled:,}, "
         f"pushes left for the next start: {done.waiting:,}"
@@ -125,6 +130,7 @@ def _options(given: _config.Given) -> AgentOptions:
         interval_s=interval_s,
         symbols=values["symbols"],
         frequency=values["frequency"],
+        has_traffic=not values["no_traffic"],
         spool=values["spool"],
         spool_bytes=values["spool_size"] << 20,
         budget=Budget(values["cpu_budget"] / 100, values["memory_budget"] << 20),

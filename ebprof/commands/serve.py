@@ -20,6 +20,7 @@ _OURS = ("listen", "data")
 @_service_options.directory("--data", "/var/lib/ebprof", "Log, store, and the agent's spool.")
 @_service_options.interval
 @_service_options.frequency
+@_service_options.no_traffic
 @_service_options.spool_size
 @_service_options.cpu_budget
 @_service_options.memory_budget

@@ -201,7 +201,7 @@ class Processes:
             self._looked_up += 1
 
     def _find_placement(self, pid: int, start: int, cgroup_id: int) -> Placement:
-        text = _while_alive(pid, start, process.cgroups)
+        text = while_alive(pid, start, process.cgroups)
         if text is None:
             path = self._cgroup_paths.path_of(cgroup_id)
             return place(path) if path else NOWHERE
@@ -233,10 +233,10 @@ def _words(processes: NDArray[Any]) -> NDArray[np.uint64]:
 
 
 def _comm(pid: int, start: int) -> str:
-    return _while_alive(pid, start, process.comm) or NO_COMM
+    return while_alive(pid, start, process.comm) or NO_COMM
 
 
-def _while_alive(pid: int, start: int, read: Callable[[int], Any]) -> Any:
+def while_alive(pid: int, start: int, read: Callable[[int], Any]) -> Any:
     """What read says, None when that is another process or none: what was read before the
     start was seen to be right can only be of the process that started then."""
     if not pid:

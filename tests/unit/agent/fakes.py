@@ -15,6 +15,7 @@ from ebprof.metrics import Counters
 from ebprof.model import Profile, Sample, samples_of
 from ebprof.sampling.accounts import Figures
 from ebprof.sampling.windows import Window
+from ebprof.wire import flows
 from ebprof.wire.push import PATH, PushRequest
 from tests import builders
 from tests.hot import CLOCK, taken
@@ -103,6 +104,7 @@ class FakeCollector:
         self.headers = headers or {}
         self.tried: list[bytes] = []
         self.accepted: dict[str, Any] = {}
+        self.flows: dict[str, flows.FlowWindow] = {}
         self.seen: list[dict[str, str]] = []
         ours = self
 
@@ -126,11 +128,14 @@ class FakeCollector:
 
     def take(self, request: http.server.BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers["Content-Length"]))
-        assert request.path == PATH
+        assert request.path in (PATH, flows.PATH)
         self.seen.append({name.lower(): value for name, value in request.headers.items()})
         self.tried.append(body)
         status = self.statuses.pop(0) if self.statuses else 200
-        if status == 200:
+        if status == 200 and request.path == flows.PATH:
+            message = flows.parse(gzip.decompress(body))
+            self.flows[message.id] = flows.decode(message)
+        elif status == 200:
             for series in PushRequest.FromString(gzip.decompress(body)).series:
                 for sample in series.samples:
                     self.accepted[sample.ID] = series

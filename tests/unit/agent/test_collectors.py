@@ -13,6 +13,7 @@ from ebprof.agent.collectors import (
     Collectors,
     Outcome,
 )
+from ebprof.agent.kinds import FLOWS, PROFILES, Kind
 from ebprof.agent.sender import Answer, parse_url
 from ebprof.errors import BadFileError, UsageError
 from ebprof.secret import read_token
@@ -41,8 +42,8 @@ class World:
             raise ConnectionRefusedError(111, "Connection refused")
         return answer
 
-    def push(self) -> Outcome:
-        return self.collectors.push(b"x")
+    def push(self, kind: Kind = PROFILES) -> Outcome:
+        return self.collectors.push(b"x", kind)
 
     def count(self, name: str, label: str = "") -> int:
         return self.counters.value(name, label)
@@ -121,6 +122,15 @@ def test_retry_after_is_heeded(header: str, wait: float) -> None:
     world.answers["c0"] = Answer(429, header)
     world.push()
     assert wait - 1e-6 <= world.collectors.wait_s <= max(wait, 1) + 1e-6
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_flows_are_dropped_by_a_collector_that_does_not_know_them(status: int) -> None:
+    world = World(URLS[0])
+    world.answers = {"c0": Answer(status)}
+    assert world.push(FLOWS) is Outcome.REFUSED and world.collectors.wait_s == 0
+    assert "FlowService" in world.collectors.problem
+    assert world.push(PROFILES) is Outcome.LATER
 
 
 def test_without_a_token_that_can_be_read_nothing_is_sent(tmp_path: Path) -> None:

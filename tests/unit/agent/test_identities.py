@@ -11,6 +11,7 @@ import pytest
 from ebprof.agent.identities import Identities
 from ebprof.agent.services import Rule
 from ebprof.errors import NoTargetError
+from ebprof.identity.placement import Placement, parse_placement
 from ebprof.procfs import process
 
 KTHREADD = 2
@@ -62,6 +63,26 @@ def test_labels_are_sorted_and_short(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Identities("here", ()).labels(os.getpid())
     assert [one.key for one in found] == sorted(one.key for one in found)
     assert max(len(one.text) for one in found) == 1024
+
+
+def test_flows_of_a_process_have_the_texts_of_its_labels(child: int) -> None:
+    identities = Identities("here", ())
+    owner, found = identities.owner(child), labels(child)
+    assert (owner.pid, owner.service, owner.source) == (child, "shop", "environment")
+    assert owner.process == found["process"]
+    assert (owner.cgroup, owner.container) == (
+        found.get("cgroup", ""),
+        found.get("container_id", ""),
+    )
+
+
+def test_a_process_that_has_ended_has_the_name_that_the_kernel_gave_it() -> None:
+    place = parse_placement(b"0::/system.slice/cron.service\n")
+    rules = Identities("here", [Rule("ruled", comm="ba*")])
+    assert rules.of_ended(7, "bash", place).service == "ruled"
+    assert rules.of_ended(7, "sh", place).service == "cron"
+    owner = rules.of_ended(7, "sh", Placement())
+    assert (owner.pid, owner.process, owner.service, owner.source) == (7, "sh", "sh", "thread")
 
 
 def test_a_process_that_is_gone() -> None:

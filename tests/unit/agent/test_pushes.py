@@ -40,7 +40,7 @@ def test_the_collector_takes_them() -> None:
     )
     found = read_push(gzip.decompress(push.body), time.time_ns(), Limits())
     assert (found.profiles, found.stacks) == (4, 16)
-    assert push.samples == 3 * 15
+    assert push.amount == 3 * 15
     assert sum(map(samples_in, found.message.series)) == 45
 
 
@@ -53,7 +53,7 @@ def test_what_is_too_much_for_one_is_in_several(
     monkeypatch.setattr(module, bound, value)
     found = list(pushes(all_series(4), Encoder()))
     assert len(found) == count
-    assert sum(one.samples for one in found) == 4 * 15
+    assert sum(one.amount for one in found) == 4 * 15
     series = [one for push in found for one in message(push.body).series]
     assert sum(map(samples_in, series)) == 4 * 15
     ids = [sample.ID for one in series for sample in one.samples]

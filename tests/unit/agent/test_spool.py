@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ebprof.agent.kinds import FLOWS, PROFILES
 from ebprof.agent.pushes import Push
 from ebprof.agent.spool import Spool
 from ebprof.errors import EbprofError
@@ -55,6 +56,31 @@ def test_pushes_stay_in_order_until_they_are_removed(tmp_path: Path) -> None:
     ]
 
 
+def test_flows_are_told_from_profiles(tmp_path: Path) -> None:
+    first = Opened(tmp_path)
+    first.spool.write(Push(b"p", 7))
+    first.spool.write(Push(b"f", 3, FLOWS))
+    first.spool.close()
+    again = Opened(tmp_path)
+    kinds = []
+    while (entry := again.spool.hold(0)) is not None:
+        kinds.append((entry.kind, entry.amount))
+        again.spool.remove(entry)
+    assert kinds == [(PROFILES, 7), (FLOWS, 3)]
+
+
+def test_flows_that_are_lost_are_counted_as_flows(tmp_path: Path) -> None:
+    first = Opened(tmp_path, max_bytes=300)
+    for number in range(1, 5):
+        first.spool.write(Push(b"x" * 84, number, FLOWS))
+    first.spool.close()
+    assert first.counters.value("dropped_flows_total", "spool_full") == 1
+    (tmp_path / ".000000000000009-5.flows.new").write_bytes(b"half")
+    again = Opened(tmp_path)
+    assert again.counters.value("dropped_flows_total", "torn") == 5
+    assert again.counters.values("dropped_samples_total") == {}
+
+
 @pytest.mark.parametrize("is_renamed", [True, False])
 def test_a_kill_at_any_byte(tmp_path: Path, is_renamed: bool) -> None:
     """Even where a file has its name before its bytes, as a broken disk may leave it."""
@@ -94,7 +120,7 @@ def test_a_full_spool_drops_the_oldest_but_not_what_is_on_its_way(tmp_path: Path
     held = opened.spool.hold(0)
     for number in range(1, 5):
         opened.spool.write(Push(b"%d" % number * 84, number))
-    assert held is not None and held.samples == 10
+    assert held is not None and held.amount == 10
     assert opened.dropped("spool_full") == 1 + 2
     assert opened.spool.size <= 300
     assert [body[:1] for body in opened.take_all()] == [b"0", b"3", b"4"]

@@ -31,9 +31,11 @@ def key(
     peer_port: int = 0,
     local_port: int = 0,
     start: int = 7,
+    peer_pid: int = 0,
 ) -> Array:
-    """FLOW_KEY[1]."""
+    """FLOW_KEY[1]; peer_pid: of the process at the other end, 0 where that is not known."""
     made = np.zeros(1, FLOW_KEY)
+    made["peer"]["number"], made["peer"]["start"] = peer_pid, start if peer_pid else 0
     made["process"]["number"], made["process"]["start"] = pid, start
     made["peer_address"] = np.frombuffer(packed(peer), np.uint8)
     made["local_address"] = np.frombuffer(packed(local), np.uint8)

@@ -1,0 +1,131 @@
+"""Traffic beside the run, in windows of its: drained once a second, named, handed on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ebprof.abi import TRAFFIC_COUNTERS
+from ebprof.agent.flows import FlowSums, Span, windows
+from ebprof.agent.identities import Identities
+from ebprof.agent.owners import Owners
+from ebprof.bpf.traffic import FlowBatch
+from ebprof.errors import UnsupportedError
+from ebprof.traffic import backends
+from ebprof.walls import Walls
+from ebprof.wire.flows import COUNTS, FlowWindow
+
+DRAIN_S = 1.0
+_LOSSES = tuple(counter.name for counter in TRAFFIC_COUNTERS if counter.is_loss)
+
+
+class Session(Protocol):
+    """What is needed of a TrafficSession."""
+
+    def start(self) -> None: ...
+    def drain(self) -> FlowBatch: ...
+    def counters(self) -> dict[str, int]: ...
+    def overhead(self) -> tuple[int, float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficFigures:
+    """Since the start. counts: by name of COUNTS, of all flows; counters: of TRAFFIC_COUNTERS.
+
+    unread: processes of which only the name is known. kernel_seconds: in programs.
+    """
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    counters: dict[str, int] = field(default_factory=dict)
+    unread: int = 0
+    kernel_seconds: float = 0.0
+
+
+class TrafficMonitor:
+    """Counts from `begin` on; the caller ticks it, and ends its windows.
+
+    hand_on: is called with each window that has something. figures: as they were when the last
+    window ended.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        identities: Identities,
+        node: str,
+        walls: Walls,
+        hand_on: Callable[[FlowWindow], None],
+        *,
+        in_host: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._node = node
+        self._hand_on = hand_on
+        self._clock = clock
+        self._owners = Owners(identities, walls, in_host=in_host)
+        self._sums = FlowSums()
+        self._drained = clock()
+        self.figures = TrafficFigures()
+
+    def begin(self) -> None:
+        """Begin to count."""
+        self._session.start()
+        self._drained = self._clock()
+
+    def tick(self) -> None:
+        """Take what was counted, once a second."""
+        if self._clock() >= self._drained + DRAIN_S:
+            self._drain()
+
+    def end_window(self, start_ns: int, end_ns: int) -> None:
+        """Hand on what was counted since the last window; times since the epoch."""
+        self._drain()
+        sums, self._sums = self._sums, FlowSums()
+        before, self.figures = self.figures, self._figures(sums)
+        losses = {
+            name: lost
+            for name in _LOSSES
+            if (lost := self.figures.counters.get(name, 0) - before.counters.get(name, 0))
+        }
+        span = Span(self._node, start_ns, end_ns)
+        for window in windows(sums, self._owners.of, span, losses):
+            self._hand_on(window)
+        self._owners.end_window()
+
+    def renew(self) -> None:
+        """Name services anew."""
+        self._owners.renew()
+
+    def _drain(self) -> None:
+        batch = self._session.drain()
+        self._drained = self._clock()
+        self._owners.see(batch)
+        self._sums.add(batch)
+
+    def _figures(self, sums: FlowSums) -> TrafficFigures:
+        new = (sums.counts.sum(axis=0) + sums.other).tolist()
+        counts = {
+            name: self.figures.counts[name] + count for name, count in zip(COUNTS, new, strict=True)
+        }
+        _, seconds = self._session.overhead()
+        return TrafficFigures(counts, self._session.counters(), self._owners.unread, seconds)
+
+
+@contextmanager
+def open_session(say: Callable[[str], None]) -> Iterator[Session | None]:
+    """A session on the best backend of this kernel; None, and a line for people, where none works.
+
+    Raises NoPermissionError.
+    """
+    try:
+        _, session = backends.open_session(pairing=True)
+    except UnsupportedError as error:
+        say(f"warning: no flows: {error.message}")
+        yield None
+        return
+    with session:
+        yield session
