@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench import (
     against_perf,
+    agent,
     compile_tables,
     fleet,
     follow_cost,
@@ -18,8 +19,7 @@ from bench import (
 
 PROFILE = (stack_cost, compile_tables, profiles, startup, overhead, follow_cost, against_perf)
 TRAFFIC = (traffic_call_cost, traffic_cpu, traffic_throughput)
-
-SYSTEM = (fleet,)
+SYSTEM = (agent, fleet)
 
 for benchmark in (*PROFILE, *TRAFFIC, *SYSTEM):
     print(f"\n{benchmark.__name__}")

@@ -20,7 +20,7 @@ from ebprof.signals import SignalNotes, ending
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "build" / "demo"
-CALLERS = {"checkout": (1_000, 100), "reports": (100, 50_000)}
+CALLERS = {"checkout": (2_000, 100), "reports": (500, 100_000)}
 """Calls a second, and bytes of values, by name."""
 _ADDRESS = re.compile(r"collector at (\S+),")
 _READY = re.compile(r"(metrics at)")
@@ -66,11 +66,10 @@ def _children(data: Path, listen: str) -> Iterator[list[Child]]:
     """All of them; they end in the reverse order."""
     children: list[Child] = []
     try:
-        port = _free_port()
-        children.append(_redis(port, data))
-        _wait_for_redis(port, children[0])
+        port = free_port()
+        children.append(run_redis(port, data))
         children.append(Child("demo", ["nice", str(DEMO)], _say))
-        children.extend(_caller(port, name) for name in CALLERS)
+        children.extend(run_caller(port, name, *load) for name, load in CALLERS.items())
         serving = ebprof(["serve", "--listen", listen, "--data", str(data)], _say)
         children.append(serving)
         url = serving.wait_for(_ADDRESS)
@@ -82,29 +81,32 @@ def _children(data: Path, listen: str) -> Iterator[list[Child]]:
             child.end()
 
 
-def _redis(port: int, data: Path) -> Child:
-    """Its title stays as it is: redis writes it over the environment, where its name stands."""
+def run_redis(port: int, directory: Path) -> Child:
+    """A redis that answers; raises EbprofError. directory: of its log."""
+    log = directory / "redis.log"
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
-    command += ["--set-proc-title", "no", "--logfile", str(data / "redis.log")]
-    return Child("redis", command, _say, {"OTEL_SERVICE_NAME": "redis"})
-
-
-def _caller(port: int, name: str) -> Child:
-    command = [sys.executable, "-m", "scripts.caller", name, str(port), *map(str, CALLERS[name])]
-    return Child(name, command, _say, {"OTEL_SERVICE_NAME": name})
-
-
-def _wait_for_redis(port: int, redis: Child) -> None:
+    # Its title stays as it is: redis writes it over the environment, where its name stands.
+    command += ["--set-proc-title", "no", "--logfile", str(log)]
+    redis = Child("redis", command, _say, {"OTEL_SERVICE_NAME": "redis"})
     end = time.monotonic() + _REDIS_S
     while redis.exit_code is None and time.monotonic() < end:
         with socket.socket() as connection:
             if connection.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                return redis
         time.sleep(0.05)
-    raise EbprofError("redis does not answer: see redis.log in --data")
+    redis.end()
+    raise EbprofError(f"redis does not answer: see {log}")
 
 
-def _free_port() -> int:
+def run_caller(port: int, name: str, calls: int, size: int) -> Child:
+    """A client of redis; calls: a second; size: of values, in bytes."""
+    words = (name, str(port), str(calls), str(size))
+    command = [sys.executable, "-m", "scripts.caller", *words]
+    return Child(name, command, _say, {"OTEL_SERVICE_NAME": name})
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.server
+import os
+import select
 import socket
 import socketserver
 import threading
@@ -30,17 +32,28 @@ class Listener:
             "/-/healthy": lambda: (200, "healthy\n") if is_healthy() else (503, "stuck\n"),
         }
         handler = type("Handler", (_Handler,), {"pages": pages})
+        self._is_closed = os.eventfd(0, os.EFD_CLOEXEC)
         self._server = _Server(listen(place), handler)
         self.place = place
         if isinstance(place, Address):
             self.place = Address(*self._server.socket.getsockname()[:2])
-        thread = threading.Thread(target=self._server.serve_forever, name="listen", daemon=True)
-        thread.start()
+        self._thread = threading.Thread(target=self._serve, name="listen", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """Serve no more."""
-        self._server.shutdown()
+        os.eventfd_write(self._is_closed, 1)
+        self._thread.join()
         self._server.server_close()
+        os.close(self._is_closed)
+
+    def _serve(self) -> None:
+        """Wakes up for requests only: serve_forever looks twice a second whether it should end."""
+        poll = select.poll()
+        for fd in (self._server.fileno(), self._is_closed):
+            poll.register(fd, select.POLLIN)
+        while self._is_closed not in {fd for fd, _ in poll.poll()}:
+            self._server.handle_request()
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):

@@ -16,6 +16,8 @@ from ebprof.sampling.source import Sampled
 from ebprof.sampling.windows import Window
 
 _FIGURES_S = 1.0
+_REST_S = 0.1
+"""Between two ticks at least: what comes meanwhile is handled together, for less."""
 
 
 class Accounts(Protocol):
@@ -99,6 +101,7 @@ class AgentMonitor:
         self._hand_on = hand_on
         self._clock = clock
         self._start_ns = self._due_ns = 0
+        self._rests_until = 0.0
         self._spans: deque[_Span] = deque()
         self._losses: dict[str, int] = {}
         self.figures = Figures(0, 0, 0, {}, 0.0)
@@ -107,12 +110,14 @@ class AgentMonitor:
     @property
     def tick_s(self) -> float:
         """Seconds between ticks at most."""
-        return min(self._run.tend_s, max(0.0, (self._due_ns - self._clock()) / 1e9))
+        left = max(0.0, (self._due_ns - self._clock()) / 1e9)
+        return min(max(_REST_S, self._run.tend_s), left)
 
     @property
     def watched(self) -> list[tuple[int, int]]:
         """Descriptors to poll, with events: when one is ready, there is something to tick for."""
-        return [(self._run.fd, select.POLLIN)]
+        is_resting = time.monotonic() < self._rests_until
+        return [] if is_resting else [(self._run.fd, select.POLLIN)]
 
     def set_frequency(self, frequency: int) -> None:
         """Sample at so many Hz from the next window on."""
@@ -138,6 +143,7 @@ class AgentMonitor:
             self._renew_frequency()
         self._look()
         self._on_tick()
+        self._rests_until = time.monotonic() + _REST_S
 
     def mark(self) -> None:
         """Windows go by the clock."""

@@ -10,7 +10,7 @@ from ebprof.agent.collectors import Collectors, Outcome
 from ebprof.agent.spool import Entry, Spool
 from ebprof.metrics import Counters
 
-_LOOK_S = 0.5
+_LOOK_S = 60.0
 
 
 class Pusher:
@@ -36,6 +36,7 @@ class Pusher:
         """Push what there is, if that can be done in so many seconds; the rest stays on disk."""
         self._deadline = time.monotonic() + wait_s
         self._ending.set()
+        self._spool.wake()
         self._thread.join(wait_s)
 
     def _run(self) -> None:

@@ -56,6 +56,7 @@ class Spool:
         self._changed = threading.Condition()
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._held: int | None = None
+        self._is_over = False
         self._lock = _only_one(directory)
         try:
             self._read_directory()
@@ -94,11 +95,17 @@ class Spool:
     def hold(self, wait_s: float) -> Entry | None:
         """The oldest file, which stays until it is removed or another is held; waits for one."""
         with self._changed:
-            if not self._entries:
+            if not self._entries and not self._is_over:
                 self._changed.wait(wait_s)
             entry = next(iter(self._entries.values()), None)
             self._held = entry.number if entry else None
             return entry
+
+    def wake(self) -> None:
+        """Let whoever waits for a file go on without one."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
 
     def read(self, entry: Entry) -> bytes | None:
         """The body of a push; None for a damaged file, which is counted and removed."""

@@ -40,7 +40,7 @@ cpu_budget = click.option(
     "--cpu-budget",
     metavar="PERCENT",
     type=click.FloatRange(0.1, 100),
-    default=3.0,
+    default=5.0,
     show_default=True,
     help="Of one core; beyond it samples are fewer.",
 )

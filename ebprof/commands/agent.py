@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -90,6 +91,7 @@ def command(ctx: click.Context, /, **_: Any) -> int:
         agent = Agent(run, identities, options, say, hang_ups, reread, objects, traffic)
         page = "/metrics" if isinstance(agent.place, Address) else ""
         say(f"agent on {options.node}, metrics at {agent.place.url}{page}")
+        gc.freeze()  # what is there now stays: it need not be looked at again and again
         done = agent.run()
         for warning in (*run.accounts.warnings, *agent.warnings):
             say(f"warning: {warning}")

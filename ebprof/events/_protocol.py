@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -87,13 +88,20 @@ class TendedEvent(Protocol):
 
 def tend(event: Event, session: CpuSession) -> None:
     """Let an event do what it has to while the run lasts."""
-    if isinstance(event, TendedEvent):
+    if _is_tended(type(event)):
+        assert isinstance(event, TendedEvent)
         event.tend(session)
 
 
 def warnings_of(event: Event, session: CpuSession) -> tuple[str, ...]:
     """What an event has to say at the end of a run."""
     return tuple(event.warnings(session)) if isinstance(event, TendedEvent) else ()
+
+
+@cache
+def _is_tended(kind: type) -> bool:
+    """Asked many times a second: a look at a protocol takes longer than the rest of a tick."""
+    return issubclass(kind, TendedEvent)
 
 
 @runtime_checkable
