@@ -56,8 +56,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     environment = os.environ | {"OTEL_SERVICE_NAME": SERVICE}
     collector = Running(directory / "data")
     collector.wait_until_ready()
-    options = ("--interval", "1s", "--frequency", str(FREQUENCY), "--node", "here")
-    options += ("--cpu-budget", "100", "--memory-budget", "4096")
+    words = f"--interval 1s --frequency {FREQUENCY} --node here --cpu-budget 100"
+    options = (*words.split(), "--memory-budget", "4096")
     url = f"http://127.0.0.1:{collector.port}"
     figures: list[Figures] = []
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as program:

@@ -46,7 +46,10 @@ def world() -> Iterator[World]:
 def test_windows_end_at_multiples_of_the_interval(world: World) -> None:
     world.tick(6.9)
     assert world.run.takes == 0
-    assert world.monitor.tick_s <= world.run.tend_s
+    assert world.monitor.tick_s == pytest.approx(0.1), "it does not wake up for each piece of news"
+    world.tick(0.05)
+    assert world.monitor.tick_s == pytest.approx(0.05), "a window ends then"
+    assert world.monitor.watched == []
     for _ in range(3):
         world.tick(0.2)
         world.tick(9.8)
