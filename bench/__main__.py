@@ -8,6 +8,7 @@ from bench import (
     compile_tables,
     fleet,
     follow_cost,
+    names,
     overhead,
     profiles,
     stack_cost,
@@ -19,7 +20,7 @@ from bench import (
 
 PROFILE = (stack_cost, compile_tables, profiles, startup, overhead, follow_cost, against_perf)
 TRAFFIC = (traffic_call_cost, traffic_cpu, traffic_throughput)
-SYSTEM = (agent, fleet)
+SYSTEM = (agent, fleet, names)
 
 for benchmark in (*PROFILE, *TRAFFIC, *SYSTEM):
     print(f"\n{benchmark.__name__}")

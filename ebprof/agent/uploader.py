@@ -191,8 +191,10 @@ class Uploader:
             _describe(request.offers.add(), one.offering)
         answer = self._call(wire.WANT_PATH, request.SerializeToString())
         found = wire.WantResponse.FromString(_body(answer))
+        if len(found.decisions) != len(kept):
+            raise _TroubleError(NO_SERVICE_S, "it does not decide on them")
         wanted = []
-        for one, decision in zip(kept, found.decisions, strict=False):
+        for one, decision in zip(kept, found.decisions, strict=True):
             if decision.verdict == Verdict.WANTED:
                 wanted.append((one, decision.offset))
             else:

@@ -7,6 +7,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 def printable(name: bytes | str) -> str:
     """Replace what is not UTF-8, not printable (control characters, newlines) by U+FFFD."""
+    if isinstance(name, str) and name.isprintable():  # most are; surrogates are not
+        return name
     text = decoded(name)
     if text.isprintable():
         return text

@@ -84,6 +84,8 @@ class Names:
         return found
 
     def _frames(self, location: Location) -> Frames:
+        if len(location.frames) > 1 or not location.frames[0].function.startswith("["):
+            return location.frames
         unknown = self._symbolizer.unknown_location(location.address, location.mapping)
         return () if location.frames == unknown.frames else location.frames
 

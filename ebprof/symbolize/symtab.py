@@ -62,10 +62,14 @@ class SymbolTable:
         parts = [_functions(image, index, table) for index, table in enumerate(self._tables)]
         symbols = np.concatenate(parts) if parts else np.empty(0, _SYMBOL)
         symbols = symbols[np.argsort(symbols["start"], kind="stable")]
-        self._symbols = symbols
+        self._names = np.ascontiguousarray(symbols["name"]).data
+        self._sized, self._local, self._table = (
+            symbols[column].tobytes() for column in ("sized", "local", "table")
+        )
         stops = [_all_starts(table) for table in self._tables]
         ends = _ends(symbols, np.concatenate([function_bounds(image), *stops]))
         self._ranges = RangeTable(_c(symbols["start"]), ends)
+        self._starts = self._ranges.starts.data
 
     def __len__(self) -> int:
         return len(self._ranges)
@@ -74,7 +78,7 @@ class SymbolTable:
     def size(self) -> int:
         """Bytes of memory that it takes."""
         tables = sum(table.rows.nbytes + len(table.strings) for table in self._tables)
-        return self._symbols.nbytes + self._ranges.size + tables
+        return self._names.nbytes + 3 * len(self._sized) + self._ranges.size + tables
 
     def find(self, address: int) -> tuple[Call, ...]:
         """The function that holds an address (p_vaddr), under its best name."""
@@ -86,19 +90,15 @@ class SymbolTable:
         names: list[tuple[bool, str]] = []
         start = -1
         for index in self._ranges.covering(address):
-            symbol = self._symbols[index]
-            if bool(symbol["sized"]) != sized:
+            if self._sized[index] != sized:
                 continue
-            if (names and int(symbol["start"]) != start) or len(names) == _MAX_ALIASES:
+            if (names and self._starts[index] != start) or len(names) == _MAX_ALIASES:
                 break
-            start = int(symbol["start"])
-            name = self._name(symbol)
+            start = self._starts[index]
+            name = string_at(self._tables[self._table[index]].strings, self._names[index])
             if name and not name.startswith(_MAPPING_SYMBOLS):
-                names.append((bool(symbol["local"]), name))
+                names.append((bool(self._local[index]), name))
         return best_name(names)
-
-    def _name(self, symbol: np.void) -> str:
-        return string_at(self._tables[int(symbol["table"])].strings, int(symbol["name"]))
 
 
 def read_symbols(

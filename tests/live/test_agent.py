@@ -76,6 +76,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             program.kill()
     with collector:
         collector.wait_until_stored()
+        _wait_until(lambda: collector.metric('lookups_total{result="named"}') > 0)
         yield Watched(figures, collector)
 
 
