@@ -34,6 +34,8 @@ ebprof watches this machine; what it has seen can be asked for at {url}
   curl -sG {url}/api/v1/profiles/flamegraph -d type=cpu -d from=now-5m \\
       --data-urlencode 'query={{service_name="demo"}}' -d format=folded | flamegraph.pl > demo.svg
   curl -sG {url}/api/v1/profiles/series -d type=cpu -d by=service_name -d step=10s -d from=now-5m
+  curl -sG {url}/api/v1/flows -d by=service,peer_service -d from=now-5m \\
+      --data-urlencode 'query={{service="redis"}}'
   curl -s {url}/metrics
 
 The first answers are there after half a minute. Beside the demo there are redis on port {redis},

@@ -68,6 +68,13 @@ def services(url: str) -> set[str]:
     return set(json.loads(body)["rows"]) if body else set()
 
 
+def callers_of_redis(url: str) -> set[str]:
+    """Who sent it anything; each once it is seen."""
+    query = "query=%7Bservice%3D%22redis%22%7D&by=service,peer_service&from=now-5m"
+    rows = json.loads(ask(f"{url}/api/v1/flows?{query}") or b'{"rows": []}')["rows"]
+    return {row["peer_service"] for row in rows if row["rx_bytes"]}
+
+
 def descendants(pid: int) -> list[int]:
     found = process.children(pid)
     return [*found, *(one for child in found for one in descendants(child))]
@@ -79,6 +86,7 @@ def test_it_watches_the_demo_redis_and_who_calls_it(serving: subprocess.Popen[st
     wait_until(lambda: {"demo", "redis", *CALLERS} <= services(url))
     query = "type=cpu&query=%7Bservice_name%3D%22demo%22%7D&from=now-5m&format=folded"
     wait_until(lambda: b"compress" in ask(f"{url}/api/v1/profiles/flamegraph?{query}"))
+    wait_until(lambda: callers_of_redis(url) >= set(CALLERS))
     started = descendants(serving.pid)
     assert len(started) > len(CALLERS) + 3
     serving.send_signal(signal.SIGINT)

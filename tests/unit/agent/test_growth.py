@@ -41,7 +41,7 @@ def test_memory_does_not_grow() -> None:
     tracemalloc.start()
     try:
         for number, window in enumerate(windows(), 1):
-            assert sum(one.samples for one in pushes(cut(window, identities).series, encoder))
+            assert sum(one.amount for one in pushes(cut(window, identities).series, encoder))
             if number % (10 * LINEAGE) == 0:
                 gc.collect()
                 held.append(tracemalloc.get_traced_memory()[0])
