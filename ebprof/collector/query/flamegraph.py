@@ -14,8 +14,8 @@ from ebprof import output
 from ebprof.collector import kinds
 from ebprof.collector.query import sql
 from ebprof.collector.query import tree as trees
-from ebprof.collector.query.frames import Frames, frames_of
-from ebprof.collector.query.nodes import Name, tree_json
+from ebprof.collector.query.frames import Frames, Functions, Name, frames_of
+from ebprof.collector.query.nodes import tree_json
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.times import Range
 from ebprof.collector.query.tree import Stacks, Tree
@@ -35,6 +35,8 @@ FORMATS = {
 """Names of formats in queries, and of their modules in `ebprof.output`."""
 DEFAULT_NODES = 16_384
 MAX_NODES = 1_000_000
+MOST_STACKS = 100_000
+"""Beyond it the smallest are summed up, without a look at their frames."""
 PRUNED = "~pruned"
 WHOLE_STOPS = frozenset(("", "complete", "no_user_stack", "not_asked"))
 
@@ -73,24 +75,28 @@ class Flamegraph:
     selection: Selection
     format: str = TREE
     max_nodes: int = DEFAULT_NODES
+    most_stacks: int = MOST_STACKS
 
     def answer(self, database: Asked) -> FlamegraphAnswer:
         """Look it up; raises BadQuestionError."""
         with database.session() as session:
             self.selection.check(session)
-            found = _look_up(session, self.selection)
+            found = _look_up(session, self.selection, self.most_stacks)
         if self.format == TREE:
             return self._tree(found)
         return self._file(found)
 
     def _tree(self, found: _Found) -> FlamegraphAnswer:
-        stacks, names = _by_function(found)
-        tree = self._pruned(trees.build(stacks))
+        stacks, functions = _by_function(found)
+        tree = self._pruned(trees.with_rest(trees.build(stacks), *found.rest))
         summary = _summary(self.selection, found, tree)
+        items = np.unique(tree.item[1:])
+        names = dict(zip(items.tolist(), _names(found, functions, items), strict=True))
         return FlamegraphAnswer(summary, tree_json(tree, names, summary))
 
     def _file(self, found: _Found) -> FlamegraphAnswer:
-        tree = self._pruned(trees.build(_by_location(found)))
+        tree = trees.with_rest(trees.build(_by_location(found)), *found.rest)
+        tree = self._pruned(tree)
         summary = _summary(self.selection, found, tree)
         profile = _profile(self.selection, found, tree, summary)
         file = io.BytesIO()
@@ -105,7 +111,8 @@ class Flamegraph:
 class _Found:
     """Stacks of a selection and their frames.
 
-    stacks: of indices of locations, leaf first; stops: indices of reasons.
+    stacks: of indices of locations, leaf first; stops: indices of reasons. rest: value and number
+    of the stacks that are left out.
     """
 
     covered: Range
@@ -115,13 +122,16 @@ class _Found:
     reasons: tuple[str, ...]
     frames: Frames
     unknown: int
+    rest: tuple[int, int]
 
 
-def _look_up(session: Session, selection: Selection) -> _Found:
+def _look_up(session: Session, selection: Selection, most_stacks: int) -> _Found:
     plan = selection.plan()
     bound = selection.parameters(plan)
     session.keep("chosen", sql.load("stacks", selection.selector), bound)
+    session.keep("largest", sql.load("largest_stacks"), {"most": most_stacks})
     session.keep("shown", sql.load("frames_of_stacks"))
+    (rest,) = session.ask(sql.load("rest")).to_pylist()
     stacks = session.ask("SELECT value, stop, frame_ids FROM shown").combine_chunks()
     frames = frames_of(session.ask(sql.load("frames")))
     ids = _lists(stacks["frame_ids"]) if len(stacks) else pa.array([], pa.list_(pa.uint64()))
@@ -137,6 +147,7 @@ def _look_up(session: Session, selection: Selection) -> _Found:
         tuple(map(str, reasons)),
         frames,
         int(values[is_unknown].sum()),
+        (rest["value"], rest["stacks"]),
     )
 
 
@@ -161,21 +172,19 @@ def _by_location(found: _Found) -> Stacks:
     return _with_stops(found, found.stacks.reversed(), len(found.frames.locations))
 
 
-def _by_function(found: _Found) -> tuple[Stacks, list[Name]]:
+def _by_function(found: _Found) -> tuple[Stacks, Functions]:
     """Items are functions and, above these, stop reasons; and their names."""
-    numbers: dict[Name, int] = {}
-    of_location: list[int] = []
-    starts = [0]
-    for location in found.frames.locations:
-        module = location.mapping.name if location.mapping else ""
-        for frame in reversed(location.frames):  # outermost first
-            key = frame.function, module, location.is_kernel
-            of_location.append(numbers.setdefault(key, len(numbers)))
-        starts.append(len(of_location))
-    functions = Lists(np.array(starts, np.int64), np.array(of_location, np.int64))
+    functions = found.frames.functions()
+    stacks = found.stacks.reversed().through(functions.of_location)
+    return _with_stops(found, stacks, len(functions)), functions
+
+
+def _names(found: _Found, functions: Functions, items: trees.Numbers) -> list[Name]:
+    """What functions and, above these, stop reasons are called."""
     stops = [(f"[incomplete: {reason}]", "", False) for reason in found.reasons]
-    stacks = found.stacks.reversed().through(functions)
-    return _with_stops(found, stacks, len(numbers)), [*numbers, *stops]
+    is_function = items < len(functions)
+    called = functions.called(items[is_function])
+    return [*called, *(stops[one] for one in (items[~is_function] - len(functions)).tolist())]
 
 
 def _summary(selection: Selection, found: _Found, tree: Tree) -> Summary:

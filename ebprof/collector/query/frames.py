@@ -3,25 +3,59 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ebprof.model import Frame, Location, Mapping
+from ebprof.model import Frame, Lists, Location, Mapping, grouped
 
 UNKNOWN = "[unknown]"
+_NOTHING = pa.table(
+    {
+        "module": pa.array([], pa.string()),
+        "address": pa.array([], pa.uint64()),
+        "names": pa.array([], pa.list_(pa.string())),
+    }
+)
 
 
-@dataclass(frozen=True, slots=True)
+Name = tuple[str, str, bool]
+"""Of a function: its name, its module, and whether that is the kernel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Functions:
+    """Functions of locations. of_location: lists of their numbers, outermost first; name, module:
+    int64[n], indices of names and modules.
+    """
+
+    of_location: Lists
+    name: npt.NDArray[np.int64]
+    module: npt.NDArray[np.int64]
+    names: pa.Array
+    modules: tuple[tuple[str, bool], ...]
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    def called(self, numbers: npt.NDArray[np.int64]) -> list[Name]:
+        """What some functions are called."""
+        names = self.names.take(pa.array(self.name[numbers])).to_pylist()
+        modules = self.module[numbers].tolist()
+        return [(name, *self.modules[one]) for name, one in zip(names, modules, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
 class Frames:
-    """Locations that stacks name by index. ids: sorted uint64[n]; the last location stands for all
-    that the database does not know.
+    """Locations that stacks name by index. ids: sorted uint64[n]; table: the rows of these; the
+    location behind the last one stands for all that the database does not know.
     """
 
     ids: npt.NDArray[np.uint64]
-    locations: tuple[Location, ...]
+    table: pa.Table
 
     def indices(self, ids: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """The index of each frame ID."""
@@ -30,14 +64,63 @@ class Frames:
         is_known[is_known] = self.ids[found[is_known]] == ids[is_known]
         return np.where(is_known, found, len(self.ids)).astype(np.int64)
 
+    @cached_property
+    def locations(self) -> tuple[Location, ...]:
+        """All locations, one by one."""
+        mappings: dict[tuple[str, str], Mapping] = {}
+        found = (_location(row, mappings) for row in self.table.to_pylist())
+        return (*found, Location(0, None, (Frame(UNKNOWN),)))
+
+    def functions(self) -> Functions:
+        """The functions of all locations: what no row has a name for is one by its address."""
+        lists = _column(self.table["names"])
+        starts = np.asarray(lists.offsets, np.int64)
+        lengths = np.append(np.diff(starts), 0)
+        names = lists.values.slice(int(starts[0]), int(starts[-1] - starts[0])).dictionary_encode()
+        paths = _column(self.table["module"]).dictionary_encode()
+        modules = [_module(path) for path in paths.dictionary.to_pylist()]
+        module = np.append(np.asarray(paths.indices, np.int64), len(modules))
+        nameless = np.flatnonzero(lengths == 0)
+        called = [self._nameless(one, modules, module) for one in nameless.tolist()]
+        ends = np.cumsum(np.maximum(lengths, 1))
+        name = np.empty(int(ends[-1]), np.int64)
+        is_given = np.ones(len(name), bool)
+        is_given[ends[nameless] - 1] = False
+        name[is_given] = np.asarray(names.indices, np.int64)
+        name[~is_given] = len(names.dictionary) + np.arange(len(called))
+        groups = grouped(name, np.repeat(module, np.maximum(lengths, 1)))
+        return Functions(
+            Lists(np.append(0, ends), groups.of_row).reversed(),
+            name[groups.first],
+            np.repeat(module, np.maximum(lengths, 1))[groups.first],
+            pa.concat_arrays([names.dictionary.cast(pa.string()), pa.array(called, pa.string())]),
+            (*modules, ("", False)),
+        )
+
+    def _nameless(
+        self, location: int, modules: list[tuple[str, bool]], module: npt.NDArray[np.int64]
+    ) -> str:
+        if location == len(self.table):
+            return UNKNOWN
+        name = modules[int(module[location])][0] or UNKNOWN
+        return f"[{name}]+{self.table['address'][location].as_py():#x}"
+
 
 def frames_of(table: pa.Table) -> Frames:
     """The frames that `frames.sql` gives."""
-    rows = sorted(table.to_pylist(), key=lambda row: int(row["frame_id"]))
-    ids = np.array([row["frame_id"] for row in rows], np.uint64)
-    mappings: dict[tuple[str, str], Mapping] = {}
-    locations = [_location(row, mappings) for row in rows]
-    return Frames(ids, (*locations, Location(0, None, (Frame(UNKNOWN),))))
+    if not len(table):
+        return Frames(np.array([], np.uint64), _NOTHING)
+    table = table.sort_by("frame_id").combine_chunks()
+    return Frames(np.asarray(table["frame_id"], np.uint64), table)
+
+
+def _column(column: pa.ChunkedArray) -> Any:
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _module(path: str) -> tuple[str, bool]:
+    mapping = Mapping(path)
+    return mapping.name, mapping.is_kernel
 
 
 def _location(row: dict[str, Any], mappings: dict[tuple[str, str], Mapping]) -> Location:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from ebprof.collector.query.frames import Name
 from ebprof.collector.query.times import written
 from ebprof.collector.query.tree import Tree
 
@@ -15,10 +14,9 @@ if TYPE_CHECKING:
     from ebprof.collector.query.flamegraph import Summary
 
 _PRUNED = "~pruned"
-Name = tuple[str, str, bool]
 
 
-def tree_json(tree: Tree, names: Sequence[Name], summary: Summary) -> bytes:
+def tree_json(tree: Tree, names: Mapping[int, Name], summary: Summary) -> bytes:
     """The answer's object: a summary, and `root`, whose `children` are the outermost functions."""
     head = {
         "type": summary.type,
@@ -35,12 +33,14 @@ def tree_json(tree: Tree, names: Sequence[Name], summary: Summary) -> bytes:
     return f'{json.dumps(head)[:-1]}, "root": {text}}}\n'.encode()
 
 
-def _nodes(tree: Tree, names: Sequence[Name]) -> Iterator[str]:
+def _nodes(tree: Tree, names: Mapping[int, Name]) -> Iterator[str]:
     """Text of the root, without recursion: stacks may be deeper than Python's.
 
     Children stand in the order of their names.
     """
-    heads = [_head(name) for name in names]
+    heads = {item: _head(name) for item, name in names.items()}
+    columns = (tree.item, tree.total, tree.own, tree.pruned, tree.pruned_nodes)
+    rows = [*zip(*(column.tolist() for column in columns), strict=True)]
     children = _children(tree, names)
     stack: list[Iterator[int]] = [iter((0,))]
     is_first = [True]
@@ -54,14 +54,13 @@ def _nodes(tree: Tree, names: Sequence[Name]) -> Iterator[str]:
             continue
         yield "" if is_first[-1] else ","
         is_first[-1] = False
-        item = int(tree.item[node])
+        item, total, own, pruned, nodes = rows[node]
         head = heads[item] if item >= 0 else '{"name":"total"'
-        yield f'{head},"value":{tree.total[node]},"self":{tree.own[node]},"children":['
-        if tree.pruned_nodes[node]:
-            value, count = tree.pruned[node], tree.pruned_nodes[node]
-            yield f'{{"name":"{_PRUNED}","value":{value},"self":{value},"nodes":{count}}}'
+        yield f'{head},"value":{total},"self":{own},"children":['
+        if nodes:
+            yield f'{{"name":"{_PRUNED}","value":{pruned},"self":{pruned},"nodes":{nodes}}}'
         stack.append(iter(children[node]))
-        is_first.append(not tree.pruned_nodes[node])
+        is_first.append(not nodes)
 
 
 def _head(name: Name) -> str:
@@ -74,14 +73,11 @@ def _head(name: Name) -> str:
     return json.dumps(found)[:-1]
 
 
-def _children(tree: Tree, names: Sequence[Name]) -> list[list[int]]:
+def _children(tree: Tree, names: Mapping[int, Name]) -> list[list[int]]:
     """Of each node, by name."""
     found: list[list[int]] = [[] for _ in range(len(tree))]
-    rank = np.empty(len(names) + 1, np.int64)
-    rank[np.argsort(np.array([name[0] for name in names] + [""], object), kind="stable")] = (
-        np.arange(len(names) + 1)
-    )
-    numbers = np.arange(1, len(tree))
-    for node in numbers[np.argsort(rank[tree.item[1:]], kind="stable")].tolist():
-        found[int(tree.parent[node])].append(node)
+    ranks = {item: rank for rank, item in enumerate(sorted(names, key=lambda one: names[one][0]))}
+    parents, items = tree.parent.tolist(), tree.item.tolist()
+    for node in sorted(range(1, len(tree)), key=lambda one: ranks[items[one]]):
+        found[parents[node]].append(node)
     return found

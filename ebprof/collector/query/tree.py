@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from ebprof.model import sums
 
 Numbers = npt.NDArray[np.int64]
 
@@ -69,6 +71,15 @@ def build(stacks: Stacks) -> Tree:
     )
 
 
+def with_rest(tree: Tree, value: int, nodes: int) -> Tree:
+    """The tree, with what was left out before it was built as pruned at its root."""
+    total, pruned, pruned_nodes = tree.total.copy(), tree.pruned.copy(), tree.pruned_nodes.copy()
+    total[0] += value
+    pruned[0] += value
+    pruned_nodes[0] += nodes
+    return replace(tree, total=total, pruned=pruned, pruned_nodes=pruned_nodes)
+
+
 def prune(tree: Tree, most: int) -> Tree:
     """The tree with its root and at most `most` other nodes, those of the largest totals."""
     if len(tree) - 1 <= most:
@@ -88,8 +99,8 @@ def _without(tree: Tree, is_kept: npt.NDArray[np.bool_]) -> Tree:
         keeper = keeper[keeper]
     gone = np.flatnonzero(~is_kept)
     topmost = gone[is_kept[tree.parent[gone]]]
-    pruned = _sums(tree.parent[topmost], tree.total[topmost], len(tree))
-    nodes = np.bincount(keeper[gone], minlength=len(tree)).astype(np.int64)
+    pruned = tree.pruned + _sums(tree.parent[topmost], tree.total[topmost], len(tree))
+    nodes = tree.pruned_nodes + np.bincount(keeper[gone], minlength=len(tree))
     renumbered = np.cumsum(is_kept) - 1
     parent = np.where(tree.parent >= 0, renumbered[tree.parent], -1)
     columns = (parent, tree.item, tree.total, tree.own, pruned, nodes)
@@ -97,7 +108,4 @@ def _without(tree: Tree, is_kept: npt.NDArray[np.bool_]) -> Tree:
 
 
 def _sums(groups: npt.NDArray[np.intp], values: Numbers, size: int) -> Numbers:
-    """Exact sums by group: those of bincount are floats."""
-    sums = np.zeros(size, np.int64)
-    np.add.at(sums, groups, values)
-    return sums
+    return sums(groups, values, size)

@@ -210,6 +210,22 @@ def test_labels_and_types(filled: Store) -> None:
     ]
 
 
+@pytest.mark.parametrize("form", ["tree", "folded"])
+def test_stacks_beyond_the_most_are_summed_up(filled: Store, form: str) -> None:
+    """Of `get` with 110 and `set;write` with 20, the larger one is looked at."""
+    question = Flamegraph(select('{service_name="redis"}'), form, most_stacks=1)
+    answer = filled.request(question)
+    assert isinstance(answer, FlamegraphAnswer)
+    summary = answer.summary
+    assert (summary.total, summary.pruned, summary.pruned_nodes) == (130 * MS, 20 * MS, 1)
+    if form == "folded":
+        assert answer.body == b"main;get 110000000\n~pruned 20000000\n"
+    else:
+        pruned, main = json.loads(answer.body)["root"]["children"]
+        assert pruned == {"name": "~pruned", "value": 20 * MS, "self": 20 * MS, "nodes": 1}
+        assert main["value"] == 110 * MS
+
+
 def test_agents_are_nodes_that_pushed(filled: Store) -> None:
     rows = filled.request(Agents(Range(NOW - DAY_MS // 2, NOW)))
     assert [row["node"] for row in rows] == ["n1", "n2"]
