@@ -21,7 +21,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def serve(
         data: Path, of_collector: list[str], of_agent: list[str], *_: Any, **rest: Any
     ) -> None:
-        found.update(data=data, collector=ours, agent=agents, **rest)
+        found.update(data=data, collector=of_collector, agent=of_agent, **rest)
 
     monkeypatch.setattr(children, "serve", serve)
     return found
