@@ -69,17 +69,21 @@ def test_what_was_acknowledged_survives(tmp_path: Path, cut: int) -> None:
         time.sleep(chance.uniform(0, LONGEST_S))
         signalled(running, signal.SIGSTOP)
         acknowledged = [value for sender in senders for value in list(sender.acknowledged)]
+        flows = [value for sender in senders for value in list(sender.acknowledged_flows)]
         subprocess.run(["cp", "--sparse=always", image, copy], check=True)
         gives_up.set()
         signalled(running, signal.SIGCONT)
         for thread in threads:
             thread.join(60)
     sent = {value for sender in senders for value in sender.sent}
+    sent_flows = {value for sender in senders for value in sender.sent_flows}
     with mounted(copy, tmp_path / "after") as place:
         with Running(place / "data") as again:
             again.wait_until_stored()
         with store(place / "data") as one:
             stored = [value for (value,) in one.rows("SELECT value FROM samples")]
+            stored_flows = [value for (value,) in one.rows("SELECT tx_bytes FROM flows")]
+            (hours,) = one.rows("SELECT sum(tx_bytes) FROM flows_1h")[0]
             sums = [
                 one.rows(
                     f"SELECT service, sum(value) FROM {table} GROUP BY service ORDER BY service"
@@ -91,3 +95,5 @@ def test_what_was_acknowledged_survives(tmp_path: Path, cut: int) -> None:
     assert set(stored) <= sent
     assert len(stored) == len(set(stored))
     assert sums[0] == sums[1] == sums[2]
+    assert set(flows) <= set(stored_flows) <= sent_flows
+    assert len(stored_flows) == len(set(stored_flows)) and sum(stored_flows) == hours

@@ -51,6 +51,12 @@ def test_what_is_acknowledged_is_stored_once(tmp_path: Path) -> None:
             rows = one.rows(f"SELECT service, sum(value) FROM {table} GROUP BY service")
             assert dict(rows) == expected, table
         assert one.rows("SELECT count() FROM samples") == [(profiles,)]
+        expected = {sender.service: sum(sender.acknowledged_flows) for sender in senders}
+        for table in ("flows", "flows_1h"):
+            rows = one.rows(f"SELECT service, sum(tx_bytes) FROM {table} GROUP BY service")
+            assert dict(rows) == {name: sent for name, sent in expected.items() if sent}, table
+        sent = sum(len(sender.acknowledged_flows) for sender in senders)
+        assert one.rows("SELECT count() FROM flows") == [(sent,)]
         lost = "SELECT count() FROM samples WHERE stack_id NOT IN (SELECT stack_id FROM stacks)"
         assert one.rows(lost) == [(0,)]
         lost = "SELECT count() FROM samples WHERE series_id NOT IN (SELECT series_id FROM series)"
