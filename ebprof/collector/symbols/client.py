@@ -20,7 +20,10 @@ class FailedLookupError(EbprofError):
 
 
 class LookupClient:
-    """For one thread at a time, except `close`. cache: directory for SymCaches."""
+    """For one thread at a time, except `close`, after which no answer means anything.
+
+    cache: directory for SymCaches.
+    """
 
     def __init__(self, cache: Path, timeout_s: float = TIMEOUT_S) -> None:
         self._cache = cache
@@ -28,6 +31,7 @@ class LookupClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._last = 0
+        self.is_closed = False
 
     @property
     def pid(self) -> int | None:
@@ -42,10 +46,10 @@ class LookupClient:
             connection.sendall(pack(self._last, lookup))
             _, answer = receive(connection)
         except TimeoutError:
-            self.close()
+            self._stop()
             raise FailedLookupError(f"it takes longer than {self._timeout_s:.0f} s") from None
         except (OSError, EOFError):
-            self.close()
+            self._stop()
             raise FailedLookupError("it crashes what reads it, or takes its memory") from None
         if isinstance(answer, Failure):
             raise FailedLookupError(answer.message)
@@ -53,6 +57,10 @@ class LookupClient:
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
+        self.is_closed = True
+        self._stop()
+
+    def _stop(self) -> None:
         process, self._process = self._process, None
         connection, self._socket = self._socket, None
         if process is not None:

@@ -64,6 +64,7 @@ class ObjectFiles:
         self._lock = threading.Lock()
         self._held: dict[Part, Held] = {}
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_directory(directory.parent)
         for path in sorted(directory.iterdir()):  # what is better comes later
             match = _NAME.fullmatch(path.name)
             if match:

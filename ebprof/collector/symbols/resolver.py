@@ -139,6 +139,8 @@ class Resolver:
         try:
             frames = self._client.find(Lookup(str(pair.object.path), debug, pair.version, offsets))
         except FailedLookupError as error:
+            if self._client.is_closed:
+                raise
             _log.warning("%s: no names: %s", identity, error.message)
             self._counters.add("lookups_total", len(found), "failed")
             return [()] * len(found)

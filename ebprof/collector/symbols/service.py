@@ -10,12 +10,12 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from ebprof.collector.receive.refusals import FullError, RefusedError
+from ebprof.collector.receive.refusals import RefusedError
 from ebprof.collector.receive.unpack import unpack
 from ebprof.collector.symbols.client import LookupClient
 from ebprof.collector.symbols.files import ObjectFiles
 from ebprof.collector.symbols.resolver import Names, Resolver
-from ebprof.collector.symbols.uploads import Offer, Uploads
+from ebprof.collector.symbols.uploads import BusyError, Offer, Uploads
 from ebprof.metrics import Counters, Value
 from ebprof.wire import symbols as wire
 
@@ -107,7 +107,7 @@ class Symbols:
 
     async def _in_thread(self, call: Any, *arguments: Any) -> bytes:
         if self._waiting >= MOST_WAITING:
-            raise FullError("too many object files at once", "send it again later")
+            raise BusyError("too many object files at once", "send it again later")
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()

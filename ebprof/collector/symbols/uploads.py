@@ -36,6 +36,12 @@ _SENDER = re.compile(r"[0-9a-zA-Z-]{8,64}")
 _BLOCK = 1 << 20
 
 
+class BusyError(FullError):
+    """It can be taken later."""
+
+    reason = "later"
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """An object file that can be sent; size: of its stream."""
@@ -126,7 +132,7 @@ class Uploads:
             return self._append(stream, offset, data, sha256)
         except OSError as error:
             self._drop(stream)
-            raise FullError(f"the object cannot be written: {error.strerror}") from None
+            raise BusyError(f"the object cannot be written: {error.strerror}") from None
         except RefusedError:
             self._drop(stream)
             raise
@@ -165,7 +171,7 @@ class Uploads:
             stream = self._streams.get(offer.part)
             if verdict != Verdict.WANTED:
                 if stream is not None and stream.offer == offer:
-                    raise FullError("a part of this object is being taken")
+                    raise BusyError("a part of this object is being taken")
                 return None
             if stream is None or stream.offer != offer:
                 if stream is not None:

@@ -67,6 +67,7 @@ class FakeClient:
     def __init__(self) -> None:
         self.lookups: list[Lookup] = []
         self.broken = ""
+        self.is_closed = False
 
     def find(self, lookup: Lookup) -> list[Frames]:
         self.lookups.append(lookup)
