@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from ebprof.agent.collectors import Collectors, Outcome
+from ebprof.agent.kinds import PROFILES, Kind
 from ebprof.agent.spool import Entry, Spool
 from ebprof.metrics import Counters
 
@@ -26,7 +27,7 @@ class Pusher:
         self.collectors = collectors
         self._counters = counters
         self._say = say
-        self._is_failing = False
+        self._failing: set[Kind] = set()
         self._ending = threading.Event()
         self._deadline = float("inf")
         self._thread = threading.Thread(target=self._run, name="push", daemon=True)
@@ -56,7 +57,7 @@ class Pusher:
         if body is None:
             return
         outcome = self.collectors.push(body, entry.kind)
-        self._tell(outcome)
+        self._tell(entry.kind, outcome)
         if outcome is Outcome.REFUSED:
             self._counters.add(entry.kind.dropped, entry.amount, "refused")
         if outcome is not Outcome.LATER:
@@ -69,9 +70,14 @@ class Pusher:
         else:
             self._ending.wait(wait)
 
-    def _tell(self, outcome: Outcome) -> None:
-        if outcome is Outcome.ACCEPTED and self._is_failing:
-            self._say("the collector takes pushes again")
-        elif outcome is Outcome.REFUSED or (outcome is Outcome.LATER and not self._is_failing):
+    def _tell(self, kind: Kind, outcome: Outcome) -> None:
+        """A line where something changes, and where samples are refused."""
+        was_failing = kind in self._failing
+        if outcome is Outcome.ACCEPTED:
+            self._failing.discard(kind)
+            if was_failing:
+                self._say("the collector takes pushes again")
+            return
+        self._failing.add(kind)
+        if not was_failing or (outcome is Outcome.REFUSED and kind is PROFILES):
             self._say(f"warning: {self.collectors.problem}; see pushes_total")
-        self._is_failing = outcome is not Outcome.ACCEPTED

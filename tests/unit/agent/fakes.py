@@ -97,7 +97,12 @@ class FakeRun:
 
 
 class FakeCollector:
-    """Keeps pushes; answers with `statuses` first, then with 200."""
+    """Keeps pushes; answers with `statuses` first, then with 200.
+
+    knows_flows: as Pyroscope does not.
+    """
+
+    knows_flows = True
 
     def __init__(self, *statuses: int, headers: dict[str, str] | None = None) -> None:
         self.statuses = list(statuses)
@@ -132,6 +137,8 @@ class FakeCollector:
         self.seen.append({name.lower(): value for name, value in request.headers.items()})
         self.tried.append(body)
         status = self.statuses.pop(0) if self.statuses else 200
+        if request.path == flows.PATH and not self.knows_flows:
+            status = 404
         if status == 200 and request.path == flows.PATH:
             message = flows.parse(gzip.decompress(body))
             self.flows[message.id] = flows.decode(message)

@@ -23,10 +23,12 @@ from ebprof.agent.agent import Agent, Summary
 from ebprof.agent.identities import Identities
 from ebprof.agent.options import AgentOptions
 from ebprof.agent.services import Rule
+from ebprof.bpf.traffic import FlowBatch
 from ebprof.errors import BadFileError, EbprofError
 from ebprof.signals import SignalNotes
 from tests.notified import systemd
 from tests.unit.agent.fakes import FakeCollector, FakeRun
+from tests.unit.traffic.batches import FakeSession, batch, counts, key
 
 PATIENCE_S = 60.0
 NOBODY = "http://127.0.0.1:9"
@@ -54,10 +56,16 @@ def options(tmp_path: Path, *urls: str, **fields: Any) -> AgentOptions:
     )
 
 
-def run(feeding: FakeRun, given: AgentOptions, said: list[str] | None = None) -> Summary:
+def run(
+    feeding: FakeRun,
+    given: AgentOptions,
+    said: list[str] | None = None,
+    traffic: FakeSession | None = None,
+) -> Summary:
     say: list[str] = [] if said is None else said
     try:
-        return Agent(feeding, Identities("n", ()), given, say.append).run()
+        identities = Identities("n", ())
+        return Agent(feeding, identities, given, say.append, traffic=traffic).run()
     finally:
         feeding.close()
 
@@ -69,6 +77,33 @@ def test_what_is_sampled_is_pushed(tmp_path: Path) -> None:
         assert collector.total == done.samples == done.spooled
         assert collector.seen[0]["content-type"] == "application/proto"
         assert "authorization" not in collector.seen[0]
+
+
+class Talking(FakeSession):
+    """Has a flow of a byte at each drain."""
+
+    drains = 0
+
+    def drain(self) -> FlowBatch:
+        self.drains += 1
+        return batch((key(1), counts(tx=1)))
+
+
+@pytest.mark.parametrize("knows_flows", [True, False])
+def test_flows_are_pushed_beside_samples(tmp_path: Path, knows_flows: bool) -> None:
+    said: list[str] = []
+    session = Talking()
+    with FakeCollector() as collector:
+        collector.knows_flows = knows_flows
+        done = run(Feeding(3), options(tmp_path, collector.url), said, session)
+        assert collector.total == done.samples and (done.waiting, done.dropped) == (0, {})
+        sent = [int(one.flows["tx_bytes"].sum()) for one in collector.flows.values()]
+    if knows_flows:
+        assert session.drains >= 4 and sum(sent) == session.drains
+        assert (said, done.dropped_flows) == ([], {})
+    else:
+        assert sent == [] and done.dropped_flows["refused"] >= 3
+        assert len(said) == 1 and "404" in said[0]
 
 
 def test_what_is_refused_for_now_is_pushed_again(tmp_path: Path) -> None:
