@@ -59,15 +59,16 @@ class DeferredSamples:
         pid = sample.pid
         self._tracker.prepare(pid, is_current=is_current)
         if self._tracker.is_behind(pid):
-            if not (is_current and self._hold(sample)):
+            if not self._hold(sample, is_current):
                 yield self._add(sample, self._replayer.replay(_NOTHING, sample.record))
             return
         stack = self._unwind(sample, is_current)
         if stack.stop in _UNKNOWN and self._processes.restore(pid):
             stack = self._unwind(sample, is_current)
-        if is_current and stack.stop in _UNKNOWN and not self._processes.is_settled(pid):
-            self._tracker.read(pid)
-            if self._hold(sample):
+        if stack.stop in _UNKNOWN and not self._processes.is_settled(pid):
+            if is_current:
+                self._tracker.read(pid)
+            if self._hold(sample, is_current):
                 return
         if is_current:
             self._conclude(sample, stack)
@@ -110,9 +111,11 @@ class DeferredSamples:
         """Samples by stop reason."""
         return {reason.name: self._stops[i] for i, reason in enumerate(STOP_REASONS)}
 
-    def _hold(self, sample: DeferredSample) -> bool:
+    def _hold(self, sample: DeferredSample, is_current: bool) -> bool:
         """False when nothing is to be waited for, or there is no room."""
-        return self._tracker.is_awaited(sample.pid) and self._held.add(sample)
+        tracker, pid = self._tracker, sample.pid
+        is_worth_it = tracker.is_awaited(pid) if is_current else tracker.is_read(pid)
+        return is_worth_it and self._held.add(sample)
 
     def _conclude(self, sample: DeferredSample, stack: UnwoundStack) -> None:
         """Tell BPF programs what came of a sample by the mappings in force."""

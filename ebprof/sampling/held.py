@@ -9,7 +9,7 @@ from ebprof.bpf.records import DeferredSample
 from ebprof.bpf.sideband import Mapped, Unmapped
 from ebprof.unwind.mappings import Gap
 
-MOST_BYTES = 32 << 20
+MOST_BYTES = 64 << 20
 """Of samples that wait, of all processes together."""
 MOST_CHANGES = 1024
 """Of a process, while samples of it wait."""

@@ -56,6 +56,7 @@ class Tracker:
         self._changed: set[int] = set()
         self._outdated: dict[int, None] = {}
         self._readings: dict[int, int] = {}
+        self._early: set[int] = set()
         self._unfollowed: set[int] = set()
         self._resting: dict[int, float] = {}
         self._named: set[int] = set()
@@ -95,9 +96,13 @@ class Tracker:
         """Whether a process is to be read, or what was reported before it was is still to come."""
         return pid in self._readings or pid in self._outdated
 
+    def is_read(self, pid: int) -> bool:
+        """Whether a process was read, and what was reported before is still to come."""
+        return pid in self._readings
+
     def is_behind(self, pid: int) -> bool:
-        """Whether something was reported of a process that is not in what is known of it."""
-        return pid in self._unfollowed or bool(self._new.get(pid))
+        """Whether what is known of a process is not what it had mapped by what was reported."""
+        return pid in self._unfollowed or pid in self._early or bool(self._new.get(pid))
 
     def adopt(self, time_ns: float) -> list[int]:
         """All that was reported up to a time is followed: let what was read until then count.
@@ -119,11 +124,18 @@ class Tracker:
             self._took(pid, time.monotonic() - began)
 
     def _read(self, pid: int) -> None:
+        """What is read of a process that was not known is told to BPF programs at once: until then
+        each of its samples comes with a copy of its stack.
+        """
         self._outdated.pop(pid, None)
+        is_known = pid in self._processes
         try:
             at = self._processes.read(pid)
             if at:
                 self._readings[pid] = at
+            if at and not is_known:
+                self._early.add(pid)
+                self._processes.adopt(pid)
         except NoTargetError:
             pass
         except NoPermissionError as error:
@@ -171,7 +183,7 @@ class Tracker:
         is_current: it has not exited or executed another program since.
         """
         new = self._new.get(pid)
-        if not new:
+        if not new or pid in self._early:
             return
         if is_current and len(new) + self._processes.size(pid) > MAX_NEW_MAPPINGS:
             self.read(pid)  # it unmaps as well, of which nobody tells
@@ -232,6 +244,9 @@ class Tracker:
             self._map(change)
         elif isinstance(change, Forked):
             self._processes.forked(pid, change.parent, change.time)
+            if change.parent in self._early:  # its list is later than that
+                self._unfollowed.add(pid)
+                self._outdated[pid] = None
             if change.parent in self._new:
                 self._remember(pid, list(self._new[change.parent]))
         elif isinstance(change, Executed):
@@ -274,6 +289,7 @@ class Tracker:
     def _forget_reading(self, pid: int) -> None:
         self._outdated.pop(pid, None)
         self._readings.pop(pid, None)
+        self._early.discard(pid)
         self._unfollowed.discard(pid)
 
 

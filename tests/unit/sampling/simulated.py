@@ -325,6 +325,8 @@ class Machine:
         self.is_there(pid, file)
         path = f"/f{file}".encode() + b"\0"
         self._changes.append(Mapped(self._now(), pid, CODE, SIZE, 0x1000, 1, file + 1, path))
+        if pid in self.session.processes:  # the BPF programs notice it
+            self.session.processes[pid]["outdated"] = self._now()
 
     def exit(self, pid: int) -> None:
         self._mapped.pop(pid, None)
