@@ -16,7 +16,7 @@ import pytest
 
 from ebprof.procfs import process
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 POLL_SECONDS = 0.05
 EBPROF = shlex.join([sys.executable, "-m", "ebprof"])
 ROOT = Path(__file__).parents[2]

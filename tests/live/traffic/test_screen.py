@@ -17,7 +17,7 @@ from tests.live.traffic.puppet import puppet
 
 ADDRESS = "127.0.0.1"
 MESSAGE, PAUSE_S = 5000, 0.05
-FIRST_PAINT_S, ATTEMPTS = 2.0, 5
+AN_HOUR_S = 3600
 MODES = re.compile(r"[0-9a-f]+(:[0-9a-f]+){10,}")  # as `stty -g` prints them, on one line
 PIVOTS = ("process", "peer", "port", "role", "flow", "container")
 
@@ -79,17 +79,11 @@ def leave(opened: Terminal) -> None:
 
 
 def test_the_first_paint_comes_at_once_also_without_traffic() -> None:
-    """Measured again while the machine has no time for it: the best counts."""
-    assert any(seconds_to_first_paint() < FIRST_PAINT_S for _ in range(ATTEMPTS))
-
-
-def seconds_to_first_paint() -> float:
+    """Long before the first interval ends."""
     with terminal() as opened:
-        start = time.monotonic()
-        opened.run("traffic", "--to", "192.0.2.1:1")
+        opened.run("traffic", "--to", "192.0.2.1:1", AN_HOUR_S)
         lines = opened.until_text("lost 0")
         assert "0 shown, 0 hidden" in lines[-2]
-        return time.monotonic() - start
 
 
 def test_both_ends_of_a_connection_are_rows(table: Terminal, flowing: Traffic) -> None:

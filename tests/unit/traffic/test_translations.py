@@ -15,6 +15,7 @@ from ebprof.model import FlowRow
 from ebprof.procfs import conntrack, networks
 from ebprof.procfs.conntrack import Dump
 from ebprof.procfs.networks import Network
+from ebprof.traffic import translations
 from ebprof.traffic.endpoint import parse_endpoint
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.monitor import Monitor
@@ -155,6 +156,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(conntrack, "is_tracking", lambda: True)
     monkeypatch.setattr(conntrack, "count_all", lambda: 1)
     monkeypatch.setattr(conntrack, "read_translated", lambda most, until: dump(WEB))
+    monkeypatch.setattr(translations, "READING_S", 60.0)  # a busy machine takes longer than usual
     return paths
 
 
@@ -173,6 +175,7 @@ def test_those_that_wait_come_first_and_reading_rests(
     asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
+    monkeypatch.setattr(translations, "READING_S", 1.0)
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
     def slow(most: int, until: float) -> Dump:
