@@ -19,7 +19,7 @@ from ebprof.top.rows import PIVOTS, SORTS
 from tests.unit.screen.pty import Pty
 
 ROOT = Path(__file__).parents[3]
-SECONDS = 60
+SECONDS = 300
 ENTRY_POINT = f"""#!{sys.executable}
 import sys
 from ebprof.cli import main

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tests.unit.screen.terminal import Terminal
 
-SECONDS = 10
+SECONDS = 120
 _MARK = "\x1b]mark\x07"
 
 
