@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from tests.live.waiting import perf_events, wait_for_work, wait_until
 
 STACK_BYTES = 32768
 MAX_FRAMES = 1024
@@ -25,11 +28,18 @@ def available() -> bool:
     return shutil.which("perf") is not None
 
 
-def profile(pid: int, seconds: float, *, frequency: int = 997) -> Counter[str]:
-    """Folded stacks of one process (`comm;outermost;...;leaf`), inlined calls left out."""
+def profile(pid: int, work: float, *, frequency: int = 997) -> Counter[str]:
+    """Folded stacks of one process (`comm;outermost;...;leaf`), inlined calls left out.
+
+    work: seconds of CPU time that it has meanwhile.
+    """
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "perf.data"
-        record(data, ["-p", str(pid)], ["sleep", str(seconds)], frequency=frequency)
+        words = _record(data, ["-p", str(pid)], frequency, STACK_BYTES)
+        with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
+            wait_until(lambda: perf_events(process.pid) > 0, "recorded by perf")
+            wait_for_work([pid], work)
+            process.send_signal(signal.SIGINT)
         return fold(script(data))
 
 
@@ -42,9 +52,13 @@ def record(
     stack_bytes: int = STACK_BYTES,
 ) -> None:
     """`perf record` on a target (`-p PID`, `-a`, or nothing: the command) while a command runs."""
+    words = [*_record(data, target, frequency, stack_bytes), "--", *command]
+    subprocess.run(words, check=True, capture_output=True)
+
+
+def _record(data: Path, target: list[str], frequency: int, stack_bytes: int) -> list[str]:
     graph = ["-e", "cpu-clock", "-F", str(frequency), "--call-graph", f"dwarf,{stack_bytes}"]
-    options = ["-q", "-o", str(data), *graph, *target]
-    subprocess.run(["perf", "record", *options, "--", *command], check=True, capture_output=True)
+    return ["perf", "record", "-q", "-o", str(data), *graph, *target]
 
 
 def script(data: Path, *, inline: bool = False) -> str:

@@ -18,12 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from ebprof.procfs import process
-from ebprof.sampling.target import online_cpus
-from tests.live.profiled import PATIENCE, SIGMAS, TIME_LIMIT, Profiled, fold
+from tests.live.profiled import SIGMAS, Profiled, fold
+from tests.live.waiting import (
+    PATIENCE,
+    TICK_S,
+    TIME_LIMIT,
+    innermost,
+    wait_until,
+    wait_until_sampling,
+)
 
 IS_EMULATED = PATIENCE > 1
 """Then a virtual CPU stands still at times, which is CPU time without ticks to its kernel."""
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +147,9 @@ def _recording(words: Sequence[object], within: Sequence[str] = ()) -> Iterator[
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as recorder:
             try:
                 wait_until_sampling(recorder.pid)
+                time.sleep(0.1)  # its events are enabled one after the other
                 yield run
-                os.kill(_innermost(recorder.pid), signal.SIGINT)
+                os.kill(innermost(recorder.pid), signal.SIGINT)
                 _, run.stderr = recorder.communicate(timeout=TIME_LIMIT)
             finally:
                 recorder.kill()
@@ -176,23 +183,8 @@ def _let_run(groups: Sequence[int], seconds: float) -> list[_Times]:
     return [_Times(known, family(group)) for group, known in zip(groups, before, strict=True)]
 
 
-def wait_until_sampling(pid: int) -> None:
-    """Until a perf event is open on each CPU besides those of the side band."""
-    deadline = time.monotonic() + TIME_LIMIT
-    while time.monotonic() < deadline:
-        if _perf_events(_innermost(pid)) >= 2 * len(online_cpus()):
-            time.sleep(0.1)  # they are enabled one after the other
-            return
-        time.sleep(0.01)
-    raise AssertionError("sampling did not begin")
-
-
 def _wait_for_cpu_time(pid: int, seconds: float) -> None:
-    """On a busy machine this takes long."""
-    deadline = time.monotonic() + TIME_LIMIT
-    while sum(family(pid).values()) < seconds:
-        assert time.monotonic() < deadline, "the target had no CPU time"
-        time.sleep(0.05)
+    wait_until(lambda: sum(family(pid).values()) >= seconds, "enough CPU time")
 
 
 def family(pid: int) -> dict[int, float]:
@@ -209,19 +201,3 @@ def _stat(pid: int) -> list[bytes]:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return []
-
-
-def _perf_events(pid: int) -> int:
-    count = 0
-    with suppress(OSError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                count += str(link.readlink()) == "anon_inode:[perf_event]"
-    return count
-
-
-def _innermost(pid: int) -> int:
-    """The process itself, or the one that `unshare --fork` started."""
-    name = process.comm(pid)
-    below = process.children(pid) if name == "unshare" else []
-    return _innermost(below[0]) if below else pid

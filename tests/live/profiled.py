@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
-SECONDS = 2
+import pytest
+
+from ebprof import cli
+from ebprof.output.folded import clean
+from tests.live.waiting import TIME_LIMIT, wait_for_work, wait_until_sampling
+
+SECONDS = 1
+WORK_SECONDS = 0.6
+"""CPU time of a process that is sampled alone."""
+WORK_SECONDS_EACH = 0.2
+"""Of one that is sampled beside others."""
 FREQUENCY = 997
 COMPLETE_SHARE = 0.995
 SIGMAS = 4
 SOME = 50
 """Samples that show that something was sampled: other work may leave it a tenth of a CPU."""
-PATIENCE = int(os.environ.get("EBPROF_PATIENCE", "1"))
-"""How many times slower than others this machine is."""
-TIME_LIMIT = 60 * PATIENCE
+KERNEL = "[kernel.kallsyms]"
+KERNEL_SUFFIX = "_[k]"
+NO_USER_STACK = "no_user_stack"
 
 Stack = tuple[str, ...]
+Until = Callable[[int], None]
+"""Given the PID of an ebprof, waits for what shall interrupt it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +69,15 @@ class Profiled:
         return {str(name): int(count) for name, count in self.stats["stacks"]["stop"].items()}
 
     @property
+    def with_user_stack(self) -> int:
+        """Samples that were not taken in a kernel thread."""
+        samples = self.stats["samples"]
+        return int(samples["total"]) - int(samples["kernel_only"])
+
+    @property
     def complete_share(self) -> float:
         """Share of the samples with a user stack that reached its outermost frame."""
-        samples = self.stats["samples"]
-        with_user = int(samples["total"]) - int(samples["kernel_only"])
-        return self.stops.get("complete", 0) / with_user
+        return self.stops.get("complete", 0) / self.with_user_stack
 
     def count(self, holds: Callable[[Stack], bool]) -> int:
         """Samples whose stack fulfils a condition."""
@@ -88,20 +106,117 @@ def has_calls(stack: Stack, functions: tuple[str, ...]) -> bool:
     return any(stack[i : i + places] == functions for i in range(1, len(stack)))
 
 
-def run(*words: object, module: str = "ebprof") -> subprocess.CompletedProcess[str]:
+def run(
+    *words: object, module: str = "ebprof", until: Until | None = None
+) -> CompletedProcess[str]:
     """`ebprof WORDS...` as a user runs it; module: what stands for ebprof."""
     command = [sys.executable, "-m", module, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            if until:
+                until(process.pid)
+                process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=TIME_LIMIT)
+        finally:
+            process.kill()
+    return CompletedProcess(command, process.returncode, out, err)
+
+
+def run_here(capsys: pytest.CaptureFixture[str], *words: object) -> CompletedProcess[str]:
+    """`ebprof WORDS...` in this process, for what ends before anything is recorded."""
+    command = [str(word) for word in words]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(command)
+    out, err = capsys.readouterr()
+    return CompletedProcess(command, int(ended.value.code or 0), out, err)
+
+
+def after_work(pids: Sequence[int], work: float = WORK_SECONDS) -> Until:
+    """What waits until ebprof has sampled so much CPU time of each of some processes."""
+
+    def wait(recorder: int) -> None:
+        wait_until_sampling(recorder)
+        wait_for_work(pids, work)
+
+    return wait
 
 
 def profile(
     *options: object,
-    seconds: float = SECONDS,
+    seconds: float | None = None,
+    work: float = WORK_SECONDS,
+    work_of: Sequence[int] = (),
+    until: Until | None = None,
     frequency: int = FREQUENCY,
     module: str = "ebprof",
 ) -> Profiled:
-    """Profile with options (a target, mostly); inlined calls are left out, as perf's are."""
-    return _profile(["-d", seconds, "-F", frequency, "--no-inline", *options], module=module)
+    """Profile with options (a target, mostly); inlined calls are left out, as perf's are.
+
+    until, or seconds: how long. Without them until each process of `work_of`, or of the option `-p`
+    that stands first, has had `work` seconds of CPU time, on a busy machine later.
+    """
+    words = ["-F", frequency, "--no-inline", *options]
+    pids = work_of or _targets(options)
+    if until is None and (seconds is not None or not pids):
+        return _profile(["-d", seconds or SECONDS, *words], module=module)
+    return _profile(words, module=module, until=until or after_work(pids, work))
+
+
+def profile_each(
+    pids: Sequence[int], *options: object, work: float = WORK_SECONDS_EACH
+) -> list[Profiled]:
+    """Profile processes in one run: of each its own samples, with what the run says of all."""
+    done = record_each(pids, *options, work=work)
+    document = json.loads(done.output)
+    return [_of_process(pid, document, done) for pid in pids]
+
+
+def record_each(pids: Sequence[int], *options: object, work: float = WORK_SECONDS_EACH) -> Recorded:
+    """`ebprof profile -f json` of processes that run one after the other, and else are stopped."""
+    words = ["-F", FREQUENCY, "--no-inline", "-p", ",".join(map(str, pids)), *options]
+    _send(pids, signal.SIGSTOP)
+
+    def wait(recorder: int) -> None:
+        wait_until_sampling(recorder)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+            wait_for_work([pid], work)
+            os.kill(pid, signal.SIGSTOP)
+
+    done = record(words, [], output_format="json", until=wait)
+    _send(pids, signal.SIGCONT)
+    return done
+
+
+def _send(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, number)
+
+
+def _targets(options: Sequence[object]) -> list[int]:
+    return [int(pid) for pid in str(options[1]).split(",")] if options[:1] == ("-p",) else []
+
+
+def _of_process(pid: int, document: dict[str, Any], run: Recorded) -> Profiled:
+    stacks: Counter[Stack] = Counter()
+    stops: Counter[str] = Counter()
+    frames = [_frame(location, document) for location in document["locations"]]
+    for sample in document["samples"]:
+        if sample["pid"] == pid:
+            names = (frames[number] for number in reversed(sample["locations"]))
+            stacks[(clean(sample["comm"]), *names)] += sample["count"]
+            stops[sample["stop"]] += sample["count"]
+    counts = {"total": stops.total(), "kernel_only": stops[NO_USER_STACK]}
+    samples = {"samples": run.stats["samples"] | counts, "stacks": {"stop": stops}}
+    return Profiled(stacks, run.stats | samples, run.stderr)
+
+
+def _frame(location: dict[str, Any], document: dict[str, Any]) -> str:
+    """A frame as folded stacks have it."""
+    (frame,), number = location["frames"], location["mapping"]
+    is_kernel = number is not None and document["mappings"][number]["path"] == KERNEL
+    return clean(document["frames"][frame]["function"]) + (KERNEL_SUFFIX if is_kernel else "")
 
 
 def profile_command(*command: object, options: tuple[object, ...] = ()) -> Profiled:
@@ -110,10 +225,14 @@ def profile_command(*command: object, options: tuple[object, ...] = ()) -> Profi
 
 
 def count_events(
-    event: str, *options: object, command: tuple[object, ...] = (), module: str = "ebprof"
+    event: str,
+    *options: object,
+    command: tuple[object, ...] = (),
+    module: str = "ebprof",
+    until: Until | None = None,
 ) -> Profiled:
     """`ebprof profile -e EVENT`, of a command until it ends."""
-    return _profile(["--no-inline", *options], [*command], module, event)
+    return _profile(["--no-inline", *options], [*command], module, event, until)
 
 
 def _profile(
@@ -121,8 +240,9 @@ def _profile(
     command: list[object] | None = None,
     module: str = "ebprof",
     event: str = "cpu-clock",
+    until: Until | None = None,
 ) -> Profiled:
-    done = record(options, command or [], event=event, module=module)
+    done = record(options, command or [], event=event, module=module, until=until)
     return Profiled(fold(done.output), done.stats, done.stderr)
 
 
@@ -133,13 +253,14 @@ def record(
     output_format: str = "folded",
     event: str = "cpu-clock",
     module: str = "ebprof",
+    until: Until | None = None,
 ) -> Recorded:
     """`ebprof profile OPTIONS [-- COMMAND]` in a format; by default by a clock that all have."""
     with tempfile.TemporaryDirectory() as directory:
         output, stats = Path(directory) / "out", Path(directory) / "stats"
         files = ["-e", event, "-f", output_format, "-o", output, "--stats", stats]
         words = [*options, *files, *(["--", *command] if command else [])]
-        done = run("profile", *words, module=module)
+        done = run("profile", *words, module=module, until=until)
         assert done.returncode == 0, done.stderr
         return Recorded(output.read_text(), json.loads(stats.read_text()), done.stderr)
 
@@ -151,6 +272,13 @@ def fold(text: str) -> Counter[Stack]:
         stack, _, count = line.rpartition(" ")
         stacks[tuple(stack.split(";"))] += int(count)
     return stacks
+
+
+def assert_most(count: int, total: int, share: float) -> None:
+    """At least this share of some samples is as it should be, within four sigma of so few."""
+    least = share * total
+    assert total >= SOME, f"only {total} samples"
+    assert count >= least - SIGMAS * sqrt(least * (1 - share)), f"{count} of {total}"
 
 
 def assert_share(count: int, total: int, share: float, *, slack: float = 0.01) -> None:
@@ -166,16 +294,16 @@ def assert_share(count: int, total: int, share: float, *, slack: float = 0.01) -
 def assert_leads_back(done: Profiled, *functions: str) -> None:
     """Many samples are in the kernel; all of them but a few have these functions on the stack."""
     kernel = done.count(_is_in_kernel)
-    assert kernel >= 0.3 * done.total
-    assert done.count(lambda s: _is_in_kernel(s) and {*functions} <= {*s}) >= 0.99 * kernel
+    assert_most(kernel, done.total, 0.3)
+    assert_most(done.count(lambda s: _is_in_kernel(s) and {*functions} <= {*s}), kernel, 0.99)
 
 
 def _is_in_kernel(stack: Stack) -> bool:
-    return stack[-1].endswith("_[k]")
+    return stack[-1].endswith(KERNEL_SUFFIX)
 
 
 def assert_complete(done: Profiled) -> None:
     """Nothing was lost, and all stacks but a few reach the outermost frame."""
     assert done.stats["samples"]["lost"] == 0
     assert done.stats["samples"]["total"] == done.total
-    assert done.complete_share >= COMPLETE_SHARE, done.stops
+    assert_most(done.stops.get("complete", 0), done.with_user_stack, COMPLETE_SHARE)

@@ -23,7 +23,7 @@ PROGRAMS: list[tuple[str, list[object]]] = [
     ("drap", []),
     ("demo", []),
 ]
-SECONDS = 1  # perf takes several to unwind what it copied in one
+WORK_SECONDS = 0.6  # perf takes several to unwind what it copied in one
 COMMON = 0.01  # stacks with a smaller share may be missing from one of the two
 EXPECTED = 20  # so may those of which chance decides whether they are seen at all
 
@@ -31,9 +31,9 @@ EXPECTED = 20  # so may those of which chance decides whether they are seen at a
 @pytest.mark.parametrize(("name", "args"), PROGRAMS)
 def test_common_stacks_are_the_same(name: str, args: list[object]) -> None:
     with targets.running(name, *args) as target:
-        ours = profile("-p", target.pid, "-U", seconds=SECONDS).stacks
+        ours = profile("-p", target.pid, "-U", work=WORK_SECONDS).stacks
         theirs = Counter(
-            {tuple(s.split(";")): n for s, n in perf.profile(target.pid, SECONDS).items()}
+            {tuple(s.split(";")): n for s, n in perf.profile(target.pid, WORK_SECONDS).items()}
         )
     fewer = min(ours.total(), theirs.total())
     assert fewer >= 2 * SOME

@@ -22,9 +22,9 @@ FREQUENCY = 199
 PARTS = {"alpha": 6, "beta": 3, "gamma_": 1}
 SERVICE = "split"
 ACCEPTED = 'pushes_total{result="accepted"}'
-WINDOWS = 4
+WINDOWS = 3
 """Before the collector is killed, while it is away, and after that."""
-PATIENCE_S = 180
+PATIENCE_S = 600
 
 
 @dataclass(frozen=True)

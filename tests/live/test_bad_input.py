@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -27,17 +28,28 @@ from ebprof.errors import (
 )
 from ebprof.output import read_profile
 from tests import nobody, targets
-from tests.live.profiled import SOME, TIME_LIMIT, assert_share, fold, profile, run
+from tests.live.profiled import (
+    SOME,
+    assert_most,
+    assert_share,
+    fold,
+    profile,
+    profile_each,
+    run,
+    run_here,
+)
+from tests.live.waiting import TIME_LIMIT, wait_for_work, wait_until_sampling
 
 NO_PID = 2**22  # the kernel's PID_MAX_LIMIT: never in use
 NO_CPU = 8192  # the kernel's NR_CPUS at its largest
 EBPROF = [sys.executable, "-m", "ebprof"]
 # What a walk without the right rows may end in.
 HARMED_STOPS = ("bad_table", "no_row", "broken_frame_pointer", "bad_stack", "unsupported_rule")
+OF_A_LOOP = ["--", "sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"]
 AS_NOBODY = pytest.mark.skipif(bool(nobody.missing()), reason=nobody.missing())
 
 
-def assert_one_line(done: subprocess.CompletedProcess[str], code: int) -> None:
+def assert_one_line(done: CompletedProcess[str], code: int) -> None:
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert done.stderr.startswith("ebprof: ")
     assert done.stderr.count("\n") == 1, done.stderr
@@ -50,48 +62,16 @@ def sampling(pid: int, *options: object) -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         try:
-            wait_for_event(process)
-            wait_for_work(pid, 0.5)
+            wait_until_sampling(process.pid)
+            wait_for_work([pid], 0.5)
             yield process
         finally:
             process.kill()
 
 
-def wait_for_event(process: subprocess.Popen[str]) -> None:
-    limit = time.monotonic() + TIME_LIMIT
-    while not has_event(process.pid):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < limit
-        time.sleep(0.05)
-
-
-def wait_for_work(pid: int, seconds: float) -> None:
-    """Wait until a process has used that much more of a CPU, however busy the machine is."""
-    limit = time.monotonic() + TIME_LIMIT
-    end = cpu_seconds(pid) + seconds
-    while cpu_seconds(pid) < end:
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process: fields 14 and 15 of proc(5)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def has_event(pid: int) -> bool:
-    """Whether a process holds a perf event, which it opens when all else is set up."""
-    links = Path(f"/proc/{pid}/fd")
-    with suppress(OSError):
-        return any("[perf_event]" in str(link.readlink()) for link in links.iterdir())
-    return False
-
-
 def with_garbage(program: Path, section: str, directory: Path) -> Path:
     """A copy of a program, a section of it overwritten."""
-    copy = directory / "garbage"
-    shutil.copy(program, copy)
+    copy = copied(program, directory / section)
     with copy.open("r+b") as file:
         found: Any = ELFFile(file).get_section_by_name(section)
         offset, size = found["sh_offset"], found["sh_size"]
@@ -100,14 +80,25 @@ def with_garbage(program: Path, section: str, directory: Path) -> Path:
     return copy
 
 
+def copied(program: Path, directory: Path) -> Path:
+    """A copy by the name `garbage`."""
+    directory.mkdir()
+    return Path(shutil.copy(program, directory / "garbage"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["-p", NO_PID], ["-t", NO_PID], ["-p", 2**70], ["-G", "no/such/cgroup"], ["-C", NO_CPU]],
+)
+def test_no_target_is_one_line_and_a_code(
+    words: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert_one_line(run_here(capsys, "profile", *words), EXIT_NO_TARGET)
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["-p", NO_PID], EXIT_NO_TARGET),
-        (["-t", NO_PID], EXIT_NO_TARGET),
-        (["-p", 2**70], EXIT_NO_TARGET),
-        (["-G", "no/such/cgroup"], EXIT_NO_TARGET),
-        (["-C", NO_CPU], EXIT_NO_TARGET),
         (["--", "/nonexistent"], EXIT_NOT_FOUND),
         (["--", "no-such-command-anywhere"], EXIT_NOT_FOUND),
         (["--", "/etc/passwd"], EXIT_NOT_EXECUTABLE),
@@ -218,11 +209,10 @@ def test_an_old_result_stays_when_the_run_fails(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [output]
 
 
-@pytest.mark.parametrize("words", [["profile", "-d", "0.5", "-f", "json"], ["doctor"]])
+@pytest.mark.parametrize("words", [["profile", "-f", "json", *OF_A_LOOP], ["doctor"]])
 def test_a_reader_that_goes_away(words: list[str]) -> None:
-    command = [*EBPROF, *words]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+    with subprocess.Popen([*EBPROF, *words], stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
@@ -243,10 +233,10 @@ def test_a_reader_that_goes_away_does_not_change_the_code_of_the_command() -> No
 def test_streams_that_are_closed_from_the_start(closed: str, tmp_path: Path) -> None:
     output = tmp_path / "out"
     command = f'exec "$@" {closed}'
-    words = [*EBPROF, "profile", "-d", "0.5", "-f", "folded", "-o", str(output)]
+    words = [*EBPROF, "profile", "-f", "folded", "-o", str(output), *OF_A_LOOP]
     done = subprocess.run(["sh", "-c", command, "sh", *words], timeout=TIME_LIMIT)
     assert done.returncode == 0
-    fold(output.read_text())
+    assert fold(output.read_text()).total() > 0
 
 
 def test_corrupt_unwind_information_harms_its_own_program_only(tmp_path: Path) -> None:
@@ -255,34 +245,36 @@ def test_corrupt_unwind_information_harms_its_own_program_only(tmp_path: Path) -
         done = profile("-p", f"{bad.pid},{good.pid}")
     harmed, whole = done.count_comm("garbage"), done.count_comm("split")
     assert min(harmed, whole) > SOME
-    assert done.stops.get("complete", 0) >= 0.99 * whole
+    assert_most(done.stops.get("complete", 0), whole, 0.99)
     assert_share(done.count_in("split", "sixty"), whole, 0.6, slack=0.02)
     assert_share(done.count_in("garbage", "sixty"), harmed, 0.6, slack=0.02)
     assert sum(done.stops.values()) == done.total
-    assert sum(done.stops.get(name, 0) for name in HARMED_STOPS) >= 0.95 * harmed, done.stops
+    assert_most(sum(done.stops.get(name, 0) for name in HARMED_STOPS), harmed, 0.95)
 
 
-@pytest.mark.parametrize("section", [".symtab", ".strtab", ".debug_info", ".debug_line"])
-def test_corrupt_symbols_harm_names_only(section: str, tmp_path: Path) -> None:
-    corrupt = with_garbage(targets.build("split"), section, tmp_path)
-    with targets.started([corrupt, 0]) as bad:
-        done = profile("-p", bad.pid)
-    assert done.count_comm("garbage") == done.total > SOME
-    assert done.complete_share > 0.99
-    assert "Traceback" not in done.stderr
+def test_corrupt_symbols_harm_names_only(tmp_path: Path) -> None:
+    """Of whichever section, and section headers that lead nowhere; all in one run."""
+    corrupt = [
+        with_garbage(targets.build("split"), section, tmp_path)
+        for section in (".symtab", ".strtab", ".debug_info", ".debug_line")
+    ]
+    corrupt.append(with_garbage_headers(targets.build("split"), tmp_path))
+    with ExitStack() as stack:
+        pids = [stack.enter_context(targets.started([path, 0])).pid for path in corrupt]
+        for done in profile_each(pids):
+            assert done.count_comm("garbage") == done.total > SOME
+            assert_most(done.stops["complete"], done.total, 0.99)
+            assert "Traceback" not in done.stderr
 
 
-def test_section_headers_that_lead_nowhere(tmp_path: Path) -> None:
-    corrupt = tmp_path / "garbage"
-    shutil.copy(targets.build("split"), corrupt)
-    with corrupt.open("r+b") as file:
+def with_garbage_headers(program: Path, directory: Path) -> Path:
+    """A copy of a program, its section headers overwritten."""
+    copy = copied(program, directory / "headers")
+    with copy.open("r+b") as file:
         start, size = ELFFile(file)["e_shoff"], 64 * ELFFile(file).num_sections()
         file.seek(start)
         file.write(random.Random(4).randbytes(size))
-    with targets.started([corrupt, 0]) as bad:
-        done = profile("-p", bad.pid)
-    assert done.count_comm("garbage") == done.total > SOME
-    assert "Traceback" not in done.stderr
+    return copy
 
 
 def test_code_in_a_file_that_is_no_program_is_counted(tmp_path: Path) -> None:
@@ -296,6 +288,6 @@ def test_code_in_a_file_that_is_no_program_is_counted(tmp_path: Path) -> None:
         "while True: pass\n"
     )
     with targets.started([sys.executable, "-c", script]) as target:
-        done = profile("-p", target.pid, seconds=1)
+        done = profile("-p", target.pid)
     assert done.stats["counters"]["unreadable_files"] == 1
     assert "unreadable_files 1: " in done.stderr

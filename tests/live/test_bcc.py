@@ -17,7 +17,7 @@ def _by_bcc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_system_calls_lead_back_to_main() -> None:
     with targets.running("syscalls", "getppid") as target:
-        done = profile("--loader", "bcc", "-p", target.pid, seconds=1)
+        done = profile("--loader", "bcc", "-p", target.pid)
     assert_complete(done)
     assert_leads_back(done, "main", "handle", "ask_parent")
 

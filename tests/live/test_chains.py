@@ -17,40 +17,48 @@ from tests.proof.workloads.c import CALLBACKS, PLT_VARIANTS, musl, plt, recursio
 from tests.proof.workloads.cpp import FEATURES, JUMPS, feature, jump
 from tests.proof.workloads.hard import ASSEMBLY, DRAP, STACKS, assembly, other_stack
 
-SECONDS_EACH = 0.3
-"""Of a run, for each program: a CPU shared by all gives each three hundred samples."""
 DEPTHS = (2, 31, 100, 500)
 
-GROUPS: dict[str, list[Workload]] = {
-    **{
-        f"features, {variant}": [feature(name, variant) for name in FEATURES]
+GROUPS: dict[str, dict[str, Workload]] = {
+    "features": {
+        f"{name}, {variant}": feature(name, variant)
         for variant in ("default", "fp", "unoptimized")
+        for name in FEATURES
     },
-    **{
-        f"assembly, {variant}": [assembly(kind, variant) for kind in ASSEMBLY]
+    "assembly": {
+        f"{kind}, {variant}": assembly(kind, variant)
         for variant in ("default", "fp", "no_pie")
+        for kind in ASSEMBLY
     },
-    **{
-        f"recursions, {variant}": [recursion(depth, variant) for depth in DEPTHS]
+    "recursions": {
+        f"{depth}, {variant}": recursion(depth, variant)
         for variant in ("default", "fp", "fp_only")
+        for depth in DEPTHS
     },
-    "jumps": [jump(way) for way in JUMPS],
-    "stacks": [*map(other_stack, STACKS), DRAP],
-    **{
-        f"callbacks, {variant}": [musl(way, variant) for way in CALLBACKS]
+    "others": {
+        one.name: one
+        for one in (
+            *map(jump, JUMPS),
+            *map(other_stack, STACKS),
+            DRAP,
+            *map(plt, PLT_VARIANTS),
+        )
+    },
+    "callbacks": {
+        f"{way}, {variant}": musl(way, variant)
         for variant in ("musl", "musl_static")
+        for way in CALLBACKS
     },
-    "plt": [plt(variant) for variant in PLT_VARIANTS],
 }
-ROWS = [(group, workload.name) for group, workloads in GROUPS.items() for workload in workloads]
+ROWS = [(group, name) for group, workloads in GROUPS.items() for name in workloads]
 
 
 @cache
 def rows(group: str) -> dict[str, Row]:
     """What came of a group, by the names of its workloads."""
     workloads = GROUPS[group]
-    measured = measure_together(workloads, round(SECONDS_EACH * len(workloads), 1))
-    return {row.workload: row for row in measured}
+    measured = measure_together([*workloads.values()])
+    return dict(zip(workloads, measured, strict=True))
 
 
 @pytest.mark.parametrize(("group", "name"), ROWS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ebprof.errors import EXIT_REGRESSION
 from tests import targets
-from tests.live.profiled import FREQUENCY, SECONDS, run
+from tests.live.profiled import FREQUENCY, after_work, run
 
 SLACK = 15
 """Percentage points: four sigma of a difference between 400 samples each, and some more."""
@@ -15,20 +15,8 @@ SLACK = 15
 
 def record(path: Path, *parts: int) -> None:
     with targets.running("shares", *parts) as target:
-        words = (
-            "-p",
-            target.pid,
-            "--no-inline",
-            "-d",
-            SECONDS,
-            "-F",
-            FREQUENCY,
-            "-e",
-            "cpu-clock",
-            "-o",
-            path,
-        )
-        done = run("profile", *words)
+        words = ("-p", target.pid, "--no-inline", "-F", FREQUENCY, "-e", "cpu-clock", "-o", path)
+        done = run("profile", *words, until=after_work([target.pid]))
     assert done.returncode == 0, done.stderr
 
 

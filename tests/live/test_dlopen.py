@@ -8,7 +8,7 @@ from tests.live.profiled import assert_share, profile
 
 def test_plugin_opened_while_watching() -> None:
     with targets.running("dlopen", targets.build("plugin"), 1500) as target:
-        done = profile("-p", target.pid, seconds=4)
+        done = profile("-p", target.pid, work=2.5)
     after = done.count_of("use_plugin")
     assert_share(done.count_of("plugin_leaf"), after, 0.8)
     assert_share(done.count_of("host_leaf"), after, 0.2)
@@ -18,7 +18,7 @@ def test_plugin_opened_while_watching() -> None:
 
 def test_plugin_closed_and_opened_again() -> None:
     with targets.running("dlopen", targets.build("plugin"), 0, "reopen") as target:
-        done = profile("-p", target.pid, seconds=3)
+        done = profile("-p", target.pid, work=1)
     assert_share(done.count_of("plugin_leaf"), done.total, 0.8, slack=0.03)
     assert done.complete_share >= 0.98, done.stops
     assert done.stats["samples"]["lost"] == 0

@@ -16,7 +16,7 @@ from ebprof.sampling.target import Target
 from ebprof.sampling.timeline import Timeline
 from ebprof.watch.loop import Schedule, Watch
 from tests import targets
-from tests.live.profiled import PATIENCE
+from tests.live.waiting import PATIENCE
 
 BUSY_S = 3.0 * PATIENCE
 """How long ebprof is busy once, of which sampling may take a third."""

@@ -16,8 +16,9 @@ from ebprof.procfs import process
 from ebprof.procfs.mounts import read_mounts
 from tests import targets
 from tests.live.cgroups import new_cgroup
-from tests.live.profiled import Profiled, count_events, run
+from tests.live.profiled import Profiled, count_events, run, run_here
 
+Capture = pytest.CaptureFixture[str]
 LEFT, RIGHT, OPENS, PAGES = 1000, 234, 500, 2000
 """What `calls 0 once` does, see calls.c."""
 WHILE = ("-d", 1)
@@ -222,10 +223,10 @@ def test_pprof_says_what_was_counted(tmp_path: Path) -> None:
     assert profile.total >= PAGES
 
 
-def test_what_the_machine_does_not_count_is_refused() -> None:
+def test_what_the_machine_does_not_count_is_refused(capsys: Capture) -> None:
     if events.is_supported(events.CYCLES):
         pytest.skip("this machine counts cycles")
-    done = run("profile", "-e", "cache-misses", "-d", 1)
+    done = run_here(capsys, "profile", "-e", "cache-misses", "-d", 1)
     assert done.returncode == 5
     assert done.stderr.startswith("ebprof: this machine does not count cache-misses: ")
 
@@ -243,19 +244,21 @@ def test_what_the_machine_does_not_count_is_refused() -> None:
         ("u:/usr/bin/env:", 2, "no function in"),
     ],
 )
-def test_an_event_that_cannot_be_had_is_one_line(event: str, code: int, message: str) -> None:
-    done = run("profile", "-e", event, "-d", 1)
+def test_an_event_that_cannot_be_had_is_one_line(
+    event: str, code: int, message: str, capsys: Capture
+) -> None:
+    done = run_here(capsys, "profile", "-e", event, "-d", 1)
     assert done.returncode == code
     (line,) = done.stderr.splitlines()
     assert message in line
 
 
-def test_a_rate_that_does_not_fit_is_refused() -> None:
+def test_a_rate_that_does_not_fit_is_refused(capsys: Capture) -> None:
     for words, message in (
         (("-e", "sched:sched_switch", "-F", 99), "has no frequency"),
         (("-e", "page-faults", "-F", 99, "-c", 1), "exclude each other"),
     ):
-        done = run("profile", *words, "-d", 1)
+        done = run_here(capsys, "profile", *words, "-d", 1)
         assert done.returncode == 2
         assert message in done.stderr
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,19 +13,12 @@ import pytest
 from ebprof.output import read_profile
 
 NO_ROOM = "no space left on device"
-BRIEF = ("-d", "0.3")
 TIME_LIMIT = 120
 FULL = ["unshare", "--mount", "sh", "-c"]
+BUSY = ["--", "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]
+"""A command of which there are samples."""
 # A file system of one page, which another file fills.
 FILL = 'mount -t tmpfs -o size=4k full "$1" && head -c 4096 /dev/zero >"$1/rest"; shift; exec "$@"'
-
-
-@pytest.fixture(autouse=True, scope="module")
-def samples() -> Iterator[None]:
-    """A busy process: of an idle machine there is nothing to write."""
-    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as busy:
-        yield
-        busy.kill()
 
 
 @pytest.fixture
@@ -61,10 +54,10 @@ def run(
         ["--version"],
         ["completion", "bash"],
         ["doctor", "--json"],
-        ["top", "--json", "0.2", "2"],
+        ["top", "--json", "-p", str(os.getpid()), "0.2", "2"],
         ["traffic", "0.2", "2"],
     ],
-    ids=" ".join,
+    ids=lambda words: words[0],
 )
 def test_stdout(words: list[str]) -> None:
     assert run(words) == (6, f"ebprof: cannot write stdout: {NO_ROOM}")
@@ -81,20 +74,21 @@ def test_stdout_of_saved_profiles(form: str, folded: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["profile", "-a", *BRIEF, "--stats"],
-        ["traffic", *BRIEF, "--stats"],
-        ["report", "FOLDED", "-o"],
-        ["diff", "FOLDED", "FOLDED", "-o"],
+        ["profile", "--stats", "PATH", *BUSY],
+        ["traffic", "-d", "0.3", "--stats", "PATH"],
+        ["report", "FOLDED", "-o", "PATH"],
+        ["diff", "FOLDED", "FOLDED", "-o", "PATH"],
     ],
-    ids=" ".join,
+    ids=lambda words: words[0],
 )
 def test_files(words: list[str], folded: str, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     path = f"{full}/new"
     within = [*FULL, FILL, "sh", str(full)]
-    options = [folded if word == "FOLDED" else word for word in words]
-    code, line = run([*options, path], stdout="/dev/null", within=within)
+    given = {"FOLDED": folded, "PATH": path}
+    options = [given.get(word, word) for word in words]
+    code, line = run(options, stdout="/dev/null", within=within)
     assert (code, line) == (6, f"ebprof: cannot write {path}: {NO_ROOM}")
 
 
@@ -112,7 +106,7 @@ def check_kept(code: int, line: str, refused: str, place: str) -> None:
 
 @pytest.mark.parametrize("form", ["folded", "pprof"])
 def test_a_profile_for_stdout_is_kept(form: str, tmp_path: Path) -> None:
-    code, line = run(["profile", "-a", *BRIEF, "-f", form], temporary=str(tmp_path))
+    code, line = run(["profile", "-f", form, *BUSY], temporary=str(tmp_path))
     check_kept(code, line, "stdout", str(tmp_path))
 
 
@@ -124,7 +118,7 @@ def test_a_profile_for_a_file_is_kept(is_temporary: bool, tmp_path: Path) -> Non
     temporary.mkdir()
     path = f"{full}/new.pb.gz"
     code, line = run(
-        ["profile", "-a", *BRIEF, "-o", path],
+        ["profile", "-o", path, *BUSY],
         stdout="/dev/null",
         within=[*FULL, FILL, "sh", str(full)],
         temporary=str(temporary if is_temporary else full),

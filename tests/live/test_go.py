@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import targets
-from tests.live.profiled import COMPLETE_SHARE, assert_complete, assert_share, profile
+from tests.live.profiled import COMPLETE_SHARE, assert_complete, assert_most, assert_share, profile
 
 DEPTH = 20
 CLOSURES = ("main.calls", "main.closures", "main.apply", "main.closures.func1", "main.burn")
@@ -21,7 +21,7 @@ def test_functions_have_their_share(kind: str, caller: str) -> None:
         done = profile("-p", target.pid)
     assert_complete(done)
     work = done.count_of("main.calls")
-    assert work >= 0.8 * done.total
+    assert_most(work, done.total, 0.8)
     assert_share(done.count_calls(caller, *CLOSURES), work, 0.5, slack=SLACK)
     assert_share(done.count_calls(caller, *RECURSION), work, 0.5, slack=SLACK)
     assert done.count(lambda stack: "main.calls" in stack and "goexit" in stack[1]) == work
@@ -32,13 +32,13 @@ def test_the_garbage_collectors_own_stacks() -> None:
         done = profile("-p", target.pid)
     assert_complete(done)
     marking = done.count(lambda stack: any(name.startswith("runtime.gcDrain") for name in stack))
-    assert marking >= 0.1 * done.total
+    assert_most(marking, done.total, 0.1)
     to_goroutine = done.count(
         lambda stack: (
             any(name.startswith("runtime.gcDrain") for name in stack) and "goexit" in stack[1]
         )
     )
-    assert to_goroutine >= COMPLETE_SHARE * marking
+    assert_most(to_goroutine, marking, COMPLETE_SHARE)
 
 
 @pytest.mark.parametrize("variant", ["stripped", "stripped_pie"])
@@ -47,7 +47,7 @@ def test_a_stripped_program(variant: str) -> None:
         done = profile("-p", target.pid)
     assert_complete(done)
     work = done.count_of("main.calls")
-    assert work >= 0.8 * done.total
+    assert_most(work, done.total, 0.8)
     assert_share(done.count_calls("main.main", *CLOSURES), work, 0.5, slack=SLACK)
     assert_share(done.count_calls("main.main", *RECURSION), work, 0.5, slack=SLACK)
     assert done.count(lambda stack: "main.calls" in stack and "goexit" in stack[1]) == work

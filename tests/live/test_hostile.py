@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,11 +20,22 @@ from elftools.elf.elffile import ELFFile
 
 from ebprof.errors import EXIT_NO_TARGET
 from tests import targets
-from tests.live.profiled import SOME, TIME_LIMIT, Profiled, assert_share, fold, profile, run
+from tests.live.profiled import (
+    FREQUENCY,
+    SOME,
+    Profiled,
+    after_work,
+    assert_share,
+    fold,
+    profile,
+    profile_each,
+    run,
+)
+from tests.live.waiting import TIME_LIMIT
 
 MOST_MEMORY = 512 << 20
-LONGEST_FINISH_S = 40
-LONGEST_RUN_S = 30
+MOST_CPU_S = 70
+"""Of ebprof, for a run and what comes after it: a machine that is busy elsewhere takes longer."""
 WORK = ("main", "misbehave", "work")
 
 
@@ -54,7 +65,7 @@ def check_run(done: Profiled) -> None:
     """Nothing is lost but what a counter tells of, and the tool stayed within its limits."""
     assert sum(done.stops.values()) == done.stats["samples"]["total"] == done.total
     assert done.stats["tool"]["max_rss_bytes"] < MOST_MEMORY
-    assert done.stats["tool"]["finish_seconds"] < LONGEST_FINISH_S
+    assert done.stats["tool"]["cpu_seconds"] < MOST_CPU_S
     assert "Traceback" not in done.stderr
     assert all(line.isprintable() for line in done.stderr.splitlines())
 
@@ -73,7 +84,6 @@ def test_mappings_that_change_all_the_time_on_a_whole_machine() -> None:
     check_run(done)
     check_parts(done)
     assert done.stats["counters"]["changes_lost"] > 0
-    assert done.stats["duration_seconds"] < LONGEST_RUN_S
 
 
 def test_more_mappings_than_there_is_room_for() -> None:
@@ -121,23 +131,42 @@ def test_an_overwritten_vdso_harms_nobody_else() -> None:
 
 
 # A name that is a field of /proc/PID/status, one that begins a line, and what a terminal obeys.
-@pytest.mark.parametrize("name", [b"\rUid:\tx", b"a;b\n1 2\x1b[2J", b"\xff\xfe\r0::/x"])
-def test_names_of_processes(name: bytes, tmp_path: Path) -> None:
+NAMES = (b"\rUid:\tx", b"a;b\n1 2\x1b[2J", b"\xff\xfe\r0::/x")
+
+
+@contextmanager
+def named(names: Sequence[bytes]) -> Iterator[list[int]]:
+    """A process of each name."""
     program = targets.build("hostile")
-    (tmp_path / "no.map").touch()
     with ExitStack() as stack:
-        process = stack.enter_context(
-            subprocess.Popen([program, "0", "name", name], stdout=subprocess.PIPE)
-        )
-        stack.callback(process.kill)
-        assert process.stdout and process.stdout.readline() == b"ready\n"
-        done = profile("-p", process.pid)
-        thread = run("profile", "-t", process.pid, "-d", 0.2, "-q", "-f", "folded")
-    check_run(done)
-    assert thread.returncode == 0, thread.stderr
-    (comm,) = {one[0] for one in done.stacks}
-    assert comm.isprintable() and ";" not in comm
-    assert done.count_calls(*WORK) > SOME
+        pids = []
+        for name in names:
+            process = stack.enter_context(
+                subprocess.Popen([program, "0", "name", name], stdout=subprocess.PIPE)
+            )
+            stack.callback(process.kill)
+            assert process.stdout and process.stdout.readline() == b"ready\n"
+            pids.append(process.pid)
+        yield pids
+
+
+def test_names_of_processes() -> None:
+    with named(NAMES) as pids:
+        found = profile_each(pids)
+    for done in found:
+        check_run(done)
+        (comm,) = {one[0] for one in done.stacks}
+        assert comm.isprintable() and ";" not in comm
+        assert done.count_calls(*WORK) > SOME
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_thread_of_such_a_name(name: bytes) -> None:
+    with named([name]) as (pid,):
+        words = ("profile", "-t", pid, "-F", FREQUENCY, "-q", "-f", "folded")
+        done = run(*words, until=after_work([pid], 0.2))
+    assert done.returncode == 0, done.stderr
+    assert fold(done.stdout).total() > SOME
 
 
 ODD_NAME = b"x;y\n3 4\x1b[2J\xff\xc2\x9b31m"
@@ -155,7 +184,7 @@ def test_names_of_files_and_of_functions(tmp_path: Path) -> None:
         assert process.stdout and process.stdout.readline() == b"ready\n"
         done = profile("-p", process.pid)
         outputs = [
-            run("profile", "-p", process.pid, "-d", 0.5, "-q", "-f", name)
+            run("profile", "-p", process.pid, "-q", "-f", name, until=after_work([process.pid]))
             for name in ("table", "json", "speedscope", "svg")
         ]
     check_run(done)
@@ -196,33 +225,36 @@ def plant_anothers(path: Path) -> None:
     os.chown(path, 65534, 65534)
 
 
-@pytest.mark.parametrize(
-    "plant",
-    [
-        plant_fifo,
-        plant_directory,
-        plant_device,
-        plant_link,
-        plant_link_to_a_device,
-        plant_anothers,
-    ],
+PLANTS = (
+    plant_fifo,
+    plant_directory,
+    plant_device,
+    plant_link,
+    plant_link_to_a_device,
+    plant_anothers,
 )
-def test_what_is_no_perf_map(plant: object) -> None:
-    assert callable(plant)
-    with targets.running("jit") as target:
-        path = Path(f"/tmp/perf-{target.pid}.map")
-        path.unlink()
-        try:
+
+
+def test_what_is_no_perf_map() -> None:
+    """Each in the place of a process's map; all processes in one run."""
+    with ExitStack() as stack:
+        pids = [stack.enter_context(targets.running("jit")).pid for _ in PLANTS]
+        for pid, plant in zip(pids, PLANTS, strict=True):
+            path = Path(f"/tmp/perf-{pid}.map")
+            path.unlink()
             plant(path)
-            done = profile("-p", target.pid)
-        finally:
-            path.rmdir() if path.is_dir() else path.unlink()
-            path.touch()
-    check_run(done)
-    assert f"perf-{target.pid}.map" in done.stderr and "not read" in done.stderr
-    names = {name for one in done.stacks for name in one}
-    assert "planted" not in names and not any("root:" in name for name in names)
-    assert done.count(lambda stack: stack[-1].startswith("[anon]+0x")) > SOME
+            stack.callback(remove, path)
+        found = profile_each(pids)
+    for pid, done in zip(pids, found, strict=True):
+        assert f"perf-{pid}.map" in done.stderr and "not read" in done.stderr
+        names = {name for one in done.stacks for name in one}
+        assert "planted" not in names and not any("root:" in name for name in names)
+        assert done.count(lambda stack: stack[-1].startswith("[anon]+0x")) > SOME
+        check_run(done)
+
+
+def remove(path: Path) -> None:
+    path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_an_endless_perf_map() -> None:
@@ -256,7 +288,7 @@ def grow(path: Path, stop: threading.Event) -> None:
 def test_a_stopped_process() -> None:
     with beside("name", "stopped") as (hostile, victim):
         os.kill(hostile.pid, signal.SIGSTOP)
-        done = profile("-p", f"{hostile.pid},{victim.pid}")
+        done = profile("-p", f"{hostile.pid},{victim.pid}", work_of=[victim.pid])
         assert done.count_comm("stopped") <= 1
         check_victim(done)
 
@@ -275,7 +307,7 @@ def test_a_frozen_process(tmp_path: Path) -> None:
         (group / "cgroup.procs").write_text(str(hostile.pid))
         (group / "cgroup.freeze").write_text("1")
         try:
-            done = profile("-p", f"{hostile.pid},{victim.pid}")
+            done = profile("-p", f"{hostile.pid},{victim.pid}", work_of=[victim.pid])
         finally:
             (group / "cgroup.freeze").write_text("0")
             (group.parent / "cgroup.procs").write_text(str(hostile.pid))
@@ -331,7 +363,7 @@ def test_a_debug_file_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
         writer = threading.Thread(target=cut, args=(debug, whole, stop))
         writer.start()
         try:
-            runs = [profile("-p", target.pid, seconds=0.5) for _ in range(3)]
+            runs = [profile("-p", target.pid) for _ in range(3)]
         finally:
             stop.set()
             writer.join()

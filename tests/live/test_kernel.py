@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import targets
-from tests.live.profiled import SOME, assert_complete, profile
+from tests.live.profiled import SOME, assert_complete, assert_most, profile
 
 pytestmark = pytest.mark.vm
 
@@ -25,17 +25,17 @@ def test_system_calls_lead_back_to_main(mode: str, caller: str) -> None:
         done = profile("-p", target.pid)
     assert_complete(done)
     kernel = done.count(in_kernel)
-    assert kernel >= (0.8 if mode == "read" else 0.3) * done.total
+    assert_most(kernel, done.total, 0.8 if mode == "read" else 0.3)
     whole = done.count(
         lambda s: in_kernel(s) and caller in s and all(name in s for name in CALLERS)
     )
-    assert whole >= 0.99 * kernel
+    assert_most(whole, kernel, 0.99)
 
 
 def test_kernel_functions_have_names() -> None:
     with targets.running("syscalls", "read") as target:
         done = profile("-p", target.pid)
-    assert done.count_of("read_zero_[k]") >= 0.5 * done.total
+    assert_most(done.count_of("read_zero_[k]"), done.total, 0.5)
 
 
 def test_user_side_only() -> None:

@@ -9,6 +9,7 @@ from tests.live.profiled import (
     SOME,
     Profiled,
     assert_complete,
+    assert_most,
     assert_share,
     profile,
     profile_command,
@@ -54,10 +55,9 @@ def test_command_from_its_first_instruction() -> None:
 
 
 def test_whole_machine() -> None:
-    with targets.running("split") as target, targets.running("rustwork"):
-        done = profile("-a")
-    assert target.pid
+    with targets.running("split") as target, targets.running("rustwork") as other:
+        done = profile("-a", work_of=[target.pid, other.pid])
     split, rust = done.count_comm("split"), done.count_comm("rustwork")
     assert min(split, rust) > SOME
     assert_share(done.count_of("sixty"), split, 0.6, slack=0.02)
-    assert done.count_of("rustwork::burn") >= 0.95 * rust
+    assert_most(done.count_of("rustwork::burn"), rust, 0.95)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests import targets
-from tests.live.profiled import assert_complete, assert_share, profile
+from tests.live.profiled import assert_complete, assert_most, assert_share, profile
 
 DEPTH = 20
 
@@ -15,7 +15,7 @@ def test_rust_program() -> None:
     assert_share(done.count_of("rustwork::closures"), done.total, 0.5)
     deep = done.count(lambda stack: stack.count("rustwork::recurse") == DEPTH)
     assert_share(deep, done.total, 0.5)
-    assert done.count_of("rustwork::main") >= 0.99 * done.total
+    assert_most(done.count_of("rustwork::main"), done.total, 0.99)
 
 
 def test_stripped_rust_program() -> None:

@@ -12,7 +12,7 @@ import pytest
 from ebprof.identity.cgroups import cgroup_roots
 from tests import targets
 from tests.live.cgroups import new_cgroup
-from tests.live.profiled import FREQUENCY, SOME, profile, record
+from tests.live.profiled import SOME, assert_complete, assert_most, profile, record_each
 
 KTHREADD = 2
 
@@ -28,11 +28,11 @@ def cgroup() -> Iterator[Path]:
 def test_only_what_is_in_a_cgroup(cgroup: Path) -> None:
     with targets.running("split") as inside, targets.running("recursion"):
         (cgroup / "cgroup.procs").write_text(str(inside.pid))
-        done = profile("-G", cgroup.name)
+        done = profile("-G", cgroup.name, work_of=[inside.pid])
         (cgroup.parent / "cgroup.procs").write_text(str(inside.pid))
     assert done.total > SOME
     assert done.count_comm("split") == done.total
-    assert done.complete_share >= 0.995
+    assert_most(done.stops["complete"], done.total, 0.995)
 
 
 CONTAINER = f"{os.getpid():x}".ljust(64, "e")
@@ -56,7 +56,7 @@ def test_only_what_is_in_a_container(contained: Path) -> None:
     """Any beginning of its ID will do."""
     with targets.running("split") as inside, targets.running("recursion"):
         (contained / "cgroup.procs").write_text(str(inside.pid))
-        done = profile("--container", CONTAINER[:12])
+        done = profile("--container", CONTAINER[:12], work_of=[inside.pid])
     assert done.total > SOME
     assert done.count_comm("split") == done.total
 
@@ -65,8 +65,7 @@ def test_only_what_is_in_a_container(contained: Path) -> None:
 def test_samples_have_their_container_as_a_label(contained: Path) -> None:
     with targets.running("split") as inside, targets.running("recursion") as outside:
         (contained / "cgroup.procs").write_text(str(inside.pid))
-        options = ["-p", f"{inside.pid},{outside.pid}", "-d", 2, "-F", FREQUENCY]
-        done = record(options, [], output_format="json")
+        done = record_each([inside.pid, outside.pid])
     labels = {one["pid"]: one.get("labels") for one in json.loads(done.output)["samples"]}
     assert labels == {inside.pid: [{"key": "container", "text": CONTAINER}], outside.pid: None}
 
@@ -79,7 +78,7 @@ def test_only_on_one_cpu() -> None:
     with targets.running("split") as here, targets.running("recursion") as there:
         os.sched_setaffinity(here.pid, {first})
         os.sched_setaffinity(there.pid, {last})
-        done = profile("-a", "-C", first)
+        done = profile("-a", "-C", first, seconds=2)
     assert done.count_comm("split") > SOME
     assert done.count_comm("recursion") == 0
 
@@ -96,8 +95,8 @@ def test_frame_pointers_alone_lose_the_callers_of_code_without_them() -> None:
     with targets.running("recursion") as target:
         tables = profile("-p", target.pid, "--call-graph", "dwarf")
         pointers = profile("-p", target.pid, "--call-graph", "fp")
-    assert tables.complete_share >= 0.995
-    assert tables.count_of("main") >= 0.995 * tables.total
+    assert_complete(tables)
+    assert_most(tables.count_of("main"), tables.total, 0.995)
     assert pointers.count_of("leaf") > 0 or pointers.count_of("spin") > 0
     assert pointers.count_of("main") < 0.5 * pointers.total
 
@@ -105,4 +104,4 @@ def test_frame_pointers_alone_lose_the_callers_of_code_without_them() -> None:
 def test_frame_pointers_alone_are_enough_for_code_that_keeps_them() -> None:
     with targets.running("recursion", variant="fp") as target:
         done = profile("-p", target.pid, "--call-graph", "fp")
-    assert done.count_of("main") >= 0.99 * done.total
+    assert_most(done.count_of("main"), done.total, 0.99)

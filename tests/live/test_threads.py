@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import targets
-from tests.live.profiled import SOME, assert_complete, assert_share, profile
+from tests.live.profiled import SOME, assert_complete, assert_most, assert_share, profile
 
 CLONE = ("clone3", "__clone3", "clone", "__clone")
 SPLIT = {"heavy": 0.6, "medium": 0.3, "light": 0.1}
@@ -19,21 +19,20 @@ def test_threads_have_their_names_and_shares() -> None:
     assert_complete(done)
     for name, share in SPLIT.items():
         assert_share(done.count_comm(name), done.total, share, slack=0.03)
-        work = done.count_in(name, f"work_{name}")
-        assert work >= 0.9 * done.count_comm(name)
+        assert_most(done.count_in(name, f"work_{name}"), done.count_comm(name), 0.9)
 
 
 @pytest.mark.vm
 def test_one_thread_alone() -> None:
     with targets.running("threads") as target:
-        done = profile("-t", thread_named(target.pid, "medium"))
+        done = profile("-t", thread_named(target.pid, "medium"), work_of=[target.pid])
     assert done.total >= SOME
     assert done.count_comm("medium") == done.total
 
 
 def test_threads_chosen_by_name() -> None:
-    with targets.running("threads"):
-        done = profile("--comm", "light", seconds=6)
+    with targets.running("threads") as target:
+        done = profile("--comm", "light", work_of=[target.pid], work=1.5)
     assert done.total >= SOME
     assert done.count_comm("light") == done.total
 
@@ -41,8 +40,8 @@ def test_threads_chosen_by_name() -> None:
 @pytest.mark.parametrize("variant", ["default", "static", "musl_static"])
 def test_a_thread_for_each_job(variant: str) -> None:
     """Samples while a thread is started are in the one that starts it, or in the new one."""
-    with targets.running("starter", variant=variant):
-        done = profile("--comm", "starter", "-U", seconds=3)
+    with targets.running("starter", variant=variant) as target:
+        done = profile("--comm", "starter", "-U", work_of=[target.pid], work=1)
     assert_complete(done)
     starting = done.count(lambda stack: stack[-1] in CLONE)
     assert starting >= SOME

@@ -11,7 +11,8 @@ import pytest
 
 from ebprof.events.tracepoint import number_of
 from tests import targets
-from tests.live.profiled import TIME_LIMIT, fold
+from tests.live.profiled import fold
+from tests.live.waiting import TIME_LIMIT
 
 SWITCH = "sched:sched_switch"
 TRACING = "/sys/kernel/tracing"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ebprof.sampling.statistics import ALL_COUNTERS
 from tests import targets
-from tests.live.profiled import FREQUENCY, record
+from tests.live.profiled import FREQUENCY, WORK_SECONDS_EACH, record, record_each
 from tests.proof.stack import NO_USER_STACK, Stack, read
 from tests.proof.workload import NotHereError, Row, Start, Workload
 
@@ -44,24 +44,28 @@ def measure(workload: Workload, slowness: float = 1) -> Row:
         return _with(row, failure=lines[-1])
 
 
-def measure_together(workloads: Sequence[Workload], seconds: float) -> list[Row]:
+def measure_together(workloads: Sequence[Workload]) -> list[Row]:
     """Profile processes in one run, and judge each by its own samples.
 
     Their workloads start a process each. Raises whatever goes wrong, a missing compiler too.
     """
-    found, stats = stacks_of([workload.start for workload in workloads], seconds)
+    found, stats = stacks_of([workload.start for workload in workloads])
     return [
         judge(Row(workload.name, os.uname().release, workload.bar), workload, stacks, stats)
         for workload, stacks in zip(workloads, found, strict=True)
     ]
 
 
-def stacks_of(starts: Sequence[Start], seconds: float) -> tuple[list[list[Stack]], dict[str, Any]]:
-    """Profile processes in one run: the stacks of each, and the run's statistics."""
+def stacks_of(
+    starts: Sequence[Start], work: float = WORK_SECONDS_EACH
+) -> tuple[list[list[Stack]], dict[str, Any]]:
+    """Profile processes in one run: the stacks of each, and the run's statistics.
+
+    work: seconds of CPU time for each of them.
+    """
     with ExitStack() as running:
         pids = [running.enter_context(start()).pid for start in starts]
-        options = ["--no-inline", "-F", FREQUENCY, "-d", seconds, "-p", ",".join(map(str, pids))]
-        done = record(options, [], output_format="json")
+        done = record_each(pids, work=work)
     stacks = list(read(json.loads(done.output)))
     return [[stack for stack in stacks if stack.pid == pid] for pid in pids], done.stats
 

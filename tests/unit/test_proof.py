@@ -191,20 +191,21 @@ def test_processes_of_one_run_are_judged_apart(monkeypatch: pytest.MonkeyPatch) 
         for pid, text, count in ((7, "main;serve;ten", 3), (8, "main;ten", 2), (9, "main", 1))
     ]
     stats = {"samples": {"lost": 0}, "counters": {}}
-    words: list[object] = []
+    profiled: list[int] = []
 
-    def record(options: list[object], _: list[object], **__: str) -> Recorded:
-        words.extend(options)
+    def record(pids: list[int], *, work: float) -> Recorded:
+        assert work > 0
+        profiled.extend(pids)
         return Recorded("{}", stats, "")
 
-    monkeypatch.setattr(measure, "record", record)
+    monkeypatch.setattr(measure, "record_each", record)
     monkeypatch.setattr(measure, "read", lambda _: stacks)
-    rows = measure.measure_together([workload(7), workload(8)], 1.5)
+    rows = measure.measure_together([workload(7), workload(8)])
     assert [(row.workload, row.samples, row.right) for row in rows] == [
         ("of 7", 3, 3),
         ("of 8", 2, 0),
     ]
-    assert words[-4:] == ["-d", 1.5, "-p", "7,8"]
+    assert profiled == [7, 8]
 
 
 def test_every_sample_with_a_user_stack_is_judged() -> None:
