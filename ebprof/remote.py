@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote_plus, urlencode, urlsplit
 
 from ebprof.errors import BadFileError, UsageError
 from ebprof.secret import read_token
-from ebprof.tls import TlsFiles, client_context
+
+if TYPE_CHECKING:
+    import http.client
 
 PATH = "/api/v1/profiles/flamegraph"
 TOKEN = "EBPROF_TOKEN"
@@ -54,13 +56,15 @@ def fetch(url: str, access: Access) -> bytes:
     Raises UsageError for a URL of something else; BadFileError, with the collector's reason, where
     there is no profile.
     """
+    import http.client  # 100 ms with TLS, which commands without a URL need not wait for
+
     parts = _parts(url)
     where = f"{parts.scheme}://{parts.netloc}"
     connection = _connection(parts, access)
     try:
         connection.request("GET", _query(parts), headers=_headers(access.token))
         answer = connection.getresponse()
-        if answer.status != http.client.OK:
+        if answer.status != HTTPStatus.OK:
             raise _refusal(where, answer)
         data = answer.read(MAX_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
@@ -104,6 +108,10 @@ def _headers(token: str) -> dict[str, str]:
 
 
 def _connection(parts: SplitResult, access: Access) -> http.client.HTTPConnection:
+    import http.client
+
+    from ebprof.tls import TlsFiles, client_context
+
     host = parts.hostname or ""
     if parts.scheme == "https":
         context = client_context(TlsFiles(ca=access.ca))
@@ -115,7 +123,7 @@ def _refusal(where: str, answer: http.client.HTTPResponse) -> BadFileError:
     """What a collector said instead of a profile."""
     reason, hint = _said(answer.read(_MAX_ERROR))
     message = f"{where} answers {answer.status}: {reason or answer.reason}"
-    if answer.status == http.client.UNAUTHORIZED:
+    if answer.status == HTTPStatus.UNAUTHORIZED:
         hint = f"give --token-file, or set {TOKEN}"
     return BadFileError(_line(message), _line(hint))
 
