@@ -89,9 +89,10 @@ nightly: FUZZ_SECONDS := 3600
 nightly: vm proof differential fuzz ## Run what takes hours: those four, and fuzzing for one
 
 .PHONY: crashes
-crashes: $(VENV)/.installed-test ## Kill the collector CRASHES (200) times under load, and cut its power POWER_CUTS (50) times
+crashes: $(VENV)/.installed-test ## Kill collector, store and agent CRASHES (200) times under load, and cut the power POWER_CUTS (50) times
 	EBPROF_CRASHES=$(CRASHES) EBPROF_POWER_CUTS=$(POWER_CUTS) $(BIN)/python -m pytest -s \
-		tests/unit/collector/test_crashes.py tests/live/test_power_cut.py
+		tests/unit/collector/test_crashes.py tests/live/test_agent_crashes.py \
+		tests/live/test_power_cut.py
 
 .PHONY: docs
 docs: $(VENV)/.installed ## Bring the help texts in docs/ up to date
