@@ -125,7 +125,11 @@ def test_options_are_read_anew(tmp_path: Path) -> None:
 
 
 def test_a_hang_up_without_a_file_ends_it(tmp_path: Path) -> None:
-    running = Running(tmp_path / "data")
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs tests may ignore it
+    try:
+        running = Running(tmp_path / "data")
+    finally:
+        signal.signal(signal.SIGHUP, before)
     running.process.send_signal(signal.SIGHUP)
     _, said = running.process.communicate(timeout=PATIENCE_S)
     assert running.process.returncode == 0, said
