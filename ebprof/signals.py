@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a run: its result is written. SIGQUIT ends ebprof at once."""
 _MOST_UNHEEDED = 2
+Handler = Callable[[int, FrameType | None], None]
 
 
 def ending() -> tuple[signal.Signals, ...]:
     """Those of ENDING that are to be heeded: not a hang-up that nohup has had ignored, or that is
     for something else, as it has SignalNotes of its own.
     """
-    is_free = signal.getsignal(signal.SIGHUP) in (signal.SIG_DFL, _tolerate)
+    is_free = signal.getsignal(signal.SIGHUP) in (signal.SIG_DFL, tolerate_one)
     return tuple(one for one in ENDING if one != signal.SIGHUP or is_free)
 
 
@@ -25,10 +27,13 @@ class SignalNotes:
 
     The third that is to end the run raises KeyboardInterrupt when nobody took the first two:
     then something (a file that somebody else wrote, perhaps) keeps us from ending.
+
+    after: what handles the signals from then on; None: what did before.
     """
 
-    def __init__(self, *numbers: signal.Signals) -> None:
+    def __init__(self, *numbers: signal.Signals, after: Handler | None = None) -> None:
         self._numbers = numbers
+        self._after = after
         self._taken: set[int] = set()
         self._unheeded = 0
         self.fd, self._write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -39,7 +44,7 @@ class SignalNotes:
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, self._after or handler)
         os.close(self.fd)
         os.close(self._write_end)
 
@@ -65,11 +70,6 @@ class SignalNotes:
             os.write(self._write_end, b"\0")
 
 
-def tolerate_one_signal() -> None:
-    """From here on a second Ctrl-C loses nothing; where writing hangs, a third ends ebprof."""
-    for number in ending():
-        signal.signal(number, _tolerate)
-
-
-def _tolerate(number: int, frame: FrameType | None) -> None:
+def tolerate_one(number: int, frame: FrameType | None) -> None:
+    """Handles a signal that loses nothing: a second Ctrl-C. The next one ends ebprof."""
     signal.signal(number, signal.default_int_handler)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ebprof.signals import SignalNotes, ending, tolerate_one_signal
+from ebprof.signals import SignalNotes, ending, tolerate_one
 from ebprof.watch.ending import Ending
 
 
@@ -95,8 +95,7 @@ class Watch:
 
     def run(self) -> None:
         """Until a signal, the schedule or the report's reader ends it."""
-        tolerate_one_signal()  # from the end of the loop on
-        with SignalNotes(*ending()) as notes:
+        with SignalNotes(*ending(), after=tolerate_one) as notes:
             self._begin()
             with Ending(self._monitor.stop, self._end, notes.fd):
                 self._loop(notes)

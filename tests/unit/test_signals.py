@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from ebprof.signals import SignalNotes, ending
+from ebprof.signals import SignalNotes, ending, tolerate_one
 
 
 def is_readable(fd: int) -> bool:
@@ -51,6 +51,20 @@ def test_handlers_are_put_back() -> None:
     with SignalNotes(signal.SIGUSR1):
         assert signal.getsignal(signal.SIGUSR1) != before
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+def test_what_comes_after_is_there_from_then_on() -> None:
+    """There is no moment in between in which a signal could be lost."""
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        with SignalNotes(signal.SIGUSR1, after=tolerate_one) as notes:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert notes.take() == {signal.SIGUSR1}
+        os.kill(os.getpid(), signal.SIGUSR1)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
