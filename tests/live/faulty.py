@@ -50,7 +50,7 @@ FAULTS: dict[str, list[tuple[Any, ...]]] = {
         (processes, "read_maps", is_process, AttributeError("no maps")),
         (PerfMap, "refresh", lambda one: is_process(one.pid), MemoryError()),
         (identity, "_comm", is_process, UnicodeError("no name")),
-        (identity, "_while_alive", is_process, RecursionError("no cgroup")),
+        (identity, "while_alive", is_process, RecursionError("no cgroup")),
     ],
     "file": [
         (objects, "object_rows", is_image, OverflowError("no rows")),

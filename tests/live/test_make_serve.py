@@ -83,7 +83,8 @@ def descendants(pid: int) -> list[int]:
 def test_it_watches_the_demo_redis_and_who_calls_it(serving: subprocess.Popen[str]) -> None:
     text, url = advice(serving)
     assert f"curl -sG {url}/api/v1/profiles/flamegraph" in text
-    wait_until(lambda: {"demo", "redis", *CALLERS} <= services(url))
+    wait_until(lambda: {"demo", "redis"} <= services(url))
+    wait_until(lambda: set(CALLERS) <= callers_of_redis(url))
     query = "type=cpu&query=%7Bservice_name%3D%22demo%22%7D&from=now-5m&format=folded"
     wait_until(lambda: b"compress" in ask(f"{url}/api/v1/profiles/flamegraph?{query}"))
     wait_until(lambda: callers_of_redis(url) >= set(CALLERS))

@@ -140,5 +140,5 @@ def test_the_program_understands_what_the_tutorial_types(name: str, line: str) -
     words = list(itertools.takewhile(lambda word: word != ">", shlex.split(line)))
     command = plugins.load(commands, name).command
     assert isinstance(command, click.Command)
-    with command.make_context(name, words):
+    with command.make_context(name, words, help_option_names=["-h", "--help"]):
         pass

@@ -56,7 +56,9 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 def parsed(*words: str) -> AgentOptions:
     """The options that a command line comes to."""
-    with agent.command.make_context("agent", list(words)) as ctx:
+    with agent.command.make_context(
+        "agent", list(words), help_option_names=["-h", "--help"]
+    ) as ctx:
         return agent._options(_config.given(ctx))
 
 

@@ -15,7 +15,7 @@ COLLECTOR = ("--collector", "http://a")
 
 def context(command: click.Command, *words: str) -> click.Context:
     assert command.name
-    return command.make_context(command.name, list(words))
+    return command.make_context(command.name, list(words), help_option_names=["-h", "--help"])
 
 
 def written(tmp_path: Path, text: str) -> str:

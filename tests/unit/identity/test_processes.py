@@ -188,7 +188,7 @@ def test_processes_of_one_cgroup_are_looked_up_once(
     (tmp_path / "mounts").write_text(f"cgroup2 {tmp_path / 'cgroup'} cgroup2 rw 0 0\n")
     monkeypatch.setattr(cgroups, "MOUNTS", tmp_path / "mounts")
     asked: list[int] = []
-    monkeypatch.setattr(identity, "_while_alive", lambda pid, *_: asked.append(pid) or b"0::/web\n")
+    monkeypatch.setattr(identity, "while_alive", lambda pid, *_: asked.append(pid) or b"0::/web\n")
     processes = Processes()
     rows = identify(processes, *((process(pid), owner("p", cgroup_id)) for pid in range(1, 9)))
     assert asked == [1]
