@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ebprof.errors import EbprofError, UsageError
+from ebprof.errors import EbprofError, UsageError, reason_of
 
 UNIX = "unix:"
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.%\w]+\]|[^\[\]:]*):([0-9]{1,5})")
@@ -84,7 +84,7 @@ def listen(place: Place) -> socket.socket:
         return _listen_unix(place.path) if isinstance(place, UnixAddress) else _listen_tcp(place)
     except OSError as error:
         where = place.url.partition("//")[2] or place.url
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise EbprofError(f"cannot listen on {where}: {reason}", "give another --listen") from None
 
 

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from ebprof import __version__, commands, plugins
 from ebprof.commands import CommandModule, _streams
-from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, EbprofError
+from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, EbprofError, reason_of
 from ebprof.procfs.text import decoded
 from ebprof.signals import ENDING
 
@@ -110,7 +110,7 @@ def _report(message: str, hint: str, code: int) -> int:
 
 def _report_system_error(error: OSError) -> int:
     """What nobody made an EbprofError of: writers of files do, those who print do not."""
-    reason = (error.strerror or str(error)).lower()
+    reason = reason_of(error)
     if error.filename is None and error.errno in _NO_ROOM:
         _streams.discard_stdout()  # or else Python tries once more when it ends
         return _report(f"cannot write stdout: {reason}", "", EXIT_BAD_FILE)

@@ -24,6 +24,12 @@ class EbprofError(Exception):
         self.hint = hint
 
 
+def reason_of(error: Exception) -> str:
+    """Why something failed, as the system says it, in lower case; never empty."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(said).lower()
+
+
 class UsageError(EbprofError):
     """The words of the command line do not fit together."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote_plus, urlencode, urlsplit
 
-from ebprof.errors import BadFileError, UsageError
+from ebprof.errors import BadFileError, UsageError, reason_of
 from ebprof.secret import read_token
 
 if TYPE_CHECKING:
@@ -68,9 +68,8 @@ def fetch(url: str, access: Access) -> bytes:
             raise _refusal(where, answer)
         data = answer.read(MAX_BYTES + 1)
     except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise BadFileError(
-            f"cannot read from {where}: {reason[:_MAX_TEXT].lower()}",
+            f"cannot read from {where}: {reason_of(error)[:_MAX_TEXT]}",
             "is it a collector that runs?",
         ) from None
     finally:

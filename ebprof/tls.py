@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from ebprof.errors import BadFileError, UsageError
+from ebprof.errors import BadFileError, UsageError, reason_of
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -98,7 +98,7 @@ def _readable(path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise BadFileError(f"cannot read {path}: {(error.strerror or '').lower()}") from None
+        raise BadFileError(f"cannot read {path}: {reason_of(error)}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,7 @@ from ebprof.agent.kinds import FLOWS, PROFILES
 from ebprof.agent.pushes import Push, flow_push, pushes
 from ebprof.agent.series import Status, cut, lost, status
 from ebprof.agent.spool import Spool
+from ebprof.errors import reason_of
 from ebprof.metrics import Counters
 from ebprof.model import Profile
 from ebprof.walls import Walls
@@ -120,7 +121,7 @@ class Packer:
         except OSError as error:
             self._drop(window, push.amount, "disk")
             if not self._is_full:
-                self._say(f"warning: the spool cannot be written: {(error.strerror or '').lower()}")
+                self._say(f"warning: the spool cannot be written: {reason_of(error)}")
             self._is_full = True
         else:
             self._is_full = False

@@ -21,7 +21,7 @@ from pathlib import Path
 from ebprof import durable
 from ebprof.agent.kinds import KINDS, PROFILES, Kind
 from ebprof.agent.pushes import Push
-from ebprof.errors import EbprofError
+from ebprof.errors import EbprofError, reason_of
 from ebprof.metrics import Counters
 
 MAX_FILE = 64 << 20
@@ -176,7 +176,7 @@ def _only_one(directory: Path) -> int:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(directory / "lock", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise EbprofError(f"cannot use {directory}: {reason}", "give another --spool") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -28,7 +28,7 @@ from ebprof.collector.store.question import BadQuestionError, Question, StoreErr
 from ebprof.collector.store.wire import Written
 from ebprof.collector.symbols.service import Symbols
 from ebprof.durable import rename
-from ebprof.errors import EbprofError
+from ebprof.errors import EbprofError, reason_of
 from ebprof.metrics import Counters
 
 MOST_PUSHES = 32
@@ -238,9 +238,7 @@ def only_one(data: Path) -> Iterator[None]:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (data / "lock").open("w")
     except OSError as error:
-        raise EbprofError(
-            f"cannot use {data}: {(error.strerror or str(error)).lower()}", "give another --data"
-        ) from None
+        raise EbprofError(f"cannot use {data}: {reason_of(error)}", "give another --data") from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ebprof import commands, plugins
-from ebprof.errors import BadFileError, UsageError
+from ebprof.errors import BadFileError, UsageError, reason_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -85,7 +85,7 @@ def _read(path: Path, command: click.Command) -> tuple[dict[str, Any], dict[str,
             text = file.read(MAX_BYTES).decode()
         found = tomllib.loads(text)
     except OSError as error:
-        raise BadFileError(f"cannot read {path}: {(error.strerror or '').lower()}") from None
+        raise BadFileError(f"cannot read {path}: {reason_of(error)}") from None
     except ValueError as error:
         raise BadFileError(f"cannot read {path}: {error}") from None
     tables = {name: found.pop(name) for name in ConfiguredCommand.tables if name in found}

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult
 
 from ebprof import __version__
 from ebprof.agent.sender import TIMEOUT_S, Answer, Sender, parse_url
+from ebprof.errors import reason_of
 from ebprof.features._feature import MISSING, Feature, Finding, Probe, limited, missing, ok, unknown
 from ebprof.secret import read_token
 from ebprof.tls import TlsFiles, client_context
@@ -100,7 +101,7 @@ class _Trial:
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except OSError as error:
-            return missing(f"cannot find {self._host}: {_reason(error)}")
+            return missing(f"cannot find {self._host}: {reason_of(error)}")
         return ok(", ".join(dict.fromkeys(str(one[4][0]) for one in found)))
 
     def connection(self) -> Finding:
@@ -110,7 +111,7 @@ class _Trial:
             with socket.create_connection((self._host, self._port), TIMEOUT_S) as connection:
                 return ok(f"to {connection.getpeername()[0]} port {self._port}")
         except OSError as error:
-            return missing(f"cannot connect to {self._host} port {self._port}: {_reason(error)}")
+            return missing(f"cannot connect to {self._host} port {self._port}: {reason_of(error)}")
 
     def tls(self) -> Finding:
         if self._url.scheme != "https":
@@ -135,7 +136,7 @@ class _Trial:
         try:
             status, problems = self._ready.status, self._said.get("problems")
         except (OSError, http.client.HTTPException) as error:
-            return missing(f"{_reason(error)}: does it ask for https, or for a certificate?")
+            return missing(f"{reason_of(error)}: does it ask for https, or for a certificate?")
         if status == 200:
             return ok("it is ready")
         if isinstance(problems, list):
@@ -192,8 +193,3 @@ class _Trial:
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}
-
-
-def _reason(error: Exception) -> str:
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(said).lower()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ebprof import plugins, remote
-from ebprof.errors import BadFileError
+from ebprof.errors import BadFileError, reason_of
 from ebprof.model import Profile
 from ebprof.output import _folded_decode, _foreign, _types, _window
 from ebprof.output._choose import names, package
@@ -86,7 +86,7 @@ def _read(path: str, access: Access) -> Profile:
         with refusing():
             profile = _parse(data)
     except OSError as error:
-        raise BadFileError(f"cannot read {path}: {_reason(error)}") from None
+        raise BadFileError(f"cannot read {path}: {reason_of(error)}") from None
     except BadFileError as error:
         raise BadFileError(f"{_name(path)}: {error.message}", error.hint or READABLE) from None
     warnings = tuple(f"{_name(path)}: {warning}" for warning in profile.warnings)
@@ -137,7 +137,7 @@ def write_to(path: str | None, write: Callable[[BinaryIO], object]) -> None:
         raise
     except OSError as error:
         name = "stdout" if path in (None, "-") else path
-        raise BadFileError(f"cannot write {name}: {_reason(error)}") from None
+        raise BadFileError(f"cannot write {name}: {reason_of(error)}") from None
 
 
 def check_writable(path: str | None) -> None:
@@ -155,7 +155,7 @@ def check_writable(path: str | None) -> None:
             raise BadFileError(f"cannot write {path}: there is no directory {target.parent}")
         in_place = _is_written_in_place(path) and target.exists()
     except OSError as error:
-        raise BadFileError(f"cannot write {path}: {_reason(error)}") from None
+        raise BadFileError(f"cannot write {path}: {reason_of(error)}") from None
     needed = path if in_place else str(target.parent)
     if not os.access(needed, os.W_OK, effective_ids=True):
         raise BadFileError(f"cannot write {path}: {needed} is not writable")
@@ -244,7 +244,3 @@ def _umask() -> int:
 
 def _name(path: str) -> str:
     return "stdin" if path == "-" else path
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ebprof.errors import BadFileError
+from ebprof.errors import BadFileError, reason_of
 from ebprof.screen.outlet import Outlet
 
 
@@ -65,5 +65,5 @@ def _naming_stdout() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise BadFileError(f"cannot write stdout: {reason}") from None

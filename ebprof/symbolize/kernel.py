@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ebprof.errors import reason_of
 from ebprof.procfs.text import printable
 from ebprof.symbolize.source import Call
 from ebprof.symbolize.symtab import best_name
@@ -109,7 +110,7 @@ def why_hidden() -> str:
             has_lines = bool(file.read(1))
         restrict = KPTR_RESTRICT.read_text().strip()
     except OSError as error:
-        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+        return f"{error.filename}: {reason_of(error)}"
     if not has_lines:
         return f"{KALLSYMS} is empty"
     if restrict == "2":

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from ebprof.errors import BadFileError
+from ebprof.errors import BadFileError, reason_of
 
 
 class Subject(Protocol):
@@ -91,7 +91,7 @@ class Ledger(Generic[AnySubject]):
         try:
             Path(path).write_text(json.dumps(self.to_json(), indent=2) + "\n")
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise BadFileError(f"cannot write {path}: {reason}") from None
 
     def overhead(self, what: str, digits: int) -> str:
