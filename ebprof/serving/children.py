@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import queue
 import re
@@ -13,17 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ebprof.errors import EbprofError
+from ebprof.parent import die_with_parent
 from ebprof.signals import SignalNotes, ending
 
 READY_S = 60.0
 END_S = 30.0
 """How long a child may take to begin, and to end, before it is killed."""
 _POLL_MS = 200
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 
 
 class Child:
@@ -51,7 +50,7 @@ class Child:
             errors="replace",
             env=os.environ | (environment or {}),
             start_new_session=True,  # a terminal's Ctrl-C is for us: they end in our order
-            preexec_fn=_die_with_parent,
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),
         )
         self._reader = threading.Thread(target=self._read, name=f"{self.name} says", daemon=True)
         self._reader.start()
@@ -153,7 +152,3 @@ def serve(
         finally:
             for child in reversed(children):
                 child.end()
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

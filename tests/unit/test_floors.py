@@ -32,7 +32,7 @@ FLOORS = (
     ("dynamic",),
     ("elf",),
     ("abi", "compression", "plugins", "remote", "signals"),
-    ("address", "metrics", "notify", "secret", "tls"),
+    ("address", "metrics", "notify", "parent", "secret", "tls"),
     ("__init__", "_native", "durable", "durations", "errors", "index", "model", "wire"),
 )
 # What is below and no business of theirs all the same.

@@ -7,7 +7,6 @@ writes, some answer questions: what takes long does not keep others waiting.
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import logging
 import os
@@ -35,9 +34,10 @@ from ebprof.collector.store.wire import (
 )
 from ebprof.collector.store.writer import Writer
 from ebprof.errors import EbprofError
+from ebprof.parent import die_with_parent
+from ebprof.signals import ENDING
 from ebprof.walls import describe
 
-_PR_SET_PDEATHSIG = 1
 READY = "ready"
 _log = logging.getLogger(__name__)
 
@@ -102,8 +102,8 @@ def main(arguments: list[str]) -> None:
     """See the module's description."""
     descriptor, directory = int(arguments[0]), Path(arguments[1])
     retention = Retention(*map(int, arguments[2:]))
-    _die_with_parent()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    die_with_parent(signal.SIGKILL)
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # the collector ends us when it is done
     connection = socket.socket(fileno=descriptor)
     directory.mkdir(parents=True, exist_ok=True)
@@ -112,10 +112,6 @@ def main(arguments: list[str]) -> None:
         database = Database(str(directory), retention)
         Server(connection, database, Journal(directory.parent / "journal")).serve()
         os._exit(0)  # what is written is on disk: nothing is left to be done, whoever still asks
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

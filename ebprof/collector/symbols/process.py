@@ -7,7 +7,6 @@ process below it (symbolize/worker.py).
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import resource
@@ -19,13 +18,14 @@ from typing import Any
 
 from ebprof.collector.store.wire import Failure, pack, receive
 from ebprof.errors import EbprofError
+from ebprof.parent import die_with_parent
+from ebprof.signals import ENDING
 from ebprof.symbolize.lookup import Names
 from ebprof.walls import describe
 
 MEMORY = 6 << 30
 """Address space; SymCaches and NumPy's libraries are a part of it."""
 _NICENESS = 10
-_PR_SET_PDEATHSIG = 1
 _log = logging.getLogger(__name__)
 
 
@@ -53,8 +53,8 @@ def _answer(names: Names, lookup: Any) -> Any:
 
 def main(arguments: list[str]) -> None:
     """See the module's description."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    die_with_parent(signal.SIGKILL)
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # the collector ends us when it is done
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
