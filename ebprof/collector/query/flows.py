@@ -16,12 +16,6 @@ from ebprof.wire.flows import COUNTS, ERRORS
 
 MOST_ROWS = 50_000
 DEFAULT_BY = "service,peer_service"
-_CONDITIONS = {
-    "=": "{column} = {{{value}:String}}",
-    "!=": "{column} != {{{value}:String}}",
-    "=~": "match({column}, {{{value}:String}})",
-    "!~": "NOT match({column}, {{{value}:String}})",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,7 @@ class FlowSums:
         keys = list(dict.fromkeys(columns))
         conditions = [_condition(*one) for one in enumerate(self.selector.matchers)]
         return sql.fill(
-            "flows_by_hours" if found.hours or len(found.raw) > 1 else "flows",
+            "flows_by_hours" if found.hours else "flows",
             {
                 "keys": ", ".join(keys),
                 "columns": ", ".join((*keys, *COUNTS)),
@@ -106,7 +100,7 @@ def _column(name: str, what: str) -> str:
 def _condition(number: int, matcher: Matcher) -> str:
     column = _column(matcher.name, "label")
     text = f"toString({column})" if column in NUMBERS else column
-    return _CONDITIONS[matcher.operator].format(column=text, value=f"value_{number}")
+    return sql.condition(number, matcher, text)
 
 
 def _value(column: str, value: Any) -> Any:

@@ -8,31 +8,48 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from ebprof.collector.query.selector import EVERYTHING, Selector
+from ebprof.collector.query.selector import EVERYTHING, Matcher, Selector
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import DAY_MS
 
 _LAST_DAY = 65_535  # that a Date of ClickHouse can be
 _CONDITIONS = {
-    "=": "labels[{%s:String}] = {%s:String}",
-    "!=": "labels[{%s:String}] != {%s:String}",
-    "=~": "match(labels[{%s:String}], {%s:String})",
-    "!~": "NOT match(labels[{%s:String}], {%s:String})",
+    "=": "{0} = {{{1}:String}}",
+    "!=": "{0} != {{{1}:String}}",
+    "=~": "match({0}, {{{1}:String}})",
+    "!~": "NOT match({0}, {{{1}:String}})",
 }
 _ALL_DAYS = "day >= toDate({first_day:UInt16}) AND day <= toDate({last_day:UInt16})"
+_RANGE = (
+    "ts >= fromUnixTimestamp64Milli({{{0}_from_{1}:Int64}})"
+    " AND ts < fromUnixTimestamp64Milli({{{0}_to_{1}:Int64}})"
+)
+_RANGES = {
+    name: f"({' OR '.join(_RANGE.format(name, number) for number in (1, 2))})"
+    for name in ("raw", "hours", "days")
+}
+"""Within the ranges that a plan has of a table: their borders are `Plan.parameters`."""
 
 
 def load(name: str, selector: Selector = EVERYTHING) -> str:
     """The text of a file; `$matching` becomes the conditions on series, of days and selector."""
     conditions = [_ALL_DAYS]
     for number, matcher in enumerate(selector.matchers):
-        conditions.append(_CONDITIONS[matcher.operator] % (f"name_{number}", f"value_{number}"))
+        conditions.append(condition(number, matcher, f"labels[{{name_{number}:String}}]"))
     return fill(name, {"matching": " AND ".join(conditions)})
 
 
+def condition(number: int, matcher: Matcher, column: str) -> str:
+    """What the matcher of this number in a selector asks of a column; `values` are bound in it."""
+    return _CONDITIONS[matcher.operator].format(column, f"value_{number}")
+
+
 def fill(name: str, places: Mapping[str, str]) -> str:
-    """The text of a file with its `$NAME`s replaced, never by anything that somebody sent."""
-    return Template(_text(name)).substitute(places)
+    """The text of a file with its `$NAME`s replaced, never by anything that somebody sent.
+
+    `$raw`, `$hours` and `$days` become the ranges of a plan.
+    """
+    return Template(_text(name)).substitute(_RANGES, **places)
 
 
 def parameters(selector: Selector, within: Range) -> dict[str, Any]:

@@ -4,9 +4,8 @@ SELECT
     $sums,
     tx_bytes + rx_bytes AS moved
 FROM flows
-WHERE ts >= fromUnixTimestamp64Milli({raw_from_1:Int64})
-    AND ts < fromUnixTimestamp64Milli({raw_to_1:Int64})
-    AND $matching
+WHERE $matching
+    AND $raw
 GROUP BY $keys
 ORDER BY moved DESC, $keys
 LIMIT {most:UInt64}

@@ -7,31 +7,20 @@ FROM
     WHERE type = {type:String}
         AND service IN (SELECT service FROM series WHERE $matching)
         AND series_id IN (SELECT series_id FROM series WHERE $matching)
-        AND (
-            ts >= fromUnixTimestamp64Milli({raw_from_1:Int64})
-            AND ts < fromUnixTimestamp64Milli({raw_to_1:Int64})
-            OR ts >= fromUnixTimestamp64Milli({raw_from_2:Int64})
-            AND ts < fromUnixTimestamp64Milli({raw_to_2:Int64})
-        )
+        AND $raw
     UNION ALL
     SELECT service, stack_id, value
     FROM samples_1h
     WHERE type = {type:String}
         AND service IN (SELECT service FROM series WHERE $matching)
         AND rollup_series_id IN (SELECT rollup_series_id FROM series WHERE $matching)
-        AND (
-            ts >= fromUnixTimestamp64Milli({hours_from_1:Int64})
-            AND ts < fromUnixTimestamp64Milli({hours_to_1:Int64})
-            OR ts >= fromUnixTimestamp64Milli({hours_from_2:Int64})
-            AND ts < fromUnixTimestamp64Milli({hours_to_2:Int64})
-        )
+        AND $hours
     UNION ALL
     SELECT service, stack_id, value
     FROM samples_1d
     WHERE type = {type:String}
         AND service IN (SELECT service FROM series WHERE $matching)
         AND rollup_series_id IN (SELECT rollup_series_id FROM series WHERE $matching)
-        AND ts >= fromUnixTimestamp64Milli({days_from_1:Int64})
-        AND ts < fromUnixTimestamp64Milli({days_to_1:Int64})
+        AND $days
 )
 GROUP BY service, stack_id

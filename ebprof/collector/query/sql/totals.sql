@@ -14,12 +14,7 @@ FROM
     ) AS chosen USING (series_id)
     WHERE type = {type:String}
         AND service IN (SELECT service FROM series WHERE $matching)
-        AND (
-            ts >= fromUnixTimestamp64Milli({raw_from_1:Int64})
-            AND ts < fromUnixTimestamp64Milli({raw_to_1:Int64})
-            OR ts >= fromUnixTimestamp64Milli({raw_from_2:Int64})
-            AND ts < fromUnixTimestamp64Milli({raw_to_2:Int64})
-        )
+        AND $raw
     UNION ALL
     SELECT
         intDiv(toInt64(toUnixTimestamp(ts)) * 1000, {step:Int64}) * {step:Int64} AS point,
@@ -33,12 +28,7 @@ FROM
     ) AS chosen USING (rollup_series_id)
     WHERE type = {type:String}
         AND service IN (SELECT service FROM series WHERE $matching)
-        AND (
-            ts >= fromUnixTimestamp64Milli({hours_from_1:Int64})
-            AND ts < fromUnixTimestamp64Milli({hours_to_1:Int64})
-            OR ts >= fromUnixTimestamp64Milli({hours_from_2:Int64})
-            AND ts < fromUnixTimestamp64Milli({hours_to_2:Int64})
-        )
+        AND $hours
 )
 GROUP BY label, point
 ORDER BY label, point
