@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,11 +143,7 @@ def _kind(option: click.Option) -> type:
 
 def _line_of(name: str, text: str) -> int:
     """Where a key of the file stands, for messages; 1 if it is written in a way of its own."""
-    for number, line in enumerate(_lines(text), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if re.match(rf"""\s*\[*\s*["']?{re.escape(name)}["']?\s*[\].=]""", line):
             return number
     return 1
-
-
-def _lines(text: str) -> Iterator[str]:
-    yield from text.splitlines()

@@ -108,6 +108,18 @@ def tls(whom: str) -> Decorator:
     return decorate
 
 
+def access(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Who may connect to a collector."""
+    options = (
+        file("--token-file", "Who may push and read; without it everybody who can connect."),
+        insecure("Serve a public address without tokens."),
+        tls("clients', who have to show one"),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def tls_files(values: Mapping[str, Any]) -> TlsFiles:
     """What they say; raises UsageError."""
     from ebprof.tls import TlsFiles

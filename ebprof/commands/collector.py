@@ -38,11 +38,7 @@ _NEEDED = ("chdb", "starlette", "uvicorn")
     show_default=True,
     help="Of all object files; beyond it those used least go.",
 )
-@_service_options.file(
-    "--token-file", "Who may push and read; without it everybody who can connect."
-)
-@_service_options.insecure("Serve a public address without tokens.")
-@_service_options.tls("clients', who have to show one")
+@_service_options.access
 @click.option(
     "--metrics-of",
     metavar="unix:PATH",

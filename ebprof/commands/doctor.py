@@ -43,9 +43,9 @@ def command(as_json: bool, collector: str | None, **files: Any) -> int:
     sudo ebprof doctor                  without root much cannot be probed
     ebprof doctor --collector https://10.0.0.1:8080 --token-file /etc/ebprof/token
     """
-    from ebprof.features.collector import check_collector
-
     if collector:
+        from ebprof.features.collector import check_collector
+
         tls = _service_options.tls_files(files)
         found = check_collector(collector, files["token_file"], tls)
         verdict = _push_verdict(found, collector)

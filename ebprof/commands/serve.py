@@ -26,11 +26,7 @@ _OURS = ("listen", "data")
 @_service_options.memory_budget
 @_service_options.node
 @_service_options.retention
-@_service_options.file(
-    "--token-file", "Who may push and read; without it everybody who can connect."
-)
-@_service_options.insecure("Serve a public address without tokens.")
-@_service_options.tls("clients', who have to show one")
+@_service_options.access
 @_service_options.file("--config", "The same as TOML, and rules for names of services.")
 @click.pass_context
 def command(ctx: click.Context, /, **_: Any) -> int:
