@@ -102,8 +102,8 @@ class Frames:
     ) -> str:
         if location == len(self.table):
             return UNKNOWN
-        name = modules[int(module[location])][0] or UNKNOWN
-        return f"[{name}]+{self.table['address'][location].as_py():#x}"
+        name, _ = modules[int(module[location])]
+        return _unnamed(name, self.table["address"][location].as_py())
 
 
 def frames_of(table: pa.Table) -> Frames:
@@ -131,5 +131,10 @@ def _location(row: dict[str, Any], mappings: dict[tuple[str, str], Mapping]) -> 
     named = tuple(Frame(name, file, line, system) for name, system, file, line in lines)
     if named:
         return Location(address, mapping, named)
-    module = mapping.name if mapping else UNKNOWN
-    return Location(address, mapping, (Frame(f"[{module}]+{address:#x}"),))
+    module = mapping.name if mapping else ""
+    return Location(address, mapping, (Frame(_unnamed(module, address)),))
+
+
+def _unnamed(module: str, address: int) -> str:
+    """What code without a name is called."""
+    return f"[{module or UNKNOWN}]+{address:#x}"

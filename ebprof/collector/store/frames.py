@@ -12,7 +12,7 @@ from ebprof.collector.store.hashes import number_of
 from ebprof.model import Lists, Numbers
 
 _MOST_KNOWN = 500_000
-_MAX_LINE = 0xFFFFFFFF
+MAX_LINE = 0xFFFFFFFF
 # Words of a location's key: path, build ID, offset (lower half, upper half); then of each line its
 # name, system name, file, and number.
 _HEAD, _OF_LINE = 4, 4
@@ -141,7 +141,7 @@ def _lines(batch: Batch) -> tuple[Numbers, Numbers, Numbers, Numbers]:
         for column in ("name", "system_name", "filename")
     )
     is_other = (system != name) & (name != EMPTY)
-    line = np.clip(batch.lines["line"], 0, _MAX_LINE)
+    line = np.clip(batch.lines["line"], 0, MAX_LINE)
     return np.where(name == EMPTY, system, name), np.where(is_other, system, EMPTY), file, line
 
 

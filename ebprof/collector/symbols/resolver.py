@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ebprof.collector.query.addresses import Address, OldestNames, Unnamed
-from ebprof.collector.store.frames import FrameRow
+from ebprof.collector.store.frames import MAX_LINE, FrameRow
 from ebprof.collector.store.question import Question
 from ebprof.collector.store.tables import AS_SENT
 from ebprof.collector.symbols.client import FailedLookupError, LookupClient
@@ -28,7 +28,6 @@ REST_S = 5.0
 """How long an object waits for more addresses before it is looked at again."""
 RETRY_S = 2.0
 MOST_MISSING = 100_000
-_MAX_LINE = 0xFFFFFFFF
 _log = logging.getLogger(__name__)
 
 
@@ -159,5 +158,5 @@ def _row(address: Address, frames: Frames, identity: str) -> FrameRow:
         tuple(one.function for one in frames),
         tuple(one.system_name for one in frames),
         tuple(one.file for one in frames),
-        tuple(min(one.line, _MAX_LINE) for one in frames),
+        tuple(min(one.line, MAX_LINE) for one in frames),
     )
