@@ -30,7 +30,6 @@ from ebprof.errors import EbprofError, NoTargetError
 from ebprof.metrics import Counters, Value
 from ebprof.notify import Notifier
 from ebprof.procfs import process
-from ebprof.procfs.process import own_pid_namespace_is_initial
 from ebprof.sampling.options import RecordOptions
 from ebprof.secret import read_token
 from ebprof.signals import SignalNotes
@@ -179,7 +178,7 @@ class Agent:
             self._options.node,
             self._walls,
             self._packer.put,
-            in_host=own_pid_namespace_is_initial(),
+            in_host=process.own_pid_namespace_is_initial(),
         )
 
     def _traffic_figures(self) -> TrafficFigures:

@@ -15,6 +15,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from ebprof.agent.collectors import Collectors
+from ebprof.agent.kinds import NO_SERVICE, REFUSED
 from ebprof.agent.objects import Met, Objects, Offering, offerings
 from ebprof.agent.sender import Answer
 from ebprof.errors import BadFileError
@@ -34,8 +35,6 @@ TROUBLE_S, NO_SERVICE_S = 30.0, 600.0
 MOST_KEPT = 512
 """Files that stay open after it was decided on them, so that they can be offered again."""
 _TOGETHER_S = 1.0
-_REFUSED = frozenset({400, 413, 415, 422})
-_NO_SERVICE = frozenset({404, 405, 501})
 _LEVEL = 1
 
 
@@ -254,7 +253,7 @@ class Uploader:
             if not kept.left:
                 request.sha256 = kept.checksum.digest()
             answer = self._call(wire.UPLOAD_PATH, request.SerializeToString())
-            if answer.status in _REFUSED:
+            if answer.status in REFUSED:
                 self._count("refused", f"{kept.offering.path}: the collector refuses it")
                 return None
             response = wire.UploadResponse.FromString(_body(answer))
@@ -296,7 +295,7 @@ def _body(answer: Answer) -> bytes:
     """Of an answer that is one; raises _TroubleError."""
     if answer.status == 200:
         return answer.body
-    if answer.status in _NO_SERVICE:
+    if answer.status in NO_SERVICE:
         raise _TroubleError(
             NO_SERVICE_S, "it knows nothing of them; where that stays so, give --symbols agent"
         )
