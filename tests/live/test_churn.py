@@ -5,19 +5,17 @@ With EBPROF_SLOW=1 as many as a busy machine sees in an hour.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests import targets
+from tests import slow, targets
 from tests.live.long_runs import LongRun, copies, watch
 from tests.live.profiled import COMPLETE_SHARE, SOME, Profiled, Stack, has_calls, profile
 
-IS_SLOW = os.environ.get("EBPROF_SLOW") == "1"
-PROCESSES = 10_000 if IS_SLOW else 1_500
-PROGRAMS = 3_000 if IS_SLOW else 400
+PROCESSES = 10_000 if slow.IS_SLOW else 1_500
+PROGRAMS = 3_000 if slow.IS_SLOW else 400
 MANY_SAMPLES = 4_999
 """Samples a second: 50 times what is usual, so that a minute has those of an hour."""
 FLAT = 16 << 20
@@ -104,7 +102,7 @@ def test_tables_that_need_more_memory_than_there_is(tmp_path: Path) -> None:
     assert unwind["rows"] * 4 > 2 * TABLE_MEMORY << 20, "all together had more"
 
 
-@pytest.mark.skipif(not IS_SLOW, reason="slow: set EBPROF_SLOW=1")
+@slow.only
 def test_tables_in_use_that_no_sample_meets_make_room(tmp_path: Path) -> None:
     """Most programs do nothing while one that has no table works."""
     programs = copies(targets.build("brief", "static"), 150, tmp_path)
@@ -214,7 +212,7 @@ def count_inside(done: Profiled, number: int) -> tuple[int, int]:
     return done.count(is_right), done.count(is_wrong)
 
 
-@pytest.mark.skipif(not IS_SLOW, reason="slow: set EBPROF_SLOW=1")
+@slow.only
 def test_the_samples_of_an_hour() -> None:
     programs = [targets.build("brief"), targets.build("brief", "static")]
     churn = [targets.build("churn"), 0, 20_000, *programs]

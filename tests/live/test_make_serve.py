@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 
 from ebprof.procfs import process
 from scripts.serve import CALLERS, ROOT
-from tests import collector_extra
+from tests import collector_extra, slow
 
 collector_extra.need()
 PATIENCE_S = 180
@@ -81,7 +80,7 @@ def descendants(pid: int) -> list[int]:
     return [*found, *(one for child in found for one in descendants(child))]
 
 
-@pytest.mark.skipif("EBPROF_SLOW" not in os.environ, reason="slow: set EBPROF_SLOW=1")
+@slow.only
 def test_it_watches_the_demo_redis_and_who_calls_it(serving: subprocess.Popen[str]) -> None:
     text, url = advice(serving)
     assert f"curl -sG {url}/api/v1/profiles/flamegraph" in text

@@ -13,6 +13,7 @@ import pytest
 
 from ebprof import commands, plugins
 from scripts import docs
+from tests import command_lines
 
 ROOT = Path(__file__).parents[2]
 NAMES = plugins.module_names(commands)
@@ -140,5 +141,5 @@ def test_the_program_understands_what_the_tutorial_types(name: str, line: str) -
     words = list(itertools.takewhile(lambda word: word != ">", shlex.split(line)))
     command = plugins.load(commands, name).command
     assert isinstance(command, click.Command)
-    with command.make_context(name, words, help_option_names=["-h", "--help"]):
+    with command_lines.parsed(command, words):
         pass

@@ -12,6 +12,7 @@ from ebprof.agent.options import AgentOptions
 from ebprof.agent.services import Rule
 from ebprof.commands import _config, agent
 from ebprof.errors import EXIT_BAD_FILE, EXIT_USAGE, BadFileError
+from tests import command_lines
 
 URL = "http://127.0.0.1:9"
 RULES = """
@@ -56,9 +57,7 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 def parsed(*words: str) -> AgentOptions:
     """The options that a command line comes to."""
-    with agent.command.make_context(
-        "agent", list(words), help_option_names=["-h", "--help"]
-    ) as ctx:
+    with command_lines.parsed(agent.command, words) as ctx:
         return agent._options(_config.given(ctx))
 
 

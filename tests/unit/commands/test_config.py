@@ -9,13 +9,13 @@ import pytest
 
 from ebprof.commands import _config, agent, collector, serve
 from ebprof.errors import BadFileError, UsageError
+from tests import command_lines
 
 COLLECTOR = ("--collector", "http://a")
 
 
 def context(command: click.Command, *words: str) -> click.Context:
-    assert command.name
-    return command.make_context(command.name, list(words), help_option_names=["-h", "--help"])
+    return command_lines.parsed(command, words)
 
 
 def written(tmp_path: Path, text: str) -> str:

@@ -11,6 +11,7 @@ from ebprof import cli
 from ebprof.commands import agent, collector
 from ebprof.errors import EXIT_BAD_FILE
 from ebprof.serving import children
+from tests import command_lines
 
 
 @pytest.fixture
@@ -55,17 +56,14 @@ def test_both_understand_it(told: dict[str, Any], tmp_path: Path) -> None:
     cert = [f"--tls-{name}" for name in ("cert", "key", "ca")]
     words = [word for name in cert for word in (name, "/x")]
     run("--token-file", "/t", "--node", "n", "--spool-size", "9", "--cpu-budget", "2", *words)
-    with agent.command.make_context(
-        "agent", ["--collector", "unix:/c", *told["agent"]], help_option_names=["-h", "--help"]
-    ) as ctx:
+    of_agent = ["--collector", "unix:/c", *told["agent"]]
+    with command_lines.parsed(agent.command, of_agent) as ctx:
         assert (ctx.params["node"], ctx.params["spool_size"], ctx.params["cpu_budget"]) == (
             "n",
             9,
             2.0,
         )
-    with collector.command.make_context(
-        "collector", told["collector"], help_option_names=["-h", "--help"]
-    ) as ctx:
+    with command_lines.parsed(collector.command, told["collector"]) as ctx:
         assert ctx.params["token_file"] == ctx.params["tls_ca"].with_name("t") == Path("/t")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import threading
 from collections import Counter
@@ -20,9 +19,9 @@ from ebprof.sampling.run import SamplingRun
 from ebprof.sampling.windows import Window
 from ebprof.unwind import objects as objects_module
 from ebprof.unwind import upkeep as upkeep_module
+from tests.slow import IS_SLOW
 from tests.unit.sampling.simulated import CODE, JIT, PID, SIZE, Machine
 
-IS_SLOW = os.environ.get("EBPROF_SLOW") == "1"
 FILES, PROCESSES, NUMBERS = (200_000, 1_000_000, 65_535) if IS_SLOW else (1_000, 4_000, 250)
 WINDOW = 200
 """Processes in a window."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from ebprof._native import lib
 from ebprof.elf import ElfImage
 from ebprof.unwind.compile import UnwindError, UnwindRows, compile_rows, frame_sections
 from ebprof.unwind.object_rows import object_rows
+from tests import slow
 from tests.differential.eh_frame_readelf import Comparison, compare_file
 from tests.targets import MissingCompilerError, build
 from tests.unit.unwind.frame_builder import rule_at
@@ -28,7 +28,6 @@ DW_CFA_DEF_CFA_EXPRESSION, DW_CFA_EXPRESSION = 0x0F, 0x10
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 
 needs_readelf = pytest.mark.skipif(not shutil.which("readelf"), reason="no readelf here")
-slow = pytest.mark.skipif(not os.environ.get("EBPROF_SLOW"), reason="slow: set EBPROF_SLOW=1")
 
 
 def compare_library(name: str) -> Comparison:
@@ -48,8 +47,8 @@ def compare_library(name: str) -> Comparison:
         ("ld-linux-x86-64.so.2", 1_000, 10),
         ("libstdc++.so.6", 20_000, 0),
         ("libcrypto.so.3", 50_000, 10),
-        pytest.param("libLLVM.so.19.1", 1_000_000, 0, marks=slow),
-        pytest.param("libclang-cpp.so.19.1", 1_000_000, 0, marks=slow),
+        pytest.param("libLLVM.so.19.1", 1_000_000, 0, marks=slow.only),
+        pytest.param("libclang-cpp.so.19.1", 1_000_000, 0, marks=slow.only),
     ],
 )
 def test_libraries_agree_with_readelf(name: str, rows: int, unsupported: int) -> None:
