@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from ebprof.elf import ElfImage, ObjectFile, open_regular
 from ebprof.model import Frame, Location, Mapping, Sample
@@ -21,7 +17,7 @@ from ebprof.symbolize.excerpts import excerpt_of
 from ebprof.symbolize.ids import object_id
 from ebprof.symbolize.quality import quality_of
 from ebprof.wire import symbols
-from tests import builders, pushes
+from tests import binutils, builders, pushes
 from tests.collecting import Answer, Running
 
 SENDER = "sender-of-tests"
@@ -70,25 +66,7 @@ class Object:
     @property
     def functions(self) -> dict[str, tuple[int, int]]:
         """Address and size of each function that nm lists, by linker's name."""
-        return functions(self.path)
-
-
-def functions(path: Path) -> dict[str, tuple[int, int]]:
-    """Address and size of every function that nm lists, by linker's name."""
-    found = {}
-    for line in run("nm", "-S", path).splitlines():
-        words = line.split()
-        if len(words) == 4 and words[2] in "tTwW":
-            found[words[3]] = (int(words[0], 16), int(words[1], 16))
-    return found
-
-
-def run(*words: object) -> str:
-    """Run a tool; the test is skipped when it is not there."""
-    command = [str(word) for word in words]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"no {command[0]} here")
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return binutils.functions(self.path)
 
 
 def want(running: Running, one: Object, sender: str = SENDER) -> tuple[int, int]:

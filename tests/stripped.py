@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from ebprof.elf import ElfImage
-from tests.objects import functions, run
+from tests.binutils import functions, run
 
 _RENAMED = 8
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from ebprof.elf import ObjectFile, open_regular
 from ebprof.symbolize import Symbolizer
+from tests.binutils import run
 
 INLINED = r"""
 #include <cstdlib>
@@ -99,14 +99,6 @@ def compile_program(tmp_path_factory: pytest.TempPathFactory) -> Compile:
     return compile_program
 
 
-def run(*words: object) -> str:
-    """Run a tool, skip the test when it is not there."""
-    command = [str(word) for word in words]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"no {command[0]} here")
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
 @contextmanager
 def opened(path: Path, name: str = "", root: str = "") -> Iterator[ObjectFile]:
     """An object file, closed at the end."""
@@ -115,16 +107,6 @@ def opened(path: Path, name: str = "", root: str = "") -> Iterator[ObjectFile]:
         yield file
     finally:
         file.close()
-
-
-def symbols_of(path: Path) -> dict[str, tuple[int, int]]:
-    """Address and size of every function that nm lists, by linker's name."""
-    found = {}
-    for line in run("nm", "-S", path).splitlines():
-        words = line.split()
-        if len(words) == 4 and words[2] in "tTwW":
-            found[words[3]] = (int(words[0], 16), int(words[1], 16))
-    return found
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from ebprof.symbolize import Symbolizer
-from tests.unit.symbolize.conftest import INLINED, Compile, opened, symbols_of
+from tests.binutils import functions
+from tests.unit.symbolize.conftest import INLINED, Compile, opened
 
 MEMORY = 3 << 30
 SECONDS = 60
@@ -169,7 +170,7 @@ def test_of_many_symbol_tables_those_used_last_are_kept(
     program = compile_program(INLINED, "g++", "-O2")
     copy = tmp_path / "copy"
     copy.write_bytes(program.read_bytes())
-    start, size = symbols_of(program)["_ZN2ns4workEi"]
+    start, size = functions(program)["_ZN2ns4workEi"]
     made = Symbolizer(cache=None, most_kept=1)
     with opened(program) as first, opened(copy) as second:
         for file, address in ((first, start), (second, start), (first, start + size - 1)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ebprof.symbolize import Symbolizer
 from ebprof.symbolize.budget import Budget, Budgets
 from ebprof.symbolize.symtab import read_symbols
-from tests.unit.symbolize.conftest import INLINED, Compile, opened, symbols_of
+from tests.binutils import functions
+from tests.unit.symbolize.conftest import INLINED, Compile, opened
 
 
 def test_the_last_expense_may_be_too_much_and_no_other_follows() -> None:
@@ -31,7 +32,7 @@ def test_every_budget_warns() -> None:
 
 def test_without_time_for_dwarf_there_are_functions(compile_program: Compile) -> None:
     program = compile_program(INLINED, "g++", "-O2", "-g")
-    start, _ = symbols_of(program)["_ZN2ns4workEi"]
+    start, _ = functions(program)["_ZN2ns4workEi"]
     frames, warnings = {}, {}
     for seconds in (0.0, 100.0):
         made = Symbolizer(cache=None)

@@ -10,7 +10,8 @@ import pytest
 
 from ebprof.symbolize.budget import Budget
 from ebprof.symbolize.debugfiles import DebugFiles
-from tests.unit.symbolize.conftest import INLINED, Compile, opened, run
+from tests.binutils import run
+from tests.unit.symbolize.conftest import INLINED, Compile, opened
 
 FLAGS = ("-g", "-O2", "-Wl,--build-id")
 BUILD_ID_PLACE = "usr/lib/debug/.build-id"

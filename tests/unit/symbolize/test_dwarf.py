@@ -13,7 +13,8 @@ from ebprof.errors import BadFileError
 from ebprof.model import Frame
 from ebprof.symbolize import Symbolizer, cache
 from ebprof.symbolize.cache import SymCacheStore
-from tests.unit.symbolize.conftest import INLINED, RUST, STATICS, Compile, opened, run, symbols_of
+from tests.binutils import functions, run
+from tests.unit.symbolize.conftest import INLINED, RUST, STATICS, Compile, opened
 
 FLAGS = ("-O2", "-g")
 
@@ -39,7 +40,7 @@ def base_name(function: str) -> str:
 
 def sample_addresses(path: Path, names: list[str]) -> list[int]:
     found: list[int] = []
-    for name, (start, size) in symbols_of(path).items():
+    for name, (start, size) in functions(path).items():
         if any(part in name for part in names):
             found.extend(range(start, start + size))
     return found
@@ -75,7 +76,7 @@ def test_frames_are_readable_and_keep_the_linkers_name(
     compile_program: Compile, symbolizer: Symbolizer
 ) -> None:
     path = compile_program(INLINED, "g++", *FLAGS)
-    start = symbols_of(path)["_ZN2ns4workEi"][0]
+    start = functions(path)["_ZN2ns4workEi"][0]
     with opened(path, "/app/program") as file:
         location = symbolizer.object_locations(file, [start])[start]
         build_id = file.image.build_id
@@ -125,7 +126,7 @@ def test_parts_split_off_have_a_name_of_their_own(
     compile_program: Compile, symbolizer: Symbolizer
 ) -> None:
     path = compile_program(SPLIT_OFF, "g++", *FLAGS)
-    symbols = symbols_of(path)
+    symbols = functions(path)
     if "main.cold" not in symbols:
         pytest.skip("this compiler does not split main")
     whole, cold = symbols["main"][0], symbols["main.cold"][0]
@@ -140,7 +141,7 @@ def test_rust(compile_program: Compile, symbolizer: Symbolizer) -> None:
     for mangling in ("legacy", "v0"):
         flags = ["-Csymbol-mangling-version=v0"] if mangling == "v0" else []
         path = compile_program(RUST, "rustc", "-g", "-O", *flags)
-        symbols = symbols_of(path)
+        symbols = functions(path)
         compute = next(start for name, (start, _) in symbols.items() if "inner7compute" in name)
         turn = next(start for name, (start, _) in symbols.items() if "4turn" in name)
         with opened(path) as file:
@@ -183,7 +184,7 @@ def test_debug_file_of_another_build_is_refused(compile_program: Compile, tmp_pa
     target = tmp_path / "root/app" / debug.name
     target.parent.mkdir(parents=True)
     target.write_bytes(debug.read_bytes() + b"\0")
-    start = symbols_of(program)["_ZN2ns4workEi"][0]
+    start = functions(program)["_ZN2ns4workEi"][0]
     symbolizer = Symbolizer(cache=None)
     with opened(stripped, "/app/program", root=str(tmp_path / "root")) as file:
         (location,) = symbolizer.object_locations(file, [start]).values()
@@ -200,7 +201,7 @@ def split(program: Path, directory: Path) -> tuple[Path, Path]:
 
 
 def assert_has_lines(file: ObjectFile, program: Path) -> None:
-    start = symbols_of(program)["_ZN2ns4workEi"][0]
+    start = functions(program)["_ZN2ns4workEi"][0]
     symbolizer = Symbolizer(cache=None)
     (location,) = symbolizer.object_locations(file, [start]).values()
     symbolizer.close()
@@ -210,7 +211,7 @@ def assert_has_lines(file: ObjectFile, program: Path) -> None:
 
 def test_cache_is_used_and_rebuilt_when_corrupt(compile_program: Compile, tmp_path: Path) -> None:
     path = compile_program(STATICS, "gcc", *FLAGS)
-    start = symbols_of(path)["visible"][0]
+    start = functions(path)["visible"][0]
     directory = tmp_path / "cache"
 
     def lines() -> list[int]:
@@ -238,10 +239,10 @@ def test_a_file_cannot_speak_for_another_with_its_build_id(
     flags = (*FLAGS, "-Wl,--build-id=0x1234567890")
     honest = compile_program(STATICS, "gcc", *flags)
     liar = compile_program(STATICS.replace("visible", "lies"), "gcc", *flags)
-    start = symbols_of(honest)["visible"][0]
+    start = functions(honest)["visible"][0]
     symbolizer = Symbolizer(cache=tmp_path / "cache")
     with opened(liar) as file:
-        symbolizer.object_locations(file, [symbols_of(liar)["lies"][0]])
+        symbolizer.object_locations(file, [functions(liar)["lies"][0]])
     with opened(honest) as file:
         (location,) = symbolizer.object_locations(file, [start]).values()
     symbolizer.close()
@@ -292,7 +293,7 @@ def test_nothing_is_written_to_a_full_disk(
     path = compile_program(STATICS, "gcc", *FLAGS)
     symbolizer = Symbolizer(cache=tmp_path / "cache")
     with opened(path) as file:
-        (location,) = symbolizer.object_locations(file, [symbols_of(path)["visible"][0]]).values()
+        (location,) = symbolizer.object_locations(file, [functions(path)["visible"][0]]).values()
     symbolizer.close()
     assert location.frames[-1].line
     assert list((tmp_path / "cache").iterdir()) == []
@@ -303,7 +304,7 @@ def test_survives_damage_anywhere(
     compile_program: Compile, symbolizer: Symbolizer, seed: int
 ) -> None:
     program = compile_program(INLINED, "g++", *FLAGS)
-    start = symbols_of(program)["_ZN2ns4workEi"][0]
+    start = functions(program)["_ZN2ns4workEi"][0]
     choose = random.Random(seed)
     data = bytearray(program.read_bytes())
     with opened(program) as file:
@@ -326,7 +327,7 @@ def test_corrupt_dwarf_costs_only_lines(
     compile_program: Compile, tmp_path: Path, symbolizer: Symbolizer
 ) -> None:
     program = compile_program(STATICS, "gcc", *FLAGS)
-    start = symbols_of(program)["visible"][0]
+    start = functions(program)["visible"][0]
     data = bytearray(program.read_bytes())
     with opened(program) as file:
         sections = [s for s in file.image.sections if s.name.startswith(".debug")]
@@ -343,7 +344,7 @@ def test_corrupt_dwarf_costs_only_lines(
 
 def test_truncated_file_with_dwarf(compile_program: Compile, tmp_path: Path) -> None:
     program = compile_program(STATICS, "gcc", *FLAGS)
-    start = symbols_of(program)["visible"][0]
+    start = functions(program)["visible"][0]
     copy = tmp_path / "copy"
     copy.write_bytes(program.read_bytes())
     symbolizer = Symbolizer(cache=None)
@@ -361,7 +362,7 @@ def test_answers_are_remembered_after_the_file_is_closed(
     compile_program: Compile, symbolizer: Symbolizer
 ) -> None:
     path = compile_program(STATICS, "gcc", *FLAGS)
-    start = symbols_of(path)["visible"][0]
+    start = functions(path)["visible"][0]
     with opened(path) as file:
         first = symbolizer.object_locations(file, [start])
     symbolizer.close()
@@ -372,7 +373,7 @@ def test_object_without_any_symbols(
     compile_program: Compile, tmp_path: Path, symbolizer: Symbolizer
 ) -> None:
     stripped, _ = split(compile_program(STATICS, "gcc", *FLAGS), tmp_path)
-    start = symbols_of(compile_program(STATICS, "gcc", *FLAGS))["visible"][0]
+    start = functions(compile_program(STATICS, "gcc", *FLAGS))["visible"][0]
     with opened(stripped, "/app/program") as file:
         assert isinstance(file.image, ElfImage)
         (location,) = symbolizer.object_locations(file, [start]).values()

@@ -13,7 +13,7 @@ from ebprof.model import Mapping
 from ebprof.procfs.maps import open_object, read_maps
 from ebprof.symbolize.ids import object_id
 from ebprof.symbolize.node import NodeSymbolizer
-from tests import objects, stripped
+from tests import binutils, objects, stripped
 from tests.unit.symbolize.conftest import INLINED, Compile, opened
 
 
@@ -34,7 +34,7 @@ def world() -> Iterator[World]:
 
 def test_addresses_in_files_have_no_names(compile_program: Compile, world: World) -> None:
     path = compile_program(INLINED, "g++", "-O2", "-g")
-    start, _ = objects.functions(path)["main"]
+    start, _ = binutils.functions(path)["main"]
     with opened(path, "/app/program") as file:
         (location,) = world.symbolizer.object_locations(file, [start]).values()
         world.symbolizer.object_locations(file, [start])
@@ -51,7 +51,7 @@ def test_what_has_no_build_id_is_known_by_its_hash(
     path = stripped.without_build_id(
         compile_program(INLINED, "g++", "-O2", "-g"), tmp_path / "program"
     )
-    start, _ = objects.functions(path)["main"]
+    start, _ = binutils.functions(path)["main"]
     with opened(path) as file:
         (location,) = world.symbolizer.object_locations(file, [start]).values()
     assert location.mapping is not None

@@ -13,7 +13,8 @@ from ebprof.elf import ObjectFile
 from ebprof.model import Mapping
 from ebprof.procfs.maps import MapsEntry, open_object, read_maps
 from ebprof.symbolize import Symbolizer
-from tests.unit.symbolize.conftest import STATICS, Compile, opened, symbols_of
+from tests.binutils import functions
+from tests.unit.symbolize.conftest import STATICS, Compile, opened
 
 
 def entry_at(address: int) -> MapsEntry:
@@ -71,7 +72,7 @@ def test_addresses_outside(compile_program: Compile, symbolizer: Symbolizer, add
 
 def test_several_threads(compile_program: Compile, symbolizer: Symbolizer) -> None:
     path = compile_program(STATICS, "gcc", "-O2", "-g")
-    start, size = symbols_of(path)["visible"]
+    start, size = functions(path)["visible"]
     wrong: list[str] = []
 
     def look_up() -> None:
@@ -94,7 +95,7 @@ def test_without_a_place_to_cache_it_works(compile_program: Compile, tmp_path: P
     symbolizer = Symbolizer(cache=tmp_path / "file" / "symcache")
     path = compile_program(STATICS, "gcc", "-O2", "-g")
     with opened(path) as file:
-        (location,) = symbolizer.object_locations(file, [symbols_of(path)["visible"][0]]).values()
+        (location,) = symbolizer.object_locations(file, [functions(path)["visible"][0]]).values()
     assert location.frames[-1].line
     assert "symbols are not cached" in symbolizer.warnings[0]
     symbolizer.close()

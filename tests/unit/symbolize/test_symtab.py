@@ -17,7 +17,8 @@ from ebprof.symbolize.functions import find_functions
 from ebprof.symbolize.plt import StubTable
 from ebprof.symbolize.symtab import SymbolTable, best_name, read_symbols
 from ebprof.unwind.compile import UnwindRows, compile_rows, frame_sections
-from tests.unit.symbolize.conftest import STATICS, Compile, opened, run, symbols_of
+from tests.binutils import functions, run
+from tests.unit.symbolize.conftest import STATICS, Compile, opened
 
 ASSEMBLY = r"""
 __asm__(
@@ -61,7 +62,7 @@ def names(path: Path, addresses: list[int]) -> list[str]:
 
 def test_sizes_are_believed_and_gaps_are_unknown(compile_program: Compile) -> None:
     path = compile_program(ASSEMBLY, "gcc", "-O1")
-    start, size = symbols_of(path)["sized"]
+    start, size = functions(path)["sized"]
     assert size == 32
     asked = [start - 1, start, start + 31, start + 32, start + 4000]
     assert names(path, asked)[1:] == ["sized", "sized", "", ""]
@@ -92,7 +93,7 @@ def test_the_last_function_ends_with_its_section(compile_program: Compile) -> No
 
 def test_aliases(compile_program: Compile) -> None:
     path = compile_program(ALIASES, "gcc", "-O1")
-    symbols = symbols_of(path)
+    symbols = functions(path)
     assert symbols["public_name"] == symbols["__GI___public_name"]
     assert names(path, [symbols["public_name"][0]]) == ["public_name"]
     (indirect,) = [
@@ -113,7 +114,7 @@ def test_stripped_library_has_dynamic_symbols_only(compile_program: Compile) -> 
     path = compile_program(STATICS, "gcc", "-O2", "-shared", "-fPIC")
     stripped = path.with_name("stripped.so")
     run("strip", "-o", stripped, path)
-    symbols = symbols_of(path)
+    symbols = functions(path)
     asked = [symbols["visible"][0], symbols["hidden_helper"][0]]
     assert names(path, asked) == ["visible", "hidden_helper"]
     assert names(stripped, asked) == ["visible", ""]
@@ -124,7 +125,7 @@ def test_all_tables_are_used_together(compile_program: Compile) -> None:
     path = compile_program(STATICS, "gcc", "-O2", "-shared", "-fPIC")
     kept = path.with_name("kept.so")
     run("strip", "-K", "hidden_helper", "-o", kept, path)
-    symbols = symbols_of(path)
+    symbols = functions(path)
     asked = [symbols[name][0] for name in ("hidden_helper", "visible", "main")]
     assert names(kept, asked) == ["hidden_helper", "visible", "main"]
     with opened(kept) as file:
@@ -135,7 +136,7 @@ def test_all_tables_are_used_together(compile_program: Compile) -> None:
 def test_functions_in_d_are_found_by_their_readable_names(compile_program: Compile) -> None:
     source = 'int work(int) __asm__("_D3app5Thing4workMFiZi");\nint work(int x) { return x; }\n'
     path = compile_program(f"{source}int main(void) {{ return work(1); }}", "gcc", "-O0")
-    start, _ = symbols_of(path)["_D3app5Thing4workMFiZi"]
+    start, _ = functions(path)["_D3app5Thing4workMFiZi"]
     with opened(path) as file:
         for name in ("app.Thing.work", "app.Thing.work(int)"):
             assert [one.address for one in find_functions(file, name)] == [start]
@@ -147,7 +148,7 @@ def test_a_table_in_the_file_hides_none_in_its_debug_file(compile_program: Compi
     run("objcopy", "--only-keep-debug", path, debug)
     run("strip", "-K", "visible", "-o", kept, path)
     run("objcopy", f"--add-gnu-debuglink={debug}", kept)
-    symbols = symbols_of(path)
+    symbols = functions(path)
     with opened(kept) as file, opened(debug) as other:
         found = read_symbols(file.image, other.image)
         for name in ("visible", "hidden_helper"):
@@ -194,7 +195,7 @@ def test_a_label_inside_a_function_ends_with_it(compile_program: Compile) -> Non
     path = compile_program(ASSEMBLY, "gcc", "-O1")
     kept = path.with_name("kept")
     run("strip", "-K", "outer", "-K", "label_inside", "-o", kept, path)
-    outer, size = symbols_of(path)["outer"]
+    outer, size = functions(path)["outer"]
     assert names(kept, [outer + 20, outer + size]) == ["outer", ""]
 
 
@@ -223,7 +224,7 @@ def test_dynamic_symbols_without_section_headers(
     flags = ("-O2", "-shared", "-fPIC", f"-Wl,--hash-style={style}", "-Wl,--build-id")
     path = compile_program(STATICS, "gcc", *flags)
     bare = without_section_headers(path, how)
-    symbols = symbols_of(path)
+    symbols = functions(path)
     asked = [symbols[name][0] for name in ("visible", "main", "hidden_helper")]
     assert names(bare, asked) == ["visible", "main", ""]
     with opened(bare) as file, opened(path) as whole:
@@ -250,7 +251,7 @@ def minidebug(path: Path, packed: bytes) -> Path:
 
 def test_minidebuginfo_names_local_functions(compile_program: Compile) -> None:
     path = compile_program(STATICS, "gcc", "-O2", "-shared", "-fPIC")
-    symbols = symbols_of(path)
+    symbols = functions(path)
     only_symbols = path.with_name("only-symbols")
     run("objcopy", "--only-keep-debug", "-S", "--keep-symbol=hidden_helper", path, only_symbols)
     mini = minidebug(path, lzma.compress(only_symbols.read_bytes()))
@@ -266,7 +267,7 @@ def test_minidebuginfo_names_local_functions(compile_program: Compile) -> None:
 def test_bad_minidebuginfo_is_left_out(compile_program: Compile, packed: bytes) -> None:
     path = compile_program(STATICS, "gcc", "-O2", "-shared", "-fPIC")
     mini = minidebug(path, packed)
-    assert names(mini, [symbols_of(path)["visible"][0]]) == ["visible"]
+    assert names(mini, [functions(path)["visible"][0]]) == ["visible"]
 
 
 @pytest.mark.parametrize("flags", [("-Wl,-z,lazy",), ("-Wl,-z,now",), ("-fcf-protection=full",)])
@@ -292,7 +293,7 @@ def test_stubs_of_an_object_that_was_closed_and_opened_again(
 ) -> None:
     source = "#include <stdlib.h>\nint main(void) { return rand(); }\n"
     path = compile_program(source, "gcc", "-O1", "-Wl,-z,lazy")
-    start = symbols_of(path)["main"][0]
+    start = functions(path)["main"][0]
     with opened(path) as file:
         symbolizer.object_locations(file, [start])
         plt = file.image.section(".plt")

@@ -11,7 +11,7 @@ import pytest
 
 from ebprof.collector.symbols.client import FailedLookupError, LookupClient
 from ebprof.symbolize.lookup import Lookup
-from tests import objects, targets
+from tests import binutils, objects, targets
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def look_up(demo: Path) -> Lookup:
-    start, _ = objects.functions(targets.build("demo"))["main"]
+    start, _ = binutils.functions(targets.build("demo"))["main"]
     mapping = objects.mapping_of(demo, start)
     return Lookup(str(demo), "", 1, (start - mapping.start + mapping.offset, 1 << 40))
 

@@ -17,7 +17,7 @@ from ebprof.model import Location
 from ebprof.output import pprof
 from ebprof.wire import symbols
 from ebprof.wire.symbols import Verdict
-from tests import collector_extra, objects, pushes, stripped, targets
+from tests import binutils, collector_extra, objects, pushes, stripped, targets
 from tests.collecting import Running
 from tests.objects import Object
 
@@ -54,7 +54,7 @@ def addresses_in(path: Path) -> list[int]:
     """Addresses in all functions of a program that are its own."""
     found = [
         address
-        for start, size in sorted(objects.functions(path).values())
+        for start, size in sorted(binutils.functions(path).values())
         for address in range(start, start + size, STEP)
     ]
     step = max(1, len(found) // MOST)
