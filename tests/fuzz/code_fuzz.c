@@ -8,14 +8,9 @@
 #include <string.h>
 
 #include "ebprof/unwind/code.h"
+#include "tests/fuzz/check.h"
 
 enum { ADDRESS = 0x10000, ENTRY_BYTES = 4, MORE_ENTRIES = 16 };
-
-static void check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Exactly as much memory as asked for, so that the sanitizer sees what lies beyond. */
 static void *copy_of(const void *data, size_t size)

@@ -13,6 +13,7 @@
 
 #include "ebprof/unwind/eh_frame.h"
 #include "ebprof/unwind/table.h"
+#include "tests/fuzz/check.h"
 
 enum {
 	IS_DEBUG_FRAME = 1,
@@ -22,12 +23,6 @@ enum {
 	FEW_ROWS = 16,
 	ADDRESS = 0x10000,
 };
-
-static void check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* Exactly as much memory as asked for, so that the sanitizer sees what lies beyond. */
 static void *allocate(size_t size)

@@ -6,14 +6,9 @@
 #include <string.h>
 
 #include "ebprof/unwind/pclntab.h"
+#include "tests/fuzz/check.h"
 
 enum { ADDRESS = 0x10000, ROWS = 1 << 16 };
-
-static void check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void check_rows(const struct unwind_rows *rows)
 {

@@ -7,14 +7,9 @@
 #include <string.h>
 
 #include "ebprof/output/pprof_batch.h"
+#include "tests/fuzz/check.h"
 
 enum { KEY = 0x9e3779b1, MAX_FRAMES = 1000, PIECES = 3 };
-
-static void check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* As much as is asked for and no byte more, so that the sanitizer sees what lies beyond. */
 static void *make(uint64_t count, uint64_t size)
@@ -23,15 +18,6 @@ static void *make(uint64_t count, uint64_t size)
 
 	check(made != NULL);
 	return made;
-}
-
-static uint64_t slots_for(uint64_t rows)
-{
-	uint64_t slots = 2;
-
-	while (slots < 2 * rows)
-		slots *= 2;
-	return slots;
 }
 
 static uint64_t larger(uint64_t a, uint64_t b)

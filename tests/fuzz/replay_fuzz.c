@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ebprof/unwind/replay.h"
+#include "tests/fuzz/check.h"
 
 enum {
 	RULES = 16,
@@ -34,12 +35,6 @@ struct input {
 	uint8_t may_ask;
 	struct unwind_rule rules[RULES];
 };
-
-static void check(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void make_table(void)
 {
