@@ -1,4 +1,4 @@
-"""A client of redis with a load of its own: `python -m scripts.caller PORT CALLS BYTES`.
+"""A client of redis with a load of its own: `python -m scripts.caller NAME PORT CALLS BYTES`.
 
 Makes so many calls a second, and sets or gets values of so many bytes in turn, until it is ended.
 """
@@ -20,9 +20,9 @@ def words(*arguments: bytes) -> bytes:
     return b"*%d\r\n%s" % (len(arguments), b"".join(parts))
 
 
-def call(connection: socket.socket, number: int, size: int) -> None:
-    """Set a value, or get one that is there; raises OSError."""
-    key = b"key:%d" % (number // 2 % _KEYS)
+def call(connection: socket.socket, name: bytes, number: int, size: int) -> None:
+    """Set a value of the caller's own, or get one that is there; raises OSError."""
+    key = b"%s:%d" % (name, number // 2 % _KEYS)
     if number % 2 == 0:
         connection.sendall(words(b"SET", key, b"x" * size))
         expected = len(b"+OK\r\n")
@@ -36,7 +36,7 @@ def call(connection: socket.socket, number: int, size: int) -> None:
         expected -= received
 
 
-def main(port: int, calls: int, size: int) -> None:
+def main(name: str, port: int, calls: int, size: int) -> None:
     """Call redis on this machine."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         start = time.monotonic()
@@ -44,7 +44,7 @@ def main(port: int, calls: int, size: int) -> None:
         while True:
             due = int((time.monotonic() - start) * calls)
             for one in range(number, due):
-                call(connection, one, size)
+                call(connection, name.encode(), one, size)
             number = due
             time.sleep(0.02)
 
@@ -53,4 +53,4 @@ if __name__ == "__main__":
     name, *numbers = sys.argv[1:]
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     Path("/proc/self/comm").write_text(name)
-    main(*map(int, numbers))
+    main(name, *map(int, numbers))
