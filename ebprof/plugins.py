@@ -42,6 +42,13 @@ def load(package: ModuleType, name: str, protocol: type | None = None) -> Any:
     return None
 
 
+def each(package: ModuleType, protocol: type) -> Iterator[Any]:
+    """What `load` gives for each name: ours first, only then are entry points looked up."""
+    own = module_names(package)
+    yield from (load(package, name, protocol) for name in own)
+    yield from (load(package, name, protocol) for name in names(package) if name not in own)
+
+
 def names(package: ModuleType) -> list[str]:
     """All names that `load` knows for this package, ours and third parties', sorted."""
     found = set(module_names(package))

@@ -12,7 +12,6 @@ from ebprof.commands import _complete
 from ebprof.commands._input_options import reading_options, warn
 from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._output_options import by_option
-from ebprof.commands._record import Destination, record
 from ebprof.errors import UsageError
 from ebprof.output import (
     Reading,
@@ -67,6 +66,8 @@ def command(
             raise UsageError(
                 "--sample-type, --no-comm and --strict are for saved profiles", "name a file or URL"
             )
+        from ebprof.commands._record import Destination, record
+
         return record(target, options, Destination(output, path, **rest))
     if target != Target():
         raise UsageError("a saved profile and a target exclude each other", "choose one")

@@ -10,7 +10,6 @@ import click
 
 from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._output_options import by_option, format_option, output_option
-from ebprof.commands._record import Destination, record
 from ebprof.commands._values import parse_duration
 from ebprof.errors import UsageError
 from ebprof.output import OutputFormat, choose, names
@@ -58,6 +57,8 @@ def command(
     """
     if folded and format_name not in (None, "folded"):
         raise UsageError(f"--folded and -f {format_name} exclude each other", "choose one")
+    from ebprof.commands._record import Destination, record
+
     output = choose("folded" if folded else format_name, path, sys.stdout.isatty())
     if slice_text is not None:
         options = replace(options, slice_ns=_slice_ns(slice_text, output))

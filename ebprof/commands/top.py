@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,21 +13,16 @@ from ebprof.commands._options import RecordingCommand, sampling_options
 from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.output import check_writable
 from ebprof.sampling.options import RecordOptions
-from ebprof.sampling.run import open_run
-from ebprof.sampling.statistics import complete_text, counted
 from ebprof.sampling.target import Target
-from ebprof.screen.keyboard import Keyboard, terminal_fd
-from ebprof.screen.live import Screen
-from ebprof.screen.outlet import Outlet
-from ebprof.top.monitor import Status, TopMonitor
-from ebprof.top.reports.forms import JsonForm, TextForm
-from ebprof.top.reports.frame import Subject
-from ebprof.top.reports.live import LiveTop
-from ebprof.top.reports.stream import StreamTop
-from ebprof.top.reports.view import TopView
 from ebprof.top.rows import PIVOTS, SORTS
 from ebprof.top.table import check_pivot, check_sort
 from ebprof.watch.loop import Schedule, Watch
+
+if TYPE_CHECKING:
+    from ebprof.top.monitor import Status, TopMonitor
+    from ebprof.top.reports.forms import JsonForm, TextForm
+    from ebprof.top.reports.frame import Subject
+    from ebprof.top.reports.view import TopView
 
 STREAM_ROWS = 20
 
@@ -75,6 +71,13 @@ def command(
     ebprof top -e page-faults -p 1234     who touches new memory
     ebprof top --json 1 60 > top.jsonl    a minute for programs
     """
+    from ebprof.sampling.run import open_run
+    from ebprof.sampling.statistics import counted
+    from ebprof.top.monitor import TopMonitor
+    from ebprof.top.reports.forms import JsonForm, TextForm
+    from ebprof.top.reports.frame import Subject
+    from ebprof.top.reports.view import TopView
+
     schedule = parse_schedule(interval, count, options.duration_s)
     check_pivot(by)
     check_sort(sort)
@@ -100,6 +103,10 @@ def command(
 def _run_live(
     monitor: TopMonitor, schedule: Schedule, view: TopView, rows: int | None, subject: Subject
 ) -> None:
+    from ebprof.screen.keyboard import Keyboard, terminal_fd
+    from ebprof.screen.live import Screen
+    from ebprof.top.reports.live import LiveTop
+
     with Screen(sys.stdout.fileno(), Keyboard(terminal_fd())) as screen:
         Watch(monitor, LiveTop(screen, monitor, view, rows, subject), schedule).run()
 
@@ -112,6 +119,9 @@ def _run_stream(
     most: int | None,
     subject: Subject,
 ) -> None:
+    from ebprof.screen.outlet import Outlet
+    from ebprof.top.reports.stream import StreamTop
+
     _say(f"sampling {subject.target} ({subject.sampled.describe()})")
     report = StreamTop(Outlet(sys.stdout.fileno()), monitor, form, sort, most)
     Watch(monitor, report, schedule).run()
@@ -120,6 +130,8 @@ def _run_stream(
 
 
 def _summary(status: Status, subject: Subject) -> Iterator[str]:
+    from ebprof.sampling.statistics import complete_text, counted
+
     yield (
         f"{status.samples:,} samples of {subject.target} in {status.elapsed_s:.1f} s, "
         f"{complete_text(status.complete_share, ' of user stacks')}, lost {status.lost:,}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,22 +16,15 @@ from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
 from ebprof.identity.containers import find_container
 from ebprof.procfs.text import printable
-from ebprof.screen.browser import View
-from ebprof.screen.keyboard import Keyboard, terminal_fd
-from ebprof.screen.live import Screen
-from ebprof.screen.outlet import Outlet
 from ebprof.traffic.backends import all_backends
 from ebprof.traffic.endpoint import Endpoint, parse_endpoint, parse_port
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import PIVOTS, SORTS, check_sort, parse_pivots
-from ebprof.traffic.monitor import Monitor
-from ebprof.traffic.reports import statistics
-from ebprof.traffic.reports.json import JsonForm
-from ebprof.traffic.reports.live import LiveReport
-from ebprof.traffic.reports.stream import StreamReport
-from ebprof.traffic.reports.text import TextForm
 from ebprof.watch.clock import seconds_since_start
 from ebprof.watch.loop import Schedule, Watch
+
+if TYPE_CHECKING:
+    from ebprof.traffic.monitor import Monitor
 
 _PIVOTS, _SORTS = ", ".join(PIVOTS), ", ".join(SORTS)
 
@@ -103,6 +96,9 @@ def command(**values: Any) -> None:
     ebprof traffic --by process -s tx 5          the largest senders, every 5 seconds
     ebprof traffic --json 1 60 > flows.jsonl     a minute for programs
     """
+    from ebprof.traffic.monitor import Monitor
+    from ebprof.traffic.reports import statistics
+
     wanted = _wanted(values)
     flow_filter = _filter(values)
     check_stats(wanted.stats)
@@ -119,6 +115,11 @@ def command(**values: Any) -> None:
 
 
 def _run_live(monitor: Monitor, wanted: Wanted, target: str) -> None:
+    from ebprof.screen.browser import View
+    from ebprof.screen.keyboard import Keyboard, terminal_fd
+    from ebprof.screen.live import Screen
+    from ebprof.traffic.reports.live import LiveReport
+
     with Screen(sys.stdout.fileno(), Keyboard(terminal_fd())) as screen:
         view = View(wanted.by, wanted.sort)
         report = LiveReport(screen, monitor, view, wanted.rows, target)
@@ -128,6 +129,12 @@ def _run_live(monitor: Monitor, wanted: Wanted, target: str) -> None:
 def _run_stream(
     monitor: Monitor, wanted: Wanted, flow_filter: FlowFilter, ready_seconds: float
 ) -> None:
+    from ebprof.screen.outlet import Outlet
+    from ebprof.traffic.reports import statistics
+    from ebprof.traffic.reports.json import JsonForm
+    from ebprof.traffic.reports.stream import StreamReport
+    from ebprof.traffic.reports.text import TextForm
+
     _say(f"traffic by {monitor.backend}", *flow_filter.notes())
     form = JsonForm() if wanted.as_json else TextForm(wanted.by)
     outlet = Outlet(sys.stdout.fileno())

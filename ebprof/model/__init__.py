@@ -1,5 +1,6 @@
 """What the rooms exchange: profiles in columns, flows, and the values that both are made of."""
 
+from ebprof.model.arrays import distinct
 from ebprof.model.builder import Builder, no_samples, samples_of
 from ebprof.model.columns import (
     FRAME,
@@ -61,6 +62,7 @@ __all__ = [
     "SampleType",
     "Samples",
     "Tables",
+    "distinct",
     "first_seen",
     "grouped",
     "no_samples",

@@ -1,4 +1,4 @@
-"""Arrays that grow."""
+"""Arrays that grow, and what is in one."""
 
 from __future__ import annotations
 
@@ -40,3 +40,9 @@ def wider(array: NDArray[Any], size: int, fill: int = 0) -> NDArray[Any]:
     made = np.full((*array.shape[:-1], size), fill, array.dtype)
     made[..., : array.shape[-1]] = array
     return made
+
+
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """Each value once, sorted; np.unique, but without numpy.ma, which takes 20 ms to import."""
+    found = np.sort(values, axis=None)
+    return found[np.append(True, found[1:] != found[:-1])] if len(found) else found

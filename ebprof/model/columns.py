@@ -15,6 +15,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ebprof.model.arrays import distinct
 from ebprof.model.values import Frame, Label, Location, Mapping, Sample
 
 Numbers = NDArray[Any]
@@ -269,7 +270,7 @@ class Samples(Sequence[Sample]):
     @property
     def comms(self) -> set[str]:
         """Names that threads of samples have."""
-        return {self.tables.strings[one] for one in np.unique(self.rows["comm"]).tolist()}
+        return {self.tables.strings[one] for one in distinct(self.rows["comm"]).tolist()}
 
     def by(self, *names: str) -> Groups:
         """The samples put together by some of the columns of SAMPLE."""

@@ -19,7 +19,7 @@ from ebprof import plugins, remote
 from ebprof.errors import BadFileError, reason_of
 from ebprof.model import Profile
 from ebprof.output import _folded_decode, _foreign, _types, _window
-from ebprof.output._choose import names, package
+from ebprof.output._choose import package
 from ebprof.output._foreign import READABLE
 from ebprof.output._protocol import OutputFormat, ReadableFormat
 from ebprof.output._read import read_whole
@@ -172,8 +172,7 @@ def _check_open(path: str | None, descriptor: int) -> None:
 
 
 def _reader(data: bytes) -> ReadableFormat:
-    for name in names():
-        found = plugins.load(package(), name, OutputFormat)
+    for found in plugins.each(package(), OutputFormat):
         if isinstance(found, ReadableFormat) and found.recognizes(data):
             return found
     raise _foreign.refusal(data)

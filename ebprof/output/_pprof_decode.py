@@ -24,6 +24,7 @@ from ebprof.model import (
     Samples,
     SampleType,
     Tables,
+    distinct,
     grouped,
 )
 from ebprof.output._pprof_columns import (
@@ -36,7 +37,7 @@ from ebprof.output._pprof_columns import (
     read_samples,
     resolve,
 )
-from ebprof.output._profile_proto import SLICES
+from ebprof.output._pprof_slices import SLICES
 from ebprof.output._types import amounts, check_counts
 
 MAX_NAME = 16 << 10
@@ -117,7 +118,7 @@ class _Strings:
         bad = refs[(refs < 0) | (refs >= len(self._known))]
         if len(bad):
             raise dangling("string", int(bad[0]))
-        for one in np.unique(refs[self._known[refs] == NONE]).tolist():
+        for one in distinct(refs[self._known[refs] == NONE]).tolist():
             self._known[one] = self.number(self._text(one))
         return self._known[refs]
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ebprof.model import NONE, Label, Lists, Profile, Samples, first_seen
 from ebprof.output._functions import is_nameless
-from ebprof.output._profile_proto import SLICES, TIME, TIME_UNIT, ProfileMessage
+from ebprof.output._pprof_slices import SLICES, TIME, TIME_UNIT
+from ebprof.output._profile_proto import ProfileMessage
 from ebprof.output._types import values_of
 
 _COMPRESSION_LEVEL = 3  # 6 takes three times as long for files 10 % smaller

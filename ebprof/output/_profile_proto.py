@@ -111,8 +111,3 @@ def _add_field(message: descriptor_pb2.DescriptorProto, number: int, declaration
 
 
 ProfileMessage: Any = _profile_class()
-
-TIME, TIME_UNIT = "time", "nanoseconds"
-"""Key and unit of the label of a slice's start, since the run's."""
-SLICES = "slices of {} ns"
-"""The comment that says how long a slice is."""

@@ -13,8 +13,8 @@ import pytest
 
 from ebprof import cli
 from ebprof.bpf.events import Rate
-from ebprof.commands import top
 from ebprof.errors import EXIT_USAGE
+from ebprof.sampling import run as run_module
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.source import Sampled
 from ebprof.sampling.statistics import NOT_SAMPLES
@@ -37,7 +37,7 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRecording]:
         made.asked = (target, options)  # type: ignore[attr-defined]
         return made
 
-    monkeypatch.setattr(top, "open_run", open_run)
+    monkeypatch.setattr(run_module, "open_run", open_run)
     yield made
     made.close()
 

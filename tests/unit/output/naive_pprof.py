@@ -22,7 +22,8 @@ from ebprof.model import (
     samples_of,
 )
 from ebprof.output._pprof_decode import MAX_NAME
-from ebprof.output._profile_proto import SLICES, TIME, TIME_UNIT, ProfileMessage
+from ebprof.output._pprof_slices import SLICES, TIME, TIME_UNIT
+from ebprof.output._profile_proto import ProfileMessage
 from ebprof.output._types import amounts, check_counts
 
 _SLICES = re.compile(SLICES.format("([1-9][0-9]{0,17})"))
