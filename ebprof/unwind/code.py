@@ -77,13 +77,14 @@ def with_code_rows(image: ElfImage, rows: UnwindRows | None) -> tuple[UnwindRows
     entries = _entries(image, gaps, _clones(image, rows, gaps), called)
     index = gaps.index(entries["address"])
     followed = 0
+    found: UnwindRows | None = None
     for gap in sorted({*index.tolist()}):
         start, end = int(gaps.starts[gap]), int(gaps.ends[gap])
         if followed + end - start <= MAX_CODE:
             followed += end - start
             code = _read(image, start, end)
-            rows = merge(rows, follow(code, start, entries[index == gap]))
-    return rows, followed + searched
+            found = merge(found, follow(code, start, entries[index == gap]))
+    return (merge(rows, found) if found else rows), followed + searched
 
 
 # ---- gaps ----------------------------------------------------------------------------------------
