@@ -94,7 +94,7 @@ def test_it_watches_the_demo_redis_and_who_calls_it(serving: subprocess.Popen[st
     serving.send_signal(signal.SIGINT)
     serving.communicate(timeout=PATIENCE_S)
     assert serving.returncode == 0
-    assert not any(map(process.exists, started))
+    assert [one for one in started if process.is_running(one)] == []
 
 
 def test_nothing_outlives_one_that_is_killed(serving: subprocess.Popen[str]) -> None:
