@@ -11,6 +11,7 @@ enum {
 	WAKE_AT = RING_SIZE / 4,
 	DEFER_BELOW = RING_SIZE / 4 * 3,	/* the rest is for what would be lost without it */
 	ASK_BELOW = RING_SIZE / 2,
+	TELL_BELOW = RING_SIZE / 32,	/* of what a process unmaps, which may be all that it does */
 	USER_PAGE = 4096,
 };
 

@@ -138,7 +138,7 @@ class CpuSession:
         self._slices_start = made.variable_offset(".bss", "slices_start")
         self._is_over = made.variable_offset(".bss", "is_over")
         self.capacity = self._counts[0].max_entries
-        self.processes = ProcessEntries(made)
+        self.processes = ProcessEntries(made, are_watched=watch_memory)
         self.jitted = JitMap(made.map("jit_blocks")) if made.has_map("jit_blocks") else None
         self.shards = ShardMaps(made.map("shards"))
         self._cleanup.callback(self.shards.close)

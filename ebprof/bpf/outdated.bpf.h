@@ -35,7 +35,7 @@ static __always_inline bool has_mapping(struct process_entry *process, uint64_t 
 	return entry && entry->start < end && entry->end > start;
 }
 
-/* Not when the ring is being filled: what else goes through it would be lost. */
+/* Not when the ring is being filled: what else goes through it would be lost, or come too late. */
 static __always_inline void send_unmapped(uint32_t pid, uint64_t time, uint64_t start, uint64_t size)
 {
 	struct unmapped_record record = {
@@ -46,7 +46,7 @@ static __always_inline void send_unmapped(uint32_t pid, uint64_t time, uint64_t 
 		.size = size,
 	};
 
-	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < WAKE_AT)
+	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < TELL_BELOW)
 		bpf_ringbuf_output(&records, &record, sizeof(record), BPF_RB_NO_WAKEUP);
 }
 

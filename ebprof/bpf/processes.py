@@ -26,9 +26,13 @@ class Told(Enum):
 
 
 class ProcessEntries:
-    """From pid to PROCESS_ENTRY[1]. BPF programs mark entries; see outdated.bpf.h."""
+    """From pid to PROCESS_ENTRY[1]. BPF programs mark entries; see outdated.bpf.h.
 
-    def __init__(self, made: BpfObject) -> None:
+    are_watched: they do so where a process maps something.
+    """
+
+    def __init__(self, made: BpfObject, *, are_watched: bool) -> None:
+        self._are_watched = are_watched
         self._map: BpfMap = made.map("processes")
         at = made.variable_offset(".bss", "marks")
         marks = made.variables(".bss")[at:][: MARK_COUNTS.itemsize].view(MARK_COUNTS)[0]
@@ -68,6 +72,16 @@ class ProcessEntries:
     def delete(self, pid: int) -> None:
         """Remove an entry; one that is not there is fine."""
         self._map.delete(pid)
+
+    def unchanged_since(self, time_ns: int) -> set[int]:
+        """Processes that were seen to map or execute nothing since a time (CLOCK_MONOTONIC); what
+        they map at addresses of their own choice is not seen.
+        """
+        if not self._are_watched:
+            return set()
+        pids, entries = self.read()
+        unchanged = (entries["mapped"] <= time_ns) & (entries["outdated"] == 0)
+        return set(pids[unchanged].tolist())
 
     def read(self) -> tuple[NDArray[np.uint32], NDArray[Any]]:
         """All entries: pids uint32[n], PROCESS_ENTRY[n]."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ebprof._native import ffi, lib
-from ebprof.abi import DEFERRED_RECORD, NOTICE_RECORD, STACK_RECORD, UNMAPPED_RECORD
+from ebprof.abi import DEFERRED_RECORD, STACK_RECORD
 from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.sideband import Unmapped
 from ebprof.errors import UnsupportedError
@@ -65,6 +66,11 @@ class RecordReader:
         lib.record_reader_close(self._reader)
 
 
+_NOTICE = struct.Struct("=4xIQ")
+_UNMAPPED = struct.Struct("=4xIQQQ")
+"""What follows the type in notice_record and unmapped_record, of which a process can have us read
+hundreds of thousands.
+"""
 _FRAME = 8
 _ALIGNMENT = 8
 
@@ -88,12 +94,12 @@ def split(data: bytes) -> Records:
             deferred.append(sample)
             at += -(-len(sample.record) // _ALIGNMENT) * _ALIGNMENT
         elif kind == lib.RECORD_UNMAPPED:
-            unmapped.append(_unmapped(data, at))
-            at += UNMAPPED_RECORD.itemsize
+            pid, time, start, size = _UNMAPPED.unpack_from(data, at)
+            unmapped.append(Unmapped(time, pid, start, size))
+            at += _UNMAPPED.size
         else:
-            notice = np.frombuffer(data, NOTICE_RECORD, 1, at)[0]
-            notices.append((int(notice["pid"]), int(notice["address"])))
-            at += NOTICE_RECORD.itemsize
+            notices.append(_NOTICE.unpack_from(data, at))
+            at += _NOTICE.size
     return Records(data, stacks, deferred, notices, unmapped)
 
 
@@ -102,8 +108,3 @@ def _deferred(data: bytes, at: int) -> DeferredSample:
     size = DEFERRED_RECORD.itemsize + int(head["stack_size"])
     record = memoryview(data)[at : at + size]
     return DeferredSample(int(head["time"]), int(head["head"]["key"]["pid"]), head, record)
-
-
-def _unmapped(data: bytes, at: int) -> Unmapped:
-    record = np.frombuffer(data, UNMAPPED_RECORD, 1, at)[0]
-    return Unmapped(*(int(record[name]) for name in ("time", "pid", "start", "size")))

@@ -87,10 +87,16 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """So many records did not fit into the ring."""
+    """So many records did not fit into the ring of a CPU.
+
+    since: time of the record before them, 0 if there was none. unharmed: processes of which none
+    is among them, as far as others told.
+    """
 
     time: int
     count: int
+    since: int = 0
+    unharmed: frozenset[int] = frozenset()
 
 
 Change = Mapped | Unmapped | Forked | Executed | Exited | Lost
@@ -107,6 +113,8 @@ class Sideband:
         self.descriptors: list[int] = []
         self._members = None if pids is None else ProcessSet(pids)
         self._rings: list[object] = []
+        self._last: list[int] = []
+        """Time of the last record in each ring."""
         self._buffer = ffi.new("uint8_t[]", BUFFER_SIZE)
         self._cleanup = ExitStack()
         try:
@@ -135,6 +143,7 @@ class Sideband:
         self._cleanup.callback(lib.sideband_unmap, ring)
         self.descriptors.append(fd)
         self._rings.append(ring)
+        self._last.append(0)
 
     def add(self, pids: Iterable[int]) -> None:
         """Report what these processes do as well."""
@@ -150,9 +159,12 @@ class Sideband:
         wanted = ffi.NULL if self._members is None else self._members.handle
         changes: list[Change] = []
         copied = ffi.new("size_t *")
-        for ring in self._rings:
+        for number, ring in enumerate(self._rings):
             lib.sideband_drain(ring, wanted, self._buffer, BUFFER_SIZE, copied)
-            changes.extend(parse(bytes(ffi.buffer(self._buffer, copied[0]))))
+            found = list(parse(bytes(ffi.buffer(self._buffer, copied[0])), self._last[number]))
+            if found:
+                self._last[number] = found[-1].time
+            changes += found
         return changes
 
     def close(self) -> None:
@@ -181,8 +193,11 @@ class ProcessSet:
             pass
 
 
-def parse(data: bytes) -> Iterator[Change]:
-    """The changes that perf records (back to back) tell of; others are passed over."""
+def parse(data: bytes, since: int = 0) -> Iterator[Change]:
+    """The changes that perf records (back to back) tell of; others are passed over.
+
+    since: time of the record before them.
+    """
     at = 0
     while at + _HEADER.size <= len(data):
         kind, misc, size = _HEADER.unpack_from(data, at)
@@ -200,7 +215,8 @@ def parse(data: bytes) -> Iterator[Change]:
             elif kind == _EXIT_TYPE and pid == tid:
                 yield Exited(_TIME.unpack_from(data, end)[0], pid)
         elif kind == _LOST_TYPE:
-            yield Lost(_TIME.unpack_from(data, end)[0], _LOST.unpack_from(data, body)[1])
+            yield Lost(_TIME.unpack_from(data, end)[0], _LOST.unpack_from(data, body)[1], since)
+        since = _TIME.unpack_from(data, end)[0]
         at += size
 
 

@@ -87,6 +87,7 @@ class Code:
         self.tracker.prefer(wanted)
         for pid in wanted:
             self.processes.load(pid)
+            self.processes.complete(pid)
         self.tracker.load_all(
             [pid for pid in others if pid not in self.processes],
             PRELOAD_S if self._preloads else 0.0,

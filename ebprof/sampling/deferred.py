@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -14,6 +14,7 @@ from ebprof._native import lib
 from ebprof.abi import PROCESS_ENTRY, STOP_REASONS
 from ebprof.bpf.records import DeferredSample
 from ebprof.bpf.sideband import Change, Lost, Mapped, Unmapped
+from ebprof.sampling.generations import numbers_in
 from ebprof.sampling.held import HeldSamples
 from ebprof.sampling.jitted import JittedCode
 from ebprof.sampling.stacks import NewStack, StackStore
@@ -63,8 +64,6 @@ class DeferredSamples:
                 yield self._add(sample, self._replayer.replay(_NOTHING, sample.record))
             return
         stack = self._unwind(sample, is_current)
-        if stack.stop in _UNKNOWN and self._processes.restore(pid):
-            stack = self._unwind(sample, is_current)
         if stack.stop in _UNKNOWN and not self._processes.is_settled(pid):
             if is_current:
                 self._tracker.read(pid)
@@ -79,7 +78,7 @@ class DeferredSamples:
         counted by what is known before it.
         """
         if isinstance(change, Lost):
-            yield from self.give_up(self._held.pids())
+            yield from self.give_up(set(self._held.pids()) - change.unharmed)
         elif isinstance(change, Mapped | Unmapped):
             if not self._held.note(change):
                 yield from self.give_up([change.pid])
@@ -102,10 +101,11 @@ class DeferredSamples:
             if pid in self._held:
                 self._tracker.prepare(pid, is_current=False)
             for samples, gaps in self._held.take(pid):
-                with self._processes.entry_without(pid, gaps) as entry:
-                    known = _NOTHING if self._tracker.is_behind(pid) else entry
+                if self._tracker.is_behind(pid):
                     for one in samples:
-                        yield self._add(one, self._replayer.replay(known, one.record))
+                        yield self._add(one, self._replayer.replay(_NOTHING, one.record))
+                else:
+                    yield from self._count_without(samples, gaps)
 
     def stops(self) -> dict[str, int]:
         """Samples by stop reason."""
@@ -127,20 +127,40 @@ class DeferredSamples:
     def _count_held(self, samples: list[DeferredSample], gaps: list[Gap]) -> Iterator[NewStack]:
         """Samples of one process that was read after them, and changed in the gaps meanwhile."""
         if gaps:
-            with self._processes.entry_without(samples[0].pid, gaps) as entry:
-                for one in samples:
-                    yield self._add(one, self._replayer.replay(entry, one.record))
+            yield from self._count_without(samples, gaps)
             return
         for one in samples:
             stack = self._unwind(one, is_current=True)
             self._conclude(one, stack)
             yield self._add(one, stack)
 
+    def _count_without(self, samples: list[DeferredSample], gaps: list[Gap]) -> Iterator[NewStack]:
+        """Samples of one process, of whose mappings those in the gaps are not known."""
+        waiting = deque(samples)
+        while waiting:
+            with self._processes.entry_without(waiting[0].pid, gaps) as entry:
+                while waiting:
+                    stack = self._replayer.replay(entry, waiting[0].record)
+                    if self._has_new_table(stack):
+                        break
+                    yield self._add(waiting.popleft(), stack)
+
+    def _has_new_table(self, stack: UnwoundStack) -> bool:
+        """Whether it was for want of a table that unwinding stopped, which there is by now."""
+        return stack.stop in _UNKNOWN and self._processes.restore(numbers_in([stack.frames[-1:]]))
+
     def _add(self, sample: DeferredSample, stack: UnwoundStack) -> NewStack:
         self._stops[stack.stop] += 1
         return self._store.add_unwound(sample, stack)
 
     def _unwind(self, sample: DeferredSample, is_current: bool) -> UnwoundStack:
+        """By what is known of its process, and with tables that it meets compiled."""
+        stack = self._replay(sample, is_current)
+        while self._has_new_table(stack):
+            stack = self._replay(sample, is_current)
+        return stack
+
+    def _replay(self, sample: DeferredSample, is_current: bool) -> UnwoundStack:
         """Code is read from the process where the stack depends on it, if that still has it."""
         entry = self._processes.entry(sample.pid)
         stack = self._replayer.replay(entry, sample.record)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from math import inf
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from ebprof.bpf.records import DeferredSample
-from ebprof.bpf.sideband import Change, Executed, Exited, Forked
+from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Lost
 from ebprof.identity.sightings import Sightings
 from ebprof.procfs import process
 from ebprof.sampling.code import Code
@@ -126,6 +127,9 @@ class Intake:
             is_current = not self._timeline.is_ending(event.pid)
             yield from self._deferred.count(event, is_current=is_current)
             return
+        if isinstance(event, Lost):
+            unharmed = self._code.processes.unchanged_since(event.since)
+            event = replace(event, unharmed=unharmed)
         yield from self._deferred.follow(event)
         if isinstance(event, Forked) and event.pid in self._ended:
             self._cut_here()

@@ -158,7 +158,9 @@ class Tracker:
         return False
 
     def load_all(self, pids: Iterable[int], limit_s: float) -> None:
-        """Read as many of these processes as the time allows; kernel threads have nothing."""
+        """Read as many of these processes as the time allows, and make their tables; kernel threads
+        have nothing.
+        """
         limit = time.monotonic() + limit_s
         for pid in pids:
             if time.monotonic() > limit:
@@ -166,14 +168,12 @@ class Tracker:
             if self.has_memory(pid):
                 self._read(pid)
                 self.adopt(math.inf)
+                self._processes.complete(pid)
 
     def follow(self, change: Change) -> None:
         """Take in what was reported, in the order of time."""
         if isinstance(change, Lost):
-            self.lost += change.count
-            self._new.clear()
-            self._unfollowed.update(self._processes.pids())
-            self._outdated.update(dict.fromkeys(self._processes.pids()))
+            self._note_loss(change)
         else:
             self._apply(change)
 
@@ -257,6 +257,16 @@ class Tracker:
         else:
             self._processes.exited(pid)
             self._forget(pid)
+
+    def _note_loss(self, lost: Lost) -> None:
+        """All are read again: what a process maps at addresses of its own choice, nobody else
+        tells. Until then, those that nobody told of are as they were.
+        """
+        self.lost += lost.count
+        pids = self._processes.pids()
+        self._outdated.update(dict.fromkeys(pids))
+        self._unfollowed.update(pid for pid in pids if pid not in lost.unharmed)
+        self._new = {pid: new for pid, new in self._new.items() if pid in lost.unharmed}
 
     def _map(self, mapped: Mapped | Unmapped) -> None:
         pid = mapped.pid

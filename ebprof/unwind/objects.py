@@ -41,7 +41,8 @@ _SURPRISE = "its unwind information could not be used"
 
 
 class ObjectStore:
-    """The object files that are mapped, or were a short time ago.
+    """The object files that are mapped, or were a short time ago; each gets a table when that is
+    asked for (`restore`): most of what a process has mapped is never met by a sample.
 
     room: for tables; where there is none, those of objects that nobody uses, and that were not
     given out since `settle`, have to leave. pause: called every PAUSE_S while rows are made, which
@@ -147,7 +148,7 @@ class ObjectStore:
         self._given_out.clear()
 
     def take_returned(self) -> set[int]:
-        """Numbers of objects that have a table again, which lists made before do not lead to."""
+        """Numbers of objects for which there is room again, while lists say that there is none."""
         returned, self._returned = self._returned, set()
         return returned
 
@@ -176,10 +177,15 @@ class ObjectStore:
             if known is not None:
                 known.used_at = now
 
-    def restore(self, known: UnwindObject) -> None:
-        """Compile the table of an object that has none in memory; there may be no room."""
-        if known.is_absent:
-            self._compile(known)
+    def restore(self, known: UnwindObject) -> bool:
+        """Compile the table of an object that has none in memory; there may be no room.
+
+        False when that was known, or it needs none.
+        """
+        if known.has_no_room or not known.is_absent:
+            return False
+        self._compile(known)
+        return True
 
     def evict(self, known: UnwindObject) -> bool:
         """Take an object's table away; False when it has none. Lists that lead to it are for the
@@ -265,9 +271,9 @@ class ObjectStore:
     def _used(self, known: UnwindObject) -> UnwindObject:
         known.used_at = time.monotonic()
         self._given_out.add(known.number)
-        if known.is_absent and (not known.has_no_room or self._has_room_now(known)):
-            self.restore(known)
-            if known.users and known.table:
+        if known.has_no_room and self._has_room_now(known):
+            known.has_no_room = False
+            if known.users:
                 self._returned.add(known.number)
         return known
 

@@ -39,7 +39,7 @@ class _Reading:
 @dataclass(slots=True)
 class _Process:
     """list: None while nothing is known of its mappings. reading: is to become its list. told_ns:
-    when BPF programs were told.
+    when BPF programs were told. watched_ns: since when they take note of what it maps.
     """
 
     list: MappingList | None = None
@@ -47,6 +47,7 @@ class _Process:
     parent: int = 0
     is_settled: bool = False
     told_ns: int = 0
+    watched_ns: int = 0
 
 
 class ProcessStore:
@@ -145,19 +146,21 @@ class ProcessStore:
                 mappings.overlay(rows, list(mappings.pieces(entry, found)))
         self._replace(pid, self._cut(rows), is_current=is_current)
 
-    def restore(self, pid: int) -> bool:
-        """Have tables compiled anew that a process needs and that were dropped meanwhile.
+    def restore(self, numbers: Iterable[int]) -> bool:
+        """Have tables of these objects compiled that are not in memory, and put into all lists.
 
         False when there are none.
         """
+        found = [self._objects.numbered(number) for number in numbers]
+        restored = {one.number for one in found if one and self._objects.restore(one)}
+        self.update_objects(restored)
+        return bool(restored)
+
+    def complete(self, pid: int) -> None:
+        """Have the tables of all that a process has mapped compiled."""
         known = self._list(pid)
-        if known is None:
-            return False
-        absent = [one for one in self._of_list(known) if one.is_absent and not one.has_no_room]
-        for one in absent:
-            self._objects.restore(one)
-        self.update_objects({one.number for one in absent})
-        return bool(absent)
+        if known:
+            self.restore(known.objects)
 
     def update_objects(self, numbers: set[int]) -> None:
         """The tables of these objects are elsewhere now, or gone: put that into all lists."""
@@ -188,6 +191,12 @@ class ProcessStore:
         finally:
             if made:
                 self._lists.discard(made)
+
+    def unchanged_since(self, time_ns: int) -> frozenset[int]:
+        """Processes that BPF programs have watched since a time, and saw nothing change in."""
+        found = self._map.unchanged_since(time_ns)
+        known = ((pid, self._processes.get(pid)) for pid in found)
+        return frozenset(pid for pid, one in known if one and 0 < one.watched_ns <= time_ns)
 
     def missed(self, pid: int, time_ns: int) -> None:
         """A sample did not find a process that is known here: tell the BPF programs again.
@@ -229,7 +238,7 @@ class ProcessStore:
         self._set_list(pid, shared)
         given = self._map.find(pid)
         if given is not None:
-            process.told_ns = time_ns
+            process.told_ns = process.watched_ns = time_ns
             if given != self.entry(pid):
                 self._tell(pid)  # the BPF side gave it a list that its parent no longer has
 
@@ -239,7 +248,7 @@ class ProcessStore:
         if process is not None:
             old, process.list = process.list, None
             process.reading = None
-            process.is_settled, process.told_ns = False, 0
+            process.is_settled, process.told_ns, process.watched_ns = False, 0, 0
             if self._map.find(pid) is not None:
                 self._map.mark(pid, self.entry(pid))
             if old:
@@ -255,10 +264,6 @@ class ProcessStore:
     def _list(self, pid: int) -> MappingList | None:
         process = self._processes.get(pid)
         return process.list if process else None
-
-    def _of_list(self, known: MappingList) -> list[UnwindObject]:
-        found = (self._objects.numbered(number) for number in known.objects)
-        return [one for one in found if one is not None]
 
     def _rows(self, pid: int) -> list[Row]:
         known = self._list(pid)
@@ -319,9 +324,11 @@ class ProcessStore:
 
     def _tell(self, pid: int, known_until_ns: int = 0) -> None:
         now = time.monotonic_ns()
+        process = self._processes[pid]
         try:
             if self._tell_truth(pid, max(known_until_ns, self._known_until_ns())):
-                self._processes[pid].told_ns = now
+                process.told_ns = now
+            process.watched_ns = process.watched_ns or time.monotonic_ns()
         except EbprofError:  # full: samples are deferred, and unwound by what is known here
             self.left_out += 1
 

@@ -119,8 +119,8 @@ class Upkeep:
         self._objects.use(self._used())
         for one in sorted(waiting, key=lambda one: -one.used_at):
             if self._make_room(one.sizes, now):
-                self._objects.restore(one)
-                self._processes.update_objects({one.number})
+                one.has_no_room = False
+                self._processes.restore([one.number])
 
     def _make_room(self, sizes: Sequence[int], now: float) -> bool:
         """Whether segments of these sizes find room, after the least recently used had to go."""

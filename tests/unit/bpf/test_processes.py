@@ -35,6 +35,9 @@ class FakeObject:
     def find(self, pid: int, dtype: np.dtype[Any]) -> NDArray[Any] | None:
         return self.entries.get(pid)
 
+    def read(self, keys: np.dtype[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        return np.fromiter(self.entries, keys), np.concatenate([*self.entries.values()])
+
     def update(self, pid: int, entry: NDArray[Any]) -> None:
         self.entries[pid] = entry
         if self.marked:
@@ -45,7 +48,7 @@ class FakeObject:
 
 def tell(made: FakeObject) -> Told:
     entry = np.zeros(1, PROCESS_ENTRY)
-    entries = ProcessEntries(made)  # type: ignore[arg-type]
+    entries = ProcessEntries(made, are_watched=True)  # type: ignore[arg-type]
     entries.tell(PID, entry, 0)
     return entries.tell(PID, entry, 0)
 
@@ -68,3 +71,14 @@ def test_marks_of_other_processes_are_theirs() -> None:
     made.marked = NEIGHBOUR
     assert tell(made) is Told.TRUE
     assert made.entries[PID]["outdated"] == 0
+
+
+def test_processes_in_which_nothing_was_seen_to_change() -> None:
+    made = FakeObject()
+    for pid, mapped, outdated in ((1, 0, 0), (2, 50, 0), (3, 51, 0), (4, 0, 40)):
+        made.entries[pid] = np.zeros(1, PROCESS_ENTRY)
+        made.entries[pid]["mapped"], made.entries[pid]["outdated"] = mapped, outdated
+    watched = ProcessEntries(made, are_watched=True)  # type: ignore[arg-type]
+    assert watched.unchanged_since(50) == {1, 2}
+    unwatched = ProcessEntries(made, are_watched=False)  # type: ignore[arg-type]
+    assert unwatched.unchanged_since(50) == set()

@@ -7,8 +7,9 @@ import time
 import numpy as np
 
 from ebprof._native import lib
-from ebprof.abi import DEFERRED_RECORD, NOTICE_RECORD, STACK_RECORD
+from ebprof.abi import DEFERRED_RECORD, NOTICE_RECORD, STACK_RECORD, UNMAPPED_RECORD
 from ebprof.bpf.records import split
+from ebprof.bpf.sideband import Unmapped
 
 
 def stack(frames: int) -> bytes:
@@ -20,6 +21,13 @@ def stack(frames: int) -> bytes:
 def notice(pid: int, address: int) -> bytes:
     made = np.zeros(1, NOTICE_RECORD)
     made["type"], made["pid"], made["address"] = lib.RECORD_NOTICE, pid, address
+    return made.tobytes()
+
+
+def unmapped(time: int, pid: int, start: int, size: int) -> bytes:
+    made = np.zeros(1, UNMAPPED_RECORD)
+    made["type"], made["time"], made["pid"] = lib.RECORD_UNMAPPED, time, pid
+    made["start"], made["size"] = start, size
     return made.tobytes()
 
 
@@ -43,11 +51,13 @@ def test_records_of_all_types_back_to_back() -> None:
         stack(3),
         deferred(7, 99, b"12345"),
         notice(8, 0x1234),
+        unmapped(101, 10, 1 << 47, 0x2000),
         deferred(9, 100, b""),
         stack(0),
     ]
     records = split(b"".join(parts))
-    assert records.stacks == [0, sum(map(len, parts[:4]))]
+    assert records.stacks == [0, sum(map(len, parts[:5]))]
+    assert records.unmapped == [Unmapped(101, 10, 1 << 47, 0x2000)]
     assert records.notices == [(8, 0x1234)]
     assert [(one.pid, one.time) for one in records.deferred] == [(7, 99), (9, 100)]
     assert bytes(records.deferred[0].record[-5:]) == b"12345"

@@ -49,7 +49,9 @@ def test_exec_but_not_a_new_name() -> None:
 
 
 def test_losses() -> None:
-    assert list(parse(record(LOST, struct.pack("=QQ", 1, 300), 30))) == [Lost(30, 300)]
+    lost = record(LOST, struct.pack("=QQ", 1, 300), 30)
+    assert list(parse(lost, 9)) == [Lost(30, 300, 9)]
+    assert list(parse(task(FORK, 7, 7, 8, 11) + lost, 9)) == [Lost(30, 300, 11)]
 
 
 def test_a_record_that_is_cut_off_ends_it() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,7 +57,8 @@ class Samples:
     def __init__(self, memory: Memory) -> None:
         self._world = World()
         pid = os.getpid()
-        maps = [anonymous(pid, memory.start), of_file(library(), pid)]
+        other = replace(of_file(library().parent / "libm.so.6", pid), start=BASE + (1 << 30))
+        maps = [anonymous(pid, memory.start), of_file(library(), pid), other]
         self._world.follow(Executed(1, pid), *maps)
         replayer = Replayer(self._world.shards, self._world.tables.rules.rules, hash_seed=1)
         self._samples = DeferredSamples(
@@ -70,6 +73,11 @@ class Samples:
         sample = DeferredSample(1, os.getpid(), head[0], data)
         (counted,) = self._samples.count(sample, is_current=is_current)
         return counted
+
+    def tables(self) -> dict[str, bool]:
+        """Whether there is a table, by file."""
+        self._world.tracker.prepare(os.getpid(), is_current=True)
+        return {Path(o.file.path).name: o.table is not None for o in self._world.objects.all()}
 
     @property
     def stops(self) -> dict[str, int]:
@@ -92,6 +100,14 @@ def test_code_is_not_read_where_it_is_known(memory: Memory) -> None:
     assert memory.opened == []
     assert samples.stops == {"complete": 1}
     assert len(frames) == 1
+
+
+def test_tables_are_made_of_what_samples_meet(memory: Memory) -> None:
+    """Not of all that their process has mapped."""
+    samples = Samples(memory)
+    assert samples.tables() == {"libc.so.6": False, "libm.so.6": False}
+    samples.count(BASE + code_of_libc(), [0] * 64, rbp=0)
+    assert samples.tables() == {"libc.so.6": True, "libm.so.6": False}
 
 
 def test_code_is_not_read_from_what_took_the_place_of_the_process(memory: Memory) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,8 @@ def test_a_process_that_is_gone_is_known_from_what_was_reported() -> None:
     world = World()
     world.follow(Executed(1, GONE), of_file(library()))
     world.tracker.prepare(GONE, is_current=False)
+    assert set(world.rows(GONE)["kind"]) == {lib.MAPPING_ABSENT}
+    world.processes.complete(GONE)
     assert lib.MAPPING_TABLE in world.rows(GONE)["kind"]
     assert world.objects.all()[0].file.path == str(library())
     assert GONE not in world.map
@@ -185,6 +188,22 @@ def test_after_a_loss_reports_are_not_relied_on() -> None:
     world.tracker.prepare(GONE, is_current=True)
     assert world.ranges(GONE) == []
     assert world.tracker.lost == 7
+
+
+def test_a_loss_does_not_harm_processes_in_which_nothing_changed() -> None:
+    """They are read again, as not all changes are seen; until then they are as they were."""
+    world = World()
+    for pid in (GONE, GONE + 1):
+        world.follow(Executed(1, pid), anonymous(pid, 0x1000))
+        world.tracker.prepare(pid, is_current=True)
+    now = time.monotonic_ns()
+    world.map[GONE]["mapped"] = now
+    unharmed = world.processes.unchanged_since(now - 1)
+    assert unharmed == {GONE + 1}
+    assert world.processes.unchanged_since(1) == set(), "nobody watched them then"
+    world.follow(Lost(now, 7, now - 1, unharmed))
+    assert [world.tracker.is_behind(pid) for pid in (GONE, GONE + 1)] == [True, False]
+    assert world.tracker.is_awaited(GONE + 1)
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

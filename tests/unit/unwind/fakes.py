@@ -69,6 +69,9 @@ class FakeMap(dict[int, NDArray[Any]]):
     def delete(self, pid: int) -> None:
         self.pop(pid, None)
 
+    def unchanged_since(self, time_ns: int) -> set[int]:
+        return {pid for pid, one in self.items() if one["mapped"][0] <= time_ns}
+
     def find(self, pid: int) -> NDArray[Any] | None:
         return self.get(pid)
 

@@ -6,7 +6,7 @@ import os
 import resource
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from ebprof.elf import ObjectFile
 from ebprof.errors import NoPermissionError
 from ebprof.procfs.maps import MapsEntry, read_maps
 from ebprof.unwind import objects as objects_module
+from ebprof.unwind.object import UnwindObject
 from ebprof.unwind.objects import ObjectStore
 from tests import targets
 from tests.unit.unwind.fakes import room, table_store
@@ -42,6 +43,15 @@ def library() -> MapsEntry:
     return next(entry for entry in read_maps(os.getpid()) if "libc.so" in entry.path)
 
 
+def with_tables(objects: ObjectStore, entries: Iterable[MapsEntry]) -> list[UnwindObject]:
+    """What is behind mappings of this process; their tables were asked for."""
+    found = [objects.of(os.getpid(), entry) for entry in entries]
+    known = [one for one in found if one is not None]
+    for one in known:
+        objects.restore(one)
+    return known
+
+
 def mapping_of(path: Path) -> MapsEntry:
     """A mapping of a file, in a process that is gone."""
     info = path.stat()
@@ -50,7 +60,8 @@ def mapping_of(path: Path) -> MapsEntry:
 
 def test_a_file_is_opened_once(objects: ObjectStore) -> None:
     found = objects.of(os.getpid(), library())
-    assert found is not None and found.table is not None
+    assert found is not None and found.table is None and found.is_absent, "nobody asked for it"
+    assert objects.restore(found) and found.table is not None
     assert objects.of(os.getpid(), library()) is found
     assert objects.by_name([os.getpid()], library()) is found
     assert objects.all() == [found]
@@ -72,8 +83,9 @@ def rows_of(program: Path, debug: Path | None) -> int:
     """How many rows a program has with a debug file."""
     made = store(find_debug_file=lambda _: FileIO(debug) if debug else None)
     found = made.by_name([os.getpid()], mapping_of(program))
+    assert found is not None and made.restore(found)
     made.close()
-    assert found is not None and found.table is not None and not found.failure
+    assert found.table is not None and not found.failure
     return found.table.rows
 
 
@@ -168,11 +180,11 @@ def test_unwind_information_without_end(
 ) -> None:
     monkeypatch.setattr(objects_module, "MAX_UNWIND_BYTES", 1)
     monkeypatch.setattr(objects_module, "UNWIND_BYTES_PER_S", 0)
-    first, second, third = (objects.of(os.getpid(), entry) for entry in other_libraries()[:3])
-    assert first is not None and first.table is not None
-    assert second is not None and second.table is None
+    first, second, third = with_tables(objects, other_libraries()[:3])
+    assert first.table is not None
+    assert second.table is None
     assert "too much unwind information" in second.failure
-    assert third is not None and third.table is None
+    assert third.table is None
 
 
 def test_more_unwind_information_may_be_compiled_as_time_goes_by(
@@ -180,21 +192,20 @@ def test_more_unwind_information_may_be_compiled_as_time_goes_by(
 ) -> None:
     monkeypatch.setattr(objects_module, "MAX_UNWIND_BYTES", 1)
     monkeypatch.setattr(objects_module, "UNWIND_BYTES_PER_S", 1 << 40)
-    found = [objects.of(os.getpid(), entry) for entry in other_libraries()[:3]]
-    assert all(one is not None and one.table is not None for one in found)
+    assert all(one.table is not None for one in with_tables(objects, other_libraries()[:3]))
 
 
 def test_an_object_without_a_table_for_want_of_memory_gets_one_later() -> None:
     made = store(limit=0)
-    found = made.of(os.getpid(), library())
-    assert found is not None
+    (found,) = with_tables(made, [library()])
     assert (found.table, found.failure, found.has_no_room) == (None, "", True)
     assert sum(found.sizes) > 1000
     assert made.of(os.getpid(), library()) is found
-    made.restore(found)
+    assert not made.restore(found)
     assert made.no_room == 1, "however often it is tried"
     made._tables = table_store()
-    made.restore(found)
+    found.has_no_room = False
+    assert made.restore(found)
     assert found.table is not None and not found.has_no_room
     made.close()
 
@@ -202,20 +213,19 @@ def test_an_object_without_a_table_for_want_of_memory_gets_one_later() -> None:
 def test_a_table_that_was_taken_away_is_made_again_when_it_is_asked_for(
     objects: ObjectStore,
 ) -> None:
-    found = objects.of(os.getpid(), library())
-    assert found is not None and found.table is not None
+    (found,) = with_tables(objects, [library()])
+    assert found.table is not None
     size = found.table.words
     assert objects.evict(found) and found.is_absent
     assert objects._room.take_back()
-    assert objects.of(os.getpid(), library()) is found
+    assert with_tables(objects, [library()]) == [found]
     assert found.table is not None and not found.is_absent
     assert objects._tables.used_words == found.table.words == size
     assert objects.seen == 1
 
 
 def test_an_object_without_unwind_information_is_not_absent(objects: ObjectStore) -> None:
-    found = objects.of(os.getpid(), library())
-    assert found is not None
+    (found,) = with_tables(objects, [library()])
     found.table = None
     assert not objects.evict(found)
     assert not found.is_absent

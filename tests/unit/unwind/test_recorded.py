@@ -150,6 +150,7 @@ class Unwinder:
         stores = Stores()
         self._shards, self._tables = stores.shards, stores.tables
         stores.processes.load(pid)
+        stores.processes.complete(pid)
         self._entry = stores.processes.entry(pid)
 
     def unwind(self, case: Case) -> UnwoundStack:

@@ -462,6 +462,7 @@ def test_a_real_stack(depth: int) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         snapshot = read_snapshot(process)
         processes.load(process.pid)
+        processes.complete(process.pid)
     entry = processes.entry(process.pid)
     data = record(snapshot.pc, snapshot.stack, dict(enumerate(snapshot.registers.tolist())))
     done = Replayer(shards, stores.tables.rules.rules, hash_seed=SEED).replay(entry, data)

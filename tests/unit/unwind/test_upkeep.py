@@ -91,9 +91,10 @@ def test_a_table_in_use_that_no_sample_met_makes_room_and_comes_back(world: Make
     assert [made.unwinds(PID, file) for file in files] == [8, "absent", 24, 32]
     assert made.upkeep.evicted == 1
     # A sample meets it again, but there is no room at once.
-    assert made.processes.restore(PID)
+    number = made.object(files[1]).number
+    assert made.processes.restore([number])
     assert made.unwinds(PID, files[1]) == "no room"
-    assert not made.processes.restore(PID), "there is no use in trying with each sample"
+    assert not made.processes.restore([number]), "there is no use in trying with each sample"
     made.processes.exited(PID + 1)
     made.pass_time(RECENT_S + 1)
     assert [made.unwinds(PID, file) for file in files] == [8, 16, 24, 32]
@@ -111,11 +112,13 @@ def test_a_program_that_found_no_room_finds_it_when_it_runs_again(world: MakeWor
     made.start(PID + 9, new)
     assert made.unwinds(PID + 9, new) == "no room", "tried a moment ago"
     made.clock.now += RETRY_S
-    made.start(PID + 10, new)
-    assert made.unwinds(PID + 10, new) == new.cfa_offset
+    made.processes.extend(PID + 10, [new.entry], is_current=True)
+    assert made.unwinds(PID + 10, new) == "absent", "made when a sample meets it"
     assert made.unwinds(PID + 8, new) == "no room"
     made.pass_time(TURN_S)
-    assert made.unwinds(PID + 8, new) == new.cfa_offset
+    assert made.unwinds(PID + 8, new) == "absent"
+    made.processes.complete(PID + 10)
+    assert made.unwinds(PID + 8, new) == made.unwinds(PID + 10, new) == new.cfa_offset
     assert made.objects.no_room == 1
     made.check()
 
@@ -284,6 +287,6 @@ def act(made: World, random: Random, files: list[File], step: int) -> None:
             made.map[pid + 10] = made.map[pid].copy()
         made.processes.forked(pid + 10, pid, made.clock.monotonic_ns())
     elif kind == 2:
-        made.processes.restore(pid)
+        made.processes.complete(pid)
     else:
         made.start(pid, *random.sample(files, random.randrange(1, 4)))

@@ -168,9 +168,10 @@ class World:
         return ObjectRows(UnwindRows(base, offsets, rules, dictionary, COUNTERS), 0)
 
     def start(self, pid: int, *files: File) -> None:
-        """A process maps files."""
+        """A process maps files, and samples meet all of them."""
         self.alive.add(pid)
         self.processes.extend(pid, [file.entry for file in files], is_current=True)
+        self.processes.complete(pid)
 
     def object(self, file: File) -> UnwindObject:
         return next(one for one in self.objects.all() if one.file.path == str(file.path))
