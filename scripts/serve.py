@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ebprof.errors import EbprofError
-from ebprof.serving.children import Child, ebprof, run_together
+from ebprof.serving.children import END_S, Child, ebprof, run_together
 from ebprof.signals import SignalNotes, ending
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +72,8 @@ def _children(data: Path, listen: str) -> Iterator[list[Child]]:
         children.append(run_redis(port, data))
         children.append(Child("demo", ["nice", str(DEMO)], _say))
         children.extend(run_caller(port, name, *load) for name, load in CALLERS.items())
-        serving = ebprof(["serve", "--listen", listen, "--data", str(data)], _say)
+        words = ["serve", "--listen", listen, "--data", str(data)]
+        serving = ebprof(words, _say, end_s=3 * END_S)  # it has children of its own
         children.append(serving)
         url = serving.wait_for(_ADDRESS)
         serving.wait_for(_READY)

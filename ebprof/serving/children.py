@@ -20,15 +20,17 @@ from ebprof.parent import die_with_parent
 from ebprof.signals import SignalNotes, ending
 
 READY_S = 60.0
-END_S = 30.0
-"""How long a child may take to begin, and to end, before it is killed."""
+END_S = 60.0
+"""How long a child may take to begin, and to end, before it is killed: an agent packs its last
+windows for half a minute at most.
+"""
 _POLL_MS = 200
 
 
 class Child:
     """A command. What it says on stderr is passed on to `say`; it dies with us.
 
-    environment: variables beside our own.
+    environment: variables beside our own. end_s: how long it may take to end before it is killed.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class Child:
         command: Sequence[str],
         say: Callable[[str], None],
         environment: Mapping[str, str] | None = None,
+        end_s: float = END_S,
     ) -> None:
         self.name = name
+        self._end_s = end_s
         self._say = say
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(
@@ -85,12 +89,12 @@ class Child:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(END_S)
+            self._process.wait(self._end_s)
         except subprocess.TimeoutExpired:
             self._say(f"{self.name} does not end: it is killed")
             self._process.kill()
             self._process.wait()
-        self._reader.join(END_S)
+        self._reader.join(self._end_s)
 
     def _read(self) -> None:
         assert self._process.stderr is not None
@@ -101,9 +105,9 @@ class Child:
         self._lines.put(None)
 
 
-def ebprof(words: Sequence[str], say: Callable[[str], None]) -> Child:
+def ebprof(words: Sequence[str], say: Callable[[str], None], end_s: float = END_S) -> Child:
     """`ebprof WORDS...`, which goes by the first of them."""
-    return Child(words[0], [sys.executable, "-m", "ebprof", *words], say)
+    return Child(words[0], [sys.executable, "-m", "ebprof", *words], say, end_s=end_s)
 
 
 def run_together(
