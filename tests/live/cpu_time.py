@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import sqrt
@@ -28,6 +28,8 @@ from tests.live.waiting import (
     wait_until_sampling,
 )
 
+LOOK_S = 0.05
+"""Between two looks at all processes."""
 IS_EMULATED = PATIENCE > 1
 """Then a virtual CPU stands still at times, which is CPU time without ticks to its kernel."""
 
@@ -171,25 +173,34 @@ class _Times:
 
 
 def _let_run(groups: Sequence[int], seconds: float) -> list[_Times]:
-    """Each group until it and all beneath it had so much CPU time."""
-    before = [family(group) for group in groups]
+    """All groups at once, each until it and all beneath it had so much CPU time."""
+    before = families(groups)
+    ends = {group: sum(known.values()) + seconds for group, known in before.items()}
     for group in groups:
         os.killpg(group, signal.SIGCONT)
-    for group, known in zip(groups, before, strict=True):
-        _wait_for_cpu_time(group, sum(known.values()) + seconds)
-    for group in groups:
-        os.killpg(group, signal.SIGSTOP)
+
+    def stop_those_that_had_it() -> bool:
+        for group, times in families([*ends]).items():
+            if sum(times.values()) >= ends[group]:
+                os.killpg(group, signal.SIGSTOP)
+                del ends[group]
+        time.sleep(LOOK_S)
+        return not ends
+
+    wait_until(stop_those_that_had_it, "enough CPU time")
     time.sleep(5 * TICK_S)
-    return [_Times(known, family(group)) for group, known in zip(groups, before, strict=True)]
+    after = families(groups)
+    return [_Times(before[group], after[group]) for group in groups]
 
 
-def _wait_for_cpu_time(pid: int, seconds: float) -> None:
-    wait_until(lambda: sum(family(pid).values()) >= seconds, "enough CPU time")
-
-
-def family(pid: int) -> dict[int, float]:
-    """CPU time, s, by process: of it and all beneath it, with that of the children they reaped."""
+def families(pids: Sequence[int]) -> dict[int, dict[int, float]]:
+    """`family` of each."""
     stats = {one: _stat(one) for one in process.all_processes()}
+    return {pid: family(pid, stats) for pid in pids}
+
+
+def family(pid: int, stats: Mapping[int, Sequence[bytes]]) -> dict[int, float]:
+    """CPU time, s, by process: of it and all beneath it, with that of the children they reaped."""
     parents = {one: int(stat[1]) for one, stat in stats.items() if stat}
     members = {pid}
     while found := {one for one, up in parents.items() if up in members} - members:

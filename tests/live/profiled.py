@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -133,10 +134,15 @@ def run_here(capsys: pytest.CaptureFixture[str], *words: object) -> CompletedPro
 
 
 def after_work(pids: Sequence[int], work: float = WORK_SECONDS) -> Until:
-    """What waits until ebprof has sampled so much CPU time of each of some processes."""
+    """What waits until ebprof has sampled so much CPU time of each of some processes.
+
+    They are stopped until it samples: others have their CPU meanwhile.
+    """
 
     def wait(recorder: int) -> None:
+        _send(pids, signal.SIGSTOP)
         wait_until_sampling(recorder)
+        _send(pids, signal.SIGCONT)
         wait_for_work(pids, work)
 
     return wait
@@ -191,7 +197,8 @@ def record_each(pids: Sequence[int], *options: object, work: float = WORK_SECOND
 
 def _send(pids: Sequence[int], number: signal.Signals) -> None:
     for pid in pids:
-        os.kill(pid, number)
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _targets(options: Sequence[object]) -> list[int]:

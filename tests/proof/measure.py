@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -64,7 +65,10 @@ def stacks_of(
     work: seconds of CPU time for each of them.
     """
     with ExitStack() as running:
-        pids = [running.enter_context(start()).pid for start in starts]
+        pids = []
+        for start in starts:
+            pids.append(running.enter_context(start()).pid)
+            os.kill(pids[-1], signal.SIGSTOP)  # the next one is compiled meanwhile
         done = record_each(pids, work=work)
     stacks = list(read(json.loads(done.output)))
     return [[stack for stack in stacks if stack.pid == pid] for pid in pids], done.stats
