@@ -42,7 +42,7 @@ serve: $(VENV)/.installed-serve build/demo ## Watch a demo, redis and its caller
 
 .PHONY: test
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root); what fails beside others, once more alone
-	$(BIN)/python -m pytest -n 2 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest -n 3 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: vm
 vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md

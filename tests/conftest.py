@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,8 +25,11 @@ def walls_hold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: profiles, which stand before traffic."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/live/"))
+    """Begin with what takes longest."""
+    with suppress(ImportError):
+        from tests.side_by_side import turn_of
+
+        items.sort(key=lambda item: turn_of(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,8 +1,8 @@
-"""Which tests run at a time, with `pytest -n 2`: see `group_of`.
+"""Which tests run at a time, with `pytest -n 3`: see `group_of`.
 
 The bytes that one live test counts and the stacks that another samples have nothing to do with each
-other, and unit tests measure nothing. But no two profiles are taken at a time, and no two runs
-count connections.
+other, and unit tests measure nothing. But no two runs count connections, and of those that look at
+the whole machine, or load it with all that there is, one runs at a time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
+
+LIVE = "tests/live/"
+TRAFFIC = f"{LIVE}traffic/"
+WHOLE_MACHINE = frozenset(
+    f"{LIVE}test_{name}.py"
+    for name in ("churn", "headless", "hostile", "new_code", "processes", "top")
+)
+"""Files with tests that would see each other: hostile processes, and who looks at all there are."""
 
 
 class SideBySide(LoadScopeScheduling):
@@ -30,6 +38,13 @@ class SideBySide(LoadScopeScheduling):
 def group_of(nodeid: str) -> str:
     """The name of what a test stays together with: its file, or all live tests of its kind."""
     path, _, _ = nodeid.partition("::")
-    if path.startswith("tests/live/traffic/"):
-        return "traffic"
-    return "profiles" if path.startswith("tests/live/") else path
+    if path in WHOLE_MACHINE:
+        return "whole machine"
+    return "traffic" if path.startswith(TRAFFIC) else path
+
+
+def turn_of(nodeid: str) -> int:
+    """What begins first: what takes longest, so that it does not end last."""
+    if group_of(nodeid) == "whole machine":
+        return 0
+    return 1 if nodeid.startswith(TRAFFIC) else 2 if nodeid.startswith(LIVE) else 3
