@@ -103,7 +103,7 @@ def test_no_target_is_one_line_and_a_code(
         (["--", "no-such-command-anywhere"], EXIT_NOT_FOUND),
         (["--", "/etc/passwd"], EXIT_NOT_EXECUTABLE),
         (["--", "/etc"], EXIT_NOT_EXECUTABLE),
-        (["-d", "1", "-I", "-o", "/dev/full"], EXIT_BAD_FILE),
+        (["-o", "/dev/full", *OF_A_LOOP], EXIT_BAD_FILE),
     ],
 )
 def test_one_line_and_a_code(words: list[object], code: int) -> None:
@@ -209,7 +209,7 @@ def test_an_old_result_stays_when_the_run_fails(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [output]
 
 
-@pytest.mark.parametrize("words", [["profile", "-f", "json", *OF_A_LOOP], ["doctor"]])
+@pytest.mark.parametrize("words", [["profile", "-f", "json", *OF_A_LOOP], ["--help"]])
 def test_a_reader_that_goes_away(words: list[str]) -> None:
     pipe = subprocess.PIPE
     with subprocess.Popen([*EBPROF, *words], stdout=pipe, stderr=pipe, text=True) as process:

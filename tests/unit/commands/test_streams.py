@@ -73,7 +73,7 @@ def test_stdout_that_can_only_be_read_is_closed(saved: str) -> None:
     assert (done.returncode, done.stderr) == (6, "ebprof: cannot write stdout: it is closed\n")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["doctor"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["--help"], ["completion", "bash"]], ids=" ".join)
 def test_a_full_disk_is_said(words: list[str]) -> None:
     done = ebprof(*words, redirect=">/dev/full")
     assert done.returncode == 6
