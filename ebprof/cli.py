@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -19,6 +21,7 @@ from ebprof.signals import ENDING
 
 EXIT_INTERRUPTED = 130
 ALIASES = {"top-traffic": "traffic"}
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -32,7 +35,8 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The `command` of the module of that name, or of the one that it is an alias of."""
         try:
-            module = plugins.load(commands, ALIASES.get(cmd_name, cmd_name), CommandModule)
+            with _one_thread_of_numpy():
+                module = plugins.load(commands, ALIASES.get(cmd_name, cmd_name), CommandModule)
         except ImportError as error:
             raise EbprofError(f"cannot start {cmd_name}: {error}", "reinstall ebprof") from None
         found = getattr(module, "command", None)
@@ -101,6 +105,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in ENDING:  # all is said and done: the code stays
         signal.signal(number, signal.SIG_IGN)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _one_thread_of_numpy() -> Iterator[None]:
+    """Have numpy start no threads for algebra if it is imported here: nobody needs any."""
+    given = os.environ.get(_BLAS_THREADS)
+    os.environ[_BLAS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_BLAS_THREADS]  # what we start is none of our business
+        if given is not None:
+            os.environ[_BLAS_THREADS] = given
 
 
 def _report(message: str, hint: str, code: int) -> int:

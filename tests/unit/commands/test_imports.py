@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,13 @@ PROGRAM = """
 import atexit, sys
 from ebprof import cli
 atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+cli.main(sys.argv[1:])
+"""
+STATE = """
+import atexit, os, sys
+from ebprof import cli
+threads, given = "/proc/self/task", "OPENBLAS_NUM_THREADS"
+atexit.register(lambda: print(len(os.listdir(threads)), os.getenv(given), file=sys.stderr))
 cli.main(sys.argv[1:])
 """
 
@@ -65,3 +73,18 @@ def test_a_saved_profile(tmp_path: Path) -> None:
     imported("report", folded, "-o", saved)
     assert gzip.decompress(saved.read_bytes())
     assert of(imported("report", saved, "-f", "folded"), NOT_READ) == []
+
+
+@pytest.mark.parametrize("given", [None, "2"])
+def test_numpy_starts_no_threads_and_what_we_start_does_not_see_how(
+    given: str | None, tmp_path: Path
+) -> None:
+    folded = tmp_path / "x.folded"
+    folded.write_text("app;main;f 3\n")
+    environment = {one: text for one, text in os.environ.items() if "_NUM_THREADS" not in one}
+    if given:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    words = ("report", str(folded), "-o", str(tmp_path / "out.folded"))
+    command = [sys.executable, "-c", STATE, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == f"1 {given}\n"
