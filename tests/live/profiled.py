@@ -133,16 +133,21 @@ def run_here(capsys: pytest.CaptureFixture[str], *words: object) -> CompletedPro
     return CompletedProcess(command, int(ended.value.code or 0), out, err)
 
 
-def after_work(pids: Sequence[int], work: float = WORK_SECONDS) -> Until:
+def after_work(
+    pids: Sequence[int], work: float = WORK_SECONDS, *, are_stopped: bool = True
+) -> Until:
     """What waits until ebprof has sampled so much CPU time of each of some processes.
 
-    They are stopped until it samples: others have their CPU meanwhile.
+    They are stopped until it samples: others have their CPU meanwhile. Who traces a process sees
+    such signals in its place; those are not to be stopped.
     """
 
     def wait(recorder: int) -> None:
-        _send(pids, signal.SIGSTOP)
+        if are_stopped:
+            _send(pids, signal.SIGSTOP)
         wait_until_sampling(recorder)
-        _send(pids, signal.SIGCONT)
+        if are_stopped:
+            _send(pids, signal.SIGCONT)
         wait_for_work(pids, work)
 
     return wait

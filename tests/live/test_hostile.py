@@ -113,7 +113,8 @@ def test_a_root_that_changes_all_the_time(tmp_path: Path) -> None:
 
 def test_a_process_that_a_child_of_its_own_traces() -> None:
     with beside("traced") as (hostile, victim):
-        done = profile("-p", f"{hostile.pid},{victim.pid}")
+        until = after_work([hostile.pid, victim.pid], are_stopped=False)
+        done = profile("-p", f"{hostile.pid},{victim.pid}", until=until)
     check_victim(done)
     assert done.count_calls(*WORK) > SOME
 

@@ -18,7 +18,7 @@ static char buffer[BYTES];
 static NOINLINE void read_zeros(int file)
 {
 	for (int i = 0; i < CALLS; i++)
-		if (read(file, buffer, BYTES) != BYTES)
+		if (read(file, buffer, BYTES) <= 0) /* a signal makes it short */
 			_exit(1);
 }
 

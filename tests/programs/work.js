@@ -3,7 +3,9 @@
 'use strict';
 const UNIT = 100000;
 const DEPTH = 20;
-const WARM_UP = 2000;
+const ROUNDS = 200;
+const WARM_UP = 100000;
+let unit = 1;
 let sink = 0;
 
 function burn(iterations) {
@@ -14,11 +16,11 @@ function burn(iterations) {
 }
 
 function loops() {
-    return burn(UNIT) ^ 1;
+    return burn(unit) ^ 1;
 }
 
 function recurse(depth) {
-    return (depth > 1 ? recurse(depth - 1) : burn(UNIT)) + 1;
+    return (depth > 1 ? recurse(depth - 1) : burn(unit)) + 1;
 }
 
 function work() {
@@ -27,6 +29,9 @@ function work() {
 }
 
 for (let i = 0; i < WARM_UP; i++)
+    work();
+unit = UNIT;
+for (let i = 0; i < ROUNDS; i++)
     work();
 console.log('ready');
 for (;;)
