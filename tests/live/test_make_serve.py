@@ -16,7 +16,7 @@ import pytest
 
 from ebprof.procfs import process
 from scripts.serve import CALLERS, ROOT
-from tests import collector_extra, slow
+from tests import collector_extra
 
 collector_extra.need()
 PATIENCE_S = 180
@@ -80,7 +80,6 @@ def descendants(pid: int) -> list[int]:
     return [*found, *(one for child in found for one in descendants(child))]
 
 
-@slow.only
 def test_it_watches_the_demo_redis_and_who_calls_it(serving: subprocess.Popen[str]) -> None:
     text, url = advice(serving)
     assert f"curl -sG {url}/api/v1/profiles/flamegraph" in text
