@@ -138,8 +138,8 @@ def after_work(
 ) -> Until:
     """What waits until ebprof has sampled so much CPU time of each of some processes.
 
-    They are stopped until it samples: others have their CPU meanwhile. Who traces a process sees
-    such signals in its place; those are not to be stopped.
+    They are stopped before and after that: others have their CPU meanwhile. Who traces a process
+    sees such signals in its place; those are not to be stopped.
     """
 
     def wait(recorder: int) -> None:
@@ -149,6 +149,8 @@ def after_work(
         if are_stopped:
             _send(pids, signal.SIGCONT)
         wait_for_work(pids, work)
+        if are_stopped:
+            _send(pids, signal.SIGSTOP)
 
     return wait
 
@@ -171,7 +173,10 @@ def profile(
     pids = work_of or _targets(options)
     if until is None and (seconds is not None or not pids):
         return _profile(["-d", seconds or SECONDS, *words], module=module)
-    return _profile(words, module=module, until=until or after_work(pids, work))
+    try:
+        return _profile(words, module=module, until=until or after_work(pids, work))
+    finally:
+        _send(pids, signal.SIGCONT)
 
 
 def profile_each(
