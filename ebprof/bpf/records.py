@@ -12,7 +12,7 @@ import numpy as np
 from ebprof._native import ffi, lib
 from ebprof.abi import DEFERRED_RECORD, STACK_RECORD
 from ebprof.bpf.maps import BpfMap
-from ebprof.bpf.sideband import Unmapped
+from ebprof.bpf.sideband import Bound, Overrun, Unmapped
 from ebprof.errors import UnsupportedError
 
 
@@ -34,14 +34,14 @@ class Records:
     """What one drain brought. Records lie back to back in `data`.
 
     stacks: offsets of stack records; notices: (pid, address), address 0 for an unknown process.
-    unmapped: mappings that BPF programs found to be gone.
+    unmapped: mappings that BPF programs found to be gone, and processes with too many of these.
     """
 
     data: bytes
     stacks: list[int]
     deferred: list[DeferredSample]
     notices: list[tuple[int, int]]
-    unmapped: list[Unmapped]
+    unmapped: list[Unmapped | Overrun]
 
 
 class RecordReader:
@@ -81,6 +81,7 @@ def split(data: bytes) -> Records:
     deferred: list[DeferredSample] = []
     notices: list[tuple[int, int]] = []
     unmapped: list[Unmapped] = []
+    bound = Bound()
     at = 0
     while at < len(data):
         kind = int.from_bytes(data[at : at + 4], "little")
@@ -95,12 +96,13 @@ def split(data: bytes) -> Records:
             at += -(-len(sample.record) // _ALIGNMENT) * _ALIGNMENT
         elif kind == lib.RECORD_UNMAPPED:
             pid, time, start, size = _UNMAPPED.unpack_from(data, at)
-            unmapped.append(Unmapped(time, pid, start, size))
+            if bound.admits(pid, time):
+                unmapped.append(Unmapped(time, pid, start, size))
             at += _UNMAPPED.size
         else:
             notices.append(_NOTICE.unpack_from(data, at))
             at += _NOTICE.size
-    return Records(data, stacks, deferred, notices, unmapped)
+    return Records(data, stacks, deferred, notices, [*unmapped, *bound.overruns()])
 
 
 def _deferred(data: bytes, at: int) -> DeferredSample:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,12 +20,15 @@ from ebprof.errors import NoPermissionError
 
 RING_PAGES = 128
 BUFFER_SIZE = 1 << 20
+MOST_TOLD = 1024
+"""Of what one process maps, or unmaps, until we look again."""
 MAX_PIDS = 1 << 22
 """The largest that kernel.pid_max can be (PID_MAX_LIMIT)."""
 
 _HEADER = struct.Struct("=IHH")
 _IDS = struct.Struct("=IIII")  # pid, ppid (or, in COMM and MMAP2, tid), ...
 _MMAP2 = struct.Struct("=IIQQQIIQQII")  # pid, tid, addr, len, pgoff, maj, min, ino, ...
+_PID = struct.Struct("=I")
 _PAIR = struct.Struct("=II")
 _LOST = struct.Struct("=QQ")
 _TIME = struct.Struct("=Q")
@@ -99,7 +103,15 @@ class Lost:
     unharmed: frozenset[int] = frozenset()
 
 
-Change = Mapped | Unmapped | Forked | Executed | Exited | Lost
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """A process maps or unmaps more than is told one by one."""
+
+    time: int
+    pid: int
+
+
+Change = Mapped | Unmapped | Overrun | Forked | Executed | Exited | Lost
 """What happened at a `time`: CLOCK_MONOTONIC, ns."""
 
 
@@ -162,8 +174,7 @@ class Sideband:
         for number, ring in enumerate(self._rings):
             lib.sideband_drain(ring, wanted, self._buffer, BUFFER_SIZE, copied)
             found = list(parse(bytes(ffi.buffer(self._buffer, copied[0])), self._last[number]))
-            if found:
-                self._last[number] = found[-1].time
+            self._last[number] = max((one.time for one in found), default=self._last[number])
             changes += found
         return changes
 
@@ -198,6 +209,7 @@ def parse(data: bytes, since: int = 0) -> Iterator[Change]:
 
     since: time of the record before them.
     """
+    bound = Bound()
     at = 0
     while at + _HEADER.size <= len(data):
         kind, misc, size = _HEADER.unpack_from(data, at)
@@ -205,7 +217,9 @@ def parse(data: bytes, since: int = 0) -> Iterator[Change]:
             return
         body, end = at + _HEADER.size, at + size - _TIME.size
         if kind == _MMAP2_TYPE:
-            yield _mapped(data, body, end)
+            pid = _PID.unpack_from(data, body)[0]
+            if bound.admits(pid, _TIME.unpack_from(data, end)[0]):
+                yield _mapped(data, body, end)
         elif kind == _COMM_TYPE and misc & _MISC_COMM_EXEC:
             yield Executed(_TIME.unpack_from(data, end)[0], _PAIR.unpack_from(data, body)[0])
         elif kind in (_FORK_TYPE, _EXIT_TYPE):
@@ -218,6 +232,29 @@ def parse(data: bytes, since: int = 0) -> Iterator[Change]:
             yield Lost(_TIME.unpack_from(data, end)[0], _LOST.unpack_from(data, body)[1], since)
         since = _TIME.unpack_from(data, end)[0]
         at += size
+    yield from bound.overruns()
+
+
+class Bound:
+    """Bounds what is told of one process at a time: we would do nothing but listen to it."""
+
+    def __init__(self) -> None:
+        self._told: Counter[int] = Counter()
+        self._left_out: dict[int, tuple[int, int]] = {}
+
+    def admits(self, pid: int, time_ns: int) -> bool:
+        """Whether to tell of one more thing that a process has done, at a time."""
+        self._told[pid] += 1
+        if self._told[pid] <= MOST_TOLD:
+            return True
+        first, _ = self._left_out.get(pid, (time_ns, time_ns))
+        self._left_out[pid] = first, time_ns
+        return False
+
+    def overruns(self) -> Iterator[Overrun]:
+        """Two for each process of which something was left out: as it begins, and as it ends."""
+        for pid, times in self._left_out.items():
+            yield from (Overrun(time, pid) for time in times)
 
 
 def _mapped(data: bytes, body: int, end: int) -> Mapped:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Lost, Mapped, Unmapped
+from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Lost, Mapped, Overrun, Unmapped
 from ebprof.errors import NoPermissionError, NoTargetError
 from ebprof.procfs import process
 from ebprof.procfs.maps import MapsEntry
@@ -174,6 +174,9 @@ class Tracker:
         """Take in what was reported, in the order of time."""
         if isinstance(change, Lost):
             self._note_loss(change)
+        elif isinstance(change, Overrun):
+            self._new.pop(change.pid, None)
+            self._lose(change.pid)
         else:
             self._apply(change)
 
@@ -277,9 +280,13 @@ class Tracker:
         self._new[pid].append(mapped)
         if len(self._new[pid]) > MAX_NEW_MAPPINGS:
             del self._new[pid]
-            if pid in self._processes:
-                self._unfollowed.add(pid)
-                self._outdated[pid] = None
+            self._lose(pid)
+
+    def _lose(self, pid: int) -> None:
+        """Reports are of no use any more until a process is read again."""
+        if pid in self._processes:
+            self._unfollowed.add(pid)
+            self._outdated[pid] = None
 
     def _remember(self, pid: int, mapped: list[Mapped | Unmapped]) -> None:
         self._new.pop(pid, None)

@@ -9,7 +9,7 @@ import numpy as np
 from ebprof._native import lib
 from ebprof.abi import DEFERRED_RECORD, NOTICE_RECORD, STACK_RECORD, UNMAPPED_RECORD
 from ebprof.bpf.records import split
-from ebprof.bpf.sideband import Unmapped
+from ebprof.bpf.sideband import MOST_TOLD, Overrun, Unmapped
 
 
 def stack(frames: int) -> bytes:
@@ -44,6 +44,13 @@ def test_a_full_ring_is_read_in_linear_time() -> None:
     records = split(notice(8, 0x1234) * 500_000)
     assert len(records.notices) == 500_000
     assert time.process_time() - began < 30, "it takes a second or two"
+
+
+def test_of_what_one_process_unmaps_no_more_is_told_than_anybody_can_follow() -> None:
+    told = [unmapped(time, 7, 0x1000, 0x1000) for time in range(MOST_TOLD + 2)]
+    found = split(b"".join(told)).unmapped
+    assert len(found) == MOST_TOLD + 2
+    assert found[-2:] == [Overrun(MOST_TOLD, 7), Overrun(MOST_TOLD + 1, 7)]
 
 
 def test_records_of_all_types_back_to_back() -> None:

@@ -6,7 +6,17 @@ import os
 import struct
 
 from ebprof._native import ffi, lib
-from ebprof.bpf.sideband import Executed, Exited, Forked, Lost, Mapped, ProcessSet, parse
+from ebprof.bpf.sideband import (
+    MOST_TOLD,
+    Executed,
+    Exited,
+    Forked,
+    Lost,
+    Mapped,
+    Overrun,
+    ProcessSet,
+    parse,
+)
 
 MMAP2, COMM, FORK, EXIT, LOST = 10, 3, 7, 4, 2
 COMM_EXEC = 1 << 13
@@ -170,3 +180,11 @@ def test_numbers_that_no_process_can_have_are_nobodys() -> None:
     ring = Ring()
     ring.put(fork(0xFFFFFFFF, 7), ended(0xFFFFFFFF), fork(9, 0xFFFFFFFF))
     assert drain([ring], ProcessSet([7])) == []
+
+
+def test_of_one_process_no_more_is_told_than_anybody_can_follow() -> None:
+    told = [mmap2(7, b"/a", time) for time in range(MOST_TOLD + 3)]
+    found = list(parse(b"".join(told) + mmap2(8, b"/b", 9)))
+    mapped = [one.pid for one in found if isinstance(one, Mapped)]
+    assert (mapped.count(7), mapped.count(8)) == (MOST_TOLD, 1)
+    assert found[-2:] == [Overrun(MOST_TOLD, 7), Overrun(MOST_TOLD + 2, 7)]

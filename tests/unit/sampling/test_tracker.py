@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import MAPPING_ENTRY
-from ebprof.bpf.sideband import Executed, Exited, Forked, Lost, Mapped
+from ebprof.bpf.sideband import Executed, Exited, Forked, Lost, Mapped, Overrun
 from ebprof.elf import ElfImage
 from ebprof.sampling import tracker as tracker_module
 from ebprof.sampling.tracker import Tracker
@@ -204,6 +204,16 @@ def test_a_loss_does_not_harm_processes_in_which_nothing_changed() -> None:
     world.follow(Lost(now, 7, now - 1, unharmed))
     assert [world.tracker.is_behind(pid) for pid in (GONE, GONE + 1)] == [True, False]
     assert world.tracker.is_awaited(GONE + 1)
+
+
+def test_a_process_of_which_not_all_is_told_is_read_again() -> None:
+    world = World()
+    for pid in (GONE, GONE + 1):
+        world.follow(Executed(1, pid), anonymous(pid, 0x1000))
+        world.tracker.prepare(pid, is_current=True)
+    world.follow(anonymous(GONE, 0x9000), Overrun(2, GONE))
+    assert world.tracker.is_behind(GONE) and world.tracker.is_awaited(GONE)
+    assert not world.tracker.is_behind(GONE + 1)
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
