@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.collector.profiles.batch import EMPTY, Batch, Hashes, number_lists
-from ebprof.collector.store.hashes import number_of
+from ebprof.collector.store.hashes import Hasher
 from ebprof.model import Lists, Numbers
 
 _MOST_KNOWN = 500_000
@@ -48,7 +48,8 @@ class Line:
 class KnownFrames:
     """Rows of frames. Those that were met lately are found by a hash of what was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, hasher: Hasher) -> None:
+        self._hasher = hasher
         self._rows: dict[bytes, FrameRow] = {}
         self._hashes = Hashes()
 
@@ -59,8 +60,19 @@ class KnownFrames:
         keys = self._hashes.of_lists(batch, lists, _is_text(lists))
         for number, key in enumerate(keys):
             if key not in self._rows:
-                self._rows[key] = _row(batch, lists[number].tolist())
+                self._rows[key] = self._row(batch, lists[number].tolist())
         return [self._rows[key] for key in keys]
+
+    def _row(self, batch: Batch, words: list[int]) -> FrameRow:
+        path, build_id, low, high = words[:_HEAD]
+        lines = tuple(
+            Line(batch.text(name), batch.text(system_name), batch.text(file), line)
+            for name, system_name, file, line in (
+                np.array(words[_HEAD:]).reshape(-1, _OF_LINE).tolist()
+            )
+        )
+        offset = low | high << 32
+        return frame_row(batch.text(path), batch.text(build_id), offset, lines, self._hasher)
 
 
 def frames_of(batch: Batch, known: KnownFrames) -> tuple[list[FrameRow], NDArray[np.uint32]]:
@@ -69,29 +81,24 @@ def frames_of(batch: Batch, known: KnownFrames) -> tuple[list[FrameRow], NDArray
     return known.of(batch, lists), numbers
 
 
-def _row(batch: Batch, words: list[int]) -> FrameRow:
-    path, build_id, low, high = words[:_HEAD]
-    lines = tuple(
-        Line(batch.text(name), batch.text(system_name), batch.text(file), line)
-        for name, system_name, file, line in np.array(words[_HEAD:]).reshape(-1, _OF_LINE).tolist()
-    )
-    return frame_row(batch.text(path), batch.text(build_id), low | high << 32, lines)
-
-
-def frame_row(module: str, build_id: str, offset: int, lines: tuple[Line, ...]) -> FrameRow:
+def frame_row(
+    module: str, build_id: str, offset: int, lines: tuple[Line, ...], hasher: Hasher
+) -> FrameRow:
     """The frame of a location: it has names, or is an address to be looked up later.
 
-    offset: in the file. lines: innermost inlined call first, at least one.
+    offset: in the file. lines: innermost inlined call first, at least one. All of the row is a
+    part of its number: two senders of the same number sent the same row.
     """
     name = f"[{module.rsplit('/', 1)[-1] or module or 'unknown'}]+{offset:#x}"
     if build_id and offset and _is_unnamed(lines, name):
-        number = number_of(("address", build_id, offset.to_bytes(8, "little")))
+        number = hasher.number_of(("address", module, build_id, offset.to_bytes(8, "little")))
         return FrameRow(number, module, build_id, offset)
     names = tuple(one.name or name for one in lines)
     systems = tuple(one.system_name for one in lines)
     files = tuple(one.file for one in lines)
     numbers = tuple(one.line for one in lines)
-    number = number_of(("names", module, *names, *systems, *files, *map(str, numbers)))
+    said = (*names, *systems, *files, *map(str, numbers))
+    number = hasher.number_of(("names", module, build_id, *said))
     return FrameRow(number, module, build_id, 0, names, systems, files, numbers)
 
 

@@ -1,25 +1,47 @@
-"""Numbers of series, stacks and frames: hashes of what they are, the same in all processes."""
+"""Numbers of series, stacks and frames: hashes of what they are, by the secret key of a store.
+
+Nobody without the key can find two things of the same number: who may push cannot give what
+others pushed another name.
+"""
 
 from __future__ import annotations
 
+import secrets
 import struct
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
+
+from ebprof.durable import write_file
 
 _LENGTH = struct.Struct("<I")
 _NUMBER = struct.Struct("<Q")
+_KEY = 32
 
 
-def number_of(parts: Iterable[str | bytes]) -> int:
-    """64 bits that stand for a list of parts."""
-    (number,) = _NUMBER.unpack(hash_of(parts, _NUMBER.size))
-    return int(number)
+@dataclass(frozen=True, slots=True)
+class Hasher:
+    """Hashes of lists of parts; key: of at most 64 bytes."""
+
+    key: bytes
+
+    def number_of(self, parts: Iterable[str | bytes]) -> int:
+        """64 bits that stand for a list of parts."""
+        (number,) = _NUMBER.unpack(self.hash_of(parts, _NUMBER.size))
+        return int(number)
+
+    def hash_of(self, parts: Iterable[str | bytes], size: int) -> bytes:
+        """Of parts, each with its length before it: no two lists of parts are the same bytes."""
+        data = bytearray()
+        for part in parts:
+            one = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+            data += _LENGTH.pack(len(one)) + one
+        return blake2b(data, digest_size=size, key=self.key).digest()
 
 
-def hash_of(parts: Iterable[str | bytes], size: int) -> bytes:
-    """Of parts, each with its length before it, so that no two lists of parts are the same."""
-    data = bytearray()
-    for part in parts:
-        one = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        data += _LENGTH.pack(len(one)) + one
-    return blake2b(data, digest_size=size).digest()
+def hasher_of(path: Path) -> Hasher:
+    """By the key in a file, which is made where there is none."""
+    if not path.exists():
+        write_file(path, secrets.token_bytes(_KEY))
+    return Hasher(path.read_bytes())

@@ -21,6 +21,7 @@ from typing import Any
 
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.database import READERS, Database
+from ebprof.collector.store.hashes import hasher_of
 from ebprof.collector.store.journal import Journal
 from ebprof.collector.store.question import BadQuestionError
 from ebprof.collector.store.wire import (
@@ -45,10 +46,10 @@ _log = logging.getLogger(__name__)
 class Server:
     """Takes requests from a connection and sends answers, each when it is known."""
 
-    def __init__(self, connection: socket.socket, database: Database, journal: Journal) -> None:
+    def __init__(self, connection: socket.socket, database: Database, writer: Writer) -> None:
         self._connection = connection
         self._database = database
-        self._writer = Writer(database, journal)
+        self._writer = writer
         self._sending = threading.Lock()
         self._writing = ThreadPoolExecutor(1, "writer")
         self._asking = ThreadPoolExecutor(READERS, "question")
@@ -110,7 +111,9 @@ def main(arguments: list[str]) -> None:
     with (directory.parent / "store.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the process before us may not be dead yet
         database = Database(str(directory), retention)
-        Server(connection, database, Journal(directory.parent / "journal")).serve()
+        hasher = hasher_of(directory.parent / "key")
+        writer = Writer(database, Journal(directory.parent / "journal"), hasher)
+        Server(connection, database, writer).serve()
         os._exit(0)  # what is written is on disk: nothing is left to be done, whoever still asks
 
 

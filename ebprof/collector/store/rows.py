@@ -12,7 +12,7 @@ from ebprof.collector import kinds
 from ebprof.collector.kinds import Kind
 from ebprof.collector.profiles.batch import EMPTY, Batch, number_lists
 from ebprof.collector.store.frames import FrameRow, KnownFrames, frames_of
-from ebprof.collector.store.hashes import hash_of, number_of
+from ebprof.collector.store.hashes import Hasher
 from ebprof.model import Lists, Numbers, grouped
 from ebprof.wire.flows import FlowWindow
 
@@ -98,10 +98,14 @@ class Rows:
 
 @dataclass(slots=True)
 class Known:
-    """Frames and series that were met lately."""
+    """Frames and series that were met lately. hasher: of the store that they are for."""
 
-    frames: KnownFrames = field(default_factory=KnownFrames)
+    hasher: Hasher
+    frames: KnownFrames = field(init=False)
     series: dict[tuple[Labels, str], SeriesRow] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.frames = KnownFrames(self.hasher)
 
     def series_of(self, labels: Labels, process: str) -> SeriesRow:
         """The series of labels and of a process, which may be empty."""
@@ -110,7 +114,7 @@ class Known:
         if row is None:
             if len(self.series) >= _MOST_KNOWN:
                 self.series.clear()
-            row = self.series[key] = series_row(labels, process)
+            row = self.series[key] = series_row(labels, process, self.hasher)
         return row
 
 
@@ -126,9 +130,8 @@ def rows_of(batch: Batch, sent: Sequence[Sent], known: Known) -> Rows:
     services = sorted({one.service for one in sent})
     service = np.array([services.index(one.service) for one in sent], np.int32)[values.profile]
     numbers = np.array([row.frame_id for row in frames], np.uint64)
-    stack_ids, stack_rows = _stacks(
-        batch, values, services, service, Lists(stacks.starts, numbers[stacks.items])
-    )
+    of_ids = Lists(stacks.starts, numbers[stacks.items])
+    stack_ids, stack_rows = _stacks(batch, values, services, service, of_ids, known.hasher)
     series, rollup, series_rows = _series(batch, values, sent, known)
     columns = SampleColumns(
         types=values.kinds,
@@ -144,17 +147,17 @@ def rows_of(batch: Batch, sent: Sequence[Sent], known: Known) -> Rows:
     return Rows(columns, series_rows, stack_rows, {row.frame_id: row for row in frames})
 
 
-def series_row(labels: Iterable[tuple[str, str]], process: str = "") -> SeriesRow:
+def series_row(labels: Iterable[tuple[str, str]], process: str, hasher: Hasher) -> SeriesRow:
     """The series of labels. Those that begin with `__` are no part of it."""
     kept = {SERVICE: NO_SERVICE} | ({"process": process} if process else {})
     kept |= {name: value for name, value in labels if value and not name.startswith("__")}
     pairs = tuple(sorted(kept.items()))
     rolled_up = [pair for pair in pairs if pair[0] not in ROLLED_UP]
-    return SeriesRow(kept[SERVICE], _series_id(pairs), _series_id(rolled_up), pairs)
+    return SeriesRow(kept[SERVICE], _series_id(pairs, hasher), _series_id(rolled_up, hasher), pairs)
 
 
-def _series_id(pairs: Iterable[tuple[str, str]]) -> int:
-    return number_of([text for pair in pairs for text in pair])
+def _series_id(pairs: Iterable[tuple[str, str]], hasher: Hasher) -> int:
+    return hasher.number_of([text for pair in pairs for text in pair])
 
 
 def _times(batch: Batch, sent: Sequence[Sent]) -> NDArray[np.int64]:
@@ -241,14 +244,19 @@ def _series(
 
 
 def _stacks(
-    batch: Batch, values: _Values, services: Sequence[str], service: Numbers, stacks: Lists
+    batch: Batch,
+    values: _Values,
+    services: Sequence[str],
+    service: Numbers,
+    stacks: Lists,
+    hasher: Hasher,
 ) -> tuple[Numbers, dict[tuple[str, bytes], StackRow]]:
     """IDs of the stacks of values, S16[n], and their rows; stacks: lists of frame IDs."""
     groups = grouped(values.stack, values.stop)
     pairs = zip(
         values.stack[groups.first].tolist(), values.stop[groups.first].tolist(), strict=True
     )
-    ids = [hash_of((batch.text(stop), stacks[one].tobytes()), 16) for one, stop in pairs]
+    ids = [hasher.hash_of((batch.text(stop), stacks[one].tobytes()), 16) for one, stop in pairs]
     rows = {}
     for at in grouped(groups.of_row, service).first.tolist():
         stack_id, name = ids[groups.of_row[at]], services[service[at]]

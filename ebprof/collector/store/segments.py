@@ -108,7 +108,7 @@ class SegmentReader:
     def _is_readable(self, part: _Part, number: int) -> bool:
         walls = Walls()
         with walls.around("an accepted profile"):
-            rows_of(*part.only([number]).batch(), Known())
+            rows_of(*part.only([number]).batch(), Known(self._known.hasher))
         self.unreadable += walls.failed
         for warning in walls.warnings:
             _log.warning("%s", warning)

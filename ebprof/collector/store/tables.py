@@ -128,7 +128,7 @@ def frames(rows: Sequence[FrameRow], version: int = AS_SENT) -> pa.Table:
 
 
 def addresses(rows: Sequence[FrameRow], version: int = AS_SENT) -> pa.Table:
-    """Rows of the table `addresses`: of those frames that are addresses."""
+    """Rows of the table `file_addresses`: of those frames that are addresses."""
     return _table([row for row in rows if row.address], _ADDRESSES, version=version)
 
 

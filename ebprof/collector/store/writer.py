@@ -16,6 +16,7 @@ from ebprof.collector.receive import records
 from ebprof.collector.retention import DAY_MS
 from ebprof.collector.store import flow_tables, tables
 from ebprof.collector.store.frames import FrameRow
+from ebprof.collector.store.hashes import Hasher
 from ebprof.collector.store.journal import Entry, Journal
 from ebprof.collector.store.rows import Known, Rows
 from ebprof.collector.store.segments import SegmentReader
@@ -66,12 +67,16 @@ class Writer:
     """
 
     def __init__(
-        self, database: Inserted, journal: Journal, today: Callable[[], date] | None = None
+        self,
+        database: Inserted,
+        journal: Journal,
+        hasher: Hasher,
+        today: Callable[[], date] | None = None,
     ) -> None:
         self._database = database
         self._journal = journal
         self._today = today or (lambda: datetime.now(timezone.utc).date())
-        self._known = Known()
+        self._known = Known(hasher)
         self._series, self._stacks, self._frames = _Seen(), _Seen(), _Seen()
 
     def write(self, number: int, path: Path) -> Written:
@@ -91,10 +96,12 @@ class Writer:
     def name(self, frames: Sequence[FrameRow], version: int) -> None:
         """Give frames of addresses names; raises StoreError.
 
-        The list of addresses comes last: after a crash in between they are named once more.
+        Those without names keep what they had: nothing that was known is lost by a look-up. The
+        list of addresses comes last: after a crash in between they are named once more.
         """
-        self._insert_new("frames", tables.frames(frames, version))
-        self._insert_new("addresses", tables.addresses(frames, version))
+        named = [frame for frame in frames if frame.names]
+        self._insert_new("frames", tables.frames(named, version))
+        self._insert_new("file_addresses", tables.addresses(frames, version))
 
     def _insert(self, rows: Rows, segment: int, part: int) -> set[str]:
         """Returns the build IDs of files with addresses that were not met lately."""
@@ -118,7 +125,7 @@ class Writer:
         new = self._frames.new(rows.frames, day)
         frames = list(new.values())
         self._insert_new("frames", tables.frames(frames))
-        self._insert_new("addresses", tables.addresses(frames))
+        self._insert_new("file_addresses", tables.addresses(frames))
         self._frames.add(new)
         return {frame.build_id for frame in frames if frame.address}
 

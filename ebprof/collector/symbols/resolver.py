@@ -1,7 +1,9 @@
 """Has addresses named whose object files are there, in the background.
 
 What is written are rows of `frames` of a higher version, so that what was pushed long ago has names
-as well. An address that nothing is known of is not looked up again until there is a better file.
+as well. An address that nothing is known of is not looked up again until there is a better file. A
+better file adds to what worse ones say: what it does not know, or cannot be read of it, is asked of
+those.
 """
 
 from __future__ import annotations
@@ -117,36 +119,51 @@ class Resolver:
 
     async def _name(self, identity: str) -> None:
         self._looked_at[identity] = time.monotonic()
-        pair = self._files.pair(identity)
-        if pair is None:  # it had to make room
+        pairs = self._files.pairs(identity)
+        if not pairs:  # it had to make room
             self.missing.add(identity)
             return
-        found = await self._store.ask(Unnamed(identity, pair.version, MOST))
+        version = pairs[0].version
+        found = await self._store.ask(Unnamed(identity, version, MOST))
         if not found:
             return
-        frames = await asyncio.to_thread(self._look_up, identity, pair, found)
+        frames = await asyncio.to_thread(self._look_up, identity, pairs, found)
         rows = tuple(map(_row, found, frames, [identity] * len(found)))
-        await self._store.name(rows, pair.version)
+        await self._store.name(rows, version)
         if len(found) == MOST:
             self._due[identity] = 0.0
             self._changed.set()
 
-    def _look_up(self, identity: str, pair: Pair, found: list[Address]) -> list[Frames]:
-        """Frames of addresses, none of them where an object's file cannot be used."""
-        debug = str(pair.debug.path) if pair.debug else ""
-        offsets = tuple(one.offset for one in found)
-        try:
-            frames = self._client.find(Lookup(str(pair.object.path), debug, pair.version, offsets))
-        except FailedLookupError as error:
-            if self._client.is_closed:
-                raise
-            _log.warning("%s: no names: %s", identity, error.message)
-            self._counters.add("lookups_total", len(found), "failed")
-            return [()] * len(found)
+    def _look_up(self, identity: str, pairs: list[Pair], found: list[Address]) -> list[Frames]:
+        """Frames of addresses by the first pair that knows them; none where no pair does."""
+        frames: list[Frames] = [()] * len(found)
+        is_read = False
+        for pair in pairs:
+            left = [number for number, one in enumerate(frames) if not one]
+            offsets = tuple(found[number].offset for number in left)
+            answer = self._look_up_by(identity, pair, offsets) if left else []
+            is_read = is_read or answer is not None
+            for number, one in zip(left, answer or (), strict=False):
+                frames[number] = one
         named = sum(map(bool, frames))
         self._counters.add("lookups_total", named, "named")
-        self._counters.add("lookups_total", len(found) - named, "unknown")
+        self._counters.add("lookups_total", len(found) - named, "unknown" if is_read else "failed")
         return frames
+
+    def _look_up_by(
+        self, identity: str, pair: Pair, offsets: tuple[int, ...]
+    ) -> list[Frames] | None:
+        """Frames of offsets; None where a file cannot be used, the debug file being left out."""
+        alone = Pair(pair.object, None)
+        for one in (pair, alone) if pair.debug else (alone,):
+            debug = str(one.debug.path) if one.debug else ""
+            try:
+                return self._client.find(Lookup(str(one.object.path), debug, one.version, offsets))
+            except FailedLookupError as error:
+                if self._client.is_closed:
+                    raise
+                _log.warning("%s: no names: %s", identity, error.message)
+        return None
 
 
 def _row(address: Address, frames: Frames, identity: str) -> FrameRow:

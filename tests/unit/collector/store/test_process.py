@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+import ebprof.collector.store
+from ebprof.collector.query.addresses import Address, OldestNames, Unnamed
+from ebprof.collector.query.flamegraph import Flamegraph
+from ebprof.collector.query.selection import Selection
+from ebprof.collector.query.selector import parse
+from ebprof.collector.query.times import Range
 from ebprof.collector.retention import DAY_MS, Retention
-from ebprof.collector.store.wire import Failure
-from ebprof.model import SampleType
-from tests import builders, collector_extra, pushes
-from tests.stored import Sql, store
+from ebprof.collector.store.frames import FrameRow
+from ebprof.collector.store.wire import Failure, NameRequest
+from ebprof.model import Frame, Location, Mapping, SampleType
+from tests import builders, collector_extra, objects, pushes
+from tests.stored import FOREVER, Sql, store
 
 collector_extra.need()
+MIGRATIONS = Path(ebprof.collector.store.__file__).with_name("migrations")
 DAY_NS = 24 * 3600 * 10**9
 NOON = (time.time_ns() // DAY_NS - 2) * DAY_NS + DAY_NS // 2
 
@@ -69,6 +81,57 @@ def test_what_is_too_old_is_dropped_and_retention_may_change(tmp_path: Path) -> 
     with store(tmp_path, replace(Retention(), hour_ms=3 * DAY_MS)) as one:
         one.rows("OPTIMIZE TABLE samples_1h FINAL")
         assert one.rows("SELECT uniq(toDate(ts)) FROM samples_1h") == [(1,)]
+
+
+def test_names_are_added_and_never_taken_away(tmp_path: Path) -> None:
+    """By a look-up that finds nothing, or by who pushes the same address again."""
+    mapping = Mapping("/bin/a", "aa00", 0x400000, 0x500000)
+    unnamed = Location(0x401000, mapping, (Frame("[a]+0x1000"),))
+    push = pushes.push(objects.profile_of([unnamed]))
+    now_ms = time.time_ns() // 1_000_000
+    last_hour = Range(now_ms - 3600_000, now_ms + 600_000)
+    question = Flamegraph(Selection("cpu", parse("{}"), last_hour, now_ms, FOREVER), "folded")
+    with store(tmp_path) as one:
+        one.write(tmp_path / "segment", push)
+        (address,) = one.request(Unnamed("aa00", 2, 10))
+        row = FrameRow(address.frame_id, "/bin/a", "aa00", 0x1000, ("f",), ("",), ("f.c",), (7,))
+        nothing = replace(row, names=(), system_names=(), files=(), lines=())
+        for version, found in ((2, row), (3, nothing)):
+            assert one.request(NameRequest((found,), version)) is None
+            assert one.request(Unnamed("aa00", version, 10)) == []
+        elsewhere = replace(mapping, path="/evil")
+        evil = replace(unnamed, mapping=elsewhere, frames=(Frame("[evil]+0x1000"),))
+        one.write(tmp_path / "other", pushes.push(objects.profile_of([evil])), number=2)
+        answer = one.request(question)
+        assert {line.rpartition(b" ")[0] for line in answer.body.splitlines()} == {
+            b"f",
+            b"[evil]+0x1000",
+        }
+        assert [found.module for found in one.request(Unnamed("aa00", 3, 10))] == ["/evil"]
+
+
+@pytest.mark.parametrize("last", range(1, 5))
+def test_a_store_of_any_earlier_version_is_brought_up_to_date(tmp_path: Path, last: int) -> None:
+    """With what it had: names of its addresses, and addresses that wait for names."""
+    old = (
+        "import sys; from ebprof.collector.store import database;"
+        f"every = database.migrations(); database.migrations = lambda: every[:{last}];"
+        "database.Database.keep = lambda *_: None;"
+        "one = database.Database(sys.argv[1], None);"
+        "one.run(\"INSERT INTO frames VALUES (7, '/a', 'aa00', 16, [], [], [], [], 1)\");"
+        "one.run(\"INSERT INTO frames VALUES (8, '/a', 'aa00', 32, ['f'], [''], [''], [0], 9)\");"
+    )
+    table = {3: "addresses", 4: "file_addresses"}.get(last)
+    columns = "build_id, address, frame_id, module, version"
+    if table:
+        old += f"one.run('INSERT INTO {table} SELECT {columns} FROM frames')"
+    subprocess.run([sys.executable, "-c", old, str(tmp_path / "store")], check=True)
+    with store(tmp_path) as one:
+        assert one.request(Unnamed("aa00", 9, 10)) == [Address(7, "/a", 16)]
+        assert one.request(OldestNames()) == {"aa00": 1}
+        names = sorted(path.name for path in MIGRATIONS.glob("*.sql"))
+        assert one.rows("SELECT max(number) FROM migrations") == [(len(names),)]
+        assert one.rows("EXISTS TABLE addresses") == [(0,)]
 
 
 def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebprof.collector.profiles.batch import read
+from ebprof.collector.store.hashes import Hasher
 from ebprof.collector.store.rows import Known, Labels, Rows, Sent, rows_of
 from ebprof.errors import BadFileError
 from ebprof.model import Location, Profile, SampleType, samples_of
@@ -31,7 +32,9 @@ def plain(profile: Profile) -> bytes:
 
 
 def rows(*profiles: bytes, labels: Labels = LABELS) -> Rows:
-    return rows_of(read(profiles, DEPTH), [Sent(labels, 10**15)] * len(profiles), Known())
+    return rows_of(
+        read(profiles, DEPTH), [Sent(labels, 10**15)] * len(profiles), Known(Hasher(b""))
+    )
 
 
 def stored(found: Rows) -> Counter[Any]:
@@ -141,7 +144,7 @@ def test_any_messages_are_read_alike(messages: list[Any]) -> None:
             readable.append(data)
     batch = read(readable, DEPTH)
     assert [problem.message for problem in batch.problems(DEPTH)] == []
-    found = rows_of(batch, [Sent(LABELS, 10**15)] * len(readable), Known())
+    found = rows_of(batch, [Sent(LABELS, 10**15)] * len(readable), Known(Hasher(b"")))
     assert nonzero(stored(found)) == nonzero(known)
 
 

@@ -17,6 +17,7 @@ import pyarrow as pa
 from ebprof.collector.profiles.batch import Batch
 from ebprof.collector.receive import records
 from ebprof.collector.store import segments, tables
+from ebprof.collector.store.hashes import Hasher
 from ebprof.collector.store.journal import Journal
 from ebprof.collector.store.question import StoreError
 from ebprof.collector.store.rows import Known, Rows, Sent, rows_of
@@ -26,6 +27,7 @@ from tests import flow_windows, pushes
 
 NOW = 1_790_000_000 * 10**9
 DAY_NS = 24 * 3600 * 10**9
+HASHER = Hasher(b"key")
 
 
 class Database:
@@ -82,12 +84,12 @@ def test_a_segment_is_written_once_wherever_it_is_cut_off(
     messages = [pushes.push(pushes.pprof_bytes(time_ns=time)) for time in times]
     path = segment(tmp_path / "s", *messages)
     database, journal = Database(), tmp_path / "journal"
-    Writer(database, Journal(journal)).write(6, segment(tmp_path / "before", messages[0]))
+    Writer(database, Journal(journal), HASHER).write(6, segment(tmp_path / "before", messages[0]))
     database.fails, database.is_late = fails, is_late
     with contextlib.suppress(StoreError):
-        Writer(database, Journal(journal)).write(7, path)
+        Writer(database, Journal(journal), HASHER).write(7, path)
     database.fails = -1
-    written = Writer(database, Journal(journal)).write(7, path)
+    written = Writer(database, Journal(journal), HASHER).write(7, path)
     assert written.samples == 5
     assert sum(database.of("samples")) == 1 + 5
     assert sum(database.of("samples_1h")) == sum(database.of("samples_1d")) == 1 + 4
@@ -103,13 +105,13 @@ def test_flows_are_written_once_wherever_a_segment_is_cut_off(
     monkeypatch.setattr(segments, "PART_BYTES", messages[0].flows.ByteSize() + 1)
     messages.append(pushes.push(pushes.pprof_bytes(time_ns=NOW)))
     database, journal = Database(), tmp_path / "journal"
-    Writer(database, Journal(journal)).write(6, segment(tmp_path / "before", messages[0]))
+    Writer(database, Journal(journal), HASHER).write(6, segment(tmp_path / "before", messages[0]))
     path = segment(tmp_path / "s", *messages)
     database.fails, database.is_late = fails, is_late
     with contextlib.suppress(StoreError):
-        Writer(database, Journal(journal)).write(7, path)
+        Writer(database, Journal(journal), HASHER).write(7, path)
     database.fails = -1
-    written = Writer(database, Journal(journal)).write(7, path)
+    written = Writer(database, Journal(journal), HASHER).write(7, path)
     assert (written.samples, written.flows) == (1, 5)
     assert sum(database.of("flows")) == 1 + 5
     assert sum(database.of("samples")) == 1
@@ -122,7 +124,7 @@ def test_flows_that_cannot_be_read_cost_themselves_only(tmp_path: Path) -> None:
     bad = pushed_flows()
     bad.flows.flows.port = b"x"
     path = segment(tmp_path / "s", bad, pushed_flows())
-    written = Writer(Database(), Journal(tmp_path / "journal")).write(1, path)
+    written = Writer(Database(), Journal(tmp_path / "journal"), HASHER).write(1, path)
     assert (written.flows, written.unreadable) == (1, 1)
 
 
@@ -137,7 +139,7 @@ def test_series_stacks_and_frames_come_first_and_once_a_day(tmp_path: Path) -> N
     path = segment(tmp_path / "s", pushes.push(pushes.pprof_bytes()))
     days = [date(2026, 1, 1)]
     database = Database()
-    writer = Writer(database, Journal(tmp_path / "journal"), lambda: days[-1])
+    writer = Writer(database, Journal(tmp_path / "journal"), HASHER, lambda: days[-1])
     writer.write(1, path)
     names = [name for name, _ in database.inserted]
     assert names == ["frames", "stacks", "series", "samples", "samples_1h", "samples_1d"]
@@ -164,6 +166,6 @@ def test_what_cannot_be_read_costs_itself_only(
 
     monkeypatch.setattr(segments, "rows_of", fail)
     path = segment(tmp_path / "s", bad, bomb, pushes.push(pushes.pprof_bytes()), tail=b"torn")
-    written = Writer(Database(), Journal(tmp_path / "journal")).write(1, path)
+    written = Writer(Database(), Journal(tmp_path / "journal"), HASHER).write(1, path)
     assert (written.samples, written.pushes) == (2, 3)
     assert (written.unreadable, written.damaged_bytes) == (2, 4)

@@ -28,61 +28,61 @@ class World:
         return {one.name for one in self.path.iterdir()} - {"written"}
 
 
-def test_better_replaces_worse_and_nothing_else(tmp_path: Path) -> None:
+def test_better_comes_first_and_what_is_there_stays(tmp_path: Path) -> None:
     world = World(tmp_path)
     assert world.add(A, Quality.TABLE, "first")
     assert not world.add(A, Quality.TABLE, "second")
     assert not world.add(A, Quality.DYNAMIC, "third")
-    pair = world.files.pair("aaaa")
-    assert pair is not None
+    (pair,) = world.files.pairs("aaaa")
     assert pair.object.path.read_text().startswith("first")
     assert world.add(A, Quality.DWARF, "fourth")
-    better = world.files.pair("aaaa")
-    assert better is not None
+    better, worse = world.files.pairs("aaaa")
     assert better.object.path.read_text().startswith("fourth")
+    assert worse.object.path.read_text().startswith("first")
     assert better.version > pair.version
-    assert world.names == {"aaaa.object.4"}
+    assert world.names == {"aaaa.object.3", "aaaa.object.4"}
 
 
 def test_a_debug_file_makes_an_object_better(tmp_path: Path) -> None:
     world = World(tmp_path)
     assert world.add(A_DEBUG, Quality.TABLE)
-    assert world.files.pair("aaaa") is None, "segments are in the object itself"
+    assert world.files.pairs("aaaa") == [], "segments are in the object itself"
     assert world.add(A, Quality.DYNAMIC)
     versions = []
     for quality in (None, Quality.DWARF):
         if quality:
             assert world.add(A_DEBUG, quality)
-        pair = world.files.pair("aaaa")
-        assert pair is not None
-        assert pair.debug is not None
-        versions.append(pair.version)
+        found = world.files.pairs("aaaa")
+        assert [one.object.quality for one in found] == [Quality.DYNAMIC] * len(found)
+        assert found[0].debug is not None
+        assert found[0].debug.quality == (quality or Quality.TABLE)
+        versions.append(found[0].version)
     assert versions[1] > versions[0]
+    assert len(world.files.pairs("aaaa")) == 2
     assert world.files.identities == {"aaaa"}
 
 
 def test_those_used_least_make_room(tmp_path: Path) -> None:
-    world = World(tmp_path, 2 * SIZE)
+    world = World(tmp_path, 3 * SIZE)
+    assert world.add(B, Quality.TABLE)
     for age, part in enumerate((A, B)):
         assert world.add(part, Quality.DWARF)
-        held = world.files.pair(part[0])
-        assert held is not None
-        os.utime(held.object.path, (1000 + age, 1000 + age))
-    world.files.pair("aaaa")  # is used
+        for held in world.files.pairs(part[0]):
+            os.utime(held.object.path, (1000 + age, 1000 + age))
+    world.files.pairs("aaaa")  # is used
     assert world.add(C, Quality.DWARF)
     assert world.files.identities == {"aaaa", "cccc"}
     assert world.names == {"aaaa.object.4", "cccc.object.4"}
-    assert (world.files.evicted, len(world.files)) == (1, 2)
+    assert (world.files.evicted, len(world.files)) == (2, 2)
     assert world.files.size == 2 * SIZE
 
 
 def test_what_is_there_is_found_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.add(A, Quality.TABLE, "worse")
-    (world.path / "aaaa.object.4").write_text("better, left beside it by a crash")
+    (world.path / "aaaa.object.4").write_text("better")
     (world.path / "garbage").write_text("")
     again = ObjectFiles(world.path, 1 << 30)
-    pair = again.pair("aaaa")
-    assert pair is not None
-    assert pair.object.quality == Quality.DWARF
-    assert world.names == {"aaaa.object.4", "garbage"}
+    found = again.pairs("aaaa")
+    assert [one.object.quality for one in found] == [Quality.DWARF, Quality.TABLE]
+    assert world.names == {"aaaa.object.3", "aaaa.object.4", "garbage"}

@@ -62,7 +62,7 @@ class FakeStore:
 
 
 class FakeClient:
-    """Knows even offsets; an object whose debug file is `bad` breaks it."""
+    """Knows even offsets; a file whose path has `broken` in it breaks it."""
 
     def __init__(self) -> None:
         self.lookups: list[Lookup] = []
@@ -71,7 +71,7 @@ class FakeClient:
 
     def find(self, lookup: Lookup) -> list[Frames]:
         self.lookups.append(lookup)
-        if self.broken and self.broken in lookup.path:
+        if self.broken and self.broken in lookup.path + lookup.debug:
             raise FailedLookupError("it crashes what reads it")
         return [() if one % 2 else (Frame(f"f{one}", "x.c", one),) for one in lookup.offsets]
 
@@ -149,6 +149,43 @@ def test_a_better_file_has_all_looked_up_again(world: World) -> None:
     assert (first.debug, second.offsets) == ("", (2,))
     assert second.debug.endswith("abcd.debug.4")
     assert second.version > first.version
+
+
+def test_a_better_file_takes_no_name_away(world: World) -> None:
+    """Nor does one that cannot be read: what is not known by it is asked of the worse one."""
+
+    async def script(world: World) -> None:
+        world.store.add(ID, 2, 3)
+        world.keep(ID, Quality.TABLE)
+        await until(lambda: (ID, 2) in world.store.named)
+        world.client.broken = "abcd.object.4"
+        world.keep(ID, Quality.DWARF)
+        await until(lambda: len(world.client.lookups) == 3)
+        world.store.add(ID, 4)
+        world.resolver.note_addresses([ID])
+        await until(lambda: (ID, 4) in world.store.named)
+
+    world.run(script)
+    assert world.store.named[ID, 2].names == ("f2",)
+    assert world.store.named[ID, 4].names == ("f4",)
+    first, broken, second, *_ = world.client.lookups
+    assert (second.path, second.offsets) == (first.path, (2, 3))
+    assert broken.path.endswith("abcd.object.4")
+    assert world.looked_up("failed") == 0
+
+
+def test_without_a_bad_debug_file_an_object_has_its_own_names(world: World) -> None:
+    world.client.broken = "abcd.debug.4"
+
+    async def script(world: World) -> None:
+        world.store.add(ID, 2)
+        world.keep(ID, Quality.DYNAMIC)
+        world.keep(ID, Quality.DWARF, is_debug=True)
+        await until(lambda: (ID, 2) in world.store.named)
+
+    world.run(script)
+    assert world.store.named[ID, 2].names == ("f2",)
+    assert [one.debug for one in world.client.lookups][-1] == ""
 
 
 def test_a_start_goes_on_where_the_last_run_was(world: World) -> None:
