@@ -102,9 +102,11 @@ def _fill(one: Store, rows: int, end_ms: int) -> None:
         _parts(stacks, _STACKS_AT_ONCE),
         [{}],
         _parts(rows, _AT_ONCE),
-        ({"hour": end_ms // HOUR_MS * HOUR_MS - number * HOUR_MS} for number in range(26)),
-        (today | {"part": number} for number in range(8)),
+        ({"service": number} for number in range(SERVICES)),
+        (today | {"service": number} for number in range(SERVICES)),
         (today | {"ago": number} for number in range(1, DAYS + 1)),
+        ({"service": number} for number in range(SERVICES)),
+        ({"service": number} for number in range(SERVICES)),
     )
     text = Path(__file__).with_suffix(".sql").read_text()
     for statement, of in zip(re.split(r";\n", text.rstrip()[:-1] + "\n"), parts, strict=True):

@@ -71,20 +71,32 @@ FROM
         toUInt64(if(number % 5 = 0, 0, 1 + intDiv(number, 5) % ({services:UInt64} - 1))) AS service
     FROM numbers({first:UInt64}, {count:UInt64})
 );
--- Their sums by hour.
+-- Their sums by hour, of a service.
 INSERT INTO samples_1h
 SELECT toStartOfHour(ts) AS hour, type, service, series_id, stack_id, sum(value)
 FROM samples
-WHERE ts >= fromUnixTimestamp64Milli({hour:Int64}) AND ts < fromUnixTimestamp64Milli({hour:Int64} + 3600000)
+WHERE type = 'cpu' AND service = concat('service-', toString({service:UInt64}))
 GROUP BY hour, type, service, series_id, stack_id;
--- Sums of the last day, of a part of the services.
+-- Sums of the last day, of a service.
 INSERT INTO samples_1d
 SELECT toDateTime({day:Int64}, 'UTC'), type, service, rollup_series_id, stack_id, sum(value)
 FROM samples_1h
-WHERE sipHash64(service) % 8 = {part:UInt64}
+WHERE type = 'cpu' AND service = concat('service-', toString({service:UInt64}))
 GROUP BY type, service, rollup_series_id, stack_id;
 -- The same of two services as if they were those of an earlier day.
 INSERT INTO samples_1d
 SELECT ts - 86400 * {ago:Int64}, type, service, rollup_series_id, stack_id, value
 FROM samples_1d
-WHERE ts = toDateTime({day:Int64}, 'UTC') AND service IN ('service-0', 'service-7');
+WHERE type = 'cpu' AND ts = toDateTime({day:Int64}, 'UTC') AND service IN ('service-0', 'service-7');
+-- Sums over all series, by hour, of a service.
+INSERT INTO services_1h
+SELECT ts, type, service, stack_id, sum(value)
+FROM samples_1h
+WHERE type = 'cpu' AND service = concat('service-', toString({service:UInt64}))
+GROUP BY ts, type, service, stack_id;
+-- The same by day.
+INSERT INTO services_1d
+SELECT ts, type, service, stack_id, sum(value)
+FROM samples_1d
+WHERE type = 'cpu' AND service = concat('service-', toString({service:UInt64}))
+GROUP BY ts, type, service, stack_id;

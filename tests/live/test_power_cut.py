@@ -88,12 +88,12 @@ def test_what_was_acknowledged_survives(tmp_path: Path, cut: int) -> None:
                 one.rows(
                     f"SELECT service, sum(value) FROM {table} GROUP BY service ORDER BY service"
                 )
-                for table in ("samples", "samples_1h", "samples_1d")
+                for table in ("samples", "samples_1h", "samples_1d", "services_1h", "services_1d")
             ]
     assert acknowledged
     assert set(acknowledged) <= set(stored)
     assert set(stored) <= sent
     assert len(stored) == len(set(stored))
-    assert sums[0] == sums[1] == sums[2]
+    assert all(one == sums[0] for one in sums)
     assert set(flows) <= set(stored_flows) <= sent_flows
     assert len(stored_flows) == len(set(stored_flows)) and sum(stored_flows) == hours

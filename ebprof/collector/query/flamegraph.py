@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ebprof import output
 from ebprof.collector import kinds
@@ -129,29 +130,46 @@ def _look_up(session: Session, selection: Selection, most_stacks: int) -> _Found
     plan = selection.plan()
     bound = selection.parameters(plan)
     session.keep("chosen", sql.load("stacks", selection.selector), bound)
-    session.keep("largest", sql.load("largest_stacks"), {"most": most_stacks})
-    session.keep("shown", sql.load("frames_of_stacks"))
-    (rest,) = session.ask(sql.load("rest")).to_pylist()
-    stacks = session.ask("SELECT value, stop, frame_ids FROM shown").combine_chunks()
+    values = np.asarray(session.ask("SELECT value FROM chosen")["value"], np.int64)
+    most = {"most": most_stacks, "least": trees.least_of(values, most_stacks)}
+    session.keep("largest", sql.load("largest_stacks"), most)
+    largest = session.ask("SELECT stack_id, value FROM largest")
+    session.keep("shown", sql.load("frames_of_stacks", selection.selector), bound)
+    stacks = session.ask("SELECT stack_id, stop, frame_ids FROM shown")
     frames = frames_of(session.ask(sql.load("frames")))
-    ids = _lists(stacks["frame_ids"]) if len(stacks) else pa.array([], pa.list_(pa.uint64()))
-    starts = np.asarray(ids.offsets, np.int64)
-    values = np.asarray(stacks["value"], np.int64)
-    reasons, stops = np.unique(np.asarray(stacks["stop"], object).astype(str), return_inverse=True)
-    is_unknown = np.diff(starts) == 0
+    shown = np.asarray(largest["value"], np.int64)
+    found, stops, reasons = _stacks(largest, stacks)
     return _Found(
         plan.covered,
-        values,
-        Lists(starts, frames.indices(np.asarray(ids.values, np.uint64))),
-        stops.astype(np.int64),
-        tuple(map(str, reasons)),
+        shown,
+        Lists(found.starts, frames.indices(found.items)),
+        stops,
+        reasons,
         frames,
-        int(values[is_unknown].sum()),
-        (rest["value"], rest["stacks"]),
+        int(shown[found.lengths == 0].sum()),
+        (int(values.sum()) - int(shown.sum()), len(values) - len(shown)),
     )
 
 
-def _lists(column: pa.ChunkedArray) -> Any:
+def _stacks(largest: pa.Table, stacks: pa.Table) -> tuple[Lists, trees.Numbers, tuple[str, ...]]:
+    """Frame IDs and stop reason of each of the largest stacks; what is not known has no frames.
+
+    stacks: in any order, and some twice.
+    """
+    ids = _column(largest["stack_id"])
+    places = np.asarray(pc.index_in(_column(stacks["stack_id"]), value_set=ids), np.int64)
+    row = np.full(len(ids), len(places))
+    row[places] = np.arange(len(places))
+    stops = _column(stacks["stop"]).cast(pa.string()).dictionary_encode()
+    reasons = (*map(str, stops.dictionary.to_pylist()), "")
+    stop = np.append(np.asarray(stops.indices, np.int64), len(reasons) - 1)
+    frame_ids = _column(stacks["frame_ids"])
+    starts = np.asarray(frame_ids.offsets, np.int64)
+    lists = Lists(np.append(starts, starts[-1]), np.asarray(frame_ids.values, np.uint64))
+    return lists.take(row), stop[row], reasons
+
+
+def _column(column: pa.ChunkedArray) -> Any:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ebprof.model import Frame, Lists, Location, Mapping, grouped
 
@@ -59,10 +60,8 @@ class Frames:
 
     def indices(self, ids: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """The index of each frame ID."""
-        found = np.searchsorted(self.ids, ids)
-        is_known = found < len(self.ids)
-        is_known[is_known] = self.ids[found[is_known]] == ids[is_known]
-        return np.where(is_known, found, len(self.ids)).astype(np.int64)
+        found = pc.index_in(pa.array(ids), value_set=pa.array(self.ids))
+        return np.asarray(found.fill_null(len(self.ids)), np.int64)
 
     @cached_property
     def locations(self) -> tuple[Location, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 from ebprof.collector.query.selector import EVERYTHING, Matcher, Selector
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import DAY_MS
+from ebprof.collector.store.rows import SERVICE
 
 _LAST_DAY = 65_535  # that a Date of ClickHouse can be
 _CONDITIONS = {
@@ -20,23 +21,54 @@ _CONDITIONS = {
     "!~": "NOT match({0}, {{{1}:String}})",
 }
 _ALL_DAYS = "day >= toDate({first_day:UInt16}) AND day <= toDate({last_day:UInt16})"
-_RANGE = (
-    "ts >= fromUnixTimestamp64Milli({{{0}_from_{1}:Int64}})"
-    " AND ts < fromUnixTimestamp64Milli({{{0}_to_{1}:Int64}})"
-)
-_RANGES = {
-    name: f"({' OR '.join(_RANGE.format(name, number) for number in (1, 2))})"
-    for name in ("raw", "hours", "days")
-}
+# In the unit of the column: to compare seconds with milliseconds takes longer than adding up.
+_MILLISECONDS = "fromUnixTimestamp64Milli({{{0}:Int64}})"
+_SECONDS = "toDateTime(least(intDiv({{{0}:Int64}}, 1000), 4294967295), 'UTC')"
+_TIMES = {"raw": _MILLISECONDS, "hours": _SECONDS, "days": _SECONDS}
+
+
+def _ranges(name: str, time: str) -> str:
+    """Within either of the two ranges that a plan has of a table."""
+    borders = (time.format(f"{name}_{end}_{number}") for number in (1, 2) for end in ("from", "to"))
+    return "(ts >= {} AND ts < {} OR ts >= {} AND ts < {})".format(*borders)
+
+
+_RANGES = {name: _ranges(name, time) for name, time in _TIMES.items()}
 """Within the ranges that a plan has of a table: their borders are `Plan.parameters`."""
 
 
 def load(name: str, selector: Selector = EVERYTHING) -> str:
-    """The text of a file; `$matching` becomes the conditions on series, of days and selector."""
+    """The text of a file, with the conditions of a selector put in.
+
+    `$matching` becomes those on series, of days and selector, `$services` those on the column
+    `service`. `$of_series` are those on samples, `$of_rollups` those on their sums in
+    `$hours_table` and `$days_table`, which are by service where nothing else is asked for.
+    """
     conditions = [_ALL_DAYS]
     for number, matcher in enumerate(selector.matchers):
         conditions.append(condition(number, matcher, f"labels[{{name_{number}:String}}]"))
-    return fill(name, {"matching": " AND ".join(conditions)})
+    matching = " AND ".join(conditions)
+    is_by_service = set(selector.names) <= {SERVICE}
+    places = _by_service(selector) if is_by_service else _by_series(matching)
+    return fill(name, {"matching": matching} | places)
+
+
+def _by_service(selector: Selector) -> dict[str, str]:
+    pairs = enumerate(selector.matchers)
+    services = " AND ".join(condition(*one, "service") for one in pairs) or "1"
+    tables = {"hours_table": "services_1h", "days_table": "services_1d"}
+    return {"services": services, "of_series": services, "of_rollups": services} | tables
+
+
+def _by_series(matching: str) -> dict[str, str]:
+    services, series, rollups = (
+        f"{column} IN (SELECT {column} FROM series WHERE {matching})"
+        for column in ("service", "series_id", "rollup_series_id")
+    )
+    tables = {"hours_table": "samples_1h", "days_table": "samples_1d"}
+    of_rows = {"of_series": series, "of_rollups": rollups}
+    rows = {name: f"{services} AND {condition}" for name, condition in of_rows.items()}
+    return {"services": services} | rows | tables
 
 
 def condition(number: int, matcher: Matcher, column: str) -> str:

@@ -71,6 +71,13 @@ def build(stacks: Stacks) -> Tree:
     )
 
 
+def least_of(values: Numbers, most: int) -> int:
+    """The smallest of the largest `most` values; of all where there are no more."""
+    if len(values) <= most:
+        return int(values.min(initial=0))
+    return int(np.partition(values, len(values) - most)[len(values) - most])
+
+
 def with_rest(tree: Tree, value: int, nodes: int) -> Tree:
     """The tree, with what was left out before it was built as pruned at its root."""
     total, pruned, pruned_nodes = tree.total.copy(), tree.pruned.copy(), tree.pruned_nodes.copy()
@@ -84,12 +91,13 @@ def prune(tree: Tree, most: int) -> Tree:
     """The tree with its root and at most `most` other nodes, those of the largest totals."""
     if len(tree) - 1 <= most:
         return tree
-    numbers = np.arange(1, len(tree))
-    order = numbers[np.lexsort((numbers, -tree.total[1:]))]
     # No parent has less than its child, nor a larger number: what is kept is a tree.
-    is_kept = np.zeros(len(tree), bool)
+    least = least_of(tree.total[1:], most)
+    is_kept = tree.total > least
+    is_kept[0] = False
+    equal = 1 + np.flatnonzero(tree.total[1:] == least)
+    is_kept[equal[: most - np.count_nonzero(is_kept)]] = True
     is_kept[0] = True
-    is_kept[order[:most]] = True
     return _without(tree, is_kept)
 
 

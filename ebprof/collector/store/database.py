@@ -94,6 +94,8 @@ class Database:
             "samples": ("toDateTime(ts)", retention.raw_ms),
             "samples_1h": ("ts", retention.hour_ms),
             "samples_1d": ("ts", retention.day_ms),
+            "services_1h": ("ts", retention.hour_ms),
+            "services_1d": ("ts", retention.day_ms),
             "flows": ("toDateTime(ts)", retention.raw_ms),
             "flows_1h": ("ts", retention.hour_ms),
             "stacks": ("day", retention.day_ms + DAY_MS),

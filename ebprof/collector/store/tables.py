@@ -94,19 +94,27 @@ def raw(table: pa.Table) -> pa.Table:
 def rolled_up(table: pa.Table, unit: str) -> pa.Table:
     """Sums by `hour` or `day`."""
     start = pc.cast(pc.floor_temporal(table["ts"], unit=unit), pa.timestamp("s", "UTC"))
-    columns = {"ts": start} | {
-        name: _plain(table[name]) for name in ("type", "service", "rollup_series_id", "stack_id")
-    }
-    keys = list(columns)
-    summed = pa.table(columns | {"value": table["value"]}).group_by(keys, use_threads=False)
-    sums = summed.aggregate([("value", "sum")])
-    return sums.rename_columns([*keys, "value"]).select([*keys, "value"])
+    names = ("type", "service", "rollup_series_id", "stack_id")
+    columns = {"ts": start} | {name: _plain(table[name]) for name in names}
+    return _summed(pa.table(columns | {"value": table["value"]}))
+
+
+def of_services(rollup: pa.Table) -> pa.Table:
+    """What `rolled_up` gives, over all series of a service."""
+    return _summed(rollup.drop_columns(["rollup_series_id"]))
+
+
+def _summed(table: pa.Table) -> pa.Table:
+    """Sums of the last column by all others."""
+    *keys, last = table.column_names
+    sums = table.group_by(keys, use_threads=False).aggregate([(last, "sum")])
+    return sums.select([*keys, f"{last}_sum"]).rename_columns([*keys, last])
 
 
 def partitions(name: str, rows: pa.Table) -> pa.Array:
     """The partition of each row of a table of samples or flows, as ClickHouse writes it."""
     ts = rows["ts"]
-    if name == "samples_1d":
+    if name.endswith("_1d"):
         return pc.strftime(ts, "%Y%m")
     unit = "week" if name.endswith("_1h") else "day"
     return pc.strftime(pc.floor_temporal(ts, unit=unit), "%Y-%m-%d")

@@ -118,7 +118,7 @@ class Writer:
         if entry is None or part > entry.part:
             entry = self._begin(segment, part, list(summed))
         for name, found in summed.items():
-            self._insert_missing(name, found, entry.blocks[name])
+            self._insert_missing(name, found, entry.blocks.get(name, 0))
         return objects
 
     def _insert_frames(self, rows: Rows, day: date) -> set[str]:
@@ -166,8 +166,9 @@ def _summed(rows: Rows) -> dict[str, pa.Table]:
     if len(rows.samples):
         table = tables.samples(rows.samples)
         found["samples"] = tables.raw(table)
-        found["samples_1h"] = tables.rolled_up(table, "hour")
-        found["samples_1d"] = tables.rolled_up(table, "day")
+        for name, unit in (("1h", "hour"), ("1d", "day")):
+            found[f"samples_{name}"] = rollup = tables.rolled_up(table, unit)
+            found[f"services_{name}"] = tables.of_services(rollup)
     if rows.flows:
         found["flows"] = table = flow_tables.flows(rows.flows)
         found["flows_1h"] = flow_tables.rolled_up(table)

@@ -47,7 +47,7 @@ def test_what_is_acknowledged_is_stored_once(tmp_path: Path) -> None:
     profiles = sum(len(sender.acknowledged) for sender in senders)
     print(f"{profiles} profiles in {sum(sender.attempts for sender in senders)} attempts")
     with store(tmp_path / "data") as one:
-        for table in ("samples", "samples_1h", "samples_1d"):
+        for table in ("samples", "samples_1h", "samples_1d", "services_1h", "services_1d"):
             rows = one.rows(f"SELECT service, sum(value) FROM {table} GROUP BY service")
             assert dict(rows) == expected, table
         assert one.rows("SELECT count() FROM samples") == [(profiles,)]

@@ -1,26 +1,23 @@
--- Values by stack of a type in a plan's ranges. $matching: conditions on series.
-SELECT service, stack_id, sum(value) AS value
+-- Values by stack of a type in a plan's ranges. $of_series, $of_rollups: conditions on series.
+SELECT stack_id, sum(value) AS value
 FROM
 (
-    SELECT service, stack_id, value
+    SELECT stack_id, value
     FROM samples
     WHERE type = {type:String}
-        AND service IN (SELECT service FROM series WHERE $matching)
-        AND series_id IN (SELECT series_id FROM series WHERE $matching)
+        AND $of_series
         AND $raw
     UNION ALL
-    SELECT service, stack_id, value
-    FROM samples_1h
+    SELECT stack_id, value
+    FROM $hours_table
     WHERE type = {type:String}
-        AND service IN (SELECT service FROM series WHERE $matching)
-        AND rollup_series_id IN (SELECT rollup_series_id FROM series WHERE $matching)
+        AND $of_rollups
         AND $hours
     UNION ALL
-    SELECT service, stack_id, value
-    FROM samples_1d
+    SELECT stack_id, value
+    FROM $days_table
     WHERE type = {type:String}
-        AND service IN (SELECT service FROM series WHERE $matching)
-        AND rollup_series_id IN (SELECT rollup_series_id FROM series WHERE $matching)
+        AND $of_rollups
         AND $days
 )
-GROUP BY service, stack_id
+GROUP BY stack_id

@@ -142,7 +142,8 @@ def test_series_stacks_and_frames_come_first_and_once_a_day(tmp_path: Path) -> N
     writer = Writer(database, Journal(tmp_path / "journal"), HASHER, lambda: days[-1])
     writer.write(1, path)
     names = [name for name, _ in database.inserted]
-    assert names == ["frames", "stacks", "series", "samples", "samples_1h", "samples_1d"]
+    summed = ["samples", "samples_1h", "services_1h", "samples_1d", "services_1d"]
+    assert names == ["frames", "stacks", "series", *summed]
     writer.write(2, path)
     assert (
         len(database.of("stacks")) == len(database.of("frames")) == len(database.of("series")) == 1
