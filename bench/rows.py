@@ -30,6 +30,7 @@ ROWS_A_STACK = 20
 DAYS = 30
 _AT_ONCE = 5_000_000
 _STACKS_AT_ONCE = 500_000
+_UNBOUND = "SETTINGS max_execution_time = 0, max_memory_usage = 0"
 _LARGEST = '{service_name="service-0"}'
 _ONE = '{service_name="service-7"}'
 
@@ -112,7 +113,7 @@ def _fill(one: Store, rows: int, end_ms: int) -> None:
     for statement, of in zip(re.split(r";\n", text.rstrip()[:-1] + "\n"), parts, strict=True):
         began = time.monotonic()
         for more in of:
-            one.rows(statement, **bound, **more)
+            one.rows(f"{statement} {_UNBOUND}", **bound, **more)
         print(f"{statement.splitlines()[0]} {time.monotonic() - began:.0f} s", flush=True)
 
 

@@ -27,6 +27,9 @@ METRICS = (
     Metric("write_failures_total", "Failed attempts to write a segment to the store."),
     Metric("store_ready", "1 while the store answers."),
     Metric("store_restarts_total", "Times that the store's process ended and was started again."),
+    Metric(
+        "store_ends_total", "How the store's process ended: a signal's name, or exit.", "reason"
+    ),
     Metric("reloads_total", "Times that the file of options was read anew, by result.", "result"),
     Metric("objects", "Object files that there are."),
     Metric("object_bytes", "Bytes of object files on disk."),

@@ -24,6 +24,7 @@ from ebprof.collector.receive.refusals import FullError, RefusedError
 from ebprof.collector.receive.unpack import unpack
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.client import StoreClient
+from ebprof.collector.store.ending import Ending
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
 from ebprof.collector.store.wire import Written
 from ebprof.collector.symbols.service import Symbols
@@ -67,7 +68,7 @@ class Collector:
         self._options = options
         self._log = PushLog(options.data / "log", SeenIds(options.data / "ids"), options.log)
         self._intake = Intake(self._log)
-        self._store = StoreClient(options.data / "store", options.retention)
+        self._store = StoreClient(options.data / "store", options.retention, self._note_ending)
         self.symbols = Symbols(options.data, options.object_bytes, self._store, self.counters)
         self._threads = ThreadPoolExecutor(_CHECKING, "push")
         self._pushes = 0
@@ -85,15 +86,20 @@ class Collector:
         self._limits = replace(self._limits, past_s=retention.raw_ms // 1000)
 
     async def run(self) -> None:
-        """Feed the store from the log until this is cancelled."""
-        beside = [asyncio.create_task(one.run()) for one in (self._store, self.symbols)]
+        """Feed the store from the log until this is cancelled.
+
+        Raises EbprofError where the store cannot be started.
+        """
+        parts = (self._feed(), self._store.run(), self.symbols.run())
+        tasks = [*map(asyncio.create_task, parts)]
         try:
-            await self._feed()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
-            for task in beside:
+            for task in tasks:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def close(self) -> None:
         """Have what was accepted on disk: the next run writes it to the store."""
@@ -137,8 +143,8 @@ class Collector:
             found.append(f"the log is not written any more: {self._log.broken}")
         elif self._log.size >= self._options.log.max_bytes:
             found.append("the log is full: the store does not keep up")
-        if not self._store.is_ready:
-            found.append("the store is starting")
+        if self._store.trouble:
+            found.append(self._store.trouble)
         return found
 
     def metrics(self) -> str:
@@ -155,6 +161,9 @@ class Collector:
                 **self.symbols.metrics(),
             }
         )
+
+    def _note_ending(self, ending: Ending) -> None:
+        self.counters.add("store_ends_total", label=ending.reason)
 
     @contextmanager
     def _one_more_push(self) -> Iterator[None]:

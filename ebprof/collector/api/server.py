@@ -140,9 +140,10 @@ async def _serve(serving: _Serving, announce: Callable[[str], None]) -> None:
         serving.notifier.stopping()
         for task in (signs, running):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        _, found = await asyncio.gather(signs, running, return_exceptions=True)
         await asyncio.to_thread(serving.collector.close)
+    if isinstance(found, Exception):
+        raise found
 
 
 async def _show_life(notifier: Notifier) -> None:

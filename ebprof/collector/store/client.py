@@ -8,11 +8,15 @@ import pickle
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ebprof.collector.receive.log import Segment
 from ebprof.collector.retention import Retention
+from ebprof.collector.store.ending import MOST_ENDS, Ending, ending_of
 from ebprof.collector.store.frames import FrameRow
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
 from ebprof.collector.store.wire import (
@@ -24,21 +28,38 @@ from ebprof.collector.store.wire import (
     Written,
     pack,
 )
+from ebprof.errors import EbprofError
 
-_RESTART_S = 1.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+"""From an end to the next start: twice as long each time, until it has lasted."""
+STEADY_S = 60.0
+COMMAND = (sys.executable, "-m", "ebprof.collector.store.process")
+_LAST_WORDS_S, _END_S = 2.0, 10.0
+_MOST_WORDS = 1 << 16
+_STARTING = "the store is starting"
 MOST_WAITING = 64
 _log = logging.getLogger(__name__)
+
+
+class CannotStartError(EbprofError):
+    """The store does not start, however often it is tried."""
 
 
 class StoreClient:
     """The process, and what it was asked. For one event loop.
 
-    restarts: how often it died. retention: of the next process.
+    restarts: how often it died. retention: of the next process. noted: is told of each end.
+    trouble: why it does not answer, None while it does.
     """
 
-    def __init__(self, directory: Path, retention: Retention) -> None:
+    def __init__(
+        self, directory: Path, retention: Retention, noted: Callable[[Ending], None]
+    ) -> None:
         self._directory = directory
+        self._noted = noted
         self.retention = retention
+        self.trouble: str | None = _STARTING
+        self._was_ready = False
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: asyncio.StreamWriter | None = None
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -47,13 +68,27 @@ class StoreClient:
         self.restarts = 0
 
     async def run(self) -> None:
-        """Keep the process running until this is cancelled."""
+        """Keep the process running until this is cancelled.
+
+        Raises EbprofError where it never answered, and would not.
+        """
+        wait_s, ends = FIRST_WAIT_S, 0
         try:
             while True:
-                await self._run_once()
+                began = time.monotonic()
+                ending = await self._run_once()
+                self._end()
                 self.restarts += 1
-                _log.warning("the store's process ended: it is started again")
-                await asyncio.sleep(_RESTART_S)
+                ends += ending.is_its_own
+                self._noted(ending)
+                if not self._was_ready and (ending.is_for_ever or ends >= MOST_ENDS):
+                    raise _cannot_start(ending)
+                if time.monotonic() - began > STEADY_S:
+                    wait_s = FIRST_WAIT_S
+                self.trouble = f"{ending}; it is started again after {wait_s:g} s"
+                _log.warning("%s", self.trouble)
+                await asyncio.sleep(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         finally:
             self._end()
 
@@ -84,7 +119,7 @@ class StoreClient:
 
     async def _request(self, request: object) -> Any:
         if not self.is_ready or self._socket is None:
-            raise StoreError("the store is starting", "ask again in a few seconds")
+            raise StoreError(self.trouble or _STARTING, "ask again in a few seconds")
         self._last += 1
         number = self._last
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -101,37 +136,48 @@ class StoreClient:
             raise kind(answer.message, answer.hint)
         return answer
 
-    async def _run_once(self) -> None:
-        reader = await self._start()
+    async def _run_once(self) -> Ending:
+        """Start the process and listen to it until it ends."""
+        reader, process = await self._start()
+        words = asyncio.create_task(_pass_on(process))
         try:
-            await self._listen(reader)
-        except (EOFError, OSError, asyncio.IncompleteReadError):
-            pass
+            with suppress(EOFError, OSError, asyncio.IncompleteReadError):
+                await self._listen(reader)
+            self.is_ready = False
+            code = await asyncio.to_thread(_return_code, process)
+            last_line = await asyncio.wait_for(words, _LAST_WORDS_S)
+        except asyncio.TimeoutError:  # a child of it, which has its stderr, lives on
+            last_line = ""
         finally:
-            self._end()
+            words.cancel()
+        return ending_of(code, last_line)
 
-    async def _start(self) -> asyncio.StreamReader:
+    async def _start(self) -> tuple[asyncio.StreamReader, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
         kept = self.retention
         command = [
-            *(sys.executable, "-m", "ebprof.collector.store.process"),
+            *COMMAND,
             *(str(theirs.fileno()), str(self._directory)),
             *map(str, (kept.raw_ms, kept.hour_ms, kept.day_ms)),
         ]
         # Its own session: Ctrl-C at the terminal is the collector's.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
         )
         theirs.close()
         reader, self._socket = await asyncio.open_connection(sock=ours)
-        return reader
+        return reader, self._process
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while True:
             number, length = HEADER.unpack(await reader.readexactly(HEADER.size))
             answer = pickle.loads(await reader.readexactly(length))
             if not number:
-                self.is_ready = True
+                self.is_ready, self._was_ready, self.trouble = True, True, None
                 continue
             future = self._waiting.get(number)
             if future is not None and not future.done():
@@ -149,3 +195,35 @@ class StoreClient:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(OSError("the store's process ended"))
+
+
+async def _pass_on(process: subprocess.Popen[bytes]) -> str:
+    """Pass on what a process says on stderr; returns the last line."""
+    assert process.stderr is not None
+    reader, pipe = asyncio.StreamReader(), process.stderr
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    said = b""
+    try:
+        while part := await reader.read(_MOST_WORDS):
+            sys.stderr.write(part.decode("utf-8", "replace"))
+            said = (said + part)[-_MOST_WORDS:]
+    finally:
+        transport.close()
+    lines = said.decode("utf-8", "replace").splitlines()
+    return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _return_code(process: subprocess.Popen[bytes]) -> int:
+    """Of a process that has closed its socket, and is killed where it does not end."""
+    try:
+        return process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _cannot_start(ending: Ending) -> CannotStartError:
+    error = CannotStartError(f"the store cannot be started: {ending}", ending.hint)
+    error.exit_code = ending.exit_code
+    return error

@@ -119,7 +119,10 @@ class Database:
         )
         writer = _Session(self._writer)
         (done,) = writer.ask("SELECT max(number) AS last FROM migrations").to_pylist()
-        for number, text in migrations():
+        known = migrations()
+        if done["last"] > known[-1][0]:
+            raise StoreError("the store was written by a newer ebprof", "use that one")
+        for number, text in known:
             if number > done["last"]:
                 for statement in statements(text):
                     self.run(statement)

@@ -14,8 +14,9 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from ebprof.collector.store.wire import (
     receive,
 )
 from ebprof.collector.store.writer import Writer
-from ebprof.errors import EbprofError
+from ebprof.errors import EXIT_FAILURE, EbprofError
 from ebprof.parent import die_with_parent
 from ebprof.signals import ENDING
 from ebprof.walls import describe
@@ -99,6 +100,16 @@ class Server:
             self._connection.sendall(pack(number, answer))
 
 
+@contextmanager
+def _saying_why() -> Iterator[None]:
+    """End with a line on stderr where the store cannot be opened: the collector shows the last."""
+    try:
+        yield
+    except (EbprofError, OSError, RuntimeError) as error:
+        _log.error("cannot open the store: %s", describe(error))
+        os._exit(EXIT_FAILURE)
+
+
 def main(arguments: list[str]) -> None:
     """See the module's description."""
     descriptor, directory = int(arguments[0]), Path(arguments[1])
@@ -107,8 +118,8 @@ def main(arguments: list[str]) -> None:
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # the collector ends us when it is done
     connection = socket.socket(fileno=descriptor)
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory.parent / "store.lock").open("w") as lock:
+    with _saying_why(), (directory.parent / "store.lock").open("w") as lock:
+        directory.mkdir(parents=True, exist_ok=True)
         fcntl.flock(lock, fcntl.LOCK_EX)  # the process before us may not be dead yet
         database = Database(str(directory), retention)
         hasher = hasher_of(directory.parent / "key")

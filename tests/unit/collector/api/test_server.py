@@ -15,12 +15,14 @@ import pytest
 from ebprof.address import Address
 from ebprof.agent.listener import Listener
 from ebprof.agent.sender import Sender
+from ebprof.features.collector import check_collector
 from ebprof.tls import TlsFiles
 from ebprof.wire.push import PATH
 from tests import collector_extra
 from tests.certificates import authority
 from tests.collecting import Running
 from tests.notified import systemd
+from tests.stored import store
 
 collector_extra.need()
 
@@ -174,3 +176,43 @@ def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         listener.wait_for("READY=1")
         running.end()
         assert set(listener.wait_for("STOPPING=1")) <= {"WATCHDOG=1", "STOPPING=1"}
+
+
+def test_who_asks_is_told_why_the_store_does_not_answer(tmp_path: Path) -> None:
+    with Running(tmp_path / "data") as running:
+        running.wait_until_ready()
+        running.kill_store()
+        wait_until(lambda: running.get(READY).status == 503)
+        wait_until(lambda: "SIGKILL" in str(running.get(READY).json))
+        (problem,) = running.get(READY).json["problems"]
+        assert problem.startswith("the store's process ended by SIGKILL: ")
+        assert "; it is started again after 1 s" in problem
+        url = f"http://127.0.0.1:{running.port}"
+        (answer,) = (
+            row for row in check_collector(url, None, TlsFiles()) if row.name == "collector_answer"
+        )
+        assert "SIGKILL" in answer.detail
+        assert "SIGKILL" in running.get(TYPES).json["error"]
+        running.wait_until_ready()
+        assert running.metric('store_ends_total{reason="SIGKILL"}') == 1
+
+
+def test_a_store_that_can_never_start_ends_the_collector(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("is no directory")
+    running = Running(tmp_path)
+    _, said = running.process.communicate(timeout=PATIENCE_S)
+    assert running.process.returncode == 1
+    assert "cannot open the store: " in said
+    *_, last = said.splitlines()
+    start = "ebprof: the store cannot be started: the store's process ended with 1: "
+    assert last.startswith(start)
+    assert "what was acknowledged is on disk" in last
+
+
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    with store(tmp_path) as one:
+        one.rows("INSERT INTO migrations VALUES (9999)")
+    running = Running(tmp_path)
+    _, said = running.process.communicate(timeout=PATIENCE_S)
+    assert running.process.returncode == 1
+    assert "was written by a newer ebprof" in said.splitlines()[-1]
