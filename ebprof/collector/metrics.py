@@ -39,5 +39,6 @@ METRICS = (
     Metric("object_uploads_total", "Object files by result: kept, or why refused.", "result"),
     Metric("object_received_bytes_total", "Bytes of object files that came, unpacked."),
     Metric("lookups_total", "Addresses that were looked up: named, unknown, failed.", "result"),
+    Metric("frames_removed_total", "Frames that were removed, as no stack had them any more."),
     Metric("queries_total", "Queries by result: answered, refused, failed.", "result"),
 )

@@ -35,6 +35,8 @@ from ebprof.metrics import Counters
 MOST_PUSHES = 32
 """Pushes at once: each may take the memory that Limits allow."""
 OBJECT_MIB = 8192
+TIDY_FIRST_S, TIDY_S = 600.0, 86_400.0
+"""When frames that no stack has are removed: after the start or a failure, and from then on."""
 _CHECKING = 2
 _POLL_S = 0.1
 _RETRY_S = 1.0
@@ -90,7 +92,7 @@ class Collector:
 
         Raises EbprofError where the store cannot be started.
         """
-        parts = (self._feed(), self._store.run(), self.symbols.run())
+        parts = (self._feed(), self._tidy(), self._store.run(), self.symbols.run())
         tasks = [*map(asyncio.create_task, parts)]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -209,6 +211,18 @@ class Collector:
                 await asyncio.sleep(_POLL_S)
                 continue
             await self._feed_one(segments[0])
+
+    async def _tidy(self) -> None:
+        """Have frames removed that no stack has, once a day."""
+        wait_s = TIDY_FIRST_S
+        while True:
+            await asyncio.sleep(wait_s)
+            try:
+                self.counters.add("frames_removed_total", await self._store.tidy())
+                wait_s = TIDY_S
+            except StoreError as error:
+                _log.warning("frames that nobody needs stay: %s", error.message)
+                wait_s = TIDY_FIRST_S
 
     async def _keep(self) -> None:
         if not self._is_kept and self._store.is_ready:

@@ -24,6 +24,7 @@ from ebprof.collector.store.wire import (
     Failure,
     KeepRequest,
     NameRequest,
+    TidyRequest,
     WriteRequest,
     Written,
     pack,
@@ -107,6 +108,10 @@ class StoreClient:
     async def keep(self) -> None:
         """Have the process keep the retention as it is now; raises StoreError."""
         await self._request(KeepRequest(self.retention))
+
+    async def tidy(self) -> int:
+        """Have frames removed of which no stack is left; returns how many; raises StoreError."""
+        return int(await self._request(TidyRequest()))
 
     async def name(self, frames: tuple[FrameRow, ...], version: int) -> None:
         """Have frames of addresses named in the database; raises StoreError."""

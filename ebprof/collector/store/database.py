@@ -31,6 +31,10 @@ _ONE_BLOCK = {
     "async_insert": 0,
     "insert_deduplicate": 0,
 }
+TIDY_SHARE = 8
+"""One row of so many may be of a frame that no stack has."""
+_UNUSED = "frame_id NOT IN (SELECT arrayJoin(frame_ids) FROM stacks)"
+_TIDYING = f"SETTINGS mutations_sync = 1, max_memory_usage = {4 << 30}, max_threads = 1"
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception: (.*?)(?:: In scope|: While|\. \(|\(version|$)")
 _CANNOT_COMPILE_REGEXP = 427
 _TOO_MUCH = {159: "it takes longer than a minute", 241: "it needs too much memory"}
@@ -105,6 +109,21 @@ class Database:
             ttl = f"TTL {column} + toIntervalSecond({length_ms // 1000})"
             if ttl not in self._definition(table):
                 self.run(f"ALTER TABLE {table} MODIFY {ttl}")
+
+    def tidy(self) -> int:
+        """Remove frames of which no stack is left, where they are many; raises StoreError.
+
+        Their addresses go first: an address without a row is looked up again when it comes again,
+        one whose frame is gone would not be. Returns how many frames were removed.
+        """
+        counted = f"countIf({_UNUSED}) AS unused, count() AS rows"
+        writer, removed = _Session(self._writer), 0
+        for table in ("file_addresses", "frames"):
+            (found,) = writer.ask(f"SELECT {counted} FROM {table} {_TIDYING}").to_pylist()
+            removed = found["unused"] if found["unused"] * TIDY_SHARE > found["rows"] else 0
+            if removed:
+                self.run(f"ALTER TABLE {table} DELETE WHERE {_UNUSED} {_TIDYING}")
+        return removed
 
     def close(self) -> None:
         """Close all connections."""

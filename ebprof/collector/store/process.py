@@ -29,6 +29,7 @@ from ebprof.collector.store.wire import (
     Failure,
     KeepRequest,
     NameRequest,
+    TidyRequest,
     WriteRequest,
     Written,
     pack,
@@ -69,6 +70,8 @@ class Server:
                 self._writing.submit(self._answer, number, self._write, request)
             elif isinstance(request, NameRequest):
                 self._writing.submit(self._answer, number, self._name, request)
+            elif isinstance(request, TidyRequest):
+                self._writing.submit(self._answer, number, self._tidy, request)
             else:
                 self._asking.submit(self._answer, number, self._ask, request)
 
@@ -80,6 +83,9 @@ class Server:
 
     def _name(self, request: NameRequest) -> None:
         self._writer.name(request.frames, request.version)
+
+    def _tidy(self, _: TidyRequest) -> int:
+        return self._writer.tidy()
 
     def _ask(self, question: Any) -> Any:
         return question.answer(self._database)

@@ -41,6 +41,11 @@ class NameRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class TidyRequest:
+    """Remove frames of which no stack is left: its answer is their number."""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a segment held.
 

@@ -38,6 +38,9 @@ class Inserted(Protocol):
     def blocks(self, table: str) -> dict[str, int]:
         """The last block of each partition."""
 
+    def tidy(self) -> int:
+        """Remove frames of which no stack is left; returns how many."""
+
 
 class _Seen:
     """What was inserted on a day, as far back as memory goes."""
@@ -102,6 +105,14 @@ class Writer:
         named = [frame for frame in frames if frame.names]
         self._insert_new("frames", tables.frames(named, version))
         self._insert_new("file_addresses", tables.addresses(frames, version))
+
+    def tidy(self) -> int:
+        """Remove frames of which no stack is left; returns how many; raises StoreError.
+
+        What was inserted today may be among them: it is inserted again when it comes again.
+        """
+        self._frames = _Seen()
+        return self._database.tidy()
 
     def _insert(self, rows: Rows, segment: int, part: int) -> set[str]:
         """Returns the build IDs of files with addresses that were not met lately."""

@@ -18,7 +18,7 @@ from ebprof.collector.query.selector import parse
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.frames import FrameRow
-from ebprof.collector.store.wire import Failure, NameRequest
+from ebprof.collector.store.wire import Failure, NameRequest, TidyRequest
 from ebprof.model import Frame, Location, Mapping, SampleType
 from tests import builders, collector_extra, objects, pushes
 from tests.stored import FOREVER, Sql, store
@@ -108,6 +108,46 @@ def test_names_are_added_and_never_taken_away(tmp_path: Path) -> None:
             b"[evil]+0x1000",
         }
         assert [found.module for found in one.request(Unnamed("aa00", 3, 10))] == ["/evil"]
+
+
+def test_frames_go_when_no_stack_has_them(tmp_path: Path) -> None:
+    """Those in use stay, with their names; what comes again has names again."""
+    mapping = Mapping("/bin/a", "aa00", 0x400000, 0x500000)
+    places = [
+        Location(0x401000 + number, mapping, (Frame(f"[a]+{0x1000 + number:#x}"),))
+        for number in range(20)
+    ]
+    segment = tmp_path / "segment"
+    with store(tmp_path) as one:
+        one.write(segment, pushes.push(objects.profile_of(places)))
+        found = one.request(Unnamed("aa00", 2, 99))
+        rows = tuple(_named(address) for address in found)
+        assert one.request(NameRequest(rows, 2)) is None
+        assert one.request(TidyRequest()) == 0
+        one.rows(
+            "ALTER TABLE stacks DELETE WHERE NOT has(frame_ids, {kept:UInt64})"
+            " SETTINGS mutations_sync = 1",
+            kept=rows[7].frame_id,
+        )
+        assert one.request(TidyRequest()) >= 19
+        frames = one.rows("SELECT frame_id, names FROM frames FINAL")
+        assert frames == [(rows[7].frame_id, ["f4103"])]
+        assert one.rows("SELECT frame_id FROM file_addresses FINAL") == [(rows[7].frame_id,)]
+    with store(tmp_path) as one:
+        one.write(segment, pushes.push(objects.profile_of(places)), number=2)
+        again = one.request(Unnamed("aa00", 2, 99))
+        assert {address.frame_id for address in again} == {
+            address.frame_id for address in found
+        } - {rows[7].frame_id}
+        assert one.rows("SELECT count() FROM frames FINAL") == [(20,)]
+        assert one.request(TidyRequest()) == 0
+
+
+def _named(address: Address) -> FrameRow:
+    names = (f"f{address.offset}",)
+    return FrameRow(
+        address.frame_id, address.module, "aa00", address.offset, names, ("",), ("",), (1,)
+    )
 
 
 @pytest.mark.parametrize("last", range(1, 5))
