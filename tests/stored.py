@@ -21,13 +21,19 @@ FOREVER = Retention(*[10_000 * DAY_MS] * 3)
 
 @dataclass(frozen=True)
 class Sql:
-    """A question: its answer is a list of rows, each a dictionary."""
+    """A question: its answer is a list of rows, each a dictionary. keep: the name of a temporary
+    table that they are kept in instead.
+    """
 
     sql: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    keep: str = ""
 
     def answer(self, database: Asked) -> list[dict[str, Any]]:
         with database.session() as session:
+            if self.keep:
+                session.keep(self.keep, self.sql, self.parameters)
+                return []
             return list(session.ask(self.sql, self.parameters).to_pylist())
 
 

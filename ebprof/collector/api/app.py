@@ -22,7 +22,7 @@ def application(
     collector: Collector, tokens: Tokens | None, metrics_of: Place | None = None
 ) -> Starlette:
     """The ASGI application; tokens: None where everybody may do everything."""
-    return Starlette(
+    found = Starlette(
         routes=[
             *pushes.routes(collector),
             *symbols.routes(collector),
@@ -32,6 +32,8 @@ def application(
         middleware=[Middleware(_Guard, tokens=tokens)] if tokens else [],
         exception_handlers={HTTPException: on_http_error, Exception: on_surprise},
     )
+    found.router.redirect_slashes = False  # a path with one more is no path of ours
+    return found
 
 
 class _Guard:

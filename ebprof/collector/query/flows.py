@@ -8,10 +8,11 @@ from typing import Any
 from ebprof.collector.flow_keys import COLUMNS, NUMBERS, ROLLED_UP
 from ebprof.collector.query import sql
 from ebprof.collector.query.plan import Plan, plan, without_days
+from ebprof.collector.query.selection import check_patterns
 from ebprof.collector.query.selector import Matcher, Selector
 from ebprof.collector.query.times import Range, written
 from ebprof.collector.retention import Retention
-from ebprof.collector.store.question import Asked, BadQuestionError, Session
+from ebprof.collector.store.question import Asked, BadQuestionError
 from ebprof.wire.flows import COUNTS, ERRORS
 
 MOST_ROWS = 50_000
@@ -48,7 +49,7 @@ class FlowSums:
         found = self._plan({*columns, *matched})
         bound = {**found.parameters(), **sql.values(self.selector), "most": MOST_ROWS + 1}
         with database.session() as session:
-            self._check_patterns(session)
+            check_patterns(session, self.selector)
             rows = session.ask(self._sql(found, columns), bound).to_pylist()
         if len(rows) > MOST_ROWS:
             raise BadQuestionError(
@@ -56,12 +57,6 @@ class FlowSums:
                 "ask by fewer keys, or select fewer flows",
             )
         return FlowsAnswer(found.covered, tuple(self._row(columns, row) for row in rows))
-
-    def _check_patterns(self, session: Session) -> None:
-        """Raise BadQuestionError for a bad one, also where it is tried on no flow."""
-        for matcher in self.selector.matchers:
-            if matcher.operator.endswith("~"):
-                session.ask(sql.load("pattern"), {"pattern": matcher.value})
 
     def _plan(self, used: set[str]) -> Plan:
         since = self.now_ms - self.retention.hour_ms

@@ -7,7 +7,7 @@ from typing import Any
 
 from ebprof.collector import kinds
 from ebprof.collector.query import sql
-from ebprof.collector.query.selection import check_labels, stored_types
+from ebprof.collector.query.selection import check_labels, check_patterns, stored_types
 from ebprof.collector.query.selector import Selector
 from ebprof.collector.query.times import Range, written
 from ebprof.collector.store.question import Asked
@@ -27,6 +27,7 @@ class LabelNames:
         bound = sql.parameters(self.selector, self.range)
         with database.session() as session:
             check_labels(session, self.selector.names)
+            check_patterns(session, self.selector)
             rows = session.ask(sql.load("label_names", self.selector), bound).to_pylist()
         return [row["name"] for row in rows]
 
@@ -45,6 +46,7 @@ class LabelValues:
         bound["most"] = MOST_VALUES
         with database.session() as session:
             check_labels(session, [self.name, *self.selector.names])
+            check_patterns(session, self.selector)
             rows = session.ask(sql.load("label_values", self.selector), bound).to_pylist()
         return [row["value"] for row in rows]
 

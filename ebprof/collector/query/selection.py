@@ -47,6 +47,7 @@ class Selection:
         A store without any series is only young.
         """
         check_labels(session, [*self.selector.names, *labels])
+        check_patterns(session, self.selector)
         known = kinds.known()
         if self.type not in known:
             stored = stored_types(session, _EVER)
@@ -59,6 +60,13 @@ def stored_types(session: Session, within: Range) -> list[str]:
     """Types of which there are samples on days of a range."""
     bound = {"from": within.start_ms, "to": within.end_ms}
     return [row["type"] for row in session.ask(sql.load("types"), bound).to_pylist()]
+
+
+def check_patterns(session: Session, selector: Selector) -> None:
+    """Raise BadQuestionError for a bad pattern, also where it would be tried on nothing."""
+    for name, value in sql.values(selector).items():
+        if selector.matchers[int(name.rpartition("_")[2])].operator.endswith("~"):
+            session.ask(sql.load("pattern"), {"pattern": value})
 
 
 def check_labels(session: Session, labels: list[str]) -> None:

@@ -165,8 +165,8 @@ class _Session:
         return pa.ipc.open_stream(data).read_all() if data else pa.table({})
 
     def keep(self, name: str, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self._kept.add(name)  # the table is there as well where the query that fills it fails
         _run(self.connection, f"CREATE TEMPORARY TABLE {name} ENGINE = Memory AS {sql}", parameters)
-        self._kept.add(name)
 
     def drop_kept(self) -> None:
         for name in self._kept:
@@ -191,7 +191,10 @@ def _run(connection: Any, sql: str, parameters: Mapping[str, Any] | None = None)
     except Exception as error:
         code, reason = _reason(error)
         if code == _CANNOT_COMPILE_REGEXP:
-            raise BadQuestionError(f"a selector's pattern is no RE2 expression: {reason}") from None
+            raise BadQuestionError(
+                f"a selector's pattern is no RE2 expression: {_of_pattern(reason)}",
+                "see https://github.com/google/re2/wiki/Syntax",
+            ) from None
         if code in _TOO_MUCH:
             hint = "ask for a shorter range or fewer series"
             raise BadQuestionError(f"the query is too large: {_TOO_MUCH[code]}", hint) from None
@@ -208,6 +211,11 @@ def _stream(rows: pa.Table) -> bytes:
     with pa.ipc.new_stream(sink, rows.schema) as writer:
         writer.write_table(rows.combine_chunks(), max_chunksize=max(1, len(rows)))
     return bytes(sink.getvalue())
+
+
+def _of_pattern(reason: str) -> str:
+    """What RE2 says of a pattern, which our own characters stand around."""
+    return reason.partition("error: ")[2].partition(": ^(?s:")[0] or reason
 
 
 def _reason(error: Exception) -> tuple[int, str]:

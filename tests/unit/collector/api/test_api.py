@@ -187,7 +187,8 @@ def test_what_cannot_be_answered(
 
 
 def test_unknown_paths_and_methods(collector: Running) -> None:
-    assert collector.get("/api/v1/nothing").status == 404
+    for path in ("/api/v1/nothing", "/api/v1", "/api/v1/labels/", "/api/v1/labels//values"):
+        assert collector.get(path).status == 404, path
     assert set(collector.get("/").json) == {"error", "hint"}
     for method, path in (("POST", "/api/v1/labels"), ("GET", push.PATH), ("PUT", FLAMEGRAPH)):
         answer = collector.request(method, path)

@@ -31,13 +31,14 @@ from ebprof.model import Frame, Location, Mapping, Profile, Sample, SampleType
 from ebprof.output import pprof
 from ebprof.wire.push import PushRequest
 from tests import builders, collector_extra, pushes
-from tests.stored import Store, store
+from tests.stored import Sql, Store, store
 
 collector_extra.need()
 HOUR = time.time_ns() // 10**6 // HOUR_MS * HOUR_MS
 NOW = HOUR + 1_800_000
 MS = 1_000_000
 LIBRARY = Mapping("/lib/x.so", "abcd", 0x1000, 0x9000, 0x1000)
+EARLY = Range(NOW - 4 * HOUR_MS, NOW - 3 * HOUR_MS)
 UNNAMED = Location(0x1234, LIBRARY, (Frame("[x.so]+0x1234"),))
 
 
@@ -285,12 +286,23 @@ def test_totals_by_label_and_step(filled: Store) -> None:
     assert [point[1] for point in long.series[0].points] == [200 * MS, 130 * MS]
 
 
+def test_a_question_that_fails_leaves_nothing_for_the_next_one(filled: Store) -> None:
+    """Nor where its pattern is bad only when it meets a value: on each connection."""
+    for _ in range(6):
+        failure(filled, Sql("SELECT match(toString(number), '(') FROM numbers(3)", keep="chosen"))
+        assert flame(filled, select()).summary.total == 133 * MS
+
+
 @pytest.mark.parametrize(
     ("question", "message", "hint"),
     [
         (Flamegraph(select(kind="cpus")), "unknown type 'cpus'", "heap_inuse"),
         (Flamegraph(select('{service="x"}')), "no series has the label 'service'", "service_name"),
-        (Flamegraph(select('{pod=~"("}')), "a selector's pattern is no RE2 expression", ""),
+        (Flamegraph(select('{pod=~"("}')), "is no RE2 expression: missing )", "re2/wiki/Syntax"),
+        (Flamegraph(replace(select('{service_name=~"("}'), range=EARLY)), "no RE2 expression", ""),
+        (LabelNames(parse('{service_name!~"("}'), EARLY), "no RE2 expression", "re2"),
+        (LabelValues("pod", parse('{pod=~"("}'), EARLY), "no RE2 expression", "re2"),
+        (Totals(replace(select('{pod=~"("}'), range=EARLY)), "no RE2 expression", "re2"),
         (Flamegraph(select('{pod="r-1"}', 9 * DAY_MS)), "pod cannot be told apart before", "later"),
         (Totals(select(), "color"), "no series has the label 'color'", "pod"),
         (Totals(select("{}", 2 * DAY_MS), "", 10_000), "more than 11,000 steps", "larger step"),
