@@ -33,12 +33,14 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class LogOptions:
     """max_bytes: of all segments; beyond it pushes are refused. seal_s, seal_bytes: when the
-    segment that is written is full.
+    segment that is written is full; by time only while fewer than `most_sealed` wait for the store,
+    which takes longer for many small ones than for a large one.
     """
 
     max_bytes: int = 4 << 30
     seal_s: float = 2.0
     seal_bytes: int = 16 << 20
+    most_sealed: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class PushLog:
         sync_directory(self._directory)
         with self._lock:
             self._sealed.pop(segment.number, None)
+            self._lock.notify()
 
     def close(self) -> None:
         """Write what was appended, and seal the last segment."""
@@ -192,13 +195,15 @@ class PushLog:
         return not is_last
 
     def _until_sealed(self) -> float | None:
-        if self._open is None:
+        if self._open is None or len(self._sealed) >= self._options.most_sealed:
             return None
         return max(0.0, self._open.since + self._options.seal_s - time.monotonic())
 
     def _is_full(self, segment: _Open) -> bool:
+        if segment.size >= self._options.seal_bytes:
+            return True
         age = time.monotonic() - segment.since
-        return segment.size >= self._options.seal_bytes or age >= self._options.seal_s
+        return age >= self._options.seal_s and len(self._sealed) < self._options.most_sealed
 
     def _commit(self, batch: list[_Pending]) -> None:
         try:

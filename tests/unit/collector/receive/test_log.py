@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,11 @@ def ids_in(path: Path) -> list[str]:
     return found
 
 
-def wait_until_sealed(log: PushLog) -> None:
+def wait_until_sealed(log: PushLog, count: int = 1) -> None:
     end = time.monotonic() + 10
-    while not log.sealed() and time.monotonic() < end:
+    while len(log.sealed()) != count and time.monotonic() < end:
         time.sleep(0.01)
-    assert log.sealed()
+    assert len(log.sealed()) == count
 
 
 def test_what_is_acknowledged_can_be_read_back(tmp_path: Path) -> None:
@@ -134,6 +135,24 @@ def test_an_empty_segment_leaves_nothing(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         assert log.sealed() == []
     assert list((tmp_path / "log").iterdir()) == []
+
+
+def test_what_comes_while_segments_wait_is_one_segment(tmp_path: Path) -> None:
+    """It is sealed by size, or once there is room: a store that is behind likes large ones."""
+    with opened(tmp_path, replace(SOON, seal_bytes=5_000)) as log:
+        for count in (1, 2):
+            log.append(record(b"x"), []).result(10)
+            wait_until_sealed(log, count)
+        for text in (b"y", b"z"):
+            log.append(record(text), []).result(10)
+        time.sleep(5 * SOON.seal_s)
+        first, _ = log.sealed()
+        log.remove(first)
+        wait_until_sealed(log, 2)
+        data = log.sealed()[1].path.read_bytes()
+        assert [one.body for one in records.split(data)] == [b"y", b"z"]
+        log.append(record(b"l" * 5_000), []).result(10)
+        wait_until_sealed(log, 3)
 
 
 def test_segments_are_sealed_in_time_and_by_size_and_have_new_numbers(tmp_path: Path) -> None:
