@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import pytest
 
@@ -58,6 +58,24 @@ def test_one_that_fails_costs_one_warning(
     (line,) = capsys.readouterr().err.splitlines()
     assert "broken" in line
     assert "nothing_of_this_name" in line
+
+
+def test_all_of_them_are_ours_first_and_theirs_are_not_looked_up_before(
+    third_party: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = []
+
+    def entries(package: ModuleType, real: Any = plugins._entries) -> Any:
+        looked_up.append(package)
+        return real(package)
+
+    monkeypatch.setattr(plugins, "_entries", entries)
+    found = plugins.each(output, object)
+    own = [next(found) for _ in plugins.module_names(output)]
+    assert [one.__package__ for one in own] == [output.__name__] * len(own)
+    assert looked_up == []
+    assert [getattr(one, "NAME", None) for one in found] == [None, "fancy"]
+    assert looked_up
 
 
 def test_what_nobody_has() -> None:
