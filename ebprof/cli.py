@@ -48,6 +48,14 @@ class CommandGroup(click.Group):
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [*map(CompletionItem, names), *options]
 
+    def make_context(self, *words: Any, **extra: Any) -> click.Context:
+        """Read the words; `--help` and `--version` are written here: their reader may go, too."""
+        try:
+            return super().make_context(*words, **extra)
+        except BrokenPipeError:
+            _streams.discard_stdout()
+            raise click.exceptions.Exit(0) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a reader of its output that goes away is no error (to click it is)."""
         try:

@@ -56,6 +56,18 @@ def test_a_closed_stdout_is_said_before_anything_is_recorded(words: list[str]) -
     assert "samples" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["top", "--help"], ["completion", "bash"]], ids=" ".join
+)
+def test_a_reader_that_goes_away_is_no_error(words: list[str]) -> None:
+    command = [sys.executable, "-m", "ebprof", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, b"")
+
+
 @pytest.mark.parametrize("command", ["report", "diff"])
 def test_a_closed_stdout_is_said_by_what_reads_profiles(command: str, saved: str) -> None:
     done = ebprof(command, *[saved] * (1 + (command == "diff")), redirect=">&-")
