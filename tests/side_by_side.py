@@ -19,9 +19,19 @@ LIVE = "tests/live/"
 TRAFFIC = f"{LIVE}traffic/"
 WHOLE_MACHINE = frozenset(
     f"{LIVE}test_{name}.py"
-    for name in ("churn", "headless", "hostile", "new_code", "processes", "top")
+    for name in (
+        "churn",
+        "events",
+        "headless",
+        "hostile",
+        "new_code",
+        "processes",
+        "top",
+        "without_btf",
+    )
 )
-"""Files with tests that would see each other: hostile processes, and who looks at all there are."""
+"""Files with tests that would see each other: hostile processes, and who looks at all there are, or
+counts calls of whoever makes them."""
 
 
 class SideBySide(LoadScopeScheduling):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,15 @@ import pytest
 from ebprof.identity.cgroups import cgroup_roots
 from tests import targets
 from tests.live.cgroups import new_cgroup
-from tests.live.profiled import SOME, assert_complete, assert_most, profile, record_each
+from tests.live.profiled import (
+    FREQUENCY,
+    SOME,
+    assert_complete,
+    assert_most,
+    profile,
+    record,
+    record_each,
+)
 
 KTHREADD = 2
 
@@ -78,9 +87,12 @@ def test_only_on_one_cpu() -> None:
     with targets.running("split") as here, targets.running("recursion") as there:
         os.sched_setaffinity(here.pid, {first})
         os.sched_setaffinity(there.pid, {last})
-        done = profile("-a", "-C", first, seconds=2)
-    assert done.count_comm("split") > SOME
-    assert done.count_comm("recursion") == 0
+        done = record(["-a", "-C", first, "-F", FREQUENCY, "-d", 2], [], output_format="json")
+    samples = Counter[int]()
+    for sample in json.loads(done.output)["samples"]:
+        samples[sample["pid"]] += sample["count"]
+    assert samples[here.pid] > SOME
+    assert samples[there.pid] == 0
 
 
 @pytest.mark.vm
