@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -157,18 +157,21 @@ class Tracker:
             return not process.is_kernel_thread(pid)
         return False
 
-    def load_all(self, pids: Iterable[int], limit_s: float) -> None:
-        """Read as many of these processes as the time allows, and make their tables; kernel threads
-        have nothing.
+    def load_all(self, pids: Sequence[int], limit_s: float) -> None:
+        """Read as many of these processes as the time allows, then make as many of their tables;
+        kernel threads have nothing.
         """
         limit = time.monotonic() + limit_s
-        for pid in pids:
-            if time.monotonic() > limit:
-                return
-            if self.has_memory(pid):
-                self._read(pid)
-                self.adopt(math.inf)
-                self._processes.complete(pid)
+        for step in (self._load, self._processes.complete):
+            for pid in pids:
+                if time.monotonic() > limit:
+                    return
+                step(pid)
+
+    def _load(self, pid: int) -> None:
+        if self.has_memory(pid):
+            self._read(pid)
+            self.adopt(math.inf)
 
     def follow(self, change: Change) -> None:
         """Take in what was reported, in the order of time."""
