@@ -53,13 +53,13 @@ class RecordReader:
         if lib.record_reader_open(ring.fd, self._reader):
             raise UnsupportedError(f"cannot read ring buffer: {os.strerror(ffi.errno)}")
 
-    def drain(self) -> Records:
+    def drain(self, bound: Bound) -> Records:
         """Everything that was written since the last call."""
         reader = self._reader
         lib.record_reader_drain(reader)
         data = bytes(ffi.buffer(reader.data, reader.size)) if reader.size else b""
         reader.size = 0
-        return split(data)
+        return split(data, bound)
 
     def close(self) -> None:
         """Give the mapping of the ring back."""
@@ -75,13 +75,12 @@ _FRAME = 8
 _ALIGNMENT = 8
 
 
-def split(data: bytes) -> Records:
+def split(data: bytes, bound: Bound) -> Records:
     """Records that lie back to back, each padded to 8 bytes."""
     stacks: list[int] = []
     deferred: list[DeferredSample] = []
     notices: list[tuple[int, int]] = []
     unmapped: list[Unmapped] = []
-    bound = Bound()
     at = 0
     while at < len(data):
         kind = int.from_bytes(data[at : at + 4], "little")

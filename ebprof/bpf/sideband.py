@@ -20,8 +20,8 @@ from ebprof.errors import NoPermissionError
 
 RING_PAGES = 128
 BUFFER_SIZE = 1 << 20
-MOST_TOLD = 1024
-"""Of what one process maps, or unmaps, until we look again."""
+MOST_TOLD = 256
+"""Of what one process maps and unmaps, until that is followed."""
 MAX_PIDS = 1 << 22
 """The largest that kernel.pid_max can be (PID_MAX_LIMIT)."""
 
@@ -115,6 +115,35 @@ Change = Mapped | Unmapped | Overrun | Forked | Executed | Exited | Lost
 """What happened at a `time`: CLOCK_MONOTONIC, ns."""
 
 
+class Bound:
+    """Bounds what is told of one process at a time: we would do nothing but listen to it."""
+
+    def __init__(self) -> None:
+        self._told: Counter[int] = Counter()
+        self._left_out: dict[int, tuple[int, int]] = {}
+
+    def renew(self) -> None:
+        """What was told is followed: as much may be told of each once more."""
+        self._told.clear()
+
+    def admits(self, pid: int, time_ns: int) -> bool:
+        """Whether to tell of one more thing that a process has done, at a time."""
+        self._told[pid] += 1
+        if self._told[pid] <= MOST_TOLD:
+            return True
+        first, _ = self._left_out.get(pid, (time_ns, time_ns))
+        self._left_out[pid] = first, time_ns
+        return False
+
+    def overruns(self) -> Iterator[Overrun]:
+        """Two for each process of which something was left out since the last call: as that begins,
+        and as it ends.
+        """
+        left_out, self._left_out = self._left_out, {}
+        for pid, times in left_out.items():
+            yield from (Overrun(time, pid) for time in times)
+
+
 class Sideband:
     """A ring a CPU; `descriptors` become readable when there is something to `drain`.
 
@@ -162,7 +191,7 @@ class Sideband:
         if self._members is not None:
             self._members.add(pids)
 
-    def drain(self) -> list[Change]:
+    def drain(self, bound: Bound) -> list[Change]:
         """Everything since the last call, a CPU after the other: not in the order of time."""
         for ring in self._rings:
             lib.sideband_limit(ring)
@@ -173,7 +202,8 @@ class Sideband:
         copied = ffi.new("size_t *")
         for number, ring in enumerate(self._rings):
             lib.sideband_drain(ring, wanted, self._buffer, BUFFER_SIZE, copied)
-            found = list(parse(bytes(ffi.buffer(self._buffer, copied[0])), self._last[number]))
+            data = bytes(ffi.buffer(self._buffer, copied[0]))
+            found = list(parse(data, bound, self._last[number]))
             self._last[number] = max((one.time for one in found), default=self._last[number])
             changes += found
         return changes
@@ -204,12 +234,11 @@ class ProcessSet:
             pass
 
 
-def parse(data: bytes, since: int = 0) -> Iterator[Change]:
+def parse(data: bytes, bound: Bound, since: int = 0) -> Iterator[Change]:
     """The changes that perf records (back to back) tell of; others are passed over.
 
     since: time of the record before them.
     """
-    bound = Bound()
     at = 0
     while at + _HEADER.size <= len(data):
         kind, misc, size = _HEADER.unpack_from(data, at)
@@ -233,28 +262,6 @@ def parse(data: bytes, since: int = 0) -> Iterator[Change]:
         since = _TIME.unpack_from(data, end)[0]
         at += size
     yield from bound.overruns()
-
-
-class Bound:
-    """Bounds what is told of one process at a time: we would do nothing but listen to it."""
-
-    def __init__(self) -> None:
-        self._told: Counter[int] = Counter()
-        self._left_out: dict[int, tuple[int, int]] = {}
-
-    def admits(self, pid: int, time_ns: int) -> bool:
-        """Whether to tell of one more thing that a process has done, at a time."""
-        self._told[pid] += 1
-        if self._told[pid] <= MOST_TOLD:
-            return True
-        first, _ = self._left_out.get(pid, (time_ns, time_ns))
-        self._left_out[pid] = first, time_ns
-        return False
-
-    def overruns(self) -> Iterator[Overrun]:
-        """Two for each process of which something was left out: as it begins, and as it ends."""
-        for pid, times in self._left_out.items():
-            yield from (Overrun(time, pid) for time in times)
 
 
 def _mapped(data: bytes, body: int, end: int) -> Mapped:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from ebprof.bpf.records import DeferredSample, RecordReader, Records
-from ebprof.bpf.sideband import Change, Executed, Exited, Sideband
+from ebprof.bpf.sideband import Bound, Change, Executed, Exited, Sideband
 from ebprof.procfs import process
 
 Event = Change | DeferredSample
@@ -36,6 +36,7 @@ class Timeline:
         self._events: list[Event] = []
         self._ends: Counter[int] = Counter()
         self._known_until_ns = 0
+        self._bound = Bound()
 
     def known_until_ns(self) -> int:
         """The time up to which all that was reported has been handed out (CLOCK_MONOTONIC)."""
@@ -52,18 +53,23 @@ class Timeline:
         return not self._events
 
     def collect(self) -> None:
-        """Empty the rings; the samples' first, as changes are what they depend on."""
-        records = self._reader.drain()
+        """Empty the rings; call it once what they held before is taken."""
+        self._bound.renew()
+        self._collect()
+
+    def _collect(self) -> None:
+        """The samples' ring first, as changes are what samples depend on."""
+        records = self._reader.drain(self._bound)
         self._records.append(records)
         self._add(records.deferred)
         self._add(records.unmapped)
-        self._add(self._sideband.drain())
+        self._add(self._sideband.drain(self._bound))
 
     def relieve(self) -> None:
         """Empty the rings in the midst of other work, but gather no more than is bearable."""
         held = sum(len(records.data) for records in self._records)
         if held < MAX_HELD and len(self._events) < MAX_EVENTS:
-            self.collect()
+            self._collect()
 
     def take_records(self) -> list[Records]:
         """What else came since the last call: stacks and notices."""

@@ -9,7 +9,7 @@ import numpy as np
 from ebprof._native import lib
 from ebprof.abi import DEFERRED_RECORD, NOTICE_RECORD, STACK_RECORD, UNMAPPED_RECORD
 from ebprof.bpf.records import split
-from ebprof.bpf.sideband import MOST_TOLD, Overrun, Unmapped
+from ebprof.bpf.sideband import MOST_TOLD, Bound, Overrun, Unmapped
 
 
 def stack(frames: int) -> bytes:
@@ -41,14 +41,14 @@ def deferred(pid: int, time: int, stack: bytes) -> bytes:
 def test_a_full_ring_is_read_in_linear_time() -> None:
     """8 MiB of notices are what a process can bring about that maps code all the time."""
     began = time.process_time()
-    records = split(notice(8, 0x1234) * 500_000)
+    records = split(notice(8, 0x1234) * 500_000, Bound())
     assert len(records.notices) == 500_000
     assert time.process_time() - began < 30, "it takes a second or two"
 
 
 def test_of_what_one_process_unmaps_no_more_is_told_than_anybody_can_follow() -> None:
     told = [unmapped(time, 7, 0x1000, 0x1000) for time in range(MOST_TOLD + 2)]
-    found = split(b"".join(told)).unmapped
+    found = split(b"".join(told), Bound()).unmapped
     assert len(found) == MOST_TOLD + 2
     assert found[-2:] == [Overrun(MOST_TOLD, 7), Overrun(MOST_TOLD + 1, 7)]
 
@@ -62,7 +62,7 @@ def test_records_of_all_types_back_to_back() -> None:
         deferred(9, 100, b""),
         stack(0),
     ]
-    records = split(b"".join(parts))
+    records = split(b"".join(parts), Bound())
     assert records.stacks == [0, sum(map(len, parts[:5]))]
     assert records.unmapped == [Unmapped(101, 10, 1 << 47, 0x2000)]
     assert records.notices == [(8, 0x1234)]

@@ -8,6 +8,7 @@ import struct
 from ebprof._native import ffi, lib
 from ebprof.bpf.sideband import (
     MOST_TOLD,
+    Bound,
     Executed,
     Exited,
     Forked,
@@ -40,7 +41,7 @@ def task(kind: int, pid: int, parent: int, tid: int, time: int) -> bytes:
 
 
 def test_mappings() -> None:
-    (mapped,) = parse(mmap2(7, b"/usr/lib/a b.so", 123))
+    (mapped,) = parse(mmap2(7, b"/usr/lib/a b.so", 123), Bound())
     assert mapped == Mapped(
         123, 7, 0x7000, 0x2000, 0x1000, os.makedev(8, 1), 99, b"/usr/lib/a b.so\0"
     )
@@ -49,25 +50,25 @@ def test_mappings() -> None:
 def test_tasks_but_not_threads() -> None:
     data = task(FORK, 7, 1, 7, 10) + task(FORK, 7, 7, 8, 11)
     data += task(EXIT, 7, 1, 8, 12) + task(EXIT, 7, 1, 7, 13)
-    assert list(parse(data)) == [Forked(10, 7, 1), Exited(13, 7)]
+    assert list(parse(data, Bound())) == [Forked(10, 7, 1), Exited(13, 7)]
 
 
 def test_exec_but_not_a_new_name() -> None:
     name = struct.pack("=II", 7, 7) + b"app\0\0\0\0\0"
     data = record(COMM, name, 20) + record(COMM, name, 21, COMM_EXEC)
-    assert list(parse(data)) == [Executed(21, 7)]
+    assert list(parse(data, Bound())) == [Executed(21, 7)]
 
 
 def test_losses() -> None:
     lost = record(LOST, struct.pack("=QQ", 1, 300), 30)
-    assert list(parse(lost, 9)) == [Lost(30, 300, 9)]
-    assert list(parse(task(FORK, 7, 7, 8, 11) + lost, 9)) == [Lost(30, 300, 11)]
+    assert list(parse(lost, Bound(), 9)) == [Lost(30, 300, 9)]
+    assert list(parse(task(FORK, 7, 7, 8, 11) + lost, Bound(), 9)) == [Lost(30, 300, 11)]
 
 
 def test_a_record_that_is_cut_off_ends_it() -> None:
     data = mmap2(7, b"/bin/ls", 1)
-    assert len(list(parse(data + data[:6]))) == 1
-    assert len(list(parse(data + bytes(8) + data))) == 1
+    assert len(list(parse(data + data[:6], Bound()))) == 1
+    assert len(list(parse(data + bytes(8) + data, Bound()))) == 1
 
 
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -109,7 +110,7 @@ def drain(rings: list[Ring], members: ProcessSet | None) -> list[object]:
     for ring in rings:
         wanted = ffi.NULL if members is None else members.handle
         lib.sideband_drain(ring.handle, wanted, buffer, 1 << 16, copied)
-        found.extend(parse(bytes(ffi.buffer(buffer, copied[0]))))
+        found.extend(parse(bytes(ffi.buffer(buffer, copied[0])), Bound()))
     return found
 
 
@@ -157,7 +158,7 @@ def test_a_fork_behind_the_limit_is_seen_as_its_child_may_be_reported_before_it(
     members.follow([one.handle, two.handle])
     buffer, copied = ffi.new("uint8_t[]", 4096), ffi.new("size_t *")
     lib.sideband_drain(one.handle, members.handle, buffer, 4096, copied)
-    assert pids(list(parse(bytes(ffi.buffer(buffer, copied[0]))))) == [21]
+    assert pids(list(parse(bytes(ffi.buffer(buffer, copied[0])), Bound()))) == [21]
     assert pids(drain([one, two], members)) == [21]  # the fork itself, once
 
 
@@ -184,7 +185,11 @@ def test_numbers_that_no_process_can_have_are_nobodys() -> None:
 
 def test_of_one_process_no_more_is_told_than_anybody_can_follow() -> None:
     told = [mmap2(7, b"/a", time) for time in range(MOST_TOLD + 3)]
-    found = list(parse(b"".join(told) + mmap2(8, b"/b", 9)))
+    bound = Bound()
+    found = list(parse(b"".join(told) + mmap2(8, b"/b", 9), bound))
     mapped = [one.pid for one in found if isinstance(one, Mapped)]
     assert (mapped.count(7), mapped.count(8)) == (MOST_TOLD, 1)
     assert found[-2:] == [Overrun(MOST_TOLD, 7), Overrun(MOST_TOLD + 2, 7)]
+    assert list(parse(mmap2(7, b"/a", 999), bound)) == [Overrun(999, 7)] * 2, "nobody followed it"
+    bound.renew()
+    assert [one.time for one in parse(mmap2(7, b"/a", 1000), bound)] == [1000]

@@ -30,7 +30,7 @@ from ebprof.abi import (
 )
 from ebprof.bpf.events import Rate
 from ebprof.bpf.records import Records, split
-from ebprof.bpf.sideband import Change, Executed, Exited, Forked, Mapped
+from ebprof.bpf.sideband import Bound, Change, Executed, Exited, Forked, Mapped
 from ebprof.errors import NoTargetError
 from ebprof.model import Frame, Location, Mapping
 from ebprof.procfs import process
@@ -194,9 +194,9 @@ class Session:
             self._ring.append(_stack(key, comm, frame))
         half[key.tobytes()] = half.get(key.tobytes(), 0) + 1
 
-    def drain(self) -> Records:
+    def drain(self, bound: Bound) -> Records:
         data, self._ring = b"".join(self._ring), []
-        return split(data)
+        return split(data, bound)
 
     def take_counts(self) -> tuple[NDArray[Any], NDArray[np.uint64]]:
         half, self._active = self._halves[self._active], 1 - self._active
@@ -339,7 +339,7 @@ class Machine:
     def start(self) -> float:
         return self.clock.now
 
-    def drain(self) -> list[Change]:
+    def drain(self, bound: Bound) -> list[Change]:
         changes, self._changes = self._changes, []
         return changes
 

@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from ebprof.bpf.records import DeferredSample, Records
-from ebprof.bpf.sideband import Change, Executed, Exited, Forked
+from ebprof.bpf.sideband import Bound, Change, Executed, Exited, Forked
 from ebprof.procfs import process
 from ebprof.sampling import timeline
 from ebprof.sampling.timeline import LEAVING_NS, Timeline
@@ -21,7 +21,7 @@ class Reader:
     records: list[Records] = field(default_factory=list)
     fd: int = 5
 
-    def drain(self) -> Records:
+    def drain(self, bound: Bound) -> Records:
         return self.records.pop(0) if self.records else Records(b"", [], [], [], [])
 
 
@@ -32,7 +32,7 @@ class Sideband:
     changes: list[Change] = field(default_factory=list)
     descriptors: tuple[int, ...] = (6, 7)
 
-    def drain(self) -> list[Change]:
+    def drain(self, bound: Bound) -> list[Change]:
         taken, self.changes = self.changes, []
         return taken
 
