@@ -66,9 +66,9 @@ def test_one_that_ends_is_noticed(tmp_path: Path) -> None:
 
 
 def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children, "END_S", 0.01)
     said: list[str] = []
     child = collector(tmp_path, said)
+    monkeypatch.setattr(child, "_end_s", 0.01)
     child.wait_for(ADDRESS)
     child.end()
     assert child.exit_code == -signal.SIGKILL
