@@ -69,6 +69,7 @@ def record_options(options: AgentOptions) -> RecordOptions:
         table_memory=TABLE_MIB,
         symbol_memory=SYMBOL_MIB,
         preload=False,
+        is_always_timed=False,
     )
 
 

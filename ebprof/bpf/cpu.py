@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ebprof.bpf.object import BpfObject
 from ebprof.bpf.processes import ProcessEntries
 from ebprof.bpf.records import RecordReader
 from ebprof.bpf.shards import ShardMaps
+from ebprof.bpf.statistics import TimedShare
 from ebprof.bpf.tasks import Only, TargetTasks
 from ebprof.errors import NoTargetError, UnsupportedError, UsageError
 
@@ -56,7 +58,7 @@ class CpuOptions:
     slice_ns: how long samples are counted together; 0: all the time.
     sampler: the BPF object, a name or another one's path, without `.bpf.o`.
     filter: for objects that no perf event runs. constants: what else the object wants to have set.
-    loader: of loaders.LOADERS.
+    loader: of loaders.LOADERS. is_always_timed: or for a share of the time; see TimedShare.
     """
 
     only: Only = Only.ALL
@@ -72,6 +74,7 @@ class CpuOptions:
     filter: Filter | None = None
     constants: Mapping[str, int] = field(default_factory=dict)
     loader: str = loaders.AUTO
+    is_always_timed: bool = True
 
 
 class CpuSession:
@@ -84,6 +87,9 @@ class CpuSession:
         loader = loaders.choose(options.loader)
         self._object = loaders.open_object(_choose_object(options.sampler, loader), loader)
         self.hash_seed = secrets.randbits(64)
+        self._timed = TimedShare(
+            partial(self._object.run_statistics, PROGRAM), is_always=options.is_always_timed
+        )
         self._descriptors: list[int] = []
         self._cleanup = ExitStack()
         self._reader: RecordReader | None = None
@@ -162,7 +168,7 @@ class CpuSession:
 
         Threads that ended a moment ago are left out; raises NoTargetError when all did.
         """
-        self._object.enable_statistics()
+        self._timed.tick()
         gone: NoTargetError | None = None
         for scope in scopes:
             try:
@@ -181,14 +187,14 @@ class CpuSession:
 
     def attach_tracepoint(self, name: str, number: int) -> None:
         """Begin to sample at a tracepoint, on all CPUs; number: its ID in tracefs."""
-        self._object.enable_statistics()
+        self._timed.tick()
         event = Event(name, events.PERF_TYPE_TRACEPOINT, number)
         fd = events.open_event(event, Rate(), Scope(cpu=min(os.sched_getaffinity(0))))
         self._object.attach_event(PROGRAM, fd)
 
     def attach_function(self, path: str, offset: int, pid: int = -1) -> None:
         """Begin to sample where code at an offset of a file is reached, in a process or in all."""
-        self._object.enable_statistics()
+        self._timed.tick()
         self._object.attach_function(PROGRAM, path, offset, pid)
 
     def start_slices(self, time_ns: int) -> None:
@@ -233,7 +239,11 @@ class CpuSession:
 
     def run_statistics(self) -> tuple[int, float]:
         """Runs of the program, and seconds spent in it."""
-        return self._object.run_statistics(PROGRAM)
+        return self._timed.total()
+
+    def tend(self) -> None:
+        """To be called a few times a second, or as often as can be."""
+        self._timed.tick()
 
     def missed_events(self) -> int:
         """Events at which another BPF program was running on the CPU: not samples."""
@@ -244,6 +254,7 @@ class CpuSession:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        self._timed.close()
         self._cleanup.close()
         self._object.close()
 

@@ -147,7 +147,7 @@ class BpfObject:
         return Iteration(link, program)
 
     def run_statistics(self, program: str) -> tuple[int, float]:
-        """Runs of a program and seconds spent, while `enable_statistics` is in force."""
+        """Runs of a program and seconds spent, as far as the kernel timed them."""
         info = self._info(program)
         return int(info.run_cnt), info.run_time_ns / 1e9
 
@@ -161,12 +161,6 @@ class BpfObject:
         size = ffi.new("uint32_t *", ffi.sizeof("struct bpf_prog_info"))
         lib.bpf_obj_get_info_by_fd(self.program_fd(program), info, size)
         return info
-
-    def enable_statistics(self) -> None:
-        """Have the kernel time BPF programs until `close` (Linux 5.8; quietly not below)."""
-        fd = lib.bpf_enable_stats(lib.BPF_STATS_RUN_TIME)
-        if fd >= 0:
-            self._cleanup.callback(os.close, fd)
 
     def close(self) -> None:
         """Detach and unload everything."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from ebprof._native import lib
 
@@ -17,32 +18,55 @@ PERIOD_S = 16.0
 
 
 class TimedShare:
-    """Switches the timing on and off, and says what share of the time it was on."""
+    """Switches the timing on and off, and says what programs took over the whole time.
 
-    def __init__(self) -> None:
+    read: runs of the programs, and seconds spent in them, as far as these were timed. The switch is
+    the whole kernel's: what was timed while only others had it on does not count. is_always: it
+    stays on once it is.
+    """
+
+    def __init__(self, read: Callable[[], tuple[int, float]], *, is_always: bool = False) -> None:
+        self._read = read
+        self._is_always = is_always
         self._fd = -1
         self._timed_s = 0.0
+        self._runs = 0
+        self._seconds = 0.0
+        self._before = (0, 0.0)
         self._start = self._since = time.monotonic()
 
     def tick(self) -> None:
         """To be called at the start, and a few times a second or as often as can be."""
         now = time.monotonic()
-        if self._fd >= 0 and now - self._since >= TIMED_S:
-            self.close()
-        elif self._fd < 0 and (self._timed_s == 0.0 or now - self._since >= PERIOD_S):
-            self._since = now
-            self._fd = lib.bpf_enable_stats(lib.BPF_STATS_RUN_TIME)
-
-    def scale(self) -> float:
-        """What times and numbers of runs are to be multiplied by to speak of the whole time."""
-        timed_s = self._timed_s
         if self._fd >= 0:
-            timed_s += time.monotonic() - self._since
-        return (time.monotonic() - self._start) / timed_s if timed_s else 0.0
+            if not self._is_always and now - self._since >= TIMED_S:
+                self.close()
+        elif self._timed_s == 0.0 or now - self._since >= PERIOD_S:
+            self._since = now
+            self._start = self._start if self._timed_s else now
+            self._fd = lib.bpf_enable_stats(lib.BPF_STATS_RUN_TIME)
+            self._before = self._read()
+
+    def total(self) -> tuple[int, float]:
+        """Runs since the start, and seconds spent in them, scaled up from what was timed."""
+        runs, seconds, timed_s = self._timed()
+        scale = (time.monotonic() - self._start) / timed_s if timed_s else 0.0
+        return round(runs * scale), seconds * scale
 
     def close(self) -> None:
         """Switch it off."""
         if self._fd >= 0:
+            self._runs, self._seconds, self._timed_s = self._timed()
             os.close(self._fd)
-            self._timed_s += time.monotonic() - self._since
             self._fd = -1
+
+    def _timed(self) -> tuple[int, float, float]:
+        """Runs, seconds in them, and for how long they were timed."""
+        if self._fd < 0:
+            return self._runs, self._seconds, self._timed_s
+        runs, seconds = self._read()
+        return (
+            self._runs + runs - self._before[0],
+            self._seconds + seconds - self._before[1],
+            self._timed_s + time.monotonic() - self._since,
+        )

@@ -121,7 +121,7 @@ class TrafficSession:
         self._calls = programs.calls
         self._seeds = _SEEDS if self._object.iterates_tasks else ()
         self._listening = listening
-        self._timed = TimedShare()
+        self._timed = TimedShare(self._statistics)
         try:
             for half in _HALVES:
                 self._object.set_max_entries(half, max_flows)
@@ -199,10 +199,12 @@ class TrafficSession:
 
     def overhead(self) -> tuple[int, float]:
         """Runs of all programs and seconds spent in them, scaled up from what was timed."""
+        return self._timed.total()
+
+    def _statistics(self) -> tuple[int, float]:
         programs = (*_LIFE, *self._seeds, *self._drains_of, *self._calls)
         runs, seconds = zip(*map(self._object.run_statistics, programs), strict=True)
-        scale = self._timed.scale()
-        return round(sum(runs) * scale), sum(seconds) * scale
+        return sum(runs), sum(seconds)
 
     def close(self) -> None:
         """Detach and unload everything."""

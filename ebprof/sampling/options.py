@@ -19,7 +19,8 @@ class RecordOptions:
     table_memory: for unwind tables, MiB. preload: make tables of some processes that nobody named
     before sampling; the others get theirs when a sample meets them. symbol_memory: for symbols of
     files, MiB. slice_ns: keep samples apart by slices of time; 0: do not. loader: of BPF programs,
-    one of LOADERS.
+    one of LOADERS. is_always_timed: the kernel times all runs of BPF programs, of others too, which
+    costs each some 50 ns; else it does so for a share of the time.
     """
 
     event: str = "cpu"
@@ -36,3 +37,4 @@ class RecordOptions:
     symbol_memory: int = 1024
     slice_ns: int = 0
     loader: str = AUTO
+    is_always_timed: bool = True

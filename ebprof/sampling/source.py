@@ -153,6 +153,7 @@ class Source:
 
     def tend(self) -> None:
         """Let the event do what it has to while the run lasts."""
+        self.session.tend()
         tend(self._event, self.session)
 
     def stop(self) -> float:
@@ -204,6 +205,7 @@ class Source:
             slice_ns=options.slice_ns,
             sampler=self._event.sampler,
             loader=options.loader,
+            is_always_timed=options.is_always_timed,
             filter=None if self._event.is_scheduled else self._filter(),
             constants=self._event.constants,
         )
