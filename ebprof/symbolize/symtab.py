@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from ebprof.errors import BadFileError
 from ebprof.procfs.text import decoded
 from ebprof.symbolize.bounds import function_bounds
 from ebprof.symbolize.budget import Budget
+from ebprof.symbolize.extents import sure_ends
 from ebprof.symbolize.ranges import RangeTable
 from ebprof.symbolize.source import Call
 from ebprof.symbolize.strings import may_hold, string_at
@@ -29,7 +30,7 @@ _LZMA_MEMORY = 128 << 20
 _MAX_SEGMENTS = 64
 _MAX_ALIASES = 64
 
-_FUNCTION, _LABEL, _IFUNC, _THREAD_LOCAL = 2, 0, 10, 6
+_FUNCTION, _LABEL, _FILE, _IFUNC, _THREAD_LOCAL = 2, 0, 4, 10, 6
 _FIRST_RESERVED_SECTION = 0xFF00
 _MAPPING_SYMBOLS = ("$", ".L")
 
@@ -41,12 +42,14 @@ _Addresses = npt.NDArray[np.uint64]
 class _Table:
     """One symbol table: its rows (see `_row_type`) and the strings that they name.
 
-    section_ends: addresses, by the number of the section in the same file.
+    section_ends: addresses, by the number of the section in the same file. is_whole: functions that
+    it does not have are in none.
     """
 
     rows: _Rows
     strings: bytes
     section_ends: _Addresses
+    is_whole: bool
 
 
 class SymbolTable:
@@ -54,7 +57,8 @@ class SymbolTable:
 
     A symbol with a size holds exactly its bytes; one without (hand-written assembly) reaches to
     where anything else is known to begin or to end: a symbol of whatever kind, a function with
-    unwind information, its section. It yields to any that has a size.
+    unwind information, its section. It yields to any that has a size. Where a function without a
+    symbol may follow, as the object was stripped, its instructions say how far it reaches.
     """
 
     def __init__(self, image: ElfImage, tables: Iterable[_Table]) -> None:
@@ -67,8 +71,12 @@ class SymbolTable:
             symbols[column].tobytes() for column in ("sized", "local", "table")
         )
         stops = [_all_starts(table) for table in self._tables]
-        ends = _ends(symbols, np.concatenate([function_bounds(image), *stops]))
-        self._ranges = RangeTable(_c(symbols["start"]), ends)
+        bounds = function_bounds(image)
+        starts, ends = _c(symbols["start"]), _ends(symbols, np.concatenate([bounds, *stops]))
+        if not any(table.is_whole for table in self._tables):
+            is_open = (symbols["size"] == 0) & ~np.isin(starts, bounds)
+            ends[is_open] = sure_ends(image, starts[is_open], ends[is_open])
+        self._ranges = RangeTable(starts, ends)
         self._starts = self._ranges.starts.data
 
     def __len__(self) -> int:
@@ -225,7 +233,14 @@ def _table(image: ElfImage, data: bytes, strings: bytes) -> _Table:
     row_type = _row_type(image)
     rows = np.frombuffer(data, row_type, len(data) // row_type.itemsize)
     ends = [min(one.address + one.size, (1 << 64) - 1) for one in _sections_or_none(image)]
-    return _Table(rows, strings, np.array(ends, np.uint64))
+    return _Table(rows, strings, np.array(ends, np.uint64), _is_whole(rows))
+
+
+def _is_whole(rows: _Rows) -> bool:
+    """Whether a table has symbols that `strip` takes first: of files, and of local functions."""
+    kind = rows["info"] & 0xF
+    is_local = (rows["info"] >> 4 == 0) & (rows["section"] != 0)
+    return bool(((kind == _FILE) | (kind == _FUNCTION) & is_local).any())
 
 
 def _minidebug_or_none(image: ElfImage) -> _Table | None:
@@ -234,7 +249,8 @@ def _minidebug_or_none(image: ElfImage) -> _Table | None:
         if not packed:
             return None
         with memory_file(_unxz(packed)) as file:
-            return _table_or_none(ElfImage(file), ".symtab")
+            found = _table_or_none(ElfImage(file), ".symtab")
+            return found and replace(found, is_whole=True)
     except BadFileError:
         return None
 

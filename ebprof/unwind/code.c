@@ -642,3 +642,25 @@ uint64_t hash_of_block(const uint8_t *code)
 }
 
 _Static_assert(sizeof(struct follower) % _Alignof(struct place) == 0, "places follow");
+
+/* ---- the size of a function ------------------------------------------------------------ */
+
+uint64_t sure_size(const uint8_t *code, uint64_t size)
+{
+	uint64_t at = 0, reached = 0;
+
+	while (at < size) {
+		struct instruction one = read_instruction(code + at, size - at);
+
+		if (!one.size || (size - at > 1 && !code[at] && !code[at + 1]) ||
+		    (at && is_landing(code + at, size - at)))
+			return at;
+		if (one.flow == FLOW_BRANCH && one.has_target && one.target > 0 &&
+		    (uint64_t)one.target < size - at && at + one.target > reached)
+			reached = at + one.target;
+		at += one.size;
+		if (one.flow != FLOW_NEXT && one.flow != FLOW_BRANCH && at > reached)
+			return at;
+	}
+	return at;
+}

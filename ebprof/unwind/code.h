@@ -50,6 +50,11 @@ void follow_code(const struct code_gap *gap, struct code_entry *entries, uint32_
  */
 void follow_jitted(const uint8_t *code, uint32_t size, void *scratch, struct jit_rule *rules);
 
+/* How many bytes of code surely belong to the function that begins with the first: up to what only a jump
+ * from elsewhere, or a call, leads to. 0 where nothing is known of it, or there is only a hole.
+ */
+uint64_t sure_size(const uint8_t *code, uint64_t size);
+
 /* Of JIT_BLOCK bytes of code, as BPF programs compute it. */
 uint64_t hash_of_block(const uint8_t *code);
 

@@ -191,6 +191,34 @@ def test_labels_do_not_swallow_functions_without_a_symbol(
         assert names(stripped, [start, start + inside]) == [label] * 2
 
 
+@pytest.mark.parametrize("flags", [(), ("-fno-asynchronous-unwind-tables",)], ids=["cfi", "none"])
+def test_labels_reach_as_far_as_their_code(
+    compile_program: Compile, flags: tuple[str, ...]
+) -> None:
+    """Nothing but its instructions tells a label's end where neither symbols nor rows do."""
+    path = compile_program(
+        LABELS.replace("with_cfi", "branches")
+        .replace(".cfi_startproc", "jz 1f")
+        .replace(" .skip 20, 0x90", " ret; 1: .skip 20, 0x90")
+        .replace(".cfi_endproc", ""),
+        "gcc",
+        "-O1",
+        "-rdynamic",
+        "-fno-toplevel-reorder",
+        *flags,
+    )
+    stripped = path.with_name("stripped")
+    run("strip", "-o", stripped, path)
+    lines = [line.split() for line in run("nm", path).splitlines()]
+    place = {words[-1]: int(words[0], 16) for words in lines if len(words) == 3}
+    hidden, visible = place["hidden"], place["visible"]
+    assert names(stripped, [hidden, hidden + 4, visible - 1]) == ["", "", ""]
+    assert names(path, [hidden, hidden + 4]) == ["hidden"] * 2
+    for label, inside in (("asm_label", 4), ("branches", 23), ("last_label", 7)):
+        start = place[label]
+        assert names(stripped, [start, start + inside]) == [label] * 2
+
+
 def test_a_label_inside_a_function_ends_with_it(compile_program: Compile) -> None:
     path = compile_program(ASSEMBLY, "gcc", "-O1")
     kept = path.with_name("kept")
