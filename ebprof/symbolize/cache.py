@@ -21,6 +21,8 @@ FORMAT = 1
 """Goes into the files' names: old files are not read any more, and age out."""
 
 DEFAULT_LIMIT = 2 << 30
+_RESERVE = 16
+"""One part of so many is kept free: within it files are written without a look at all there are."""
 
 _SUFFIX = ".symcache"
 _MIN_FREE = 1 << 30
@@ -55,6 +57,8 @@ class SymCacheStore:
     def __init__(self, path: Path | None, limit: int = DEFAULT_LIMIT) -> None:
         self.warning = ""
         self._limit = limit
+        self._left = -1
+        """Bytes that may be written before the directory is looked at."""
         self._directory = self._open_directory(path) if path else None
 
     def open(self, key: str) -> FileIO | None:
@@ -76,12 +80,14 @@ class SymCacheStore:
         return NewEntry(self._directory)
 
     def commit(self, entry: NewEntry, key: str) -> None:
-        """Keep what was written, under a key, and delete what is over the limit."""
+        """Keep what was written, under a key, and delete what would get over the limit."""
         if self._directory is None or not entry.name:
             return
         os.rename(entry.name, _name(key), src_dir_fd=self._directory, dst_dir_fd=self._directory)
         entry.name = ""
-        self._evict(self._directory)
+        self._left -= os.fstat(entry.file.fileno()).st_size
+        if self._left < 0:
+            self._evict(self._directory)
 
     def remove(self, key: str) -> None:
         """Forget what is kept under a key."""
@@ -116,12 +122,15 @@ class SymCacheStore:
                     info = entry.stat(follow_symlinks=False)
                     if entry.name.endswith(_SUFFIX):
                         entries.append((info.st_mtime_ns, info.st_size, entry.name))
+        reserve = self._limit // _RESERVE
         total = sum(size for _, size, _ in entries)
-        for _, size, name in sorted(entries):
-            if total <= self._limit:
-                return
-            _unlink(name, directory)
-            total -= size
+        if total > self._limit - reserve:
+            for _, size, name in sorted(entries):
+                _unlink(name, directory)
+                total -= size
+                if total <= self._limit - reserve:
+                    break
+        self._left = reserve
 
 
 class NewEntry:

@@ -286,6 +286,23 @@ def test_cache_keeps_within_its_limit(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_the_cache_is_not_looked_through_for_each_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda at: looks.append(at) or scandir(at))
+    store = SymCacheStore(tmp_path, limit=100 * 1000)
+    for number in range(200):
+        entry = store.create()
+        entry.file.write(bytes(1000))
+        store.commit(entry, str(number))
+        entry.discard()
+    store.close()
+    assert len(looks) < 40
+    assert 90 <= len(list(tmp_path.iterdir())) <= 100
+
+
 def test_nothing_is_written_to_a_full_disk(
     compile_program: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
