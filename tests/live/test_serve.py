@@ -10,14 +10,25 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from ebprof.procfs import process
 from tests import collector_extra, targets
 
 collector_extra.need()
 PATIENCE_S = 180
+_started: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def ended() -> Iterator[None]:
+    """What a test that fails has left running is ended."""
+    yield
+    while _started:
+        _started.pop().terminate()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -42,6 +53,7 @@ def start(data: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
     serving = subprocess.Popen(
         [*command, "--data", data, *options], stderr=subprocess.PIPE, text=True
     )
+    _started.append(serving)
     assert serving.stderr is not None
     url, said = "", ""
     for line in serving.stderr:
