@@ -28,7 +28,6 @@ MAX_PIDS = 1 << 22
 _HEADER = struct.Struct("=IHH")
 _IDS = struct.Struct("=IIII")  # pid, ppid (or, in COMM and MMAP2, tid), ...
 _MMAP2 = struct.Struct("=IIQQQIIQQII")  # pid, tid, addr, len, pgoff, maj, min, ino, ...
-_PID = struct.Struct("=I")
 _PAIR = struct.Struct("=II")
 _LOST = struct.Struct("=QQ")
 _TIME = struct.Struct("=Q")
@@ -245,21 +244,21 @@ def parse(data: bytes, bound: Bound, since: int = 0) -> Iterator[Change]:
         if size < _HEADER.size:
             return
         body, end = at + _HEADER.size, at + size - _TIME.size
+        (time,) = _TIME.unpack_from(data, end)
         if kind == _MMAP2_TYPE:
-            pid = _PID.unpack_from(data, body)[0]
-            if bound.admits(pid, _TIME.unpack_from(data, end)[0]):
+            if bound.admits(_PAIR.unpack_from(data, body)[0], time):
                 yield _mapped(data, body, end)
         elif kind == _COMM_TYPE and misc & _MISC_COMM_EXEC:
-            yield Executed(_TIME.unpack_from(data, end)[0], _PAIR.unpack_from(data, body)[0])
+            yield Executed(time, _PAIR.unpack_from(data, body)[0])
         elif kind in (_FORK_TYPE, _EXIT_TYPE):
             pid, parent, tid, _ = _IDS.unpack_from(data, body)
             if kind == _FORK_TYPE and pid != parent:
-                yield Forked(_TIME.unpack_from(data, end)[0], pid, parent)
+                yield Forked(time, pid, parent)
             elif kind == _EXIT_TYPE and pid == tid:
-                yield Exited(_TIME.unpack_from(data, end)[0], pid)
+                yield Exited(time, pid)
         elif kind == _LOST_TYPE:
-            yield Lost(_TIME.unpack_from(data, end)[0], _LOST.unpack_from(data, body)[1], since)
-        since = _TIME.unpack_from(data, end)[0]
+            yield Lost(time, _LOST.unpack_from(data, body)[1], since)
+        since = time
         at += size
     yield from bound.overruns()
 
