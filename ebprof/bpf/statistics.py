@@ -42,10 +42,12 @@ class TimedShare:
             if not self._is_always and now - self._since >= TIMED_S:
                 self.close()
         elif self._timed_s == 0.0 or now - self._since >= PERIOD_S:
+            if self._timed_s == 0.0:
+                self._start = now
             self._since = now
-            self._start = self._start if self._timed_s else now
             self._fd = lib.bpf_enable_stats(lib.BPF_STATS_RUN_TIME)
-            self._before = self._read()
+            if self._fd >= 0:
+                self._before = self._read()
 
     def total(self) -> tuple[int, float]:
         """Runs since the start, and seconds spent in them, scaled up from what was timed."""
