@@ -122,15 +122,13 @@ class SymCacheStore:
                     info = entry.stat(follow_symlinks=False)
                     if entry.name.endswith(_SUFFIX):
                         entries.append((info.st_mtime_ns, info.st_size, entry.name))
-        reserve = self._limit // _RESERVE
+        self._left = self._limit // _RESERVE
         total = sum(size for _, size, _ in entries)
-        if total > self._limit - reserve:
-            for _, size, name in sorted(entries):
-                _unlink(name, directory)
-                total -= size
-                if total <= self._limit - reserve:
-                    break
-        self._left = reserve
+        for _, size, name in sorted(entries):
+            if total <= self._limit - self._left:
+                return
+            _unlink(name, directory)
+            total -= size
 
 
 class NewEntry:
