@@ -61,7 +61,7 @@ class DeferredSamples:
         self._tracker.prepare(pid, is_current=is_current)
         if self._tracker.is_behind(pid):
             if not self._hold(sample, is_current):
-                yield self._add(sample, self._replayer.replay(_NOTHING, sample.record))
+                yield self._add_unknown(sample)
             return
         stack = self._unwind(sample, is_current)
         if stack.stop in _UNKNOWN and not self._processes.is_settled(pid):
@@ -102,8 +102,7 @@ class DeferredSamples:
                 self._tracker.prepare(pid, is_current=False)
             for samples, gaps in self._held.take(pid):
                 if self._tracker.is_behind(pid):
-                    for one in samples:
-                        yield self._add(one, self._replayer.replay(_NOTHING, one.record))
+                    yield from map(self._add_unknown, samples)
                 else:
                     yield from self._count_without(samples, gaps)
 
@@ -148,6 +147,10 @@ class DeferredSamples:
     def _has_new_table(self, stack: UnwoundStack) -> bool:
         """Whether it was for want of a table that unwinding stopped, which there is by now."""
         return stack.stop in _UNKNOWN and self._processes.restore(numbers_in([stack.frames[-1:]]))
+
+    def _add_unknown(self, sample: DeferredSample) -> NewStack:
+        """A sample of a process of whose mappings nothing is known."""
+        return self._add(sample, self._replayer.replay(_NOTHING, sample.record))
 
     def _add(self, sample: DeferredSample, stack: UnwoundStack) -> NewStack:
         self._stops[stack.stop] += 1

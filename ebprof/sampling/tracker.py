@@ -178,7 +178,6 @@ class Tracker:
         if isinstance(change, Lost):
             self._note_loss(change)
         elif isinstance(change, Overrun):
-            self._new.pop(change.pid, None)
             self._lose(change.pid)
         else:
             self._apply(change)
@@ -251,8 +250,7 @@ class Tracker:
         elif isinstance(change, Forked):
             self._processes.forked(pid, change.parent, change.time)
             if change.parent in self._early:  # its list is later than that
-                self._unfollowed.add(pid)
-                self._outdated[pid] = None
+                self._distrust(pid)
             if change.parent in self._new:
                 self._remember(pid, list(self._new[change.parent]))
         elif isinstance(change, Executed):
@@ -282,14 +280,18 @@ class Tracker:
             self._remember(pid, [])
         self._new[pid].append(mapped)
         if len(self._new[pid]) > MAX_NEW_MAPPINGS:
-            del self._new[pid]
             self._lose(pid)
 
     def _lose(self, pid: int) -> None:
-        """Reports are of no use any more until a process is read again."""
+        """Not all is told of a process: what was, is of no use until it is read again."""
+        self._new.pop(pid, None)
         if pid in self._processes:
-            self._unfollowed.add(pid)
-            self._outdated[pid] = None
+            self._distrust(pid)
+
+    def _distrust(self, pid: int) -> None:
+        """What is known of a process does not count until it is read again."""
+        self._unfollowed.add(pid)
+        self._outdated[pid] = None
 
     def _remember(self, pid: int, mapped: list[Mapped | Unmapped]) -> None:
         self._new.pop(pid, None)
