@@ -64,8 +64,9 @@ def stored_types(session: Session, within: Range) -> list[str]:
 
 def check_patterns(session: Session, selector: Selector) -> None:
     """Raise BadQuestionError for a bad pattern, also where it would be tried on nothing."""
-    for name, value in sql.values(selector).items():
-        if selector.matchers[int(name.rpartition("_")[2])].operator.endswith("~"):
+    bound = sql.values(selector).values()
+    for matcher, value in zip(selector.matchers, bound, strict=True):
+        if matcher.is_pattern:
             session.ask(sql.load("pattern"), {"pattern": value})
 
 

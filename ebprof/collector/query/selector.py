@@ -30,6 +30,11 @@ class Matcher:
     operator: str
     value: str
 
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the value is a regular expression."""
+        return self.operator.endswith("~")
+
 
 @dataclass(frozen=True, slots=True)
 class Selector:

@@ -98,7 +98,7 @@ def parameters(selector: Selector, within: Range) -> dict[str, Any]:
 def values(selector: Selector) -> dict[str, str]:
     """Values of a selector's conditions; patterns match whole values."""
     return {
-        f"value_{number}": f"^(?s:{one.value})$" if one.operator.endswith("~") else one.value
+        f"value_{number}": f"^(?s:{one.value})$" if one.is_pattern else one.value
         for number, one in enumerate(selector.matchers)
     }
 
