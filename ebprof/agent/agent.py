@@ -26,7 +26,7 @@ from ebprof.agent.sender import Sender
 from ebprof.agent.spool import Spool
 from ebprof.agent.traffic import Session, TrafficFigures, TrafficMonitor
 from ebprof.agent.uploader import Uploader
-from ebprof.errors import EbprofError, NoTargetError
+from ebprof.errors import EbprofError, NoTargetError, UnsupportedError
 from ebprof.metrics import Counters, Value
 from ebprof.notify import Notifier
 from ebprof.procfs import process
@@ -44,6 +44,11 @@ _LOOK_S = 10.0
 TABLE_MIB, SYMBOL_MIB = 16, 64
 """Of a node that others use. Only programs that are met by samples get tables."""
 _FOREVER = Schedule(None, None, None)
+_SHED = {
+    "cpu": "it takes more of a CPU than it may, and samples less often",
+    "memory": "it takes more memory than it may, and samples less often",
+    "calls": "counting calls takes more of a CPU than it may: flows have bytes only from now on",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,14 @@ class Agent:
         self._spool = Spool(options.spool, options.spool_bytes, self._counters)
         self._cleanup.callback(self._spool.close)
         self._packer = Packer(self._spool, identities, self._counters, self._walls, say)
-        self._governor = Governor(options.budget, options.frequency, self._note_shedding)
-        self._looked = time.monotonic()
         self._traffic = self._traffic_monitor(traffic)
+        self._governor = Governor(
+            options.budget,
+            options.frequency,
+            self._note_shedding,
+            may_unhook=self._traffic is not None and self._traffic.can_unhook_calls,
+        )
+        self._looked = time.monotonic()
         self._monitor = AgentMonitor(
             run,
             options.interval_s,
@@ -151,18 +161,20 @@ class Agent:
 
     def metrics(self) -> str:
         """The page of metrics."""
-        figures, flows = self._monitor.figures, self._traffic_figures()
+        figures = self._monitor.figures
+        flows = self._traffic.figures if self._traffic is not None else TrafficFigures()
         current: dict[str, Value] = {
             "frequency": self._governor.frequency,
             "samples_total": figures.samples,
             "stops_total": figures.stops,
             "lost_total": figures.lost,
             "cpu_seconds_total": round(_cpu_seconds(), 3),
-            "bpf_seconds_total": round(figures.kernel_seconds + flows.kernel_seconds, 3),
+            "bpf_seconds_total": round(figures.kernel_seconds + self._traffic_seconds(), 3),
             "flow_bytes_total": {one: flows.counts[f"{one}_bytes"] for one in ("tx", "rx")},
             "flow_connections_total": flows.counts["connections"],
             "flow_counters_total": flows.counters,
             "flow_processes_unread_total": flows.unread,
+            "flow_calls_counted": int(self._traffic is not None and self._traffic.counts_calls),
             "resident_bytes": _resident_bytes(),
             "spool_bytes": self._spool.size,
             "spool_files": len(self._spool),
@@ -182,8 +194,8 @@ class Agent:
             in_host=process.own_pid_namespace_is_initial(),
         )
 
-    def _traffic_figures(self) -> TrafficFigures:
-        return self._traffic.figures if self._traffic is not None else TrafficFigures()
+    def _traffic_seconds(self) -> float:
+        return self._traffic.kernel_seconds if self._traffic is not None else 0.0
 
     def _collectors(self, options: AgentOptions) -> Collectors:
         """Raises BadFileError for a token, or files of TLS, that cannot be used."""
@@ -202,18 +214,32 @@ class Agent:
             self._keep_to_budget()
 
     def _keep_to_budget(self) -> None:
-        kernel_seconds = (
-            self._monitor.figures.kernel_seconds + self._traffic_figures().kernel_seconds
-        )
-        cpu_seconds = _cpu_seconds() + kernel_seconds
+        traffic_seconds = self._traffic_seconds()
+        cpu_seconds = _cpu_seconds() + self._monitor.figures.kernel_seconds + traffic_seconds
         before = self._governor.frequency
-        if self._governor.look(Spent(cpu_seconds, _resident_bytes())):
+        if not self._governor.look(Spent(cpu_seconds, traffic_seconds, _resident_bytes())):
+            return
+        if self._governor.frequency != before:
             self._monitor.set_frequency(self._governor.frequency)
             self._say(f"{self._governor.frequency} Hz from now on, {before} before: docs/agent.md")
+        elif self._traffic is not None:
+            self._hook_calls(self._traffic)
+
+    def _hook_calls(self, traffic: TrafficMonitor) -> None:
+        """Or leave them alone, as the governor says."""
+        if not self._governor.counts_calls:
+            traffic.unhook_calls()
+            return
+        try:
+            traffic.hook_calls()
+        except UnsupportedError as error:
+            self._say(f"warning: calls are not counted: {error.message}")
+        else:
+            self._say("calls are counted again")
 
     def _note_shedding(self, reason: str) -> None:
         self._counters.add("shed_total", label=reason)
-        self._say(f"warning: it takes more {reason} than it may: it samples less often")
+        self._say(f"warning: {_SHED[reason]}: docs/agent.md")
 
     def _heed_hang_up(self) -> None:
         if self._hang_ups is not None and self._reread is not None and self._hang_ups.take():

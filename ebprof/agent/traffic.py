@@ -19,6 +19,8 @@ from ebprof.walls import Walls
 from ebprof.wire.flows import COUNTS, FlowWindow
 
 DRAIN_S = 1.0
+WITHOUT_CALLS = "without_calls"
+"""A loss, of windows: in one of them calls were not counted all the time."""
 _LOSSES = tuple(counter.name for counter in TRAFFIC_COUNTERS if counter.is_loss)
 
 
@@ -29,19 +31,24 @@ class Session(Protocol):
     def drain(self) -> FlowBatch: ...
     def counters(self) -> dict[str, int]: ...
     def overhead(self) -> tuple[int, float]: ...
+    @property
+    def counts_calls(self) -> bool: ...
+    @property
+    def can_unhook_calls(self) -> bool: ...
+    def hook_calls(self) -> None: ...
+    def unhook_calls(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficFigures:
     """Since the start. counts: by name of COUNTS, of all flows; counters: of TRAFFIC_COUNTERS.
 
-    unread: processes of which only the name is known. kernel_seconds: in programs.
+    unread: processes of which only the name is known.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     counters: dict[str, int] = field(default_factory=dict)
     unread: int = 0
-    kernel_seconds: float = 0.0
 
 
 class TrafficMonitor:
@@ -69,11 +76,13 @@ class TrafficMonitor:
         self._owners = Owners(identities, walls, in_host=in_host)
         self._sums = FlowSums()
         self._drained = clock()
+        self._was_unhooked = False
         self.figures = TrafficFigures()
 
     def begin(self) -> None:
         """Begin to count."""
         self._session.start()
+        self._was_unhooked = not self.counts_calls
         self._drained = self._clock()
 
     def tick(self) -> None:
@@ -91,6 +100,9 @@ class TrafficMonitor:
             for name in _LOSSES
             if (lost := self.figures.counters.get(name, 0) - before.counters.get(name, 0))
         }
+        if self._was_unhooked and sums.counts.any():
+            losses[WITHOUT_CALLS] = 1
+        self._was_unhooked = not self.counts_calls
         span = Span(self._node, start_ns, end_ns)
         for window in windows(sums, self._owners.of, span, losses):
             self._hand_on(window)
@@ -99,6 +111,30 @@ class TrafficMonitor:
     def renew(self) -> None:
         """Name services anew."""
         self._owners.renew()
+
+    @property
+    def kernel_seconds(self) -> float:
+        """In programs since the start."""
+        return self._session.overhead()[1]
+
+    @property
+    def counts_calls(self) -> bool:
+        """Whether calls are counted, and bytes not only at each drain."""
+        return self._session.counts_calls
+
+    @property
+    def can_unhook_calls(self) -> bool:
+        """Whether that can be chosen."""
+        return self._session.can_unhook_calls
+
+    def hook_calls(self) -> None:
+        """Count calls. Raises UnsupportedError."""
+        self._session.hook_calls()
+
+    def unhook_calls(self) -> None:
+        """Count them no more; windows say so."""
+        self._session.unhook_calls()
+        self._was_unhooked = True
 
     def _drain(self) -> None:
         batch = self._session.drain()
@@ -111,8 +147,7 @@ class TrafficMonitor:
         counts = {
             name: self.figures.counts[name] + count for name, count in zip(COUNTS, new, strict=True)
         }
-        _, seconds = self._session.overhead()
-        return TrafficFigures(counts, self._session.counters(), self._owners.unread, seconds)
+        return TrafficFigures(counts, self._session.counters(), self._owners.unread)
 
 
 @contextmanager

@@ -98,6 +98,8 @@ def why_no_mptcp() -> str:
 class TrafficSession:
     """Loaded programs; counting starts with `start`.
 
+    counts_calls: whether sends and receives are hooked; bytes are counted without that too.
+
     max_flows: how many may change between two drains; what is beyond goes to `other`. loader: of
     loaders.LOADERS. listening: who listens, asked where no program can look. namespace: ours of
     PIDs (device, inode), None for the host's; those of OWNER are of it.
@@ -119,6 +121,7 @@ class TrafficSession:
             name = programs.without_mptcp
         self._object = loaders.open_object(name, loader)
         self._calls = programs.calls
+        self.counts_calls = False
         self._seeds = _SEEDS if self._object.iterates_tasks else ()
         self._listening = listening
         self._timed = TimedShare(self._statistics)
@@ -176,14 +179,30 @@ class TrafficSession:
             seed.run()
         if not self._seed:
             self._introduce_listeners()
+        self.hook_calls()
+
+    @property
+    def can_unhook_calls(self) -> bool:
+        """Whether there are hooks, and sockets are found without them."""
+        return bool(self._calls and self._seed)
+
+    def hook_calls(self) -> None:
+        """Count sends and receives. Raises UnsupportedError."""
         for program in self._calls:
-            made.attach(program)
+            self._object.attach(program)
+        self.counts_calls = bool(self._calls)
+
+    def unhook_calls(self) -> None:
+        """Count them no more: they cost nothing then, and bytes are seen by the drains alone."""
+        for program in self._calls:
+            self._object.detach(program)
+        self.counts_calls = False
 
     def drain(self) -> FlowBatch:
         """Settle all sockets, and take what was counted since the last call."""
         self._timed.tick()
         self._drains += 1
-        if not self._calls:  # then no call tells whose the new sockets are
+        if not self.counts_calls:  # then no call tells whose the new sockets are
             for seed in self._seed[1:]:
                 seed.run()
         for drain in self._drain:

@@ -42,7 +42,7 @@ cpu_budget = click.option(
     type=click.FloatRange(0.1, 100),
     default=5.0,
     show_default=True,
-    help="Of one core; beyond it samples are fewer.",
+    help="Of one core; beyond it calls are not counted, or samples are fewer.",
 )
 memory_budget = click.option(
     "--memory-budget",

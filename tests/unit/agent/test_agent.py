@@ -19,6 +19,7 @@ import pytest
 
 from ebprof.address import Address
 from ebprof.agent import agent as module
+from ebprof.agent import budget
 from ebprof.agent.agent import Agent, Summary
 from ebprof.agent.identities import Identities
 from ebprof.agent.options import AgentOptions
@@ -104,6 +105,35 @@ def test_flows_are_pushed_beside_samples(tmp_path: Path, knows_flows: bool) -> N
     else:
         assert sent == [] and done.dropped_flows["refused"] >= 3
         assert len(said) == 1 and "404" in said[0]
+
+
+class Costly(Talking):
+    """Takes a second of CPU time a call to it, as long as calls are counted."""
+
+    seconds = 0.0
+
+    def overhead(self) -> tuple[int, float]:
+        self.seconds += self.counts_calls
+        return 5, self.seconds
+
+
+def test_calls_that_cost_too_much_are_counted_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_S", 0.01)
+    monkeypatch.setattr(budget, "SPAN_S", 0.1)
+    said: list[str] = []
+    session = Costly()
+    with FakeCollector() as collector:
+        until = Feeding(3, lambda: not session.counts_calls)
+        given = options(tmp_path, collector.url, budget=budget.Budget(10, 1 << 40))
+        run(until, given, said, session)
+        assert "without_calls" in [name for one in collector.flows.values() for name in one.losses]
+    assert not session.counts_calls
+    assert said == [
+        "warning: counting calls takes more of a CPU than it may: flows have bytes only from now on"
+        ": docs/agent.md"
+    ]
 
 
 def test_what_is_refused_for_now_is_pushed_again(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_it_drains_once_a_second_and_at_the_end_of_a_window() -> None:
     world.monitor.end_window(20, 30)
     assert len(world.windows) == 2
     assert world.monitor.figures.counts["tx_bytes"] == 1111
-    assert world.monitor.figures.kernel_seconds == 0.5
+    assert world.monitor.kernel_seconds == 0.5
 
 
 def test_losses_go_with_their_window() -> None:
@@ -77,6 +77,29 @@ def test_losses_go_with_their_window() -> None:
     world.monitor.end_window(0, 1)
     world.monitor.end_window(1, 2)
     assert [one.losses for one in world.windows] == [{"untracked": 3}]
+
+
+def test_windows_say_that_calls_were_not_counted_all_the_time() -> None:
+    world = World(*(batch((key(1), counts(tx=1))) for _ in range(5)))
+    changes = (world.monitor.unhook_calls, lambda: None, world.monitor.hook_calls, lambda: None)
+    world.monitor.end_window(0, 1)
+    for at, change in enumerate(changes, 1):
+        change()
+        world.monitor.end_window(at, at + 1)
+    assert ["without_calls" in one.losses for one in world.windows] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_windows_without_flows_lack_no_calls() -> None:
+    world = World()
+    world.monitor.unhook_calls()
+    world.monitor.end_window(0, 1)
+    assert world.windows == []
 
 
 def test_a_process_is_looked_at_while_it_lives() -> None:

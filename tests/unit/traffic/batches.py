@@ -97,6 +97,7 @@ class FakeSession:
         self.batches = list(batches)
         self.is_started = False
         self.is_closed = False
+        self.counts_calls = self.can_unhook_calls = True
 
     def start(self) -> None:
         self.is_started = True
@@ -109,6 +110,12 @@ class FakeSession:
 
     def overhead(self) -> tuple[int, float]:
         return 5, 0.5
+
+    def hook_calls(self) -> None:
+        self.counts_calls = True
+
+    def unhook_calls(self) -> None:
+        self.counts_calls = False
 
     def close(self) -> None:
         self.is_closed = True
