@@ -10,6 +10,8 @@ import platform
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,15 +21,18 @@ ARCHES = {"x86_64": "x86", "aarch64": "arm64"}
 def build(sources: Path, target: Path) -> None:
     """Compile every `*.bpf.c` in `sources` to `*.bpf.o` in `target`; raises SystemExit."""
     target.mkdir(parents=True, exist_ok=True)
-    compiler = _compiler()
-    for source in sorted(sources.glob("*.bpf.c")):
-        output = target / source.with_suffix(".o").name
-        command = [*compiler, *_flags(), "-c", str(source), "-o", str(output)]
-        print(" ".join(command))
-        try:
-            subprocess.run(command, check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise SystemExit(f"cannot compile {source} for BPF: {error}") from None
+    one = partial(_compile, [*_compiler(), *_flags()], target)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(one, sorted(sources.glob("*.bpf.c"))))
+
+
+def _compile(compiler: list[str], target: Path, source: Path) -> None:
+    command = [*compiler, "-c", str(source), "-o", str(target / source.with_suffix(".o").name)]
+    print(" ".join(command))
+    try:
+        subprocess.run(command, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(f"cannot compile {source} for BPF: {error}") from None
 
 
 def _compiler() -> list[str]:
