@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EBPROF := $(BIN)/ebprof
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 SOURCES := pyproject.toml setup.py $(wildcard native/* ebprof/*/*.[ch])
 DEMO_SECONDS ?= 10
 FUZZ_SECONDS ?= 60
@@ -26,6 +27,9 @@ VM_CI_TESTS := \
 	tests/live/traffic/test_overflow.py::test_after_a_drain_there_is_room_again[kprobe]
 PROOF_KERNELS ?= 5.10 6.1 6.12 7.2
 
+# Processes start a thousand times in the tests: what Python compiles is kept, whatever a shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +46,7 @@ serve: $(VENV)/.installed-serve build/demo ## Watch a demo, redis and its caller
 
 .PHONY: test
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root); what fails beside others, once more alone
+	-$(BIN)/python -m pytest --collect-only -qq >/dev/null # compiles all tests, once for all processes
 	$(BIN)/python -m pytest -n 3 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: vm
@@ -111,20 +116,22 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	$(PIP) -e .
 	$(BIN)/python -m compileall -q ebprof
 	touch $@
 
 $(VENV)/.installed-serve: $(VENV)/bin/python $(SOURCES)
 	PYTHON=$(PYTHON) scripts/system-packages serve
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[collector]'
+	$(PIP) -e '.[collector]'
 	$(BIN)/python -m compileall -q ebprof
 	touch $(VENV)/.installed $@
 
-# All of the above and more, so that a new clone builds once.
+# All of the above and more, so that a new clone builds once. What the build needs is needed anyway,
+# and installed only here; what is installed is compiled by all CPUs, without other packages' tests.
 $(VENV)/.installed-test: $(VENV)/bin/python $(SOURCES)
 	PYTHON=$(PYTHON) scripts/system-packages test
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[collector,dev]'
-	$(BIN)/python -m compileall -q ebprof
+	sed -n '/^requires = /,/^]/s/^ *"\(.*\)",$$/\1/p' pyproject.toml | xargs -d '\n' $(PIP) --no-compile
+	$(PIP) --no-compile --no-build-isolation -e '.[collector,dev]'
+	$(BIN)/python -m compileall -q -j 0 -x /tests/ $(VENV)/lib ebprof
 	cd tests/browser && npm ci --silent --no-fund --no-audit
 	touch $(VENV)/.installed $(VENV)/.installed-serve $@
