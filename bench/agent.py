@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.run import print_bars, print_table, ratio
+from bench.traffic_tools import timing_share
 from bench.workloads import WORKLOADS
 from ebprof.procfs import process
 from scripts.serve import free_port, run_caller, run_redis
@@ -29,6 +30,7 @@ REQUESTS, SIZE = 10_000, 50
 CORE_SHARE_BAR = 0.01
 RSS_BAR = 120e6
 PERF_S = 20.0
+TIMING_S = 5.0
 INTERVAL_S = 10
 
 
@@ -88,8 +90,9 @@ def main() -> None:
         time.sleep(given.seconds)
         after = read(agent, sink)
         agent.end()
+        timing = timing_share(TIMING_S)
         perf_bytes = perf_bytes_a_minute(directory) if shutil.which("perf") else 0.0
-    report(before, after, perf_bytes)
+    report(before, after, timing, perf_bytes)
 
 
 def read(agent: Agent, sink: Sink) -> Reading:
@@ -111,15 +114,16 @@ def perf_bytes_a_minute(directory: Path) -> float:
     return path.stat().st_size * 60 / PERF_S
 
 
-def report(before: Reading, after: Reading, perf_bytes: float) -> None:
-    """Print shares, memory, bytes and bars."""
+def report(before: Reading, after: Reading, timing: float, perf_bytes: float) -> None:
+    """Print shares, memory, bytes and bars. timing: share of a core, in that of BPF programs."""
     seconds = after.at - before.at
     own = (after.cpu_seconds - before.cpu_seconds) / seconds
     bpf = (after.bpf_seconds - before.bpf_seconds) / seconds
     pushed = (after.pushed - before.pushed) * 60 / seconds
     rows = [
         ["CPU of the processes, of one core", f"{own:.2%}"],
-        ["CPU of BPF programs, of one core", f"{bpf:.3%}"],
+        ["BPF programs as the kernel times them", f"{bpf:.3%}"],
+        ["the same of empty programs at calls", f"{timing:.3%}"],
         ["samples a second", f"{(after.samples - before.samples) / seconds:.0f}"],
         ["resident, MB", f"{after.resident / 1e6:.0f}"],
         ["its helper's, MB", f"{after.helper / 1e6:.0f}"],
@@ -130,7 +134,7 @@ def report(before: Reading, after: Reading, perf_bytes: float) -> None:
     print_table(f"{seconds:.0f} s of windows of {INTERVAL_S} s", ["what", "agent"], rows)
     print_bars(
         {
-            f"at most {CORE_SHARE_BAR:.0%} of one core": own + bpf <= CORE_SHARE_BAR,
+            f"at most {CORE_SHARE_BAR:.0%} of one core": own + bpf - timing <= CORE_SHARE_BAR,
             f"at most {RSS_BAR / 1e6:.0f} MB": after.resident <= RSS_BAR,
         }
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.run import BUILT
 from ebprof.bpf import compile as bpf_compiler
 from ebprof.bpf.object import BpfObject
-from ebprof.bpf.statistics import TIMED_S
+from ebprof.bpf.statistics import TIMED_S, TimedShare
 from ebprof.traffic.backends import open_session
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def nothing() -> AbstractContextManager[object]:
 
 
 @contextmanager
-def empty_programs(backend: str) -> Iterator[None]:
+def empty_programs(backend: str) -> Iterator[BpfObject]:
     """Programs that return at once, where those of a backend see sends and receives."""
     with BpfObject(str(_built_empty())) as made:
         for other in BACKENDS:
@@ -51,7 +51,29 @@ def empty_programs(backend: str) -> Iterator[None]:
                 _each(made.skip_program, other)
         made.load()
         _each(made.attach, backend)
-        yield
+        yield made
+
+
+def timing_share(seconds: float) -> float:
+    """Of one core, what the kernel's timing of programs at sends and receives says of programs that
+    do nothing: it is in what it says of all others there.
+    """
+    backend = backend_name(None)
+    if backend not in BACKENDS:
+        return 0.0
+    with empty_programs(backend) as empty:
+
+        def read() -> tuple[int, float]:
+            found = [empty.run_statistics(f"{backend}_{call}") for call in CALLS]
+            return sum(runs for runs, _ in found), sum(taken for _, taken in found)
+
+        timed = TimedShare(read, is_always=True)
+        timed.tick()
+        start = time.monotonic()
+        time.sleep(seconds)
+        _, taken = timed.total()
+        timed.close()
+        return taken / (time.monotonic() - start)
 
 
 @contextmanager
