@@ -41,7 +41,7 @@ PACK_S, PUSH_S = 30.0, 3.0
 """How long the last windows may take at the end, to the disk and to the collector."""
 _STUCK_S = 60.0
 _LOOK_S = 10.0
-TABLE_MIB, SYMBOL_MIB = 16, 64
+TABLE_MIB, SYMBOL_MIB = 48, 64
 """Of a node that others use. Only programs that are met by samples get tables."""
 _FOREVER = Schedule(None, None, None)
 _SHED = {
