@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
-from types import FunctionType, ModuleType
 
 import pytest
 
@@ -19,6 +16,7 @@ from ebprof.sampling.run import SamplingRun
 from ebprof.sampling.windows import Window
 from ebprof.unwind import objects as objects_module
 from ebprof.unwind import upkeep as upkeep_module
+from tests.sizes import size_of
 from tests.slow import IS_SLOW
 from tests.unit.sampling.simulated import CODE, JIT, PID, SIZE, Machine
 
@@ -41,18 +39,6 @@ def settle(run: SamplingRun) -> None:
     done = threading.Event()
     run._intake._resolver.then(done.set)
     assert done.wait(10)
-
-
-def size_of(root: object) -> int:
-    """Bytes of all that an object leads to, but for code."""
-    seen: dict[int, object] = {}
-    waiting = [root]
-    while waiting:
-        one = waiting.pop()
-        if id(one) not in seen and not isinstance(one, type | ModuleType | FunctionType):
-            seen[id(one)] = one
-            waiting += gc.get_referents(one)
-    return sum(map(sys.getsizeof, seen.values()))
 
 
 def named(run: SamplingRun) -> Iterator[Window]:
