@@ -25,10 +25,20 @@ _ADDRESS_LIMIT = 1 << lib.OBJECT_SHIFT
 """Of addresses in an object; what is above would change its number in a frame."""
 
 
+def first_address(entry: MapsEntry, known: UnwindObject) -> int | None:
+    """Where a mapping of an object's file begins in the object; None for what is no code of it,
+    such as what was appended to the file.
+    """
+    first = known.file.image.code_address(entry.offset)
+    if first is None or first + entry.end - entry.start > _ADDRESS_LIMIT:
+        return None
+    return first
+
+
 def pieces(entry: MapsEntry, known: UnwindObject | None) -> Iterator[Row]:
     """A mapping as rows: one for each segment of its table, and what is between."""
-    first = None if known is None else known.file.image.code_address(entry.offset)
-    if known is None or first is None or first + entry.end - entry.start > _ADDRESS_LIMIT:
+    first = None if known is None else first_address(entry, known)
+    if known is None or first is None:
         yield (entry.start, entry.end, 0, 0, 0, 0, 0, _NO_TABLE)
     else:
         yield from _spread(entry.start, entry.end, entry.start - first, known)

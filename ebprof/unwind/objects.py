@@ -15,6 +15,7 @@ from ebprof.elf import ElfImage, ObjectFile
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError, NoTargetError
 from ebprof.procfs.maps import MapsEntry, NotOpenedError, open_named, open_object
 from ebprof.unwind.compile import FrameSection, UnwindError, UnwindRows, debug_frame, frame_sections
+from ebprof.unwind.mappings import first_address
 from ebprof.unwind.object import FileKey, UnwindObject
 from ebprof.unwind.object_rows import object_rows
 from ebprof.unwind.room import Room
@@ -127,8 +128,9 @@ class ObjectStore:
         return self._by_file.get(_key(entry)) if entry.has_object else None
 
     def is_object(self, entry: MapsEntry) -> bool:
-        """Whether there is an object behind a mapping. May be called by another thread."""
-        return self.known(entry) is not None
+        """Whether what is mapped is code of an object. May be called by another thread."""
+        known = self.known(entry)
+        return known is not None and first_address(entry, known) is not None
 
     def numbered(self, number: int) -> UnwindObject | None:
         """The object that frames name by this number; None for 0 and for one that was dropped."""

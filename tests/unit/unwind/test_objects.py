@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import resource
 import shutil
@@ -112,6 +113,15 @@ def test_anonymous_memory_is_no_unreadable_file(objects: ObjectStore) -> None:
     assert objects.of(os.getpid(), entry) is None
     assert objects.by_name([os.getpid()], entry) is None
     assert objects.unreadable == 0
+
+
+def test_what_lies_behind_an_objects_segments_is_no_code_of_it(objects: ObjectStore) -> None:
+    """Such as what was appended to the file: it is named by the file alone."""
+    code = library()
+    assert objects.of(os.getpid(), code) is not None
+    assert objects.is_object(code)
+    behind = Path(code.path).stat().st_size // mmap.PAGESIZE * mmap.PAGESIZE + mmap.PAGESIZE
+    assert not objects.is_object(replace(code, offset=behind))
 
 
 def test_a_file_that_is_found_elsewhere_is_readable(objects: ObjectStore) -> None:
