@@ -80,7 +80,7 @@ PROBES = (
         "perf_event_program",
         _perf_event_program,
         lost="CPU profiles: the sampler is such a program",
-        remedy="run as root on Linux 5.10 or newer, in the host's user namespace",
+        remedy="Linux 5.10 or newer, and root's capabilities in the host's user namespace",
         required=True,
     ),
     Probe(

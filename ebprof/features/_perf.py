@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ebprof.bpf import events
 from ebprof.bpf.events import CPU_CLOCK, CYCLES, Event, Rate, Scope
-from ebprof.bpf.rights import effective_capabilities
+from ebprof.bpf.rights import effective_capabilities, is_lacking
 from ebprof.bpf.sideband import Sideband
 from ebprof.errors import NoPermissionError
 from ebprof.features._feature import Finding, Probe, limited, ok, read_number, unknown
@@ -49,7 +49,7 @@ def _paranoid() -> Finding:
         return unknown("kernel.perf_event_paranoid cannot be read")
     if held is None:
         return unknown(f"kernel.perf_event_paranoid={level}; whether it binds us is not known")
-    if level < 0 or {"CAP_PERFMON", "CAP_SYS_ADMIN"} & set(held):
+    if level < 0 or not is_lacking("CAP_PERFMON"):
         return ok(f"kernel.perf_event_paranoid={level}, which does not bind root and CAP_PERFMON")
     return limited(f"kernel.perf_event_paranoid={level} binds user {os.geteuid()}")
 
@@ -75,7 +75,7 @@ PROBES = (
         "cpu_clock",
         _cpu_clock,
         lost="CPU profiles on machines that do not count cycles",
-        remedy="run as root, or with CAP_PERFMON",
+        remedy="CAP_PERFMON, which root has, in the host's user namespace",
         required=True,
     ),
     Probe(
@@ -88,7 +88,7 @@ PROBES = (
         "process_events",
         _process_events,
         lost="profiles of all processes, cgroups and commands: new processes are seen by it",
-        remedy="run as root, or with CAP_PERFMON; raise kernel.perf_event_mlock_kb",
+        remedy="the right of cpu_clock; raise kernel.perf_event_mlock_kb",
         required=True,
     ),
     Probe(

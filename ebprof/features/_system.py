@@ -174,7 +174,7 @@ PROBES = (
         "privileges",
         _privileges,
         lost="CPU profiles; without CAP_SYS_PTRACE user stacks of other users' processes",
-        remedy="run with sudo; in a container, --privileged without a user namespace",
+        remedy="those of the host's root: by sudo, or --privileged without a user namespace",
         required=True,
     ),
     Probe(
@@ -208,13 +208,13 @@ FILE_PROBES = (
         "kernel_symbols",
         _kernel_symbols,
         lost="names of kernel functions",
-        remedy="run as root, or sysctl kernel.kptr_restrict=0 kernel.perf_event_paranoid=1",
+        remedy="CAP_SYSLOG, or sysctl kernel.kptr_restrict=0 kernel.perf_event_paranoid=1",
     ),
     Probe(
         "tracefs",
         _tracefs,
         lost="-e with tracepoints, such as sched:sched_switch; CPU profiles do not use them",
-        remedy="run as root, on a kernel with CONFIG_TRACING=y that is not locked down",
+        remedy="root's capabilities, and a kernel with CONFIG_TRACING=y that is not locked down",
     ),
     Probe(
         "cache",

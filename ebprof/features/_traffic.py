@@ -73,6 +73,6 @@ PROBES = (
         "conntrack",
         _translations,
         lost="traffic --to, --from and --port find one end of translated connections (NAT)",
-        remedy="run as root, on a kernel with CONFIG_NF_CT_NETLINK",
+        remedy="CAP_NET_ADMIN, which root has, and a kernel with CONFIG_NF_CT_NETLINK",
     ),
 )

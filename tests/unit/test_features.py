@@ -48,6 +48,7 @@ def test_every_probe_says_what_is_lost_and_what_to_do() -> None:
     for probe in features.PROBES:
         assert probe.lost and "\n" not in probe.lost, probe.name
         assert probe.remedy and "\n" not in probe.remedy, probe.name
+        assert "as root" not in probe.remedy, probe.name  # whoever reads it may be
 
 
 def test_every_feature_can_be_looked_for() -> None:
@@ -250,6 +251,16 @@ def test_perf_event_paranoid_is_ok_for_whom_it_does_not_bind(
     monkeypatch.setattr(_perf, "SYSCTL", tmp_path)
     (tmp_path / "perf_event_paranoid").write_text(level)
     assert features.probe("perf_event_paranoid").state == state
+
+
+def test_perf_event_paranoid_binds_the_root_of_a_user_namespace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rights, "USER_NAMESPACE", tmp_path / "user")
+    rights.USER_NAMESPACE.symlink_to("user:[4026532000]")
+    monkeypatch.setattr(_perf, "SYSCTL", tmp_path)
+    (tmp_path / "perf_event_paranoid").write_text("2")
+    assert features.probe("perf_event_paranoid").state == LIMITED
 
 
 def test_a_kernel_without_user_namespaces_has_the_first_one_only(
