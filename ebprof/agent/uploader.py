@@ -37,6 +37,9 @@ MOST_KEPT = 512
 _TOGETHER_S = 1.0
 _LEVEL = 1
 
+_OF_THE_COLLECTOR = (OSError, http.client.HTTPException, DecodeError)
+"""What comes of a collector that cannot be reached, or is none."""
+
 
 class _TroubleError(Exception):
     """The collector cannot be asked for so many seconds."""
@@ -155,7 +158,7 @@ class Uploader:
         except _TroubleError as error:
             self._tell(f"the collector takes no object files: {error}")
             return error.wait_s
-        except (OSError, http.client.HTTPException, BadFileError, DecodeError):
+        except (*_OF_THE_COLLECTOR, BadFileError):
             return TROUBLE_S  # whoever pushes says so
         self._close_some()
         return ASK_S
@@ -168,11 +171,12 @@ class Uploader:
             self._counters.add("objects_total", unopened, "unreadable")
 
     def _note(self, met: Met) -> None:
-        try:
-            for one in offerings(met, self._debug_files):
-                self._kept[one.identity, one.is_debug] = _Kept(one)
-        except BadFileError as error:
-            self._count("unreadable", f"{error.message}: its functions stay addresses")
+        with self._walls.around(met.path):
+            try:
+                for one in offerings(met, self._debug_files):
+                    self._kept[one.identity, one.is_debug] = _Kept(one)
+            except BadFileError as error:
+                self._count("unreadable", f"{error.message}: its functions stay addresses")
 
     def _offer(self) -> None:
         if self.collectors.url != self._url:  # another one, which has not decided
@@ -225,15 +229,14 @@ class Uploader:
     # ---- one object ------------------------------------------------------------------------------
 
     def _send(self, kept: _Kept, offset: int) -> None:
-        offering = kept.offering
-        try:
-            kept.seek(offset)
-            is_kept = self._send_rest(kept)
-        except BadFileError as error:
-            self._count(
-                "unreadable", f"{offering.path}: {error.message}: its functions stay addresses"
-            )
-            is_kept = None
+        path = kept.offering.path
+        is_kept = None
+        with self._walls.around(path, _TroubleError, *_OF_THE_COLLECTOR):
+            try:
+                kept.seek(offset)
+                is_kept = self._send_rest(kept)
+            except BadFileError as error:
+                self._count("unreadable", f"{path}: {error.message}: its functions stay addresses")
         if is_kept is False:
             kept.due = 0.0
             return

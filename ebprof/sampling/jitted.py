@@ -85,13 +85,17 @@ class JittedCode:
     def forget(self, pid: int) -> None:
         """A process is gone; another may get its number."""
         if pid in self._maps:
-            self._maps.pop(pid).map.forget()
+            self._close(self._maps.pop(pid))
 
     def close(self) -> None:
         """Close all perf maps."""
         for one in self._maps.values():
-            one.map.forget()
+            self._close(one)
         self._maps.clear()
+
+    def _close(self, one: _Map) -> None:
+        with self._walls.around(f"/tmp/perf-{one.map.pid}.map"):
+            one.map.forget()
 
     def _answer(self, pid: int, address: int, memory: int, known: JitBlocks) -> None:
         number = address // BLOCK
@@ -158,7 +162,7 @@ class JittedCode:
     def _map_of(self, pid: int) -> _Map:
         if pid not in self._maps:
             if len(self._maps) == MOST_MAPS:
-                self._maps.popitem(last=False)[1].map.forget()
+                self._close(self._maps.popitem(last=False)[1])
             self._maps[pid] = _Map(PerfMap(pid, self._budget))
         self._maps.move_to_end(pid)
         return self._maps[pid]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult
 
 import pytest
 
-from ebprof.agent import uploader
+from ebprof.agent import objects, uploader
 from ebprof.agent.collectors import Collectors
 from ebprof.agent.objects import Objects
 from ebprof.agent.sender import Answer
@@ -18,6 +20,7 @@ from ebprof.agent.uploader import Uploader
 from ebprof.collector.symbols.files import ObjectFiles
 from ebprof.collector.symbols.uploads import Offer, Uploads
 from ebprof.elf import ObjectFile, open_regular
+from ebprof.symbolize.excerpts import Excerpt
 from ebprof.symbolize.ids import object_id
 from ebprof.walls import Walls
 from ebprof.wire import symbols
@@ -76,11 +79,12 @@ class World:
         self.counters = counters()
         self.said: list[str] = []
         self.objects = Objects()
+        self.walls = Walls()
         collectors = Collectors(
             ["http://c"], "node", self.counters, lambda: "", lambda *given: self.answer(*given)
         )
         self.uploader = Uploader(
-            self.objects, collectors, self.counters, Walls(), self.said.append, rate=1e9
+            self.objects, collectors, self.counters, self.walls, self.said.append, rate=1e9
         )
 
     def meet(self, path: Path, name: str = "") -> str:
@@ -113,6 +117,31 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     return stripped.copied(targets.build("split"), tmp_path / "program")
+
+
+@pytest.mark.usefixtures("walls_hold")
+@pytest.mark.parametrize("where", ["quality_of", "excerpt_of", "read"])
+def test_a_surprise_in_one_object_costs_no_other(
+    where: str, world: World, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smaller one, which comes first."""
+    other = stripped.copied(targets.build("demo"), program.with_name("other"))
+    number = min(program, other, key=lambda path: path.stat().st_size).stat().st_ino
+    owner = Excerpt if where == "read" else objects
+    real = getattr(owner, where)
+
+    def fail(*given: Any) -> Any:
+        one = given[1] if where == "read" else given[0].fd
+        if os.fstat(one).st_ino == number:
+            raise OverflowError("no reader")
+        return real(*given)
+
+    monkeypatch.setattr(owner, where, fail)
+    for path in (program, other):
+        world.meet(path)
+    world.wait(lambda: world.count("sent") == 1)
+    world.wait(lambda: world.uploader.waiting == 0)
+    assert world.walls.failed > 0 and "no reader" in next(world.walls.warnings)
 
 
 def test_what_is_wanted_is_sent_once(world: World, program: Path) -> None:
