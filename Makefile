@@ -25,6 +25,7 @@ VM_CI_TESTS := \
 	tests/live/traffic/test_namespaces.py::test_hosts_on_a_switch[kprobe-6] \
 	tests/live/traffic/test_overflow.py::test_after_a_drain_there_is_room_again[fentry] \
 	tests/live/traffic/test_overflow.py::test_after_a_drain_there_is_room_again[kprobe]
+VM_CI_PROGRAMS := recursion split syscalls
 PROOF_KERNELS ?= 5.10 6.1 6.12 7.2
 
 # Processes start a thousand times in the tests: what Python compiles is kept, whatever a shell says.
@@ -47,7 +48,7 @@ serve: $(VENV)/.installed-serve build/demo ## Watch a demo, redis and its caller
 .PHONY: test
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root); what fails beside others, once more alone
 	-$(BIN)/python -m pytest --collect-only -qq >/dev/null # compiles all tests, once for all processes
-	$(BIN)/python -m pytest -n 3 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest -n 4 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: vm
 vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md
@@ -57,9 +58,13 @@ vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, s
 .PHONY: vm-ci
 vm-ci: VM_KERNELS := 6.1
 vm-ci: VM_TESTS := $(VM_CI_TESTS)
-vm-ci: VM_SECONDS := 600
+vm-ci: VM_SECONDS := 1200
 vm-ci: VM_OPTIONS := --stamp
-vm-ci: vm ## Run ten tests under one other kernel, and note that they passed
+vm-ci: vm-ci-programs vm ## Run ten tests under one other kernel, and note that they passed
+
+.PHONY: vm-ci-programs
+vm-ci-programs: $(VENV)/.installed-test
+	$(BIN)/python -m tests.targets $(VM_CI_PROGRAMS)
 
 .PHONY: vm-changed
 vm-changed: $(VENV)/.installed-test ## The same, if what faces the kernel has changed since they did

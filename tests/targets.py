@@ -1,4 +1,7 @@
-"""Compiles the programs in tests/programs and runs them for tests and benchmarks."""
+"""Compiles the programs in tests/programs and runs them for tests and benchmarks.
+
+`python -m tests.targets NAME...` only compiles some, before they run where that is slow.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -191,3 +195,8 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}:\n{done.stderr}")
+
+
+if __name__ == "__main__":
+    for program in sys.argv[1:]:
+        build(program)
