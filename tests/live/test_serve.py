@@ -47,8 +47,7 @@ def start(data: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
         "serve",
         "--listen",
         "127.0.0.1:0",
-        "--interval",
-        "2s",
+        *["--interval", "1s", "--cpu-budget", "100", "--memory-budget", "4096"],
     ]
     serving = subprocess.Popen(
         [*command, "--data", data, *options], stderr=subprocess.PIPE, text=True
