@@ -1,4 +1,4 @@
-"""Which tests run at a time, with `pytest -n 3`: see `group_of`.
+"""Which tests run at a time, with `pytest -n 4`: see `group_of`.
 
 The bytes that one live test counts and the stacks that another samples have nothing to do with each
 other, and unit tests measure nothing. But no two runs count connections, and of those that look at
@@ -17,21 +17,41 @@ if TYPE_CHECKING:
 
 LIVE = "tests/live/"
 TRAFFIC = f"{LIVE}traffic/"
-WHOLE_MACHINE = frozenset(
+WHOLE_MACHINE = {
+    f"{LIVE}test_{name}.py": frozenset(f"test_{test}" for test in tests)
+    for name, tests in {
+        "churn": (),
+        "events": (
+            "page_faults_of_reading_the_records_do_not_feed_themselves",
+            "only_threads_of_a_name",
+            "only_on_a_cpu",
+            "only_a_cgroup",
+        ),
+        "headless": ("the_whole_machine",),
+        "hostile": (
+            "mappings_that_change_all_the_time",
+            "mappings_that_change_all_the_time_on_a_whole_machine",
+            "more_mappings_than_there_is_room_for",
+            "a_root_that_changes_all_the_time",
+            "an_endless_perf_map",
+            "processes_that_are_gone_while_they_are_read",
+            "a_section_that_is_larger_than_any_file_among_all_processes",
+            "a_surprise_among_all_processes",
+            "a_surprise_while_top_shows_all_processes",
+        ),
+        "new_code": (),
+        "processes": (),
+        "top": ("events_that_happen_on_an_idle_cpu", "text_of_the_whole_machine"),
+    }.items()
+}
+"""Tests that would see each other, by file: those whose processes change more than anybody can
+read, and who looks at all processes there are. None named: all tests of the file."""
+
+COLLECTORS = frozenset(
     f"{LIVE}test_{name}.py"
-    for name in (
-        "churn",
-        "events",
-        "headless",
-        "hostile",
-        "new_code",
-        "processes",
-        "top",
-        "without_btf",
-    )
+    for name in ("agent", "agent_crashes", "flows", "make_serve", "power_cut", "serve")
 )
-"""Files with tests that would see each other: hostile processes, and who looks at all there are, or
-counts calls of whoever makes them."""
+"""Files whose tests run a store: who looks at all processes beside one reads half a gigabyte."""
 
 
 class SideBySide(LoadScopeScheduling):
@@ -47,14 +67,19 @@ class SideBySide(LoadScopeScheduling):
 
 def group_of(nodeid: str) -> str:
     """The name of what a test stays together with: its file, or all live tests of its kind."""
-    path, _, _ = nodeid.partition("::")
+    path, _, test = nodeid.partition("::")
     if path in WHOLE_MACHINE:
-        return "whole machine"
+        together = WHOLE_MACHINE[path]
+        if not together or test.partition("[")[0] in together:
+            return "whole machine"
     return "traffic" if path.startswith(TRAFFIC) else path
 
 
 def turn_of(nodeid: str) -> int:
     """What begins first: what takes longest, so that it does not end last."""
-    if group_of(nodeid) == "whole machine":
-        return 0
-    return 1 if nodeid.startswith(TRAFFIC) else 2 if nodeid.startswith(LIVE) else 3
+    group = group_of(nodeid)
+    if group in ("whole machine", "traffic"):
+        return 0 if group == "whole machine" else 1
+    if group in COLLECTORS:
+        return 3
+    return 2 if nodeid.startswith(LIVE) else 4

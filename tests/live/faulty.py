@@ -1,6 +1,6 @@
-"""`python -m tests.live.faulty ...`: ebprof with a surprise in what reads one process or its file.
+"""`python -m tests.live.faulty ...`: ebprof with surprises in readers of a process and of a file.
 
-$FAULTS: `process` or `file`; $FAULTY: the name of the process and of its program.
+$FAULTY_PROCESS: the name of the process; $FAULTY_FILE: that of the file.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from ebprof.symbolize import symbolizer
 from ebprof.symbolize.perfmap import PerfMap
 from ebprof.unwind import objects, processes
 
-NAME = os.environ.get("FAULTY", "")
+PROCESS = os.environ.get("FAULTY_PROCESS", "")
+FILE = os.environ.get("FAULTY_FILE", "")
 
 
 def is_process(pid: int, *_: object) -> bool:
     """Whether it has the name."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip() == NAME
+        return Path(f"/proc/{pid}/comm").read_text().strip() == PROCESS
     except OSError:
         return False
 
 
 def is_image(image: ElfImage, *_: object) -> bool:
-    """Whether it is the program of the name."""
-    return Path(f"/proc/self/fd/{image.fd}").readlink().name == NAME
+    """Whether it is the file of the name."""
+    return Path(f"/proc/self/fd/{image.fd}").readlink().name == FILE
 
 
 def put(owner: Any, name: str, hit: Callable[..., bool], error: Exception) -> None:
@@ -45,20 +46,16 @@ def put(owner: Any, name: str, hit: Callable[..., bool], error: Exception) -> No
     setattr(owner, name, fail)
 
 
-FAULTS: dict[str, list[tuple[Any, ...]]] = {
-    "process": [
-        (processes, "read_maps", is_process, AttributeError("no maps")),
-        (PerfMap, "refresh", lambda one: is_process(one.pid), MemoryError()),
-        (identity, "_comm", is_process, UnicodeError("no name")),
-        (identity, "while_alive", is_process, RecursionError("no cgroup")),
-    ],
-    "file": [
-        (objects, "object_rows", is_image, OverflowError("no rows")),
-        (symbolizer, "ObjectSymbols", lambda file, _: is_image(file.image), AssertionError()),
-    ],
-}
+FAULTS: tuple[tuple[Any, ...], ...] = (
+    (processes, "read_maps", is_process, AttributeError("no maps")),
+    (PerfMap, "refresh", lambda one: is_process(one.pid), MemoryError()),
+    (identity, "_comm", is_process, UnicodeError("no name")),
+    (identity, "while_alive", is_process, RecursionError("no cgroup")),
+    (objects, "object_rows", is_image, OverflowError("no rows")),
+    (symbolizer, "ObjectSymbols", lambda file, _: is_image(file.image), AssertionError()),
+)
 
 if __name__ == "__main__":
-    for fault in FAULTS[os.environ["FAULTS"]]:
+    for fault in FAULTS:
         put(*fault)
     cli.main()

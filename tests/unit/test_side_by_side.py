@@ -8,15 +8,29 @@ import pytest
 
 pytest.importorskip("xdist")
 
-from tests.side_by_side import WHOLE_MACHINE, group_of, turn_of
+from tests.side_by_side import COLLECTORS, WHOLE_MACHINE, group_of, turn_of
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_those_that_look_at_the_whole_machine_stay_together() -> None:
-    groups = {group_of(f"{path}::test_it[a/b]") for path in WHOLE_MACHINE}
+    groups = {
+        group_of(f"{path}::{test}[a/b]")
+        for path, tests in WHOLE_MACHINE.items()
+        for test in tests or ["test_it"]
+    }
     assert len(groups) == 1
-    assert all((ROOT / path).is_file() for path in WHOLE_MACHINE)
+    assert group_of("tests/live/test_top.py::test_it") not in groups
+
+
+@pytest.mark.parametrize(("path", "tests"), WHOLE_MACHINE.items())
+def test_they_are_there(path: str, tests: frozenset[str]) -> None:
+    text = (ROOT / path).read_text()
+    assert all(f"\ndef {test}(" in text for test in tests)
+
+
+def test_those_that_run_a_store_are_there() -> None:
+    assert all((ROOT / path).is_file() for path in COLLECTORS)
 
 
 def test_those_that_count_connections_stay_together() -> None:
@@ -35,6 +49,12 @@ def test_other_tests_stay_with_those_of_their_file(directory: str) -> None:
 
 
 def test_what_takes_longest_begins_first() -> None:
-    places = ("live/test_hostile.py", "live/traffic/test_api.py", "live/test_split.py", "unit/x.py")
+    places = (
+        "live/test_churn.py",
+        "live/traffic/test_api.py",
+        "live/test_split.py",
+        "live/test_serve.py",
+        "unit/x.py",
+    )
     turns = [turn_of(f"tests/{place}::test_it") for place in places]
     assert turns == sorted(set(turns))
