@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof._native import lib
 from ebprof.abi import COUNTERS, SAMPLE_KEY, STOP_REASONS, UNWIND_RULE
 from ebprof.bpf import events, loaders, probe
 from ebprof.bpf.events import Event, Rate, Scope
 from ebprof.bpf.jitted import JitMap
-from ebprof.bpf.maps import MapError
+from ebprof.bpf.maps import MapError, possible_cpus
 from ebprof.bpf.object import BpfObject
 from ebprof.bpf.processes import ProcessEntries
 from ebprof.bpf.records import RecordReader
@@ -118,7 +117,7 @@ class CpuSession:
         if options.namespace:
             device, inode = options.namespace
             made.set_constants(pid_namespace_device=device, pid_namespace_inode=inode)
-        made.set_max_entries("deferrals", lib.libbpf_num_possible_cpus())
+        made.set_max_entries("deferrals", possible_cpus())
         TargetTasks.set_up(made, options.only)
         watch_memory = made.has_tracepoint("vm_unmapped_area")
         if not watch_memory:
@@ -266,7 +265,7 @@ class CpuSession:
 
 
 def _prepare_filter(made: BpfObject, wanted: Filter) -> None:
-    cpus = lib.libbpf_num_possible_cpus()
+    cpus = possible_cpus()
     made.set_constants(
         filter_cpus=bool(wanted.cpus),
         filter_cgroup=wanted.cgroup is not None,

@@ -11,13 +11,22 @@ from numpy.typing import NDArray
 
 from ebprof._native import ffi, lib
 from ebprof.abi import Dtype
-from ebprof.errors import EbprofError
+from ebprof.errors import EbprofError, UnsupportedError
 
 BATCH = 16384
 
 
 class MapError(EbprofError):
     """A map operation that the kernel refused."""
+
+
+def possible_cpus() -> int:
+    """How many CPUs there may ever be; raises UnsupportedError where the kernel does not say."""
+    found = int(lib.libbpf_num_possible_cpus())
+    if found < 1:
+        reason = os.strerror(-found)
+        raise UnsupportedError(f"cannot read the number of CPUs: {reason}", "mount sysfs at /sys")
+    return found
 
 
 class BpfMap:
@@ -58,7 +67,7 @@ class BpfMap:
         return np.array([self._per_cpu(key).sum() for key in range(entries)], np.uint64)
 
     def _per_cpu(self, key: int) -> NDArray[np.uint64]:
-        buffer = np.zeros(lib.libbpf_num_possible_cpus(), np.uint64)
+        buffer = np.zeros(possible_cpus(), np.uint64)
         if lib.bpf_map_lookup_elem(self.fd, _bytes(key), ffi.from_buffer(buffer)):
             raise MapError(f"cannot read map {self.name}: {os.strerror(ffi.errno)}")
         return buffer
