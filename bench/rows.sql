@@ -77,17 +77,22 @@ SELECT toStartOfHour(ts) AS hour, type, service, series_id, stack_id, sum(value)
 FROM samples
 WHERE type = 'cpu' AND service = concat('service-', toString({service:UInt64}))
 GROUP BY hour, type, service, series_id, stack_id;
--- Sums of the last day, of a service.
+-- Their sums by day, of a service.
 INSERT INTO samples_1d
-SELECT toDateTime({day:Int64}, 'UTC'), type, service, rollup_series_id, stack_id, sum(value)
+SELECT toStartOfDay(ts) AS day, type, service, rollup_series_id, stack_id, sum(value)
 FROM samples_1h
 WHERE type = 'cpu' AND service = concat('service-', toString({service:UInt64}))
-GROUP BY type, service, rollup_series_id, stack_id;
--- The same of two services as if they were those of an earlier day.
+GROUP BY day, type, service, rollup_series_id, stack_id;
+-- The sums of 24 hours of two services as if they were those of an earlier day.
 INSERT INTO samples_1d
-SELECT ts - 86400 * {ago:Int64}, type, service, rollup_series_id, stack_id, value
+SELECT
+    toDateTime({today:Int64} - 86400 * {ago:Int64}, 'UTC'),
+    type, service, rollup_series_id, stack_id, sum(value)
 FROM samples_1d
-WHERE type = 'cpu' AND ts = toDateTime({day:Int64}, 'UTC') AND service IN ('service-0', 'service-7');
+WHERE type = 'cpu'
+    AND service IN ('service-0', 'service-7')
+    AND ts >= toDateTime({today:Int64} - 86400, 'UTC')
+GROUP BY type, service, rollup_series_id, stack_id;
 -- Sums over all series, by hour, of a service.
 INSERT INTO services_1h
 SELECT ts, type, service, stack_id, sum(value)
@@ -100,3 +105,11 @@ SELECT ts, type, service, stack_id, sum(value)
 FROM samples_1d
 WHERE type = 'cpu' AND service = concat('service-', toString({service:UInt64}))
 GROUP BY ts, type, service, stack_id;
+-- Sums over all stacks, by hour; of earlier days as if all of it were in the first hour.
+INSERT INTO totals_1h
+SELECT ts, type, service, sum(value) FROM services_1h GROUP BY ts, type, service
+UNION ALL
+SELECT ts, type, service, sum(value)
+FROM services_1d
+WHERE ts < toDateTime({today:Int64} - 86400, 'UTC')
+GROUP BY ts, type, service;

@@ -16,6 +16,8 @@ from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.question import Asked
 from ebprof.collector.store.wire import Failure, WriteRequest, Written, pack, receive
 
+SUMMED = ("samples", "samples_1h", "samples_1d", "services_1h", "services_1d", "totals_1h")
+"""Tables of which each has all values once."""
 FOREVER = Retention(*[10_000 * DAY_MS] * 3)
 
 

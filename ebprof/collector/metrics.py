@@ -40,5 +40,6 @@ METRICS = (
     Metric("object_received_bytes_total", "Bytes of object files that came, unpacked."),
     Metric("lookups_total", "Addresses that were looked up: named, unknown, failed.", "result"),
     Metric("frames_removed_total", "Frames that were removed, as no stack had them any more."),
+    Metric("trees_made_total", "Trees of hours and days that were made for flame graphs."),
     Metric("queries_total", "Queries by result: answered, refused, failed.", "result"),
 )

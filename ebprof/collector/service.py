@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ebprof.collector.limits import Limits
 from ebprof.collector.metrics import METRICS, PREFIX
+from ebprof.collector.query.condense import Condense
 from ebprof.collector.receive.flows import FlowPush, read_flows
 from ebprof.collector.receive.ids import SeenIds
 from ebprof.collector.receive.intake import Accepted, Intake
@@ -37,6 +38,8 @@ MOST_PUSHES = 32
 OBJECT_MIB = 8192
 TIDY_FIRST_S, TIDY_S = 600.0, 86_400.0
 """When frames that no stack has are removed: after the start or a failure, and from then on."""
+CONDENSE_S, CONDENSE_PAUSE_S = 60.0, 1.0
+"""How often trees that are missing are looked for, and the pause while some are."""
 _CHECKING = 2
 _POLL_S = 0.1
 _RETRY_S = 1.0
@@ -92,8 +95,8 @@ class Collector:
 
         Raises EbprofError where the store cannot be started.
         """
-        parts = (self._feed(), self._tidy(), self._store.run(), self.symbols.run())
-        tasks = [*map(asyncio.create_task, parts)]
+        own = (self._feed(), self._tidy(), self._condense())
+        tasks = [*map(asyncio.create_task, (*own, self._store.run(), self.symbols.run()))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -223,6 +226,18 @@ class Collector:
             except StoreError as error:
                 _log.warning("frames that nobody needs stay: %s", error.message)
                 wait_s = TIDY_FIRST_S
+
+    async def _condense(self) -> None:
+        """Have trees made of the hours and days that have ended."""
+        while True:
+            made = 0
+            try:
+                made = await self._store.work(Condense(time.time_ns() // 10**6, self.retention))
+            except StoreError as error:
+                if self._store.is_ready:
+                    _log.warning("trees for flame graphs are missing: %s", error.message)
+            self.counters.add("trees_made_total", made)
+            await asyncio.sleep(CONDENSE_PAUSE_S if made else CONDENSE_S)
 
     async def _keep(self) -> None:
         if not self._is_kept and self._store.is_ready:

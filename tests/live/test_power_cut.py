@@ -34,7 +34,7 @@ from tests import collector_extra, objects, pushes
 from tests import senders as load
 from tests.collecting import Running
 from tests.objects import Object, is_kept, locations, send, want
-from tests.stored import store
+from tests.stored import SUMMED, store
 
 collector_extra.need()
 CUTS = int(os.environ.get("EBPROF_POWER_CUTS", "1"))
@@ -108,7 +108,7 @@ def test_what_was_acknowledged_survives(tmp_path: Path, cut: int) -> None:
                 one.rows(
                     f"SELECT service, sum(value) FROM {table} GROUP BY service ORDER BY service"
                 )
-                for table in ("samples", "samples_1h", "samples_1d", "services_1h", "services_1d")
+                for table in SUMMED
             ]
     assert acknowledged
     assert set(acknowledged) <= set(stored)

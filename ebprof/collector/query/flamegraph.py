@@ -5,21 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ebprof import output
 from ebprof.collector import kinds
 from ebprof.collector.query import sql
 from ebprof.collector.query import tree as trees
 from ebprof.collector.query.frames import Frames, Functions, Name, frames_of
+from ebprof.collector.query.grown import TREE_NODES, Grown, find
 from ebprof.collector.query.nodes import tree_json
 from ebprof.collector.query.selection import Selection
+from ebprof.collector.query.stacks import FoundStacks, look_up
 from ebprof.collector.query.times import Range
-from ebprof.collector.query.tree import Stacks, Tree
+from ebprof.collector.query.tree import Tree
 from ebprof.collector.store.question import Asked, Session
 from ebprof.model import Frame, Lists, Location, Profile, Sample, SampleType, samples_of
 
@@ -34,12 +33,13 @@ FORMATS = {
     "html": "flamegraph",
 }
 """Names of formats in queries, and of their modules in `ebprof.output`."""
-DEFAULT_NODES = 16_384
+DEFAULT_NODES = TREE_NODES
 MAX_NODES = 1_000_000
 MOST_STACKS = 100_000
 """Beyond it the smallest are summed up, without a look at their frames."""
+LEAST_STACKS = 5_000
+"""The same of a part of a range of which the rest is answered by trees: its share, or so many."""
 PRUNED = "~pruned"
-WHOLE_STOPS = frozenset(("", "complete", "no_user_stack", "not_asked"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +82,32 @@ class Flamegraph:
         """Look it up; raises BadQuestionError."""
         with database.session() as session:
             self.selection.check(session)
-            found = _look_up(session, self.selection, self.most_stacks)
+            found = self._look_up(session)
         if self.format == TREE:
             return self._tree(found)
         return self._file(found)
 
+    def _look_up(self, session: Session) -> _Found:
+        plan = self.selection.plan()
+        grown = None
+        if 0 < self.max_nodes <= TREE_NODES:
+            grown, plan = find(session, self.selection, plan)
+        # Nodes of what there are no trees of are shown beside those of all the range.
+        most = max(int(self.most_stacks * plan.share), min(self.most_stacks, LEAST_STACKS))
+        stacks = look_up(session, self.selection, plan, most)
+        return _Found(plan.covered, stacks, grown, _frames(session, grown))
+
     def _tree(self, found: _Found) -> FlamegraphAnswer:
-        stacks, functions = _by_function(found)
-        tree = self._pruned(trees.with_rest(trees.build(stacks), *found.rest))
+        functions = found.frames.functions()
+        tree = self._pruned(found.tree(functions.of_location))
         summary = _summary(self.selection, found, tree)
         items = np.unique(tree.item[1:])
         names = dict(zip(items.tolist(), _names(found, functions, items), strict=True))
         return FlamegraphAnswer(summary, tree_json(tree, names, summary))
 
     def _file(self, found: _Found) -> FlamegraphAnswer:
-        tree = trees.with_rest(trees.build(_by_location(found)), *found.rest)
-        tree = self._pruned(tree)
+        numbers = np.arange(len(found.frames) + 1)
+        tree = self._pruned(found.tree(Lists(numbers, numbers[:-1])))
         summary = _summary(self.selection, found, tree)
         profile = _profile(self.selection, found, tree, summary)
         file = io.BytesIO()
@@ -110,91 +120,48 @@ class Flamegraph:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Stacks of a selection and their frames.
-
-    stacks: of indices of locations, leaf first; stops: indices of reasons. rest: value and number
-    of the stacks that are left out.
-    """
+    """What there is of a selection: stacks, a tree of what there are trees of, frames of both."""
 
     covered: Range
-    values: trees.Numbers
-    stacks: Lists
-    stops: trees.Numbers
-    reasons: tuple[str, ...]
+    stacks: FoundStacks
+    grown: Grown | None
     frames: Frames
-    unknown: int
-    rest: tuple[int, int]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why stacks end."""
+        more = self.grown.reasons if self.grown else ()
+        return tuple(dict.fromkeys((*self.stacks.reasons, *more)))
+
+    def sum(self, name: str) -> int:
+        """A value of both."""
+        return int(sum(getattr(one, name) for one in (self.stacks, self.grown) if one))
+
+    def tree(self, of_location: Lists) -> Tree:
+        """A tree of both; items: of locations those of these lists, and above these, of reasons."""
+        first = int(of_location.items.max()) + 1
+        places = {reason: first + number for number, reason in enumerate(self.reasons)}
+        frame_ids = self.stacks.frame_ids
+        locations = Lists(frame_ids.starts, self.frames.indices(frame_ids.items))
+        items = locations.reversed().through(of_location)
+        stacks = self.stacks.of_items(items, _items(self.stacks, places))
+        tree = trees.with_rest(trees.build(stacks), *self.stacks.rest)
+        if self.grown is None:
+            return tree
+        of_frame = of_location.take(self.frames.indices(self.grown.frame_ids))
+        grown = self.grown.through(of_frame, _items(self.grown, places))
+        return trees.merged([tree, grown])
 
 
-def _look_up(session: Session, selection: Selection, most_stacks: int) -> _Found:
-    plan = selection.plan()
-    bound = selection.parameters(plan)
-    session.keep("chosen", sql.load("stacks", selection.selector), bound)
-    values = np.asarray(session.ask("SELECT value FROM chosen")["value"], np.int64)
-    most = {"most": most_stacks, "least": trees.least_of(values, most_stacks)}
-    session.keep("largest", sql.load("largest_stacks"), most)
-    largest = session.ask("SELECT stack_id, value FROM largest")
-    session.keep("shown", sql.load("frames_of_stacks", selection.selector), bound)
-    stacks = session.ask("SELECT stack_id, stop, frame_ids FROM shown")
-    frames = frames_of(session.ask(sql.load("frames")))
-    shown = np.asarray(largest["value"], np.int64)
-    found, stops, reasons = _stacks(largest, stacks)
-    return _Found(
-        plan.covered,
-        shown,
-        Lists(found.starts, frames.indices(found.items)),
-        stops,
-        reasons,
-        frames,
-        int(shown[found.lengths == 0].sum()),
-        (int(values.sum()) - int(shown.sum()), len(values) - len(shown)),
+def _items(found: FoundStacks | Grown, places: dict[str, int]) -> trees.Numbers:
+    return np.array([places[reason] for reason in found.reasons], np.int64)
+
+
+def _frames(session: Session, grown: Grown | None) -> Frames:
+    ids = " UNION ALL ".join(
+        f"SELECT frame_ids FROM {name}" for name in ("shown", "grown")[: 1 + bool(grown)]
     )
-
-
-def _stacks(largest: pa.Table, stacks: pa.Table) -> tuple[Lists, trees.Numbers, tuple[str, ...]]:
-    """Frame IDs and stop reason of each of the largest stacks; what is not known has no frames.
-
-    stacks: in any order, and some twice.
-    """
-    ids = _column(largest["stack_id"])
-    places = np.asarray(pc.index_in(_column(stacks["stack_id"]), value_set=ids), np.int64)
-    row = np.full(len(ids), len(places))
-    row[places] = np.arange(len(places))
-    stops = _column(stacks["stop"]).cast(pa.string()).dictionary_encode()
-    reasons = (*map(str, stops.dictionary.to_pylist()), "")
-    stop = np.append(np.asarray(stops.indices, np.int64), len(reasons) - 1)
-    frame_ids = _column(stacks["frame_ids"])
-    starts = np.asarray(frame_ids.offsets, np.int64)
-    lists = Lists(np.append(starts, starts[-1]), np.asarray(frame_ids.values, np.uint64))
-    return lists.take(row), stop[row], reasons
-
-
-def _column(column: pa.ChunkedArray) -> Any:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-
-
-def _with_stops(found: _Found, stacks: Lists, first: int) -> Stacks:
-    """Stacks, root first, of which incomplete ones begin with an item for the reason."""
-    is_whole = np.array([reason in WHOLE_STOPS for reason in found.reasons], bool)
-    has_stop = ~is_whole[found.stops] if len(found.stops) else np.zeros(0, bool)
-    shift = np.concatenate([[0], np.cumsum(has_stop)])
-    moved = np.empty(len(stacks.items) + int(shift[-1]), np.int64)
-    moved[np.arange(len(stacks.items)) + np.repeat(shift[1:], stacks.lengths)] = stacks.items
-    starts = stacks.starts + shift
-    moved[starts[:-1][has_stop]] = first + found.stops[has_stop]
-    return Stacks(moved, starts, found.values)
-
-
-def _by_location(found: _Found) -> Stacks:
-    """Items are locations and, above these, stop reasons."""
-    return _with_stops(found, found.stacks.reversed(), len(found.frames.locations))
-
-
-def _by_function(found: _Found) -> tuple[Stacks, Functions]:
-    """Items are functions and, above these, stop reasons; and their names."""
-    functions = found.frames.functions()
-    stacks = found.stacks.reversed().through(functions.of_location)
-    return _with_stops(found, stacks, len(functions)), functions
+    return frames_of(session.ask(sql.fill("frames", {"lists": f"({ids})"})))
 
 
 def _names(found: _Found, functions: Functions, items: trees.Numbers) -> list[Name]:
@@ -206,15 +173,13 @@ def _names(found: _Found, functions: Functions, items: trees.Numbers) -> list[Na
 
 
 def _summary(selection: Selection, found: _Found, tree: Tree) -> Summary:
-    is_whole = np.array([reason in WHOLE_STOPS for reason in found.reasons], bool)
-    whole = found.values[is_whole[found.stops]].sum() if len(found.values) else 0
     return Summary(
         selection.type,
         kinds.unit_of(selection.type),
         found.covered,
         int(tree.total[0]),
-        int(tree.total[0] - whole),
-        found.unknown,
+        found.sum("incomplete"),
+        found.sum("unknown"),
         int(tree.pruned.sum()),
         int(tree.pruned_nodes.sum()),
     )

@@ -52,11 +52,14 @@ class Functions:
 @dataclass(frozen=True, eq=False)
 class Frames:
     """Locations that stacks name by index. ids: sorted uint64[n]; table: the rows of these; the
-    location behind the last one stands for all that the database does not know.
+    location behind the last one stands for all that the database does not know, and is one too.
     """
 
     ids: npt.NDArray[np.uint64]
     table: pa.Table
+
+    def __len__(self) -> int:
+        return len(self.ids) + 1
 
     def indices(self, ids: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """The index of each frame ID."""

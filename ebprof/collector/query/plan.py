@@ -6,7 +6,8 @@ Where they are not any more, the range is widened to whole hours or days, and it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 
 from ebprof.collector.query.times import Range, written
 from ebprof.collector.retention import DAY_MS, Retention
@@ -18,7 +19,7 @@ _EMPTY = Range(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Ranges of each table, two at most, in order of time; `covered` is all of them together."""
+    """Ranges of each table in order of time; `covered` is all of them together."""
 
     covered: Range
     raw: tuple[Range, ...] = ()
@@ -29,11 +30,22 @@ class Plan:
         """Borders by the names that SQL has for them; what is not used is an empty range."""
         found: dict[str, int] = {}
         for name in ("raw", "hours", "days"):
-            ranges = (*getattr(self, name), _EMPTY, _EMPTY)[:2]
-            for number, one in enumerate(ranges, 1):
+            ranges = getattr(self, name)
+            for number, one in enumerate((*ranges, *[_EMPTY] * (2 - len(ranges))), 1):
                 found[f"{name}_from_{number}"] = one.start_ms
                 found[f"{name}_to_{number}"] = one.end_ms
         return found
+
+    @property
+    def share(self) -> float:
+        """How much of what is covered the ranges are."""
+        ranges = (*self.raw, *self.hours, *self.days)
+        return sum(one.length_ms for one in ranges) / self.covered.length_ms
+
+    def without(self, hours: Set[int], days: Set[int]) -> Plan:
+        """What is left without hours and days that begin at some times."""
+        hours_left, days_left = _left(self.hours, hours, HOUR_MS), _left(self.days, days, DAY_MS)
+        return replace(self, hours=hours_left, days=days_left)
 
 
 def plan(wanted: Range, now_ms: int, retention: Retention, fine_labels: list[str]) -> Plan:
@@ -54,6 +66,15 @@ def plan(wanted: Range, now_ms: int, retention: Retention, fine_labels: list[str
     start = _start(wanted.start_ms, raw_since, hours_since)
     end = _end(wanted.end_ms, raw_since, hours_since)
     return _layers(Range(start, end))
+
+
+def _left(ranges: tuple[Range, ...], gone: Set[int], unit_ms: int) -> tuple[Range, ...]:
+    found: list[Range] = []
+    for one in ranges:
+        cuts = sorted(start for start in gone if one.start_ms <= start < one.end_ms)
+        starts, ends = [one.start_ms, *(cut + unit_ms for cut in cuts)], [*cuts, one.end_ms]
+        found += map(Range, starts, ends)
+    return tuple(one for one in found if one.length_ms)
 
 
 def without_days(found: Plan) -> Plan:

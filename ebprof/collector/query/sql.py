@@ -8,6 +8,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from ebprof.collector.query.plan import Plan
 from ebprof.collector.query.selector import EVERYTHING, Matcher, Selector
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import DAY_MS
@@ -27,18 +28,22 @@ _SECONDS = "toDateTime(least(intDiv({{{0}:Int64}}, 1000), 4294967295), 'UTC')"
 _TIMES = {"raw": _MILLISECONDS, "hours": _SECONDS, "days": _SECONDS}
 
 
-def _ranges(name: str, time: str) -> str:
-    """Within either of the two ranges that a plan has of a table."""
-    borders = (time.format(f"{name}_{end}_{number}") for number in (1, 2) for end in ("from", "to"))
-    return "(ts >= {} AND ts < {} OR ts >= {} AND ts < {})".format(*borders)
+def _ranges(name: str, count: int) -> str:
+    """Within any of the ranges that a plan has of a table: their borders are `Plan.parameters`."""
+    borders = (
+        [_TIMES[name].format(f"{name}_{end}_{number}") for end in ("from", "to")]
+        for number in range(1, count + 1)
+    )
+    return f"({' OR '.join(f'ts >= {start} AND ts < {end}' for start, end in borders) or '0'})"
 
 
-_RANGES = {name: _ranges(name, time) for name, time in _TIMES.items()}
-"""Within the ranges that a plan has of a table: their borders are `Plan.parameters`."""
+_TWO = {name: _ranges(name, 2) for name in _TIMES}
 
 
-def load(name: str, selector: Selector = EVERYTHING) -> str:
+def load(name: str, selector: Selector = EVERYTHING, plan: Plan | None = None) -> str:
     """The text of a file, with the conditions of a selector put in.
+
+    plan: whose ranges those are that are put in; without it there is room for two of a table.
 
     `$matching` becomes those on series, of days and selector, `$services` those on the column
     `service`. `$of_series` are those on samples, `$of_rollups` those on their sums in
@@ -50,7 +55,8 @@ def load(name: str, selector: Selector = EVERYTHING) -> str:
     matching = " AND ".join(conditions)
     is_by_service = set(selector.names) <= {SERVICE}
     places = _by_service(selector) if is_by_service else _by_series(matching)
-    return fill(name, {"matching": matching} | places)
+    ranges = {one: _ranges(one, len(getattr(plan, one))) for one in _TIMES} if plan else {}
+    return fill(name, {"matching": matching} | places | ranges)
 
 
 def _by_service(selector: Selector) -> dict[str, str]:
@@ -79,9 +85,9 @@ def condition(number: int, matcher: Matcher, column: str) -> str:
 def fill(name: str, places: Mapping[str, str]) -> str:
     """The text of a file with its `$NAME`s replaced, never by anything that somebody sent.
 
-    `$raw`, `$hours` and `$days` become the ranges of a plan.
+    `$raw`, `$hours` and `$days` become the ranges of a plan, of which there are two at most.
     """
-    return Template(_text(name)).substitute(_RANGES, **places)
+    return Template(_text(name)).substitute(_TWO | dict(places))
 
 
 def parameters(selector: Selector, within: Range) -> dict[str, Any]:

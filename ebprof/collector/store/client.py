@@ -18,13 +18,14 @@ from ebprof.collector.receive.log import Segment
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.ending import MOST_ENDS, Ending, ending_of
 from ebprof.collector.store.frames import FrameRow
-from ebprof.collector.store.question import BadQuestionError, Question, StoreError
+from ebprof.collector.store.question import BadQuestionError, Question, StoreError, Work
 from ebprof.collector.store.wire import (
     HEADER,
     Failure,
     KeepRequest,
     NameRequest,
     TidyRequest,
+    WorkRequest,
     WriteRequest,
     Written,
     pack,
@@ -112,6 +113,10 @@ class StoreClient:
     async def tidy(self) -> int:
         """Have frames removed of which no stack is left; returns how many; raises StoreError."""
         return int(await self._request(TidyRequest()))
+
+    async def work(self, work: Work) -> int:
+        """Have the writer do some work; returns how much was done; raises StoreError."""
+        return int(await self._request(WorkRequest(work)))
 
     async def name(self, frames: tuple[FrameRow, ...], version: int) -> None:
         """Have frames of addresses named in the database; raises StoreError."""

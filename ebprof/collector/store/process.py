@@ -30,6 +30,7 @@ from ebprof.collector.store.wire import (
     KeepRequest,
     NameRequest,
     TidyRequest,
+    WorkRequest,
     WriteRequest,
     Written,
     pack,
@@ -72,6 +73,8 @@ class Server:
                 self._writing.submit(self._answer, number, self._name, request)
             elif isinstance(request, TidyRequest):
                 self._writing.submit(self._answer, number, self._tidy, request)
+            elif isinstance(request, WorkRequest):
+                self._writing.submit(self._answer, number, self._work, request)
             else:
                 self._asking.submit(self._answer, number, self._ask, request)
 
@@ -86,6 +89,9 @@ class Server:
 
     def _tidy(self, _: TidyRequest) -> int:
         return self._writer.tidy()
+
+    def _work(self, request: WorkRequest) -> int:
+        return request.work.work(self._database)
 
     def _ask(self, question: Any) -> Any:
         return question.answer(self._database)

@@ -37,6 +37,20 @@ class Asked(Protocol):
         """Have a connection for the time of a `with`."""
 
 
+class Kept(Asked, Protocol):
+    """The database, for those who add to it."""
+
+    def insert(self, table: str, rows: pa.Table) -> None:
+        """Add rows: one block for each partition; raises StoreError."""
+
+
+class Work(Protocol):
+    """Like a question, but done by the writer, between two segments."""
+
+    def work(self, database: Kept) -> int:
+        """Do it; returns how much was done. Raises StoreError."""
+
+
 class Question(Protocol):
     """Anything that can be pickled and knows how to find its answer, which can be pickled too."""
 

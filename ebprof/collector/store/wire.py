@@ -13,6 +13,7 @@ from typing import Any
 
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.frames import FrameRow
+from ebprof.collector.store.question import Work
 
 HEADER = struct.Struct("<QQ")
 
@@ -43,6 +44,13 @@ class NameRequest:
 @dataclass(frozen=True, slots=True)
 class TidyRequest:
     """Remove frames of which no stack is left: its answer is their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRequest:
+    """Have the writer do some work: its answer is what that returns."""
+
+    work: Work
 
 
 @dataclass(frozen=True, slots=True)

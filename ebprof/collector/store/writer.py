@@ -180,6 +180,7 @@ def _summed(rows: Rows) -> dict[str, pa.Table]:
         for name, unit in (("1h", "hour"), ("1d", "day")):
             found[f"samples_{name}"] = rollup = tables.rolled_up(table, unit)
             found[f"services_{name}"] = tables.of_services(rollup)
+        found["totals_1h"] = tables.of_hours(found["services_1h"])
     if rows.flows:
         found["flows"] = table = flow_tables.flows(rows.flows)
         found["flows_1h"] = flow_tables.rolled_up(table)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests import collector_extra
 from tests import senders as load
 from tests.collecting import Running
-from tests.stored import store
+from tests.stored import SUMMED, store
 
 collector_extra.need()
 CRASHES = int(os.environ.get("EBPROF_CRASHES", "2"))
@@ -47,7 +47,7 @@ def test_what_is_acknowledged_is_stored_once(tmp_path: Path) -> None:
     profiles = sum(len(sender.acknowledged) for sender in senders)
     print(f"{profiles} profiles in {sum(sender.attempts for sender in senders)} attempts")
     with store(tmp_path / "data") as one:
-        for table in ("samples", "samples_1h", "samples_1d", "services_1h", "services_1d"):
+        for table in SUMMED:
             rows = one.rows(f"SELECT service, sum(value) FROM {table} GROUP BY service")
             assert dict(rows) == expected, table
         assert one.rows("SELECT count() FROM samples") == [(profiles,)]

@@ -68,3 +68,22 @@ def test_old_ranges_are_widened_and_say_so() -> None:
     assert found.covered == Range(
         (NOW - 10 * DAY_MS) // HOUR_MS * HOUR_MS, ((NOW - 9 * DAY_MS) // HOUR_MS + 1) * HOUR_MS
     )
+
+
+@given(st.integers(2, 300 * 24), st.sets(st.integers(0, 300 * 24), max_size=20))
+def test_what_is_left_of_a_plan_is_what_is_not_gone(hours: int, gone: set[int]) -> None:
+    wanted = Range(NOW - hours * HOUR_MS, NOW)
+    found = plan(wanted, NOW, RETENTION, [])
+    start = NOW // DAY_MS * DAY_MS - 300 * DAY_MS
+    starts = {start + number * HOUR_MS for number in gone}
+    days = {one for one in starts if not one % DAY_MS}
+    left = found.without(starts, days)
+    for unit, before, after, of in (
+        (HOUR_MS, found.hours, left.hours, starts),
+        (DAY_MS, found.days, left.days, days),
+    ):
+        every = {at for one in before for at in range(one.start_ms, one.end_ms, unit)}
+        kept = [at for one in after for at in range(one.start_ms, one.end_ms, unit)]
+        assert kept == sorted(every - of)
+    assert (left.raw, left.covered) == (found.raw, found.covered)
+    assert left.share <= found.share == 1

@@ -145,7 +145,7 @@ def test_series_stacks_and_frames_come_first_and_once_a_day(tmp_path: Path) -> N
     writer = Writer(database, Journal(tmp_path / "journal"), HASHER, lambda: days[-1])
     writer.write(1, path)
     names = [name for name, _ in database.inserted]
-    summed = ["samples", "samples_1h", "services_1h", "samples_1d", "services_1d"]
+    summed = ["samples", "samples_1h", "services_1h", "samples_1d", "services_1d", "totals_1h"]
     assert names == ["frames", "stacks", "series", *summed]
     writer.write(2, path)
     assert (

@@ -1,0 +1,150 @@
+"""Trees of what has ended answer as stacks do, for as long as nothing came later."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ebprof.collector.query.addresses import Unnamed
+from ebprof.collector.query.condense import Condense
+from ebprof.collector.query.flamegraph import Flamegraph, FlamegraphAnswer
+from ebprof.collector.query.plan import HOUR_MS
+from ebprof.collector.query.selection import Selection
+from ebprof.collector.query.selector import parse
+from ebprof.collector.query.times import Range
+from ebprof.collector.retention import DAY_MS, Retention
+from ebprof.collector.store.frames import FrameRow
+from ebprof.collector.store.wire import NameRequest, WorkRequest
+from ebprof.model import Frame, Location, Mapping, Sample
+from tests import builders, collector_extra, pushes
+from tests.stored import Store, store
+
+collector_extra.need()
+NOW = time.time_ns() // 10**6 // HOUR_MS * HOUR_MS + HOUR_MS // 2
+MS = 1_000_000
+LIBRARY = Mapping("/lib/x.so", "abcd", 0x1000, 0x9000, 0x1000)
+UNNAMED = Location(0x1234, LIBRARY, (Frame("[x.so]+0x1234"),))
+QUERIES = ("{}", '{service_name="redis"}', '{service_name="demo"}', '{service_name=~"re.*"}')
+NUMBERS = itertools.count(1)
+
+
+def profile(ago_ms: int, *samples: Sample) -> bytes:
+    return pushes.pprof_bytes(builders.profile(*samples, period=MS, time_ns=(NOW - ago_ms) * MS))
+
+
+def stack(text: str, count: int) -> Sample:
+    return builders.stack(text, count, pid=0, comm="")
+
+
+def push(one: Store, path: Path, service: str, *profiles: bytes) -> None:
+    message = pushes.push(*profiles, labels={"service_name": service})
+    one.write(path, message, number=next(NUMBERS))
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Store]:
+    """Two services in two hours of today or yesterday, the half hour before now, and a day ago."""
+    broken = Sample(7, 7, "", (UNNAMED, builders.location("run", "main")), "no_row", 3)
+    with store(tmp_path, Retention()) as one:
+        for ago_ms in (1000, HOUR_MS, 2 * HOUR_MS, DAY_MS + HOUR_MS, 2 * DAY_MS):
+            hot, cold = stack("main;get", 10), stack("main;set;write_[k]", 20)
+            push(one, tmp_path / "s", "redis", profile(ago_ms, hot, cold))
+            push(one, tmp_path / "s", "demo", profile(ago_ms, broken, stack("main;run", 4)))
+        yield one
+
+
+def condense(one: Store, few_stacks: int = 1) -> int:
+    """How many trees were made until there was nothing left to do."""
+    work = WorkRequest(Condense(NOW, Retention(), few_stacks))
+    made = [*iter(lambda: one.request(work), 0)]
+    assert all(isinstance(number, int) for number in made), made
+    return sum(made)
+
+
+def answer(one: Store, query: str, ago_ms: int = 3 * HOUR_MS, **how: Any) -> dict[str, Any]:
+    selection = Selection("cpu", parse(query), Range(NOW - ago_ms, NOW), NOW, Retention())
+    found = one.request(Flamegraph(selection, **how))
+    assert isinstance(found, FlamegraphAnswer), found
+    tree: dict[str, Any] = json.loads(found.body)
+    return tree
+
+
+def forget_sums(one: Store) -> None:
+    """Have nothing left of sums of hours and days but trees."""
+    for unit in ("1h", "1d"):
+        one.rows(f"TRUNCATE TABLE services_{unit}")
+
+
+@pytest.mark.parametrize("few_stacks", [1, 100])
+@pytest.mark.parametrize("ago_ms", [3 * HOUR_MS, 2 * DAY_MS + HOUR_MS])
+def test_trees_say_what_stacks_say(filled: Store, ago_ms: int, few_stacks: int) -> None:
+    before = [answer(filled, query, ago_ms) for query in QUERIES]
+    assert condense(filled, few_stacks) > 0
+    assert condense(filled, few_stacks) == 0
+    assert [answer(filled, query, ago_ms) for query in QUERIES] == before
+    forget_sums(filled)
+    answers = [answer(filled, query, ago_ms) for query in QUERIES]
+    assert answers[0] == before[0]
+    assert (answers[1:3] == before[1:3]) == (few_stacks == 1)
+    assert answers[3]["total"] < before[3]["total"], "a pattern is answered by stacks"
+
+
+def test_what_comes_late_is_there_at_once_and_in_the_next_tree(
+    filled: Store, tmp_path: Path
+) -> None:
+    condense(filled)
+    before = [answer(filled, query)["total"] for query in QUERIES[:2]]
+    push(filled, tmp_path / "s", "redis", profile(2 * HOUR_MS, stack("main;late", 100)))
+    late = [answer(filled, query) for query in QUERIES[:2]]
+    assert [one["total"] for one in late] == [total + 100 * MS for total in before]
+    names = {one["name"]: one["value"] for one in late[1]["root"]["children"][0]["children"]}
+    assert names["late"] == 100 * MS
+    assert condense(filled) > 0
+    forget_sums(filled)
+    assert [answer(filled, query) for query in QUERIES[:2]] == late
+
+
+def test_names_that_come_late_are_those_of_older_trees(filled: Store) -> None:
+    condense(filled)
+    forget_sums(filled)
+    (address,) = filled.request(Unnamed("abcd", 2, 10))
+    row = FrameRow(
+        address.frame_id, LIBRARY.path, "abcd", 0x1234, ("inner", "f"), ("", ""), ("", ""), (1, 2)
+    )
+    assert "inner" not in json.dumps(answer(filled, "{}"))
+    assert filled.request(NameRequest((row,), 2)) is None
+    demo = answer(filled, QUERIES[2])["root"]
+    path = []
+    while demo["children"]:
+        demo = demo["children"][0]
+        path.append(demo["name"])
+    assert path == ["[incomplete: no_row]", "main", "run", "f", "inner"]
+    assert demo["self"] == 9 * MS
+
+
+def test_what_trees_leave_out_is_pruned_and_totals_are_exact(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = answer(filled, "{}")
+    condense(filled)
+    pruned = answer(filled, "{}", max_nodes=2)
+    assert pruned["total"] == whole["total"]
+    assert (pruned["incomplete"], pruned["unknown"]) == (whole["incomplete"], 0)
+    (more, main) = pruned["root"]["children"]
+    assert more["name"] == "~pruned"
+    assert more["value"] + main["value"] == whole["total"]
+
+
+def test_an_hour_that_has_not_ended_has_no_tree(filled: Store) -> None:
+    soon = replace(Condense(NOW, Retention(), 1), now_ms=NOW - HOUR_MS // 2 + 60_000)
+    while filled.request(WorkRequest(soon)):
+        pass
+    (latest,) = filled.rows("SELECT toUnixTimestamp(max(ts)) FROM trees_1h")
+    assert latest[0] * 1000 == NOW - HOUR_MS // 2 - 2 * HOUR_MS
