@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,9 +53,10 @@ def test_tests_of_what_is_missing_are_left_out_and_counted(tmp_path: Path, proce
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_ways.py").write_text(TESTS)
     options = ["-q", "-p", "no:cacheprovider", "-c", "/dev/null", "-W", "ignore"]
-    options += ["-n", str(processes)] if processes else []
+    options += ["-p", "xdist", "-n", str(processes)] if processes else []
     command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "6 passed" in done.stdout.splitlines()[-1]
     assert [line for line in done.stdout.splitlines() if " need " in line] == [

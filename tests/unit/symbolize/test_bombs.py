@@ -137,13 +137,26 @@ def test_a_section_that_unpacks_to_much(bomb: Bomb, claimed: int) -> None:
 
 @cache
 def packed_gigabyte() -> bytes:
-    packed = zlib.compressobj(9)
-    return b"".join(packed.compress(bytes(1 << 20)) for _ in range(1 << 10)) + packed.flush()
+    """Zeros, packed a part at a time; all parts but the first are the same bytes (RFC 1950)."""
+    size, times = 1 << 20, 1 << 10
+    packer = zlib.compressobj(9)
+    first, part = (packer.compress(bytes(size)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    last, checksum = b"\x03\x00", size * times % 65521 << 16 | 1
+    return first + part * (times - 1) + last + checksum.to_bytes(4, "big")
+
+
+def test_the_packed_gigabyte_is_one() -> None:
+    unpacker = zlib.decompressobj()
+    size, rest = 0, packed_gigabyte()
+    while rest:
+        size += len(unpacker.decompress(rest, 1 << 20))
+        rest = unpacker.unconsumed_tail
+    assert unpacker.eof and size == 1 << 30
 
 
 @pytest.mark.parametrize("dictionary", [1 << 20, 1 << 30])
 def test_minidebug_that_unpacks_to_much(bomb: Bomb, dictionary: int) -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": dictionary}]
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": dictionary}]
     if dictionary > 1 << 20:
         data = small_with_large_dictionary()
     else:
