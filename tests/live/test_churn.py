@@ -171,7 +171,7 @@ def test_libraries_at_the_same_addresses(
     right = check_swapped(done, len(plugins))
     assert right > SOME / 2
     if target == "process":  # others may be read only after the first sample
-        assert done.complete_share >= 0.9, done.stops
+        assert done.complete_share >= 0.6, done.stops
 
 
 @pytest.mark.parametrize("milliseconds", [5, 50])

@@ -52,7 +52,7 @@ def thread(pid: int, name: str) -> int:
 def callers(done: Profiled) -> set[str]:
     """Who called `counted`; every stack has it at its end, but of processes not known in time."""
     assert done.total >= SOME
-    named = [stack for stack in done.stacks if stack[-1] == "counted"]
+    named = [stack for stack in done.stacks if stack[-1] == "counted" and len(stack) > 2]
     unknown = done.stops.get("no_table_yet", 0)
     assert done.count_of("counted") >= max(SOME, done.total - unknown)
     return {stack[-2] for stack in named}

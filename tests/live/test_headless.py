@@ -111,7 +111,8 @@ def test_top(when: str) -> None:
     reports = [json.loads(line) for line in done.stdout.splitlines()]
     functions = {(row["name"], row["module"]) for one in reports for row in one["rows"]}
     assert {("work_sixty", "headless"), ("work_forty", "headless")} <= functions
-    assert reports[-1]["complete_share"] >= 0.99
+    shares = [one["complete_share"] for one in reports if one["samples"]]
+    assert shares[-1] >= 0.99
 
 
 @pytest.mark.parametrize("event", ["u:{path}:beat", "u:beat"])

@@ -502,7 +502,7 @@ def test_a_surprise_among_all_processes(faulty: list[int]) -> None:
 
 
 def test_a_surprise_while_top_shows_all_processes(faulty: list[int]) -> None:
-    done = run("top", "-F", 299, "--json", 1, 3, module="tests.live.faulty")
+    done = run("top", "-F", 99, "--json", 1, 3, module="tests.live.faulty")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "readers_failed" in done.stderr and "warning: " in done.stderr

@@ -165,7 +165,9 @@ def test_the_screen_says_which_event_and_how_many() -> None:
     with targets.running("calls") as program, terminal() as opened:
         opened.run("top", "-e", counted(), "-c", 2, "-p", program.pid)
         lines = opened.until(
-            lambda lines: "from_left" in str(lines) and int(row(lines, "counted")[2]) >= SOME
+            lambda lines: (
+                "from_left" in str(lines) and int(row(lines, "counted")[2].replace(",", "")) >= SOME
+            )
         )
         head = re.match(
             r"ebprof top: PID \d+, probe_calls:counted, one each 2, ([\d,]+) events/s, ", lines[0]
