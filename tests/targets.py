@@ -53,6 +53,7 @@ GO_VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),
     "stripped": ("-ldflags=-s -w",),
     "stripped_pie": ("-buildmode=pie", "-ldflags=-s -w -linkmode=external"),
+    "stripped_internal": ("-ldflags=-s -w -linkmode=internal",),
 }
 RUST_VARIANTS: dict[str, tuple[str, ...]] = {
     "default": (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,16 +66,18 @@ class _Gaps:
         return np.where(inside, index, -1)
 
 
-def with_code_rows(image: ElfImage, rows: UnwindRows | None) -> tuple[UnwindRows | None, int]:
+def with_code_rows(
+    image: ElfImage, rows: UnwindRows | None, functions: Iterable[int] = ()
+) -> tuple[UnwindRows | None, int]:
     """Rows of an object and, where they leave gaps, rows from the code there; and its bytes.
 
     Followed are the program's entry, .init and .fini, what .init_array and .fini_array point to,
-    symbols, what is behind the system call of clone, and what other code calls. Raises
-    BadFileError when the file contradicts itself.
+    symbols, what is behind the system call of clone, what other code calls, and functions:
+    addresses of more of them. Raises BadFileError when the file contradicts itself.
     """
     gaps = _gaps(image, rows)
     called, searched = _called(image, gaps)
-    entries = _entries(image, gaps, _clones(image, rows, gaps), called)
+    entries = _entries(image, gaps, _clones(image, rows, gaps), [*functions, *called])
     index = gaps.index(entries["address"])
     followed = 0
     found: UnwindRows | None = None

@@ -12,7 +12,7 @@ from ebprof.golang import find_go_table
 from ebprof.unwind.code import with_code_rows
 from ebprof.unwind.compile import FrameSection, UnwindError, UnwindRows, compile_rows
 from ebprof.unwind.merge import fill, merge
-from ebprof.unwind.pclntab import go_rows
+from ebprof.unwind.pclntab import foreign_functions, go_rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +34,15 @@ def object_rows(image: ElfImage, sections: Iterable[FrameSection]) -> ObjectRows
     rows = _told_rows(sections)
     searched: list[int] = []
     with suppress(BadFileError):  # of what only these need
+        functions: list[int] = []
         table = find_go_table(image, searched.append)
-        if table is None:
-            rows, followed = with_code_rows(image, rows)
-            return ObjectRows(rows, sum(searched) + followed)
-        go = go_rows(image, table)
-        return ObjectRows(merge(rows, go) if go else rows, sum(searched) + len(table.data))
+        if table is not None:
+            searched.append(len(table.data))
+            functions = foreign_functions(table)
+            go = go_rows(image, table)
+            rows = merge(rows, go) if go else rows
+        rows, followed = with_code_rows(image, rows, functions)
+        searched.append(followed)
     return ObjectRows(rows, sum(searched))
 
 

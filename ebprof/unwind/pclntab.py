@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ebprof._native import ffi, lib
 from ebprof.elf import ElfImage
-from ebprof.golang import GoTable
+from ebprof.golang import GO_1_18, GO_1_20, GoTable
 from ebprof.unwind.compile import RowBuffers, UnwindRows
 
 _ROWS_PER_BYTE = 2
 """Tables are shared by functions; real ones have 0.2 rows a byte."""
 
 
+# Of Go 1.18 and later; of the table, and of a function in it (struct _func in Go's runtime2.go).
+_COUNT_AT, _FUNCTIONS_AT, _HEADER_SIZE = 8, 64, 72
+_DELTAS_AT = 16
+_WORD = 4
+
+
 def go_rows(image: ElfImage, table: GoTable) -> UnwindRows | None:
     """Rows of Go's functions; None where the table is of another version or cannot be used."""
     rows = compile_table(table.data, table.text)
     return rows if rows and _is_code(image, rows) else None
+
+
+def foreign_functions(table: GoTable) -> list[int]:
+    """Where functions begin that the table has and says nothing more of: those in C that Go's own
+    linker put into the program. Empty where the table is of another version, or cannot be used.
+    """
+    data = table.data
+    if table.magic not in (GO_1_18, GO_1_20) or not table.text or len(data) < _HEADER_SIZE:
+        return []
+    count, at = (int.from_bytes(data[n : n + 8], "little") for n in (_COUNT_AT, _FUNCTIONS_AT))
+    if at + 2 * _WORD * count > len(data):
+        return []
+    pairs = np.frombuffer(data, "<u4", 2 * count, at).astype(np.int64).reshape(-1, 2)
+    places = at + pairs[:, 1] + _DELTAS_AT
+    pairs, places = pairs[places + _WORD <= len(data)], places[places + _WORD <= len(data)]
+    return [table.text + start for start in pairs[_words(data, places) == 0, 0].tolist()]
+
+
+def _words(data: bytes, places: NDArray[np.int64]) -> NDArray[Any]:
+    raw = np.frombuffer(data, np.uint8)
+    parts = np.stack([raw[places + number] for number in range(_WORD)], axis=1)
+    return parts.view("<u4").ravel()
 
 
 def compile_table(data: bytes, text_address: int) -> UnwindRows | None:

@@ -51,3 +51,15 @@ def test_a_stripped_program(variant: str) -> None:
     assert_share(done.count_calls("main.main", *CLOSURES), work, 0.5, slack=SLACK)
     assert_share(done.count_calls("main.main", *RECURSION), work, 0.5, slack=SLACK)
     assert done.count(lambda stack: "main.calls" in stack and "goexit" in stack[1]) == work
+
+
+@pytest.mark.parametrize("variant", ["stripped", "stripped_internal"])
+def test_calls_of_c(variant: str) -> None:
+    """Where Go's linker linked C, there is no unwind information for it."""
+    with targets.running("gocalls", variant=variant) as target:
+        done = profile("-p", target.pid)
+    assert_complete(done)
+    calls = done.count(
+        lambda stack: "main.main" in stack and "main.call" in stack and "_Cfunc_work" in stack[-1]
+    )
+    assert_most(calls, done.total, 0.95)

@@ -28,12 +28,14 @@ _TREES = 0x3000
 class GoFile:
     """version: the first one of Go that writes the table so. section: of the table, '' for none.
     pie: pointers are relocations, and zero in the file. module: with the runtime's module data.
+    foreign: main.work is in C: the table has no more than its name.
     """
 
     version: str = "1.20"
     section: str = ".gopclntab"
     pie: bool = False
     module: bool = True
+    foreign: bool = False
 
     def build(self) -> bytes:
         """The file: headers, code, the table's segment and a data segment."""
@@ -100,7 +102,8 @@ class GoFile:
     def _record(self, entry: int, name: int, steps: dict[str, int], *, is_main: bool) -> bytes:
         who = "main" if is_main else "work"
         record = struct.pack("<Q" if self.version == "1.16" else "<I", entry)
-        fields = (name, 0, 0, steps["frame"], steps[f"{who} file"], steps[f"{who} line"], 3, 0)
+        frame = 0 if self.foreign and not is_main else steps["frame"]
+        fields = (name, 0, 0, frame, steps[f"{who} file"], steps[f"{who} line"], 3, 0)
         record += struct.pack("<8I", *fields)
         if self.version not in ("1.16", "1.18"):
             record += struct.pack("<I", 10)
