@@ -45,10 +45,11 @@ and who calls it: {callers}. Ctrl-C ends all of it.
 
 def main() -> int:
     """Run everything until a signal; 1 when a part of it ended before."""
-    given = _arguments()
+    given, options = _arguments()
     given.data.mkdir(parents=True, exist_ok=True)
+    words = ["serve", "--listen", given.listen, "--data", str(given.data), *options]
     try:
-        with SignalNotes(*ending()) as notes, _children(given.data, given.listen) as children:
+        with SignalNotes(*ending()) as notes, _children(given.data, words) as children:
             run_together(children, notes)
     except EbprofError as error:
         _say(error.message)
@@ -56,23 +57,23 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments() -> tuple[argparse.Namespace, list[str]]:
+    """Ours, and what else `ebprof serve` is given."""
     parser = argparse.ArgumentParser(prog="scripts.serve", description=__doc__)
     parser.add_argument("--listen", default="127.0.0.1:8080", help="of ebprof serve")
     parser.add_argument("--data", type=Path, default=ROOT / "build" / "serve", help="of it")
-    return parser.parse_args()
+    return parser.parse_known_args()
 
 
 @contextmanager
-def _children(data: Path, listen: str) -> Iterator[list[Child]]:
-    """All of them; they end in the reverse order."""
+def _children(data: Path, words: list[str]) -> Iterator[list[Child]]:
+    """All of them; they end in the reverse order. words: `ebprof` is run with."""
     children: list[Child] = []
     try:
         port = free_port()
         children.append(run_redis(port, data))
         children.append(Child("demo", ["nice", str(DEMO)], _say))
         children.extend(run_caller(port, name, *load) for name, load in CALLERS.items())
-        words = ["serve", "--listen", listen, "--data", str(data)]
         serving = ebprof(words, _say, end_s=3 * END_S)  # it has children of its own
         children.append(serving)
         url = serving.wait_for(_ADDRESS)
