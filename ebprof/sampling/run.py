@@ -69,7 +69,7 @@ class SamplingRun:
     ) -> None:
         source, session = self._source, self._source.session
         self._poll = self._cleanup.enter_context(select.epoll())
-        self._timeline = Timeline(session.reader, source.sideband)
+        self._timeline = Timeline(session.reader, source.sideband, walls)
         self._sightings = sightings
         code = Code(session, self._timeline, options, walls, symbolizer.debug_file)
         self._cleanup.callback(code.close)

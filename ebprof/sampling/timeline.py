@@ -10,6 +10,7 @@ from operator import attrgetter
 from ebprof.bpf.records import DeferredSample, RecordReader, Records
 from ebprof.bpf.sideband import Bound, Change, Executed, Exited, Sideband
 from ebprof.procfs import process
+from ebprof.walls import Walls
 
 Event = Change | DeferredSample
 
@@ -26,10 +27,13 @@ class Timeline:
     """Empties the rings, and hands out changes of processes and deferred samples by time.
 
     A sample is unwound by what the process had mapped at its time: after the changes before it,
-    and before those that follow.
+    and before those that follow. walls: stand around what /proc says of a process.
     """
 
-    def __init__(self, reader: RecordReader, sideband: Sideband) -> None:
+    def __init__(
+        self, reader: RecordReader, sideband: Sideband, walls: Walls | None = None
+    ) -> None:
+        self._walls = walls or Walls()
         self._reader = reader
         self._sideband = sideband
         self._records: list[Records] = []
@@ -91,9 +95,15 @@ class Timeline:
                 if not self._ends[event.pid]:
                     del self._ends[event.pid]
             self._known_until_ns = event.time - 1  # if it is a change, it is still to be followed
-            if not (isinstance(event, Exited) and process.is_running(event.pid)):
+            if not (isinstance(event, Exited) and self._is_running(event.pid)):
                 yield event
             self._known_until_ns = event.time
+
+    def _is_running(self, pid: int) -> bool:
+        """Where that cannot be told it has ended: if it has not, it is read anew when sampled."""
+        with self._walls.around(f"/proc/{pid}"):
+            return process.is_running(pid)
+        return False
 
     def is_ending(self, pid: int) -> bool:
         """Whether it is known that the process exits or executes another program after this."""

@@ -18,6 +18,8 @@ import pytest
 
 from ebprof import output
 from ebprof.abi import OWNER, SAMPLE_KEY
+from ebprof.bpf.records import Records
+from ebprof.bpf.sideband import Exited
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError
 from ebprof.events import Processes as EventProcesses
@@ -33,6 +35,7 @@ from ebprof.sampling import members
 from ebprof.sampling.naming import Namer
 from ebprof.sampling.resolve import Resolver
 from ebprof.sampling.stacks import StackStore
+from ebprof.sampling.timeline import LEAVING_NS, Timeline
 from ebprof.sampling.tracker import Tracker
 from ebprof.sampling.windows import Window, Windows
 from ebprof.symbolize import Symbolizer, symbolizer
@@ -206,6 +209,16 @@ def test_cpu_time_of_a_task(faults: Faults, name: str) -> None:
     tids = None if name == "process_time" else frozenset({1, SELF})
     found = members._from_proc(tids, faults.walls)["own_tid"].tolist()
     assert SELF in found and 1 not in found
+
+
+def test_whether_a_process_runs_on_without_its_first_thread(faults: Faults) -> None:
+    """Of whom that cannot be told, the end is handed on; others' events are as well."""
+    faults.put(process, "is_running", lambda pid: pid == 1)
+    reader = SimpleNamespace(drain=lambda _: Records(b"", [], [], [], []))
+    sideband = SimpleNamespace(drain=lambda _: [Exited(10, 1), Exited(20, SELF)])
+    line = Timeline(cast(Any, reader), cast(Any, sideband), faults.walls)
+    line.collect()
+    assert list(line.take_until(np.inf)) == [Exited(10 + LEAVING_NS, 1)]
 
 
 # ---- functions that events are at ---------------------------------------------------------------
