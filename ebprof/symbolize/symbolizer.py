@@ -196,7 +196,9 @@ class Symbolizer:
         return Location(address, mapping, (_unknown_frame(address, mapping),))
 
     def _mapped_location(self, pid: int, address: int, is_object: IsObject) -> Location:
-        place = self._mapped.find(pid, address, is_object)
+        place = None
+        with self._walls.around(f"/proc/{pid}/maps"):
+            place = self._mapped.find(pid, address, is_object)
         if place is None:
             return self.unknown_location(address)
         return self.unknown_location(place.offset, place.mapping)
@@ -234,10 +236,15 @@ class Symbolizer:
     def _frame(self, call: Call) -> Frame:
         frame = self._frames.get(call)
         if frame is None:
-            name = self._demangler.name(call.name)
+            name = self._readable(call.name)
             system_name = call.name if name != call.name else ""
             frame = self._frames[call] = Frame(name, call.file, call.line, system_name)
         return frame
+
+    def _readable(self, name: str) -> str:
+        with self._walls.around("a mangled name"):
+            return self._demangler.name(name)
+        return name
 
     def _object(self, file: ObjectFile) -> ObjectSymbols | None:
         """The symbols of an object, None when they cannot be read; those used last are kept."""

@@ -41,6 +41,7 @@ from ebprof.sampling.windows import Window, Windows
 from ebprof.symbolize import Symbolizer, symbolizer
 from ebprof.symbolize.demangle import Demangler
 from ebprof.symbolize.kernel import KernelSymbols
+from ebprof.symbolize.mapped import MappedFiles
 from ebprof.symbolize.objects import ObjectSymbols
 from ebprof.symbolize.perfmap import PerfMap
 from ebprof.symbolize.symtab import functions_with
@@ -324,8 +325,9 @@ def test_the_kernels_symbols(faults: Faults, name: str) -> None:
     made.close()
 
 
-def test_mangled_names(faults: Faults) -> None:
-    faults.put(Demangler, "learn")
+@pytest.mark.parametrize("name", ["learn", "name"])
+def test_mangled_names(name: str, faults: Faults) -> None:
+    faults.put(Demangler, name)
     made = Symbolizer(cache=None, walls=faults.walls)
     with two_files() as (_, file):
         assert made.object_locations(file, [code_of(file)])
@@ -363,6 +365,13 @@ def test_names_of_a_jit(faults: Faults, owner: object, name: str, tmp_path: Path
     finally:
         for path in paths:
             path.unlink()
+
+
+def test_code_in_a_file_that_is_no_object(faults: Faults) -> None:
+    faults.put(MappedFiles, "find", lambda _, pid, *__: pid == SELF)
+    made = Symbolizer(cache=None, walls=faults.walls)
+    assert is_unknown(made.jit_locations(SELF, [CODE])[CODE])
+    made.close()
 
 
 def test_warnings_of_a_jits_names(faults: Faults) -> None:
