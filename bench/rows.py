@@ -113,6 +113,7 @@ def _fill(one: Store, rows: int, end_ms: int) -> None:
         ({"service": number} for number in range(SERVICES)),
         ({"service": number} for number in range(SERVICES)),
         [{}],
+        [{}],
     )
     text = Path(__file__).with_suffix(".sql").read_text()
     for statement, of in zip(re.split(r";\n", text.rstrip()[:-1] + "\n"), parts, strict=True):

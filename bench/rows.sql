@@ -105,11 +105,11 @@ SELECT ts, type, service, stack_id, sum(value)
 FROM samples_1d
 WHERE type = 'cpu' AND service = concat('service-', toString({service:UInt64}))
 GROUP BY ts, type, service, stack_id;
--- Sums over all stacks, by hour; of earlier days as if all of it were in the first hour.
-INSERT INTO totals_1h
-SELECT ts, type, service, sum(value) FROM services_1h GROUP BY ts, type, service
-UNION ALL
-SELECT ts, type, service, sum(value)
+-- Those of earlier days as if all of it were in the first hour.
+INSERT INTO services_1h
+SELECT ts, type, service, stack_id, value
 FROM services_1d
-WHERE ts < toDateTime({today:Int64} - 86400, 'UTC')
-GROUP BY ts, type, service;
+WHERE ts < toDateTime({today:Int64} - 86400, 'UTC');
+-- Sums over all stacks, by hour.
+INSERT INTO totals_1h
+SELECT ts, type, service, sum(value) FROM services_1h GROUP BY ts, type, service;
