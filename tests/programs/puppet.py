@@ -16,11 +16,14 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 MESSAGE_BYTES = 4096
+LINK = "PUPPET_LINK"
+"""Environment of a program that was executed by a link, which it removes."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 ANY_FAMILY = struct.pack("H14x", socket.AF_UNSPEC)
 LINGER_0 = struct.pack("ii", 1, 0)
@@ -194,13 +197,18 @@ class Puppet:
         threading.Thread(target=self._serve, args=(self.sockets[listener],), daemon=True).start()
 
     def do_execute(self, name: str) -> None:
-        """What this program is replaced by gives the answer."""
+        """What this program is replaced by gives the answer. It has its name from the first moment,
+        as a link to it is executed: who looks before it can set its name sees no other.
+        """
+        link = Path(tempfile.mkdtemp(), name)
+        link.symlink_to(sys.executable)
+        os.environ[LINK] = str(link)
         os.set_inheritable(self.control.fileno(), True)
         words = [sys.executable, __file__, str(self.control.fileno()), name]
         for own, one in self.sockets.items():
             os.set_inheritable(one.fileno(), True)
             words.append(f"{own}={one.fileno()}")
-        os.execv(sys.executable, words)
+        os.execv(link, words)
 
     def do_end_first_thread(self) -> None:
         """The thread that goes on gives the answer."""
@@ -259,6 +267,9 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _, control, name, *inherited = arguments
     Path("/proc/self/comm").write_text(name)
+    if link := os.environ.pop(LINK, ""):
+        Path(link).unlink()
+        Path(link).parent.rmdir()
     puppet = Puppet(socket.socket(fileno=int(control)))
     for word in inherited:
         own, _, descriptor = word.partition("=")
