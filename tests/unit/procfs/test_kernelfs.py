@@ -39,9 +39,14 @@ def refuse(system: FileSystem) -> int:
 
 
 def seen() -> tuple[object, ...]:
-    """What opening must not change: our descriptors, mounts, and the mount namespace."""
+    """What opening must not change: our descriptors, mounts of SYSTEMS, and the mount namespace.
+
+    Others may mount what is theirs meanwhile.
+    """
     descriptors = sorted(entry.name for entry in Path("/proc/self/fd").iterdir())
-    return descriptors, MOUNTS.read_bytes(), Path("/proc/thread-self/ns/mnt").readlink()
+    names = {system.name for system in SYSTEMS}
+    mounts = [line for line in MOUNTS.read_text().splitlines() if line.split()[2] in names]
+    return descriptors, mounts, Path("/proc/thread-self/ns/mnt").readlink()
 
 
 def content(system: FileSystem) -> bytes | None:
