@@ -155,3 +155,24 @@ def test_a_surprise_in_a_map_costs_its_names(memory: int, monkeypatch: pytest.Mo
     walls = Walls()
     JittedCode(FakeBlocks(), walls).unwind(os.getpid(), memory, asking(BASE))
     assert walls.failed == 1
+
+
+@pytest.mark.usefixtures("walls_hold")
+@pytest.mark.parametrize("end", ["forget", "close"])
+def test_a_map_that_cannot_be_closed_costs_nothing_else(
+    end: str, memory: int, perf_map: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise KeyError("cannot be closed")
+
+    perf_map(f"{BASE:x} 4 leaf\n")
+    walls = Walls()
+    code = JittedCode(FakeBlocks(), walls)
+    code.unwind(os.getpid(), memory, asking(BASE))
+    with monkeypatch.context() as patched:
+        patched.setattr("ebprof.symbolize.perfmap.PerfMap.forget", fail)
+        if end == "forget":
+            code.forget(os.getpid())
+        else:
+            code.close()
+    assert walls.failed == 1
