@@ -113,7 +113,8 @@ class Governor:
         return True
 
     def _raise(self, now: float, is_spare: bool) -> bool:
-        is_slowed, is_unhooked = self.frequency < self._wanted, self.counts_calls < self._may_unhook
+        is_slowed = self.frequency < self._wanted
+        is_unhooked = self._may_unhook and not self.counts_calls
         if not is_spare or not (is_slowed or is_unhooked):
             self._spare_since = None
             return False

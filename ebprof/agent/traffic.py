@@ -55,7 +55,7 @@ class TrafficMonitor:
     """Counts from `begin` on; the caller ticks it, and ends its windows.
 
     hand_on: is called with each window that has something. figures: as they were when the last
-    window ended.
+    window ended. kernel_seconds: in programs, as of the last drain. Other threads may read both.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class TrafficMonitor:
         self._drained = clock()
         self._was_unhooked = False
         self.figures = TrafficFigures()
+        self.kernel_seconds = 0.0
 
     def begin(self) -> None:
         """Begin to count."""
@@ -113,11 +114,6 @@ class TrafficMonitor:
         self._owners.renew()
 
     @property
-    def kernel_seconds(self) -> float:
-        """In programs since the start."""
-        return self._session.overhead()[1]
-
-    @property
     def counts_calls(self) -> bool:
         """Whether calls are counted, and bytes not only at each drain."""
         return self._session.counts_calls
@@ -139,6 +135,7 @@ class TrafficMonitor:
     def _drain(self) -> None:
         batch = self._session.drain()
         self._drained = self._clock()
+        _, self.kernel_seconds = self._session.overhead()
         self._owners.see(batch)
         self._sums.add(batch)
 
