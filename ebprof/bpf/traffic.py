@@ -22,6 +22,7 @@ from ebprof.abi import (
 from ebprof.bpf import loaders
 from ebprof.bpf.maps import BpfMap
 from ebprof.bpf.statistics import TimedShare
+from ebprof.errors import UnsupportedError
 
 _HALVES = ("flows_0", "flows_1")
 _LIFE = ("on_set_state", "on_destroy", "on_exec")
@@ -187,9 +188,13 @@ class TrafficSession:
         return bool(self._calls and self._seed)
 
     def hook_calls(self) -> None:
-        """Count sends and receives. Raises UnsupportedError."""
-        for program in self._calls:
-            self._object.attach(program)
+        """Count sends and receives. Raises UnsupportedError, and then none is hooked."""
+        try:
+            for program in self._calls:
+                self._object.attach(program)
+        except UnsupportedError:
+            self.unhook_calls()
+            raise
         self.counts_calls = bool(self._calls)
 
     def unhook_calls(self) -> None:

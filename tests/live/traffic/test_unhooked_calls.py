@@ -7,6 +7,7 @@ import pytest
 
 from ebprof._native import lib
 from ebprof.bpf.traffic import FlowBatch, TrafficSession
+from ebprof.errors import UnsupportedError
 from ebprof.traffic.backends import all_backends
 from tests.live.traffic.puppet import Puppet, puppet
 
@@ -56,3 +57,26 @@ def test_bytes_are_exact_whether_calls_are_counted_or_not(session: TrafficSessio
     sent = SIZE * CALLS
     assert sent_by(client.pid, unhooked) == {"tx_bytes": 3 * sent, "tx_calls": CALLS, "opened": 2}
     assert sent_by(client.pid, hooked) == {"tx_bytes": 2 * sent, "tx_calls": 2 * CALLS, "opened": 0}
+
+
+def test_where_one_hook_is_refused_there_is_none(
+    session: TrafficSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session, puppet("client") as client, puppet("server") as server:
+        session.start()
+        session.unhook_calls()
+        attach, last = session._object.attach, session._calls[-1]
+
+        def refuse(program: str) -> None:
+            if program == last:
+                raise UnsupportedError("no")
+            attach(program)
+
+        monkeypatch.setattr(session._object, "attach", refuse)
+        with pytest.raises(UnsupportedError):
+            session.hook_calls()
+        connect(client, server, "c")
+        send(client, server, "c")
+        assert not session.counts_calls
+        found = sent_by(client.pid, session.drain())
+    assert found == {"tx_bytes": SIZE * CALLS, "tx_calls": 0, "opened": 1}
