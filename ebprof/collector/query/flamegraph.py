@@ -13,10 +13,10 @@ from ebprof.collector import kinds
 from ebprof.collector.query import sql
 from ebprof.collector.query import tree as trees
 from ebprof.collector.query.frames import Frames, Functions, Name, frames_of
-from ebprof.collector.query.grown import TREE_NODES, Grown, find
+from ebprof.collector.query.grown import GROWN, TREE_NODES, Grown, find
 from ebprof.collector.query.nodes import tree_json
 from ebprof.collector.query.selection import Selection
-from ebprof.collector.query.stacks import FoundStacks, look_up
+from ebprof.collector.query.stacks import SHOWN, FoundStacks, look_up
 from ebprof.collector.query.times import Range
 from ebprof.collector.query.tree import Tree
 from ebprof.collector.store.question import Asked, Session
@@ -158,9 +158,8 @@ def _items(found: FoundStacks | Grown, places: dict[str, int]) -> trees.Numbers:
 
 
 def _frames(session: Session, grown: Grown | None) -> Frames:
-    ids = " UNION ALL ".join(
-        f"SELECT frame_ids FROM {name}" for name in ("shown", "grown")[: 1 + bool(grown)]
-    )
+    tables = (SHOWN, GROWN) if grown else (SHOWN,)
+    ids = " UNION ALL ".join(f"SELECT frame_ids FROM {name}" for name in tables)
     return frames_of(session.ask(sql.fill("frames", {"lists": f"({ids})"})))
 
 

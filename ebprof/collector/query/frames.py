@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ebprof.collector.query.columns import column_of
 from ebprof.model import Frame, Lists, Location, Mapping, grouped
 
 UNKNOWN = "[unknown]"
@@ -75,11 +76,11 @@ class Frames:
 
     def functions(self) -> Functions:
         """The functions of all locations: what no row has a name for is one by its address."""
-        lists = _column(self.table["names"])
+        lists = column_of(self.table, "names")
         starts = np.asarray(lists.offsets, np.int64)
         lengths = np.append(np.diff(starts), 0)
         names = lists.values.slice(int(starts[0]), int(starts[-1] - starts[0])).dictionary_encode()
-        paths = _column(self.table["module"]).dictionary_encode()
+        paths = column_of(self.table, "module").dictionary_encode()
         modules = [_module(path) for path in paths.dictionary.to_pylist()]
         module = np.append(np.asarray(paths.indices, np.int64), len(modules))
         nameless = np.flatnonzero(lengths == 0)
@@ -114,10 +115,6 @@ def frames_of(table: pa.Table) -> Frames:
         return Frames(np.array([], np.uint64), _NOTHING)
     table = table.sort_by("frame_id").combine_chunks()
     return Frames(np.asarray(table["frame_id"], np.uint64), table)
-
-
-def _column(column: pa.ChunkedArray) -> Any:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
 def _module(path: str) -> tuple[str, bool]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 
 from ebprof.collector.query import sql
 from ebprof.collector.query import tree as trees
+from ebprof.collector.query.columns import column_of
 from ebprof.collector.query.plan import Plan
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import Selector
@@ -32,6 +32,8 @@ ALL_NODES = 32_768
 """Of a tree of all services together."""
 EVERYTHING = ""
 """The name that such a tree has in the place of a service's."""
+GROWN = "grown"
+"""The temporary table of trees that were found, with their frames."""
 _LISTS = {
     "parents": pa.uint32(),
     "frame_ids": pa.uint64(),
@@ -91,14 +93,14 @@ class Grown:
 def find(session: Session, selection: Selection, plan: Plan) -> tuple[Grown | None, Plan]:
     """The tree of hours and days of a plan that there are trees of, and the plan without these.
 
-    There are none but of a service, and of all of them. Frames are in a temporary table `grown`.
+    There are none but of a service, and of all of them. Frames are in the temporary table GROWN.
     """
     name = _tree_of(selection.selector)
     if name is None or not (plan.hours or plan.days):
         return None, plan
     bound = selection.parameters(plan) | {"tree": name}
-    session.keep("grown", sql.load("grown", selection.selector, plan), bound)
-    rows = session.ask("SELECT * FROM grown")
+    session.keep(GROWN, sql.load("grown", selection.selector, plan), bound)
+    rows = session.ask(f"SELECT * FROM {GROWN}")
     starts: dict[str, set[int]] = {"hours": set(), "days": set()}
     for unit, start in zip(rows["unit"].to_pylist(), rows["start"].to_pylist(), strict=True):
         starts[unit].add(start * 1000)
@@ -126,7 +128,7 @@ def of_stacks(found: FoundStacks) -> Grown:
 
 def of_rows(rows: pa.Table) -> Grown:
     """One tree of all rows of the database."""
-    parents, frame_ids, *sums = (_column(rows[name]) for name in _LISTS)
+    parents, frame_ids, *sums = (column_of(rows, name) for name in _LISTS)
     coded = frame_ids.flatten().dictionary_encode()
     ids = np.asarray(coded.dictionary, np.uint64)
     items = np.asarray(coded.indices, np.int64).copy()
@@ -164,7 +166,3 @@ def merged(grown: Sequence[Grown]) -> Grown:
         found.append(one.through(frames, np.array(stops, np.int64)))
     values = (sum(getattr(one, name) for one in grown) for name in ("incomplete", "unknown"))
     return Grown(trees.merged(found), ids, reasons, *values)
-
-
-def _column(column: pa.ChunkedArray) -> Any:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

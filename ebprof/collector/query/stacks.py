@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ebprof.collector.query import sql
 from ebprof.collector.query import tree as trees
+from ebprof.collector.query.columns import column_of
 from ebprof.collector.query.plan import Plan
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.tree import Numbers, Stacks
@@ -71,7 +72,7 @@ def look_up(session: Session, selection: Selection, plan: Plan, most: int) -> Fo
     session.keep("largest", sql.load("largest_stacks"), limits)
     largest = session.ask("SELECT stack_id, value FROM largest")
     session.keep(SHOWN, sql.load("frames_of_stacks", selection.selector), bound)
-    stacks = session.ask("SELECT stack_id, stop, frame_ids FROM shown")
+    stacks = session.ask(f"SELECT stack_id, stop, frame_ids FROM {SHOWN}")
     shown = np.asarray(largest["value"], np.int64)
     rest = int(values.sum()) - int(shown.sum()), len(values) - len(shown)
     return FoundStacks(shown, *_frames(largest, stacks), rest)
@@ -82,18 +83,14 @@ def _frames(largest: pa.Table, stacks: pa.Table) -> tuple[Lists, Numbers, tuple[
 
     stacks: in any order, and some twice.
     """
-    ids = _column(largest["stack_id"])
-    places = np.asarray(pc.index_in(_column(stacks["stack_id"]), value_set=ids), np.int64)
+    ids = column_of(largest, "stack_id")
+    places = np.asarray(pc.index_in(column_of(stacks, "stack_id"), value_set=ids), np.int64)
     row = np.full(len(ids), len(places))
     row[places] = np.arange(len(places))
-    stops = _column(stacks["stop"]).cast(pa.string()).dictionary_encode()
+    stops = column_of(stacks, "stop").cast(pa.string()).dictionary_encode()
     reasons = (*map(str, stops.dictionary.to_pylist()), "")
     stop = np.append(np.asarray(stops.indices, np.int64), len(reasons) - 1)
-    frame_ids = _column(stacks["frame_ids"])
+    frame_ids = column_of(stacks, "frame_ids")
     starts = np.asarray(frame_ids.offsets, np.int64)
     lists = Lists(np.append(starts, starts[-1]), np.asarray(frame_ids.values, np.uint64))
     return lists.take(row), stop[row], reasons
-
-
-def _column(column: pa.ChunkedArray) -> Any:
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
