@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ebprof.dynamic import DynamicSection, Relocations
 from ebprof.elf import EM_X86_64, SECTION_LIMIT, ElfImage, Section, Segment
 from ebprof.errors import BadFileError
@@ -57,6 +60,14 @@ class GoTable:
     data: bytes
     text: int
     function_data: int
+
+
+def fields_at(data: bytes, places: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """The 32-bit fields of a table at some places, which are inside: uint32[n]."""
+    found: NDArray[np.uint32] = (
+        np.frombuffer(data, np.uint8)[places[:, None] + np.arange(4)].copy().view("<u4")
+    )
+    return found[:, 0]
 
 
 def is_go(image: ElfImage) -> bool:

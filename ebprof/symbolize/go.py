@@ -17,7 +17,15 @@ import numpy.typing as npt
 
 from ebprof.elf import ElfImage
 from ebprof.errors import BadFileError
-from ebprof.golang import GO_1_2, GO_1_16, GO_1_18, GO_1_20, GoTable, find_go_table
+from ebprof.golang import (
+    GO_1_2,
+    GO_1_16,
+    GO_1_18,
+    GO_1_20,
+    GoTable,
+    fields_at,
+    find_go_table,
+)
 from ebprof.procfs.text import decoded
 from ebprof.symbolize.source import Call
 from ebprof.symbolize.strings import may_hold, string_at
@@ -113,7 +121,7 @@ class GoSymbols:
 
     def functions_with(self, text: str) -> Iterator[tuple[str, int]]:
         """Name and address of each function with a text in its name."""
-        offsets = self._fields(self._records + self._layout.entry).astype(np.int64)
+        offsets = fields_at(self._data, self._records + self._layout.entry).astype(np.int64)
         wanted = may_hold(os.fsencode(text), self._data, offsets + self._names)
         for index in np.flatnonzero(wanted).tolist():
             name = self._name(int(offsets[index]))
@@ -149,11 +157,6 @@ class GoSymbols:
         if not (starts[1:] >= starts[:-1]).all() or not is_inside.all():
             _corrupt()
         return starts, records
-
-    def _fields(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
-        data = np.frombuffer(self._data, np.uint8)
-        found: npt.NDArray[np.uint32] = data[places[:, None] + np.arange(4)].copy().view("<u4")
-        return found[:, 0]
 
     def _field(self, function: _Function, number: int) -> int:
         """A 32-bit field of a function's record, counted from its name."""

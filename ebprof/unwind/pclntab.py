@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ebprof._native import ffi, lib
 from ebprof.elf import ElfImage
-from ebprof.golang import GO_1_18, GO_1_20, GoTable
+from ebprof.golang import GO_1_18, GO_1_20, GoTable, fields_at
 from ebprof.unwind.compile import RowBuffers, UnwindRows
 
 _ROWS_PER_BYTE = 2
@@ -40,14 +37,11 @@ def foreign_functions(table: GoTable) -> list[int]:
         return []
     pairs = np.frombuffer(data, "<u4", 2 * count, at).astype(np.int64).reshape(-1, 2)
     places = at + pairs[:, 1] + _DELTAS_AT
-    pairs, places = pairs[places + _WORD <= len(data)], places[places + _WORD <= len(data)]
-    return [table.text + start for start in pairs[_words(data, places) == 0, 0].tolist()]
-
-
-def _words(data: bytes, places: NDArray[np.int64]) -> NDArray[Any]:
-    raw = np.frombuffer(data, np.uint8)
-    parts = np.stack([raw[places + number] for number in range(_WORD)], axis=1)
-    return parts.view("<u4").ravel()
+    is_inside = places + _WORD <= len(data)
+    starts = pairs[is_inside, 0]
+    return [
+        table.text + start for start in starts[fields_at(data, places[is_inside]) == 0].tolist()
+    ]
 
 
 def compile_table(data: bytes, text_address: int) -> UnwindRows | None:
