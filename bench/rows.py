@@ -127,7 +127,7 @@ def _condense(one: Store, end_ms: int) -> None:
     """Have trees made of all hours and days, as the collector does once they have ended."""
     work = WorkRequest(Condense(end_ms + HOUR_MS // 2, FOREVER))
     began, used, trees = time.monotonic(), cpu_seconds_of(one.process.pid), 0
-    while made := one.request(work):
+    while made := one.request(work).trees:
         trees += made
     used = cpu_seconds_of(one.process.pid) - used
     print(f"{trees} trees {time.monotonic() - began:.0f} s, {used:.0f} s of CPU", flush=True)

@@ -41,5 +41,6 @@ METRICS = (
     Metric("lookups_total", "Addresses that were looked up: named, unknown, failed.", "result"),
     Metric("frames_removed_total", "Frames that were removed, as no stack had them any more."),
     Metric("trees_made_total", "Trees of hours and days that were made for flame graphs."),
+    Metric("trees_failed_total", "Hours and days of which no tree can be made: the log says why."),
     Metric("queries_total", "Queries by result: answered, refused, failed.", "result"),
 )

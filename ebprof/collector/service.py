@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 
 from ebprof.collector.limits import Limits
 from ebprof.collector.metrics import METRICS, PREFIX
-from ebprof.collector.query.condense import Condense
+from ebprof.collector.query.condense import Condense, Condensed, Failed, Place
 from ebprof.collector.receive.flows import FlowPush, read_flows
 from ebprof.collector.receive.ids import SeenIds
 from ebprof.collector.receive.intake import Accepted, Intake
@@ -40,6 +41,8 @@ TIDY_FIRST_S, TIDY_S = 600.0, 86_400.0
 """When frames that no stack has are removed: after the start or a failure, and from then on."""
 CONDENSE_S, CONDENSE_PAUSE_S = 60.0, 1.0
 """How often trees that are missing are looked for, and the pause while some are."""
+MOST_WITHOUT_TREE = 4_096
+"""Hours and days of which no tree can be made, and which are not tried again: the last of them."""
 _CHECKING = 2
 _POLL_S = 0.1
 _RETRY_S = 1.0
@@ -78,6 +81,7 @@ class Collector:
         self._threads = ThreadPoolExecutor(_CHECKING, "push")
         self._pushes = 0
         self._is_kept = True
+        self._without_tree: deque[Place] = deque(maxlen=MOST_WITHOUT_TREE)
 
     @property
     def limits(self) -> Limits:
@@ -230,14 +234,26 @@ class Collector:
     async def _condense(self) -> None:
         """Have trees made of the hours and days that have ended."""
         while True:
-            made = 0
+            done = Condensed()
             try:
-                made = await self._store.work(Condense(time.time_ns() // 10**6, self.retention))
+                done = await self._store.work(self._missing_trees())
             except StoreError as error:
                 if self._store.is_ready:
                     _log.warning("trees for flame graphs are missing: %s", error.message)
-            self.counters.add("trees_made_total", made)
-            await asyncio.sleep(CONDENSE_PAUSE_S if made else CONDENSE_S)
+            self.counters.add("trees_made_total", done.trees)
+            if done.failed:
+                self._note_failed(done.failed)
+            await asyncio.sleep(CONDENSE_S if done == Condensed() else CONDENSE_PAUSE_S)
+
+    def _missing_trees(self) -> Condense:
+        now_ms = time.time_ns() // 10**6
+        return Condense(now_ms, self.retention, frozenset(self._without_tree))
+
+    def _note_failed(self, failed: Failed) -> None:
+        """Have a place left alone until more is stored of it."""
+        self.counters.add("trees_failed_total")
+        _log.warning("no tree for flame graphs can be made of %s: %s", failed.place, failed.reason)
+        self._without_tree.append(failed.place)
 
     async def _keep(self) -> None:
         if not self._is_kept and self._store.is_ready:

@@ -22,6 +22,7 @@ from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import Selector
 from ebprof.collector.query.stacks import FoundStacks
 from ebprof.collector.query.tree import Numbers, Tree
+from ebprof.collector.query.units import UNITS
 from ebprof.collector.store.question import Session
 from ebprof.collector.store.rows import SERVICE
 from ebprof.model import Lists, sums
@@ -99,9 +100,10 @@ def find(session: Session, selection: Selection, plan: Plan) -> tuple[Grown | No
     if name is None or not (plan.hours or plan.days):
         return None, plan
     bound = selection.parameters(plan) | {"tree": name}
-    session.keep(GROWN, sql.load("grown", selection.selector, plan), bound)
+    texts = [sql.of_unit("grown", unit, selection.selector, plan) for unit in UNITS]
+    session.keep(GROWN, " UNION ALL ".join(texts), bound)
     rows = session.ask(f"SELECT * FROM {GROWN}")
-    starts: dict[str, set[int]] = {"hours": set(), "days": set()}
+    starts: dict[str, set[int]] = {unit.name: set() for unit in UNITS}
     for unit, start in zip(rows["unit"].to_pylist(), rows["start"].to_pylist(), strict=True):
         starts[unit].add(start * 1000)
     return of_rows(rows), plan.without(**starts)

@@ -11,6 +11,7 @@ from typing import Any
 from ebprof.collector.query.plan import Plan
 from ebprof.collector.query.selector import EVERYTHING, Matcher, Selector
 from ebprof.collector.query.times import Range
+from ebprof.collector.query.units import Unit
 from ebprof.collector.retention import DAY_MS
 from ebprof.collector.store.rows import SERVICE
 
@@ -49,6 +50,16 @@ def load(name: str, selector: Selector = EVERYTHING, plan: Plan | None = None) -
     `service`. `$of_series` are those on samples, `$of_rollups` those on their sums in
     `$hours_table` and `$days_table`, which are by service where nothing else is asked for.
     """
+    return fill(name, _places(selector, plan))
+
+
+def of_unit(name: str, unit: Unit, selector: Selector, plan: Plan) -> str:
+    """The same of a unit of a plan, whose ranges `$within` becomes; see `Unit.places`."""
+    places = _places(selector, plan)
+    return fill(name, places | unit.places() | {"within": places[unit.name]})
+
+
+def _places(selector: Selector, plan: Plan | None) -> dict[str, str]:
     conditions = [_ALL_DAYS]
     for number, matcher in enumerate(selector.matchers):
         conditions.append(condition(number, matcher, f"labels[{{name_{number}:String}}]"))
@@ -56,7 +67,7 @@ def load(name: str, selector: Selector = EVERYTHING, plan: Plan | None = None) -
     is_by_service = set(selector.names) <= {SERVICE}
     places = _by_service(selector) if is_by_service else _by_series(matching)
     ranges = {one: _ranges(one, len(getattr(plan, one))) for one in _TIMES} if plan else {}
-    return fill(name, {"matching": matching} | places | ranges)
+    return {"matching": matching} | places | ranges
 
 
 def _by_service(selector: Selector) -> dict[str, str]:

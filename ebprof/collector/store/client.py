@@ -114,9 +114,9 @@ class StoreClient:
         """Have frames removed of which no stack is left; returns how many; raises StoreError."""
         return int(await self._request(TidyRequest()))
 
-    async def work(self, work: Work) -> int:
-        """Have the writer do some work; returns how much was done; raises StoreError."""
-        return int(await self._request(WorkRequest(work)))
+    async def work(self, work: Work) -> Any:
+        """Have the writer do some work; returns what came of it; raises StoreError."""
+        return await self._request(WorkRequest(work))
 
     async def name(self, frames: tuple[FrameRow, ...], version: int) -> None:
         """Have frames of addresses named in the database; raises StoreError."""

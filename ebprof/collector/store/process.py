@@ -90,7 +90,7 @@ class Server:
     def _tidy(self, _: TidyRequest) -> int:
         return self._writer.tidy()
 
-    def _work(self, request: WorkRequest) -> int:
+    def _work(self, request: WorkRequest) -> Any:
         return request.work.work(self._database)
 
     def _ask(self, question: Any) -> Any:

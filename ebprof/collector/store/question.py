@@ -47,8 +47,8 @@ class Kept(Asked, Protocol):
 class Work(Protocol):
     """Like a question, but done by the writer, between two segments."""
 
-    def work(self, database: Kept) -> int:
-        """Do it; returns how much was done. Raises StoreError."""
+    def work(self, database: Kept) -> Any:
+        """Do it; returns what came of it, which can be pickled. Raises StoreError."""
 
 
 class Question(Protocol):

@@ -14,6 +14,6 @@ LEFT JOIN
     WHERE service = ''
         AND ts >= toDateTime({since:Int64}, 'UTC') AND ts < toDateTime({until:Int64}, 'UTC')
 ) AS made USING (type, start)
-WHERE value != known
+WHERE value > known
 ORDER BY start DESC, type
 LIMIT {most:UInt64}

@@ -30,21 +30,7 @@ SETTINGS
     ttl_only_drop_parts = 1,
     materialize_ttl_recalculate_only = 1;
 
-CREATE TABLE IF NOT EXISTS trees_1d
-(
-    ts DateTime('UTC'),
-    type LowCardinality(String),
-    service LowCardinality(String),
-    value Int64,
-    incomplete Int64,
-    unknown Int64,
-    parents Array(UInt32) CODEC(Delta, ZSTD),
-    frame_ids Array(UInt64) CODEC(ZSTD),
-    stops Map(UInt32, String),
-    totals Array(Int64) CODEC(ZSTD),
-    pruned Array(Int64) CODEC(ZSTD),
-    pruned_nodes Array(Int64) CODEC(ZSTD)
-)
+CREATE TABLE IF NOT EXISTS trees_1d AS trees_1h
 ENGINE = ReplacingMergeTree(value)
 PARTITION BY toYYYYMM(ts)
 ORDER BY (type, service, ts)

@@ -6,21 +6,25 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from ebprof.collector.query.addresses import Unnamed
-from ebprof.collector.query.condense import Condense
+from ebprof.collector.query.condense import Condense, Condensed, Place
 from ebprof.collector.query.flamegraph import Flamegraph, FlamegraphAnswer
 from ebprof.collector.query.plan import HOUR_MS
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import parse
 from ebprof.collector.query.times import Range
+from ebprof.collector.query.units import UNITS
 from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.frames import FrameRow
+from ebprof.collector.store.question import BadQuestionError
 from ebprof.collector.store.wire import NameRequest, WorkRequest
 from ebprof.model import Frame, Location, Mapping, Sample
 from tests import builders, collector_extra, pushes
@@ -32,6 +36,7 @@ MS = 1_000_000
 LIBRARY = Mapping("/lib/x.so", "abcd", 0x1000, 0x9000, 0x1000)
 UNNAMED = Location(0x1234, LIBRARY, (Frame("[x.so]+0x1234"),))
 QUERIES = ("{}", '{service_name="redis"}', '{service_name="demo"}', '{service_name=~"re.*"}')
+HOURS = UNITS[0]
 NUMBERS = itertools.count(1)
 
 
@@ -60,12 +65,12 @@ def filled(tmp_path: Path) -> Iterator[Store]:
         yield one
 
 
-def condense(one: Store, few_stacks: int = 1) -> int:
+def condense(one: Store, few_stacks: int = 1, now_ms: int = NOW) -> int:
     """How many trees were made until there was nothing left to do."""
-    work = WorkRequest(Condense(NOW, Retention(), few_stacks))
-    made = [*iter(lambda: one.request(work), 0)]
-    assert all(isinstance(number, int) for number in made), made
-    return sum(made)
+    work = WorkRequest(Condense(now_ms, Retention(), few_stacks=few_stacks))
+    made: list[Condensed] = [*iter(lambda: one.request(work), Condensed())]
+    assert not any(one.failed for one in made), made
+    return sum(one.trees for one in made)
 
 
 def answer(one: Store, query: str, ago_ms: int = 3 * HOUR_MS, **how: Any) -> dict[str, Any]:
@@ -143,8 +148,67 @@ def test_what_trees_leave_out_is_pruned_and_totals_are_exact(
 
 
 def test_an_hour_that_has_not_ended_has_no_tree(filled: Store) -> None:
-    soon = replace(Condense(NOW, Retention(), 1), now_ms=NOW - HOUR_MS // 2 + 60_000)
-    while filled.request(WorkRequest(soon)):
-        pass
+    condense(filled, now_ms=NOW - HOUR_MS // 2 + 60_000)
     (latest,) = filled.rows("SELECT toUnixTimestamp(max(ts)) FROM trees_1h")
     assert latest[0] * 1000 == NOW - HOUR_MS // 2 - 2 * HOUR_MS
+
+
+def add_to_total(one: Store, start_s: int) -> None:
+    values = f"(fromUnixTimestamp({start_s}), 'cpu', 'redis', 5)"
+    one.rows(f"INSERT INTO totals_1h (ts, type, service, value) VALUES {values}")
+
+
+def test_a_place_without_a_tree_keeps_no_other_from_one_and_is_tried_once_more_with_more_in_it(
+    filled: Store,
+) -> None:
+    start_s = (NOW - HOUR_MS) // HOUR_MS * 3600
+    add_to_total(filled, start_s)
+    failed: frozenset[Place] = frozenset()
+    found = []
+    for _ in range(2):
+        while (turn := turn_of(filled, failed)) != Condensed():
+            found.append(turn)
+            failed |= {turn.failed.place} if turn.failed else set()
+        add_to_total(filled, start_s)
+    hours = [one.start_s for one in failed if one.unit.name == "hours"]
+    assert hours == [start_s, start_s], failed
+    reasons = [one.failed.reason for one in found if one.failed and one.failed.place.unit == HOURS]
+    assert reasons == [
+        f"its stacks have {37 * MS:,}, and its total is {37 * MS + more:,}" for more in (5, 10)
+    ]
+    trees = filled.rows("SELECT DISTINCT toUnixTimestamp(ts) FROM trees_1h WHERE service = ''")
+    assert len(trees) == 3 and (start_s,) not in trees
+
+
+def turn_of(one: Store, failed: frozenset[Place]) -> Condensed:
+    found = one.request(WorkRequest(Condense(NOW, Retention(), failed, 1)))
+    assert isinstance(found, Condensed), found
+    return found
+
+
+class _TooMany:
+    """A database with one place, the stacks of which are too many to add up."""
+
+    @contextmanager
+    def session(self) -> Iterator[_TooMany]:
+        yield self
+
+    def ask(self, text: str, _: Any = None) -> pa.Table:
+        row = {"type": "cpu", "start_s": 3600, "value": 7}
+        return pa.Table.from_pylist([row] if "totals_1h" in text else [])
+
+    def keep(self, *_: Any) -> None:
+        raise BadQuestionError("it needs too much memory")
+
+    def insert(self, *_: Any) -> None:
+        raise AssertionError("there is no tree")
+
+
+def test_a_place_with_too_many_stacks_fails_and_is_passed_over() -> None:
+    work = Condense(2 * DAY_MS, Retention())
+    failed = work.work(_TooMany()).failed
+    assert failed is not None
+    assert str(failed.place) == "the hour of cpu from 1970-01-01T01:00:00.000Z"
+    assert "too much memory" in failed.reason
+    again = replace(work, failed=frozenset({failed.place})).work(_TooMany()).failed
+    assert again is not None and again.place.unit.name == "days"
