@@ -11,6 +11,8 @@ from ebprof.collector.query import selector, times
 from ebprof.collector.query.flows import DEFAULT_BY, FlowSums
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import Selector
+from ebprof.collector.query.services import DEFAULT_BY as DEFAULT_SERVICES_BY
+from ebprof.collector.query.services import Services
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.question import BadQuestionError
@@ -57,6 +59,16 @@ class Parameters:
         """Flows that `query` selects, in the range, by the keys of `by`."""
         by = tuple(dict.fromkeys(self.text("by", DEFAULT_BY).split(",")))
         return FlowSums(self.selector(), self.range(), by, self._now_ms, retention)
+
+    def services(self, retention: Retention) -> Services:
+        """Services that `query` selects, in the range, by `by`."""
+        by = self.text("by", DEFAULT_SERVICES_BY)
+        return Services(self.selector(), self.range(), by, self._now_ms, retention)
+
+    def step_ms(self) -> int:
+        """The length of `step`; 0 where it is left out."""
+        step = self.text("step")
+        return times.parse_step(step) if step else 0
 
     def number(self, name: str, default: int, most: int) -> int:
         """A whole number from 1 to `most`."""

@@ -23,8 +23,10 @@ from ebprof.collector.query.flamegraph import (
     FlamegraphAnswer,
     Summary,
 )
+from ebprof.collector.query.flow_points import VALUES, FlowPoints, FlowPointsAnswer
 from ebprof.collector.query.flows import FlowsAnswer
 from ebprof.collector.query.labels import Agents, LabelNames, LabelValues, ProfileTypes
+from ebprof.collector.query.services import Service, ServicesAnswer
 from ebprof.collector.query.totals import Totals, TotalsAnswer
 from ebprof.collector.service import Collector
 from ebprof.collector.store.question import BadQuestionError, StoreError
@@ -76,9 +78,8 @@ async def _flamegraph(collector: Collector, request: Request) -> Response:
 
 async def _series(collector: Collector, request: Request) -> Response:
     given = Parameters(request.query_params, (*SELECTION, "by", "step"))
-    step = given.text("step")
     selection = given.selection(collector.retention)
-    question = Totals(selection, given.text("by"), times.parse_step(step) if step else 0)
+    question = Totals(selection, given.text("by"), given.step_ms())
     answer: TotalsAnswer = await collector.ask(question)
     by = question.by
     rows = [
@@ -112,13 +113,56 @@ async def _flows(collector: Collector, request: Request) -> Response:
     )
 
 
+async def _flow_series(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, ("query", *RANGE, "by", "step"))
+    question = FlowPoints(given.flows(collector.retention), given.step_ms())
+    answer: FlowPointsAnswer = await collector.ask(question)
+    return json_answer(
+        {
+            "from": times.written(answer.covered.start_ms),
+            "to": times.written(answer.covered.end_ms),
+            "step": answer.step_ms / 1000,
+            "columns": ["time", *VALUES],
+            "rows": [one.keys | {"points": one.points} for one in answer.series],
+        }
+    )
+
+
+async def _services(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, ("query", *RANGE, "by"))
+    question = given.services(collector.retention)
+    answer: ServicesAnswer = await collector.ask(question)
+    return json_answer(
+        {
+            "from": times.written(answer.covered.start_ms),
+            "to": times.written(answer.covered.end_ms),
+            "step": answer.step_ms / 1000,
+            "first": answer.first_ms / 1000,
+            "rows": [_service(question.by, one) for one in answer.services],
+        }
+    )
+
+
+def _service(by: str, found: Service) -> dict[str, Any]:
+    traffic = found.traffic or (None,) * len(VALUES)
+    return {
+        by: found.name,
+        "cpu": found.cpu,
+        **dict(zip(VALUES, traffic, strict=True)),
+        "cpu_points": found.cpu_points,
+        "byte_points": found.byte_points,
+    }
+
+
 _ENDPOINTS: dict[str, _Endpoint] = {
+    "/services": _services,
     "/labels": _labels,
     "/labels/{name}/values": _label_values,
     "/profiles/types": _types,
     "/profiles/flamegraph": _flamegraph,
     "/profiles/series": _series,
     "/flows": _flows,
+    "/flows/series": _flow_series,
     "/agents": _agents,
 }
 

@@ -44,9 +44,7 @@ class FlowSums:
 
     def answer(self, database: Asked) -> FlowsAnswer:
         """The sums; raises BadQuestionError, also where there are too many rows to show."""
-        columns = [_column(name, "key") for name in self.by]
-        matched = [_column(name, "label") for name in self.selector.names]
-        found = self._plan({*columns, *matched})
+        columns, found = self.columns(), self.plan()
         bound = {**found.parameters(), **sql.values(self.selector), "most": MOST_ROWS + 1}
         with database.session() as session:
             check_patterns(session, self.selector)
@@ -58,7 +56,19 @@ class FlowSums:
             )
         return FlowsAnswer(found.covered, tuple(self._row(columns, row) for row in rows))
 
-    def _plan(self, used: set[str]) -> Plan:
+    def columns(self) -> list[str]:
+        """The column of each key; raises BadQuestionError."""
+        return [_column(name, "key") for name in self.by]
+
+    def conditions(self) -> str:
+        """What the selector asks of columns, in SQL; `sql.values` are bound in it."""
+        found = [_condition(*one) for one in enumerate(self.selector.matchers)]
+        return " AND ".join(found) or "1"
+
+    def plan(self) -> Plan:
+        """Which tables to ask; raises BadQuestionError where they are all gone."""
+        matched = [_column(name, "label") for name in self.selector.names]
+        used = {*self.columns(), *matched}
         since = self.now_ms - self.retention.hour_ms
         if self.range.start_ms < since:
             raise BadQuestionError(
@@ -68,20 +78,23 @@ class FlowSums:
 
     def _sql(self, found: Plan, columns: list[str]) -> str:
         keys = list(dict.fromkeys(columns))
-        conditions = [_condition(*one) for one in enumerate(self.selector.matchers)]
         return sql.fill(
             "flows_by_hours" if found.hours else "flows",
             {
                 "keys": ", ".join(keys),
                 "columns": ", ".join((*keys, *COUNTS)),
                 "sums": ", ".join(f"sum(flows.{name}) AS {name}" for name in COUNTS),
-                "matching": " AND ".join(conditions) or "1",
+                "matching": self.conditions(),
             },
         )
 
     def _row(self, columns: list[str], row: dict[str, Any]) -> dict[str, Any]:
+        return self.keys(columns, row) | _counts(row)
+
+    def keys(self, columns: list[str], row: dict[str, Any]) -> dict[str, Any]:
+        """The keys of a row as they were asked for; columns: of them."""
         values = zip(self.by, columns, strict=True)
-        return {name: _value(column, row[column]) for name, column in values} | _counts(row)
+        return {name: _value(column, row[column]) for name, column in values}
 
 
 def _column(name: str, what: str) -> str:

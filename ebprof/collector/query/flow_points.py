@@ -1,0 +1,100 @@
+"""Who talks to whom over time: `flows/series`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ebprof.collector.query import sql
+from ebprof.collector.query.flows import FlowSums
+from ebprof.collector.query.plan import HOUR_MS, Plan
+from ebprof.collector.query.selection import check_patterns
+from ebprof.collector.query.times import Range
+from ebprof.collector.query.totals import MOST_POINTS, MOST_STEPS, default_step_ms
+from ebprof.collector.store.question import Asked, BadQuestionError
+from ebprof.wire.flows import ERRORS
+
+VALUES = ("tx_bytes", "rx_bytes", "connections", "failed_connects", "retransmits")
+"""What a point has, behind the start of its step."""
+_SUMS = ("tx_bytes", "rx_bytes", "connections", "retransmits")
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSeries:
+    """Flows with the same keys. points: start of the step in seconds, then VALUES, in order."""
+
+    keys: dict[str, Any]
+    points: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPointsAnswer:
+    """covered: the range that was added up."""
+
+    step_ms: int
+    covered: Range
+    series: tuple[FlowSeries, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPoints:
+    """Sums of flows by step. step_ms: 0 for about 120 steps."""
+
+    sums: FlowSums
+    step_ms: int = 0
+
+    def answer(self, database: Asked) -> FlowPointsAnswer:
+        """Series in the order of keys; steps in which nothing moved have no point.
+
+        Raises BadQuestionError, also where there would be too many points to show.
+        """
+        step = self.step_ms or default_step_ms(self.sums.range)
+        if self.sums.range.length_ms > step * MOST_STEPS:
+            raise BadQuestionError(
+                f"there are more than {MOST_STEPS:,} steps", "ask for a larger step"
+            )
+        columns, found = self.sums.columns(), self._plan(step)
+        selector = self.sums.selector
+        bound = {**found.parameters(), **sql.values(selector)}
+        bound |= {"step": step, "most": MOST_POINTS + 1}
+        with database.session() as session:
+            check_patterns(session, selector)
+            rows = session.ask(self._sql(found, columns), bound).to_pylist()
+        if len(rows) > MOST_POINTS:
+            raise BadQuestionError(
+                f"there are more than {MOST_POINTS:,} points",
+                "ask for a larger step, by fewer keys, or for fewer flows",
+            )
+        return FlowPointsAnswer(step, found.covered, self._series(columns, rows))
+
+    def _plan(self, step: int) -> Plan:
+        """By hours where steps are of whole ones, else all by flows."""
+        found = self.sums.plan()
+        if step % HOUR_MS == 0 or not found.hours:
+            return found
+        if found.covered.start_ms < self.sums.now_ms - self.sums.retention.raw_ms:
+            raise BadQuestionError("there are only sums of hours", "ask for a step of 1h or more")
+        return Plan(found.covered, (found.covered,))
+
+    def _sql(self, found: Plan, columns: list[str]) -> str:
+        keys = list(dict.fromkeys(columns))
+        sums = [f"sum(flows.{name}) AS {name}" for name in _SUMS]
+        failed = " + ".join(f"flows.{name}" for name in ERRORS)
+        places = {
+            "keys": ", ".join(keys),
+            "columns": ", ".join((*keys, *_SUMS, *ERRORS)),
+            "sums": ", ".join((*sums, f"sum({failed}) AS failed_connects")),
+            "matching": self.sums.conditions(),
+        }
+        return sql.fill("flow_points_by_hours" if found.hours else "flow_points", places)
+
+    def _series(self, columns: list[str], rows: list[dict[str, Any]]) -> tuple[FlowSeries, ...]:
+        found: dict[tuple[Any, ...], FlowSeries] = {}
+        points: dict[tuple[Any, ...], list[tuple[float, ...]]] = {}
+        for row in rows:
+            key = tuple(row[column] for column in columns)
+            values = (row[name] for name in VALUES)
+            points.setdefault(key, []).append((row["point"] / 1000, *values))
+            if key not in found:
+                found[key] = FlowSeries(self.sums.keys(columns, row), ())
+        return tuple(FlowSeries(found[key].keys, tuple(points[key])) for key in points)
