@@ -35,7 +35,9 @@ class UserCounts:
         metadata=_said("times a process did not fit into the kernel: unwound in user space")
     )
     tables_full: int = field(
-        metadata=_said("files whose unwind table found no room: stacks stop there, bad_table")
+        metadata=_said(
+            "files whose unwind table found no room, or cost too much: stacks stop there, bad_table"
+        )
     )
     tables_evicted: int = field(
         metadata=_said("unwind tables in use that made room for others: compiled anew when needed")

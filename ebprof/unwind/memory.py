@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -101,6 +102,19 @@ class Heap:
             return None
         return self.allocate(size)
 
+    def fits(self, sizes: Iterable[int]) -> bool:
+        """Whether all of these could be allocated now, one after the other."""
+        shards = [list(holes) for holes in self._holes.values()]
+        unmade = self._limit - len(shards)
+        for size in (one + (one & 1) for one in sizes):
+            if any(_take(holes, size) is not None for holes in shards):
+                continue
+            if not unmade or size > lib.SHARD_WORDS:
+                return False
+            unmade -= 1
+            shards.append([(size, lib.SHARD_WORDS - size)])
+        return True
+
     def free(self, place: Place) -> None:
         """Give room back; BPF programs must no longer be able to reach it."""
         holes = self._holes[place.shard]
@@ -123,13 +137,6 @@ class Heap:
     def limit_words(self) -> int:
         """Words there can be, free or not."""
         return self._limit * int(lib.SHARD_WORDS)
-
-    @property
-    def largest(self) -> int:
-        """The most words that can be had in one piece."""
-        if len(self._holes) < self._limit:
-            return int(lib.SHARD_WORDS)
-        return max((size for holes in self._holes.values() for _, size in holes), default=0)
 
     def by_use(self) -> list[int]:
         """Its shards, the emptiest first."""

@@ -34,6 +34,10 @@ UNWIND_BYTES_PER_S = 2 << 20
 
 RETRY_S = 1.0
 """Room for a table that found none is looked for this often at most."""
+CHEAP_S = 0.1
+"""A table that took no longer to make is made anew whenever a sample asks for it."""
+REST = 50
+"""One that took longer is not made again within so many times what it took."""
 
 PAUSE_S = 0.02
 """Within it, samples that wait for a table fill a tenth of the ring that they wait in."""
@@ -180,14 +184,27 @@ class ObjectStore:
                 known.used_at = now
 
     def restore(self, known: UnwindObject) -> bool:
-        """Compile the table of an object that has none in memory; there may be no room.
+        """Compile the table of an object that has none in memory; there may be no room, or it would
+        be too dear.
 
         False when that was known, or it needs none.
         """
         if known.has_no_room or not known.is_absent:
             return False
-        self._compile(known)
+        if self.is_affordable(known):
+            self._compile(known)
+        else:
+            self._refuse(known)
         return True
+
+    def is_affordable(self, known: UnwindObject) -> bool:
+        """Whether time may be spent on an object's table now."""
+        now = time.monotonic()
+        is_dear = known.cost_s > CHEAP_S
+        if is_dear and now < known.tried_at + REST * known.cost_s:
+            return False
+        earned = (now - self._began) * UNWIND_BYTES_PER_S
+        return self._unwind_bytes <= MAX_UNWIND_BYTES + earned
 
     def evict(self, known: UnwindObject) -> bool:
         """Take an object's table away; False when it has none. Lists that lead to it are for the
@@ -281,9 +298,9 @@ class ObjectStore:
 
     def _has_room_now(self, known: UnwindObject) -> bool:
         now = time.monotonic()
-        if now < known.tried_at + RETRY_S:
+        if now < known.looked_at + RETRY_S or not self.is_affordable(known):
             return False
-        known.tried_at = now
+        known.looked_at = now
         return self._tables.fits(known.sizes) or self._make_room(known.sizes)
 
     def _make_room(self, sizes: Sequence[int]) -> bool:
@@ -304,7 +321,6 @@ class ObjectStore:
     def _compile(self, known: UnwindObject) -> None:
         began = time.monotonic()
         try:
-            self._check_allowance(began)
             task = self._worker.submit(self._rows_or_failure, known.file)
             while not task.done():
                 wait([task], PAUSE_S)
@@ -316,12 +332,16 @@ class ObjectStore:
         except EbprofError as error:
             known.failure, known.is_absent = error.message, False
         finally:
-            self.compile_seconds += time.monotonic() - began
+            known.tried_at = time.monotonic()
+            known.cost_s = known.tried_at - began
+            self.compile_seconds += known.cost_s
 
-    def _check_allowance(self, now: float) -> None:
-        earned = (now - self._began) * UNWIND_BYTES_PER_S
-        if self._unwind_bytes > MAX_UNWIND_BYTES + earned:
-            raise UnwindError("all objects together have too much unwind information")
+    def _refuse(self, known: UnwindObject) -> None:
+        """It gets no table now; whoever looks for room tries again."""
+        if not known.has_no_room:
+            self.no_room += 1
+        known.has_no_room = known.is_absent = True
+        known.looked_at = time.monotonic()
 
     def _rows_or_failure(self, file: ObjectFile) -> UnwindRows | None:
         with self._walls.around(file.path, EbprofError):
@@ -361,10 +381,9 @@ class ObjectStore:
         known.sizes = sizes
         if known.table:
             self.rows += known.table.rows
-        elif not known.has_no_room:
-            self.no_room += 1
-        known.is_absent = known.has_no_room = known.table is None
-        known.tried_at = time.monotonic()
+            known.is_absent = known.has_no_room = False
+        else:
+            self._refuse(known)
 
 
 def _key(entry: MapsEntry) -> FileKey:

@@ -145,8 +145,8 @@ class TableStore:
         return tuple(int(size) for size in plan(rows)["words"])
 
     def fits(self, sizes: Iterable[int]) -> bool:
-        """Whether there is room for the largest of these segments in one piece."""
-        return self.heap.largest >= max(sizes)
+        """Whether there is room for all of these segments, each in one piece."""
+        return self.heap.fits(sizes)
 
     def free(self, table: Table) -> None:
         """Give a table's room and rules back; BPF programs must no longer be able to reach it."""

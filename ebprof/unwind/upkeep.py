@@ -112,8 +112,14 @@ class Upkeep:
 
     def _find_room(self, now: float) -> None:
         """Give tables to the objects that had no room, to the last used first."""
-        waiting = [one for one in self._objects.all() if one.has_no_room and one.users]
-        if not waiting or now < self._next_room:
+        if now < self._next_room:
+            return
+        waiting = [
+            one
+            for one in self._objects.all()
+            if one.has_no_room and one.users and self._objects.is_affordable(one)
+        ]
+        if not waiting:
             return
         self._next_room = now + SEARCH_S
         self._objects.use(self._used())
@@ -123,7 +129,9 @@ class Upkeep:
                 self._processes.restore([one.number])
 
     def _make_room(self, sizes: Sequence[int], now: float) -> bool:
-        """Whether segments of these sizes find room, after the least recently used had to go."""
+        """Whether segments of these sizes find room, for which the least recently used may go."""
+        if self._tables.fits(sizes):
+            return True
         victims = self._room.choose(self._oldest(now), sizes, spare=1)
         if victims is None:
             return False

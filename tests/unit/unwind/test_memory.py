@@ -33,7 +33,8 @@ def test_memory_ends_at_its_limit() -> None:
     made = heap(1)
     assert made.allocate(lib.SHARD_WORDS) == Place(0, 0, lib.SHARD_WORDS)
     assert made.allocate(2) is None
-    assert (made.free_words, made.largest) == (0, 0)
+    assert made.free_words == 0
+    assert not made.fits([2])
 
 
 def test_two_heaps_share_the_numbers_of_shards() -> None:
@@ -73,6 +74,21 @@ def test_all_that_is_freed_is_one_piece_again(sizes: list[int], random: object) 
         made.free(place)
         free += place.size
         assert made.free_words == free
-    assert made.largest == lib.SHARD_WORDS
+    assert made.fits([lib.SHARD_WORDS] * 3)
     for shard in range(3):
         assert made.allocate(lib.SHARD_WORDS) == Place(shard, 0, lib.SHARD_WORDS)
+
+
+@given(
+    st.lists(st.integers(1, lib.SHARD_WORDS), max_size=8),
+    st.lists(st.integers(1, lib.SHARD_WORDS + 1), min_size=1, max_size=8),
+)
+def test_what_fits_can_be_allocated(taken: list[int], wanted: list[int]) -> None:
+    made = heap(3)
+    places = [place for place in map(made.allocate, taken) if place]
+    for place in places[::2]:
+        made.free(place)
+    free = made.free_words
+    fits = made.fits(wanted)
+    assert made.free_words == free
+    assert fits == all(made.allocate(size) is not None for size in wanted)

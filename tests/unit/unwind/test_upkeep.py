@@ -14,7 +14,7 @@ from ebprof._native import lib
 from ebprof.procfs.maps import read_maps
 from ebprof.unwind import objects as objects_module
 from ebprof.unwind import upkeep as upkeep_module
-from ebprof.unwind.objects import RETRY_S
+from ebprof.unwind.objects import CHEAP_S, REST, RETRY_S
 from ebprof.unwind.upkeep import RECENT_S, SEARCH_S, TURN_S
 from tests.unit.unwind.world import PID, WORDS_A_ROW, File, World
 
@@ -144,6 +144,48 @@ def test_a_table_that_is_too_large_for_all_the_memory_drives_nobody_out(world: M
     made.pass_time(RECENT_S + SEARCH_S)
     assert made.unwinds(PID + 1, new) == "no room"
     assert made.unwinds(PID, file) == file.cfa_offset
+
+
+def test_room_for_a_part_of_a_table_is_no_room(world: MakeWorld) -> None:
+    """It would be made again and again, and dropped each time."""
+    made = world()
+    files = [made.file(HALF // 2), made.file(4 * HALF)]
+    made.start(PID, *files)
+    made.used = {made.object(files[0]).number}
+    for _ in range(5):
+        made.pass_time(SEARCH_S)
+    assert [made.unwinds(PID, file) for file in files] == [8, "no room"]
+    assert len(made.compiled) == 2
+    made.used = set()
+    made.pass_time(RECENT_S + SEARCH_S)
+    assert [made.unwinds(PID, file) for file in files] == ["absent", 16]
+
+
+def test_a_table_that_is_dear_is_not_made_again_at_once(world: MakeWorld) -> None:
+    made = world(compile_s=0.5)
+    file = made.file(HALF)
+    made.start(PID, file)
+    assert made.unwinds(PID, file) == file.cfa_offset
+    made.objects.evict(made.object(file))
+    number = made.object(file).number
+    assert made.processes.restore([number])
+    assert made.unwinds(PID, file) == "no room"
+    made.pass_time(SEARCH_S)
+    assert made.unwinds(PID, file) == "no room"
+    assert (len(made.compiled), made.objects.no_room) == (1, 1)
+    made.pass_time(REST * made.compile_s)
+    assert made.unwinds(PID, file) == file.cfa_offset
+    assert len(made.compiled) == 2
+
+
+def test_a_table_that_is_cheap_is_made_whenever_a_sample_asks_for_it(world: MakeWorld) -> None:
+    made = world(compile_s=CHEAP_S / 2)
+    file = made.file(HALF)
+    made.start(PID, file)
+    for _ in range(3):
+        made.objects.evict(made.object(file))
+        assert made.processes.restore([made.object(file).number])
+        assert made.unwinds(PID, file) == file.cfa_offset
 
 
 def test_free_pieces_are_brought_together(world: MakeWorld) -> None:

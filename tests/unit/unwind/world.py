@@ -90,13 +90,18 @@ class WatchedMap(FakeMap):
 
 @dataclass
 class World:
-    """limit: shards for tables. library: a small object file, of which all files are copies."""
+    """limit: shards for tables. library: a small object file, of which all files are copies.
+
+    compile_s: how long it takes to make a table. compiled: of which inodes tables were made.
+    """
 
     monkeypatch: pytest.MonkeyPatch
     directory: Path
     library: Path
     limit: int = 2
     rules: int = lib.MAX_RULES
+    compile_s: float = 0.0
+    compiled: list[int] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     sampled: set[int] = field(default_factory=set)
     used: set[int] = field(default_factory=set)
@@ -156,6 +161,8 @@ class World:
     def made(self, image: Any) -> ObjectRows:
         """What stands for the rows of a file."""
         inode = os.fstat(image.fd).st_ino
+        self.clock.now += self.compile_s
+        self.compiled.append(inode)
         file = next(one for one in self.files if one.entry.inode == inode)
         dictionary = np.zeros(3, UNWIND_RULE)
         dictionary[1]["cfa_kind"] = lib.CFA_UNSUPPORTED
