@@ -214,19 +214,20 @@ class Hashes:
     def __init__(self) -> None:
         self._keys = [_secret() % _KEY_LIMIT + 1 for _ in range(2)]
 
-    def of_lists(self, batch: Batch, lists: Lists, is_text: NDArray[np.bool_]) -> list[bytes]:
-        """16 bytes for each list of numbers; is_text: of items that are numbers of texts."""
+    def of_lists(
+        self, batch: Batch, lists: Lists, is_text: NDArray[np.bool_]
+    ) -> NDArray[np.uint64]:
+        """uint64[2, lists], of lists of numbers; is_text: of items that are numbers of texts."""
         starts = np.ascontiguousarray(lists.starts, np.uint64)
         spans = np.ascontiguousarray(batch.spans)
-        found = np.empty((len(lists), 2), np.uint64)
-        for number, key in enumerate(self._keys):
-            texts, hashes = np.empty(len(spans), np.uint64), np.empty(len(lists), np.uint64)
+        found = np.empty((2, len(lists)), np.uint64)
+        for hashes, key in zip(found, self._keys, strict=True):
+            texts = np.empty(len(spans), np.uint64)
             lib.pprof_hash_texts(_bytes(batch.data), _into(spans), len(spans), key, _into(texts))
             items = lists.items.astype(np.uint64)
             items[is_text] = texts[lists.items[is_text]]
             lib.pprof_hash_lists(_into(starts), _into(items), len(lists), key, _into(hashes))
-            found[:, number] = hashes
-        return [bytes(one) for one in found.view("V16").ravel()]
+        return found
 
 
 def number_lists(lists: Lists) -> tuple[Lists, NDArray[np.uint32]]:

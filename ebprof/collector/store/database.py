@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
@@ -65,15 +65,18 @@ class Database:
         except Exception as error:  # chdb raises several kinds
             raise StoreError(f"cannot write to the store: {_reason(error)[1]}") from None
 
-    def blocks(self, table: str) -> dict[str, int]:
-        """The number of the last block in each partition of a table."""
+    def blocks(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """The number of the last block in each partition of some tables, by table."""
         sql = (
-            "SELECT partition, max(max_block_number) AS last FROM system.parts"
-            " WHERE active AND database = currentDatabase() AND table = {name:String}"
-            " GROUP BY partition"
+            "SELECT table, partition, max(max_block_number) AS last FROM system.parts"
+            " WHERE active AND database = currentDatabase()"
+            " AND has(splitByChar(',', {names:String}), table)"
+            " GROUP BY table, partition"
         )
-        rows = _Session(self._writer).ask(sql, {"name": table}).to_pylist()
-        return {row["partition"]: row["last"] for row in rows}
+        found: dict[str, dict[str, int]] = {}
+        for row in _Session(self._writer).ask(sql, {"names": ",".join(names)}).to_pylist():
+            found.setdefault(row["table"], {})[row["partition"]] = row["last"]
+        return found
 
     def run(self, statement: str) -> None:
         """Run a statement that gives no rows, on the connection that writes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,23 +46,71 @@ class Line:
     line: int
 
 
+class FrameRows(Mapping[int, FrameRow]):
+    """Rows by the IDs of frames. ids: uint64[n]; numbers: int64[n], which row each one has."""
+
+    def __init__(
+        self, ids: NDArray[np.uint64], numbers: NDArray[np.int64], rows: Sequence[FrameRow]
+    ) -> None:
+        self._numbers = dict(zip(ids.tolist(), numbers.tolist(), strict=True))
+        self._rows = rows
+
+    def __getitem__(self, frame_id: int) -> FrameRow:
+        return self._rows[self._numbers[frame_id]]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
 class KnownFrames:
     """Rows of frames. Those that were met lately are found by a hash of what was sent."""
 
     def __init__(self, hasher: Hasher) -> None:
         self._hasher = hasher
-        self._rows: dict[bytes, FrameRow] = {}
         self._hashes = Hashes()
+        self._forget()
 
-    def of(self, batch: Batch, lists: Lists) -> list[FrameRow]:
-        """The rows of locations, of which lists are the keys."""
+    def of(self, batch: Batch, lists: Lists) -> tuple[NDArray[np.uint64], FrameRows]:
+        """The ID of each location, of which lists are the keys, and the rows of these IDs."""
         if len(self._rows) >= _MOST_KNOWN:
-            self._rows.clear()
+            self._forget()
         keys = self._hashes.of_lists(batch, lists, _is_text(lists))
-        for number, key in enumerate(keys):
-            if key not in self._rows:
-                self._rows[key] = self._row(batch, lists[number].tolist())
-        return [self._rows[key] for key in keys]
+        numbers = self._numbers_of(keys)
+        unknown = np.flatnonzero(numbers < 0)
+        if len(unknown):
+            rows = [self._row(batch, lists[one].tolist()) for one in unknown.tolist()]
+            numbers[unknown] = self._add(keys[:, unknown], rows)
+        ids = self._ids[numbers]
+        return ids, FrameRows(ids, numbers, self._rows)
+
+    def _forget(self) -> None:
+        self._rows: list[FrameRow] = []
+        self._ids = np.empty(0, np.uint64)
+        # Sorted by the first halves of keys; numbers: of rows.
+        self._keys, self._numbers = np.empty((2, 0), np.uint64), np.empty(0, np.int64)
+
+    def _numbers_of(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The number of the row of each key, -1 where there is none."""
+        places = np.searchsorted(self._keys[0], keys[0])
+        found = np.full(len(places), -1)
+        within = np.flatnonzero(places < len(self._numbers))
+        same = within[(self._keys[:, places[within]] == keys[:, within]).all(axis=0)]
+        found[same] = self._numbers[places[same]]
+        return found
+
+    def _add(self, keys: NDArray[np.uint64], rows: list[FrameRow]) -> NDArray[np.int64]:
+        """Returns the numbers of the rows."""
+        numbers = len(self._rows) + np.arange(len(rows))
+        order = np.argsort(keys[0])
+        places = np.searchsorted(self._keys[0], keys[0, order])
+        self._keys = np.insert(self._keys, places, keys[:, order], axis=1)
+        self._numbers = np.insert(self._numbers, places, numbers[order])
+        self._ids = np.append(self._ids, np.array([row.frame_id for row in rows], np.uint64))
+        self._rows += rows
+        return numbers
 
     def _row(self, batch: Batch, words: list[int]) -> FrameRow:
         path, build_id, low, high = words[:_HEAD]
@@ -75,10 +124,13 @@ class KnownFrames:
         return frame_row(batch.text(path), batch.text(build_id), offset, lines, self._hasher)
 
 
-def frames_of(batch: Batch, known: KnownFrames) -> tuple[list[FrameRow], NDArray[np.uint32]]:
-    """Distinct frames of all locations of a batch, and which of them each location has."""
+def frames_of(
+    batch: Batch, known: KnownFrames
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32], FrameRows]:
+    """IDs of the distinct frames of a batch, which of these each location has, and their rows."""
     lists, numbers = number_lists(_keys(batch))
-    return known.of(batch, lists), numbers
+    ids, rows = known.of(batch, lists)
+    return ids, numbers, rows
 
 
 def frame_row(

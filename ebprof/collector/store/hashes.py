@@ -33,11 +33,17 @@ class Hasher:
 
     def hash_of(self, parts: Iterable[str | bytes], size: int) -> bytes:
         """Of parts, each with its length before it: no two lists of parts are the same bytes."""
-        data = bytearray()
-        for part in parts:
-            one = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-            data += _LENGTH.pack(len(one)) + one
+        return self.hash_of_framed(b"".join(map(framed, parts)), size)
+
+    def hash_of_framed(self, data: bytes, size: int) -> bytes:
+        """The same of parts that are `framed`, one behind the other."""
         return blake2b(data, digest_size=size, key=self.key).digest()
+
+
+def framed(part: str | bytes) -> bytes:
+    """A part with its length before it."""
+    one = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+    return _LENGTH.pack(len(one)) + one
 
 
 def hasher_of(path: Path) -> Hasher:

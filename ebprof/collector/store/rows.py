@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from ebprof.collector import kinds
 from ebprof.collector.kinds import Kind
 from ebprof.collector.profiles.batch import EMPTY, Batch, number_lists
 from ebprof.collector.store.frames import FrameRow, KnownFrames, frames_of
-from ebprof.collector.store.hashes import Hasher
+from ebprof.collector.store.hashes import Hasher, framed
 from ebprof.model import Lists, Numbers, grouped
 from ebprof.wire.flows import FlowWindow
 
@@ -91,8 +91,8 @@ class Rows:
 
     samples: SampleColumns
     series: dict[int, SeriesRow]
-    stacks: dict[tuple[str, bytes], StackRow]
-    frames: dict[int, FrameRow]
+    stacks: Mapping[tuple[str, bytes], StackRow]
+    frames: Mapping[int, FrameRow]
     flows: Sequence[FlowWindow] = ()
 
 
@@ -124,13 +124,12 @@ def rows_of(batch: Batch, sent: Sequence[Sent], known: Known) -> Rows:
     Samples that differ in threads or labels of pprof only are put together. A process that they
     name, and the labels do not, becomes the label `process`.
     """
-    frames, of_location = frames_of(batch, known.frames)
+    frame_ids, of_location, frames = frames_of(batch, known.frames)
     stacks, same = number_lists(Lists(batch.stacks.starts, of_location[batch.stacks.items]))
     values = _values(batch, _kinds(batch, sent), same)
     services = sorted({one.service for one in sent})
     service = np.array([services.index(one.service) for one in sent], np.int32)[values.profile]
-    numbers = np.array([row.frame_id for row in frames], np.uint64)
-    of_ids = Lists(stacks.starts, numbers[stacks.items])
+    of_ids = Lists(stacks.starts, frame_ids[stacks.items])
     stack_ids, stack_rows = _stacks(batch, values, services, service, of_ids, known.hasher)
     series, rollup, series_rows = _series(batch, values, sent, known)
     columns = SampleColumns(
@@ -144,7 +143,7 @@ def rows_of(batch: Batch, sent: Sequence[Sent], known: Known) -> Rows:
         stack_id=stack_ids,
         value=values.value,
     )
-    return Rows(columns, series_rows, stack_rows, {row.frame_id: row for row in frames})
+    return Rows(columns, series_rows, stack_rows, frames)
 
 
 def series_row(labels: Iterable[tuple[str, str]], process: str, hasher: Hasher) -> SeriesRow:
@@ -250,16 +249,40 @@ def _stacks(
     service: Numbers,
     stacks: Lists,
     hasher: Hasher,
-) -> tuple[Numbers, dict[tuple[str, bytes], StackRow]]:
+) -> tuple[Numbers, _StackRows]:
     """IDs of the stacks of values, S16[n], and their rows; stacks: lists of frame IDs."""
     groups = grouped(values.stack, values.stop)
-    pairs = zip(
-        values.stack[groups.first].tolist(), values.stop[groups.first].tolist(), strict=True
-    )
-    ids = [hasher.hash_of((batch.text(stop), stacks[one].tobytes()), 16) for one, stop in pairs]
-    rows = {}
-    for at in grouped(groups.of_row, service).first.tolist():
-        stack_id, name = ids[groups.of_row[at]], services[service[at]]
-        stop, frame_ids = batch.text(int(values.stop[at])), tuple(stacks[values.stack[at]].tolist())
-        rows[name, stack_id] = StackRow(name, stack_id, stop, frame_ids)
+    stop_of, stack_of = values.stop[groups.first], values.stack[groups.first].tolist()
+    texts = {one: batch.text(one) for one in np.unique(stop_of).tolist()}
+    heads = {one: framed(text) for one, text in texts.items()}
+    data, bounds = stacks.items.tobytes(), (stacks.starts * stacks.items.itemsize).tolist()
+    ids = [
+        hasher.hash_of_framed(heads[stop] + framed(data[bounds[one] : bounds[one + 1]]), 16)
+        for one, stop in zip(stack_of, stop_of.tolist(), strict=True)
+    ]
+    pairs = grouped(groups.of_row, service).first
+    group, name = groups.of_row[pairs].tolist(), service[pairs].tolist()
+    keys = [(services[one], ids[at]) for one, at in zip(name, group, strict=True)]
+    places = [(texts[int(stop_of[at])], stack_of[at]) for at in group]
+    rows = _StackRows(dict(zip(keys, places, strict=True)), stacks)
     return np.array(ids, "S16")[groups.of_row], rows
+
+
+class _StackRows(Mapping[tuple[str, bytes], StackRow]):
+    """Rows by service and ID, made of stop reasons and numbers of lists when they are asked for:
+    most stacks were stored before.
+    """
+
+    def __init__(self, places: dict[tuple[str, bytes], tuple[str, int]], stacks: Lists) -> None:
+        self._places = places
+        self._stacks = stacks
+
+    def __getitem__(self, key: tuple[str, bytes]) -> StackRow:
+        stop, number = self._places[key]
+        return StackRow(*key, stop, tuple(self._stacks[number].tolist()))
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -35,8 +35,8 @@ class Inserted(Protocol):
     def insert(self, table: str, rows: pa.Table) -> None:
         """Add rows: one block for each partition."""
 
-    def blocks(self, table: str) -> dict[str, int]:
-        """The last block of each partition."""
+    def blocks(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """The last block of each partition of some tables; nothing of those without any."""
 
     def tidy(self) -> int:
         """Remove frames of which no stack is left; returns how many."""
@@ -49,12 +49,12 @@ class _Seen:
         self._day: date | None = None
         self._keys: OrderedDict[Hashable, None] = OrderedDict()
 
-    def new(self, rows: dict[_Key, _Row], day: date) -> dict[_Key, _Row]:
+    def new(self, rows: Mapping[_Key, _Row], day: date) -> dict[_Key, _Row]:
         """Those that were not inserted on this day."""
         if day != self._day:
             self._day = day
             self._keys.clear()
-        return {key: row for key, row in rows.items() if key not in self._keys}
+        return {key: rows[key] for key in rows if key not in self._keys}
 
     def add(self, rows: dict[_Key, _Row]) -> None:
         self._keys.update(dict.fromkeys(rows))
@@ -126,10 +126,12 @@ class Writer:
         self._stacks.add(stacks)
         self._insert_series(rows)
         summed = _summed(rows)
-        if entry is None or part > entry.part:
-            entry = self._begin(segment, part, list(summed))
+        if entry and part == entry.part:
+            summed = self._missing(summed, entry)
+        else:
+            self._begin(segment, part, list(summed))
         for name, found in summed.items():
-            self._insert_missing(name, found, entry.blocks.get(name, 0))
+            self._insert_new(name, found)
         return objects
 
     def _insert_frames(self, rows: Rows, day: date) -> set[str]:
@@ -140,20 +142,20 @@ class Writer:
         self._frames.add(new)
         return {frame.build_id for frame in frames if frame.address}
 
-    def _begin(self, segment: int, part: int, names: list[str]) -> Entry:
-        blocks = {name: max(self._database.blocks(name).values(), default=0) for name in names}
-        entry = Entry(segment, part, blocks)
-        self._journal.begin(entry)
-        return entry
+    def _begin(self, segment: int, part: int, names: list[str]) -> None:
+        blocks = self._database.blocks(names)
+        last = {name: max(blocks.get(name, {}).values(), default=0) for name in names}
+        self._journal.begin(Entry(segment, part, last))
 
-    def _insert_missing(self, name: str, rows: pa.Table, last: int) -> None:
-        """Insert rows of those partitions that got no block after the last one."""
-        there = {key for key, block in self._database.blocks(name).items() if block > last}
-        if there:
-            rows = rows.filter(
-                pc.invert(pc.is_in(tables.partitions(name, rows), pa.array(sorted(there))))
-            )
-        self._insert_new(name, rows)
+    def _missing(self, summed: dict[str, pa.Table], entry: Entry) -> dict[str, pa.Table]:
+        """Rows of those partitions that got no block after the last one of an entry."""
+        blocks, found = self._database.blocks(list(summed)), {}
+        for name, rows in summed.items():
+            last = entry.blocks.get(name, 0)
+            there = sorted(key for key, one in blocks.get(name, {}).items() if one > last)
+            is_there = pc.is_in(tables.partitions(name, rows), pa.array(there, pa.string()))
+            found[name] = rows.filter(pc.invert(is_there))
+        return found
 
     def _insert_series(self, rows: Rows) -> None:
         """A series is there for each day that it has samples of."""

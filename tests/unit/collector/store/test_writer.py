@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,8 @@ class Database:
     def tidy(self) -> int:
         return 0
 
-    def blocks(self, table: str) -> dict[str, int]:
-        return dict(self._blocks.get(table, {}))
+    def blocks(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        return {name: dict(self._blocks[name]) for name in names if name in self._blocks}
 
     def of(self, table: str) -> list[int]:
         return [rows for name, rows in self.inserted if name == table]
