@@ -28,8 +28,10 @@ def with_outermost(
     rows = samples.rows.copy()
     rows["stack"] = of_row
     rows["comm"] = _array(map(builder.string, comms))[groups.of_row]
-    rows["stop"] = _array(map(builder.string, tables.strings))[rows["stop"]]
-    rows["labels"] = _array(map(builder.labels, tables.label_values))[rows["labels"]]
+    stops = _array(map(builder.string, tables.strings))
+    labels = _array(map(builder.labels, tables.label_values))
+    rows["stop"] = stops[rows["stop"]]
+    rows["labels"] = labels[rows["labels"]]
     made = replace(builder.take().tables, stacks=stacks)
     return Samples(made, rows, samples.counts, samples.values)
 

@@ -154,7 +154,8 @@ def has_comms(profile: Profile) -> bool:
 def incomplete(samples: Samples) -> int:
     """How many samples have a user stack that lacks its callers."""
     stops = np.array([text not in WHOLE for text in samples.tables.strings], np.bool_)
-    return int(samples.counts[stops[samples.rows["stop"]]].sum())
+    is_incomplete = stops[samples.rows["stop"]]
+    return int(samples.counts[is_incomplete].sum())
 
 
 def process(comm: str) -> Function:

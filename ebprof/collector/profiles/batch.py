@@ -116,8 +116,9 @@ def measure(profiles: Sequence[bytes]) -> tuple[bytes, Numbers]:
     """Unpacked profiles, one behind the other, and how many rows each has: `pprof_piece`[n]."""
     data = b"".join(profiles)
     pieces = np.zeros(len(profiles), _PIECE)
-    pieces["size"] = [len(one) for one in profiles]
-    pieces["offset"] = np.cumsum(pieces["size"]) - pieces["size"]
+    sizes = np.array([len(one) for one in profiles], np.int64)
+    pieces["size"] = sizes
+    pieces["offset"] = np.cumsum(sizes) - sizes
     lib.pprof_batch_measure(_bytes(data), _into(pieces), len(pieces))
     return data, pieces
 

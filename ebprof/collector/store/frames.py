@@ -196,7 +196,7 @@ def _lines(batch: Batch) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     """Name, system name and file of each line as numbers of texts, and the line."""
     row = _rows(batch.lines["function_id"], batch.functions)
     name, system, file = (
-        np.append(batch.text_of_string[batch.functions[column]], np.uint32(EMPTY))[row]
+        _texts(batch, batch.functions[column])[row]
         for column in ("name", "system_name", "filename")
     )
     is_other = (system != name) & (name != EMPTY)
@@ -208,8 +208,7 @@ def _places(batch: Batch) -> tuple[Numbers, Numbers, NDArray[np.uint64]]:
     """Path and build ID of each location's mapping, and the offset in the file, or the address."""
     row = _rows(batch.locations["mapping_id"], batch.mappings)
     path, build_id = (
-        np.append(batch.text_of_string[batch.mappings[column]], np.uint32(EMPTY))[row]
-        for column in ("filename", "build_id")
+        _texts(batch, batch.mappings[column])[row] for column in ("filename", "build_id")
     )
     start, first = (
         np.append(batch.mappings[column], np.uint64(0))[row] for column in ("start", "offset")
@@ -222,10 +221,16 @@ def _may_be_nameless(batch: Batch, lines: Numbers, names: Numbers) -> Numbers:
     """Locations without a name, or with one that may stand for an address."""
     has_text = batch.spans["size"] > 0
     first = np.full(len(has_text), ord("["))
-    first[has_text] = np.frombuffer(batch.data, np.uint8)[batch.spans["offset"][has_text]]
+    begins = batch.spans["offset"][has_text]
+    first[has_text] = np.frombuffer(batch.data, np.uint8)[begins]
     found = np.array(lines == 0)
     found[np.repeat(np.arange(len(lines)), lines)[first[names] == ord("[")]] = True
     return found
+
+
+def _texts(batch: Batch, strings: Numbers) -> Numbers:
+    """Texts of a table's strings, and none behind the last."""
+    return np.append(batch.text_of_string[strings], np.uint32(EMPTY))
 
 
 def _rows(references: Numbers, table: Numbers) -> NDArray[np.int64]:

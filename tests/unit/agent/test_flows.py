@@ -39,7 +39,9 @@ def sums_of(*batches: object, **how: int) -> FlowSums:
 
 
 def service(window: FlowWindow, row: int, name: str = "process") -> str:
-    return window.strings[window.processes["service"][window.flows[name][row]]]
+    process = window.flows[name][row]
+    number = window.processes["service"][process]
+    return window.strings[number]
 
 
 def test_names_of_counts_are_those_of_the_kernel_side() -> None:
