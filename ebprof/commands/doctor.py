@@ -32,7 +32,9 @@ def command(as_json: bool, collector: str | None, **files: Any) -> int:
     """
     from ebprof import features
     from ebprof.commands import _findings
+    from ebprof.output import check_writable
 
+    check_writable(None)
     if collector:
         from ebprof.features.collector import check_collector
 
