@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
+from subprocess import PIPE
 from typing import NamedTuple
+
+from tests.forked import Forked
 
 _LISTENS = re.compile(r"metrics at (http://[^ ]+)/metrics")
 _DONE = re.compile(r"([\d,]+) samples, lost ([\d,]+), in windows ([\d,]+), .*: ([\d,]+)")
@@ -28,13 +29,9 @@ class Agent:
     """A process of `ebprof agent`; it is killed with the `with`, if it has not ended."""
 
     def __init__(self, *urls: str, spool: Path, options: tuple[str, ...] = ()) -> None:
-        command = [sys.executable, "-m", "ebprof", "agent", "--listen", "127.0.0.1:0"]
         collectors = (word for url in urls for word in ("--collector", url))
-        self.process = subprocess.Popen(
-            [*command, "--spool", str(spool), *collectors, *options],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        words = ["agent", "--listen", "127.0.0.1:0", "--spool", spool, *collectors, *options]
+        self.process = Forked("ebprof", *words, stderr=PIPE, text=True)
         assert self.process.stderr is not None
         line = self.process.stderr.readline()
         match = _LISTENS.search(line)

@@ -8,15 +8,15 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from ebprof.wire import push
+from tests.forked import Forked
 
 _ADDRESS = re.compile(r"collector at https?://[^ ]+:(\d+),")
 _PATIENCE_S = 120
@@ -38,10 +38,8 @@ class Running:
     """A process of `ebprof collector`; it ends with the `with`."""
 
     def __init__(self, data: Path, *options: str, port: int = 0) -> None:
-        command = [sys.executable, "-m", "ebprof", "collector", "--listen", f"127.0.0.1:{port}"]
-        self.process = subprocess.Popen(
-            [*command, "--data", str(data), *options], stderr=subprocess.PIPE, text=True
-        )
+        words = ["collector", "--listen", f"127.0.0.1:{port}", "--data", data, *options]
+        self.process = Forked("ebprof", *words, stderr=PIPE, text=True)
         assert self.process.stderr is not None
         line = self.process.stderr.readline()
         match = _ADDRESS.search(line)

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -15,9 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import sqrt
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from ebprof.procfs import process
+from tests.forked import Forked
 from tests.live.profiled import SIGMAS, Profiled, fold
 from tests.live.waiting import (
     PATIENCE,
@@ -144,9 +145,8 @@ def _recording(words: Sequence[object], within: Sequence[str] = ()) -> Iterator[
     with tempfile.TemporaryDirectory() as directory:
         output, stats = Path(directory) / "out", Path(directory) / "stats"
         files = ["-o", output, "--stats", stats]
-        start = [*within, sys.executable, "-m", "ebprof", "profile", "-e", "cpu-clock"]
-        command = [*start, *map(str, [*words, *files])]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as recorder:
+        words = ["profile", "-e", "cpu-clock", *words, *files]
+        with Forked("ebprof", *words, stderr=PIPE, text=True, within=within) as recorder:
             try:
                 wait_until_sampling(recorder.pid)
                 time.sleep(0.1)  # its events are enabled one after the other

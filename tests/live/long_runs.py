@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from ebprof.elf import ElfImage
 from tests import targets
+from tests.forked import Forked
 from tests.live.profiled import Profiled, fold
 
 LOOK_S = 0.2
@@ -63,8 +63,8 @@ def watch(*options: object, seconds_at_most: float = 120) -> LongRun:
     with tempfile.TemporaryDirectory() as directory:
         output, stats = Path(directory) / "out", Path(directory) / "stats"
         files = ["-e", "cpu-clock", "-f", "folded", "-o", output, "--stats", stats]
-        words = [sys.executable, "-m", "ebprof", "profile", "--no-inline", *files, *options]
-        with subprocess.Popen([str(word) for word in words], stderr=subprocess.PIPE) as process:
+        words = ["profile", "--no-inline", *files, *options]
+        with Forked("ebprof", *words, stderr=subprocess.PIPE) as process:
             looks = tuple(_looks(process, seconds_at_most))
             _, errors = process.communicate()
         assert process.returncode == 0, errors.decode()

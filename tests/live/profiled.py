@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import PIPE, CompletedProcess
 from typing import Any
 
 import pytest
 
 from ebprof import cli
 from ebprof.output.folded import clean
+from tests.forked import Forked
 from tests.live.waiting import TIME_LIMIT, wait_for_work, wait_until_sampling
 
 SECONDS = 1
@@ -111,9 +110,7 @@ def run(
     *words: object, module: str = "ebprof", until: Until | None = None
 ) -> CompletedProcess[str]:
     """`ebprof WORDS...` as a user runs it; module: what stands for ebprof."""
-    command = [sys.executable, "-m", module, *map(str, words)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+    with Forked(module, *words, stdout=PIPE, stderr=PIPE, text=True) as process:
         try:
             if until:
                 until(process.pid)
@@ -121,7 +118,7 @@ def run(
             out, err = process.communicate(timeout=TIME_LIMIT)
         finally:
             process.kill()
-    return CompletedProcess(command, process.returncode, out, err)
+    return CompletedProcess(process.args, process.returncode, out, err)
 
 
 def run_here(capsys: pytest.CaptureFixture[str], *words: object) -> CompletedProcess[str]:

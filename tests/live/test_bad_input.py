@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import PIPE, CompletedProcess
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from ebprof.errors import (
 )
 from ebprof.output import read_profile
 from tests import nobody, targets
+from tests.forked import Forked
 from tests.live.profiled import (
     SOME,
     assert_most,
@@ -58,9 +59,8 @@ def assert_one_line(done: CompletedProcess[str], code: int) -> None:
 @contextmanager
 def sampling(pid: int, *options: object) -> Iterator[subprocess.Popen[str]]:
     """`ebprof profile -p PID OPTIONS`, once it has sampled half a second of the process's work."""
-    command = [*EBPROF, "profile", "-p", str(pid), "-F", "997", *map(str, options)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+    words = ["profile", "-p", pid, "-F", 997, *options]
+    with Forked("ebprof", *words, stdout=PIPE, stderr=PIPE, text=True) as process:
         try:
             wait_until_sampling(process.pid)
             wait_for_work([pid], 0.5)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from tests.forked import Forked
 
 START_SECONDS = 600
 """Where bcc has to compile first, an emulated machine that is not alone takes minutes."""
@@ -143,8 +144,11 @@ def recording(
     """
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        words = ["--backend", backend, *(options or UNTIL_STOPPED)]
-        process = _start([*within, sys.executable, "-m", module], directory, words)
+        files = ["--json", "--stats", directory / "stats"]
+        words = ["traffic", *files, "--backend", backend, *(options or UNTIL_STOPPED)]
+        out, err = directory / "stdout", directory / "stderr"
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = Forked(module, *words, stdout=stdout, stderr=stderr, within=within)
         try:
             started = Recording(process, directory)
             started.wait_until_begun(backend)
@@ -152,13 +156,6 @@ def recording(
         finally:
             process.kill()
             process.wait()
-
-
-def _start(command: list[str], directory: Path, options: list[object]) -> subprocess.Popen[bytes]:
-    words = ["traffic", "--json", "--stats", directory / "stats", *options]
-    with (directory / "stdout").open("wb") as stdout, (directory / "stderr").open("wb") as stderr:
-        command += map(str, words)
-        return subprocess.Popen(command, stdout=stdout, stderr=stderr)
 
 
 def _flow(line: str) -> Flow:
