@@ -47,8 +47,7 @@ serve: $(VENV)/.installed-serve build/demo ## Watch a demo, redis and its caller
 
 .PHONY: test
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root); what fails beside others, once more alone
-	-$(BIN)/python -m pytest --collect-only -qq >/dev/null # compiles all tests, once for all processes
-	$(BIN)/python -m pytest -n 4 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+	$(BIN)/python -m pytest --processes 4 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: vm
 vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md
@@ -132,11 +131,11 @@ $(VENV)/.installed-serve: $(VENV)/bin/python $(SOURCES)
 	touch $(VENV)/.installed $@
 
 # All of the above and more, so that a new clone builds once. What the build needs is needed anyway,
-# and installed only here; what is installed is compiled by all CPUs, without other packages' tests.
+# and installed only here; what is installed is compiled when it is first imported, which most of it
+# never is.
 $(VENV)/.installed-test: $(VENV)/bin/python $(SOURCES)
 	PYTHON=$(PYTHON) scripts/system-packages test
 	sed -n '/^requires = /,/^]/s/^ *"\(.*\)",$$/\1/p' pyproject.toml | xargs -d '\n' $(PIP) --no-compile
 	$(PIP) --no-compile --no-build-isolation -e '.[collector,dev]'
-	$(BIN)/python -m compileall -q -j 0 -x /tests/ $(VENV)/lib ebprof
 	cd tests/browser && npm ci --silent --no-fund --no-audit
 	touch $(VENV)/.installed $(VENV)/.installed-serve $@

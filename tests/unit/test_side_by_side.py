@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("xdist")
-
 from tests.side_by_side import COLLECTORS, WHOLE_MACHINE, group_of, turn_of
 
 ROOT = Path(__file__).parents[2]
