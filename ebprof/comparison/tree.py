@@ -38,9 +38,18 @@ def plant(comparison: Comparison, widths: str) -> PairTree:
     )
 
 
+def whole(comparison: Comparison) -> Tree:
+    """The tree of all stacks of both, with a branch for each of `comparison.stacks`."""
+    return _merged(comparison, _index(comparison.functions))
+
+
+def _merged(comparison: Comparison, index: FunctionIndex) -> Tree:
+    return _tree.merge({one.path: sum(one.count) for one in comparison.stacks}, index)
+
+
 def _pairs(comparison: Comparison, index: FunctionIndex) -> tuple[list[Pair], list[Pair]]:
     """Total and own samples of each node of the tree of all stacks, in preorder."""
-    every = _tree.merge({one.path: sum(one.count) for one in comparison.stacks}, index)
+    every = _merged(comparison, index)
     before, after = [0] * len(every.nodes), [0] * len(every.nodes)
     own = [Pair()] * len(every.nodes)
     path: list[int] = []

@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from ebprof.model import NONE, Lists, Mapping, Profile, Samples, Tables
+from ebprof.model import KERNEL_PATH, NONE, Lists, Profile, Samples, Tables
 from ebprof.output._text import UNKNOWN_COMM, printable
 
 KERNEL, USER, JIT, UNKNOWN = "kernel", "user", "jit", "unknown"
@@ -108,7 +108,7 @@ class LocationFunctions:
         return Function(
             printable(self._text[name]),
             printable(mapping.name) if mapping else "",
-            _kind(mapping, self._text[name]),
+            kind_of(mapping.path if mapping else "", self._text[name]),
             is_inlined,
             printable(self._text[file]),
         )
@@ -175,11 +175,10 @@ def is_nameless(name: str) -> bool:
     return _NAMELESS.fullmatch(name) is not None
 
 
-def _kind(mapping: Mapping | None, name: str) -> str:
-    if mapping is not None and mapping.is_kernel:
+def kind_of(path: str, name: str) -> str:
+    """The kind of a function; path: of its mapping, empty where it has none."""
+    if path == KERNEL_PATH:
         return KERNEL
     if is_nameless(name):
         return UNKNOWN
-    if mapping is not None and mapping.path.startswith(_JIT_PATHS):
-        return JIT
-    return USER
+    return JIT if path.startswith(_JIT_PATHS) else USER

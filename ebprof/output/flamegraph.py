@@ -1,6 +1,7 @@
-"""A flame graph in one HTML file: search, zoom, hover; needs a browser and nothing else.
+"""A flame graph in one HTML file: search, zoom, hide, compare; needs a browser and nothing else.
 
-Page, style and script lie in `_flamegraph/`; the call tree goes into the page as JSON.
+Page, styles and ES modules lie in `_flamegraph/`, and are those of the collector's pages. The call
+tree goes into the file as JSON.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import hashlib
 import html
 import json
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Any, BinaryIO
 
 from ebprof.model import Profile
 from ebprof.output import _functions, _tree
+from ebprof.output._bundle import bundle
 from ebprof.output._functions import FunctionIndex
 from ebprof.output._measure import measure
 from ebprof.output._text import printable
@@ -39,8 +42,8 @@ def write(profile: Profile, file: BinaryIO) -> None:
 
 
 def write_page(title: str, data: dict[str, Any], file: BinaryIO) -> None:
-    """Write the page that shows `data`, whose members page.js knows; title: of the window."""
-    style, script = _part("page.css"), _part("page.js")
+    """Write the page that shows `data`, whose members file.js knows; title: of the window."""
+    style, script = _part("file.css") + _part("graph.css"), _script()
     values = {
         "title": html.escape(title),
         "style": style,
@@ -52,6 +55,11 @@ def write_page(title: str, data: dict[str, Any], file: BinaryIO) -> None:
     # One pass: what is put in is not looked at again, whatever it contains.
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], _part("page.html"))
     file.write(page.encode())
+
+
+@cache
+def _script() -> str:
+    return bundle("file", lambda name: _part(f"{name}.js"))
 
 
 def _part(name: str) -> str:
@@ -75,6 +83,8 @@ def _title(profile: Profile) -> str:
 def _data(profile: Profile) -> dict[str, Any]:
     tree = _tree.build(profile)
     return {
+        "count": tree.count,
+        "total": tree.total,
         "title": _title(profile),
         "unit": profile.unit,
         "period": profile.period,
@@ -88,15 +98,13 @@ def _data(profile: Profile) -> dict[str, Any]:
 
 
 def tree_columns(tree: Tree) -> dict[str, Any]:
-    """The members of a page's data that are its call tree."""
+    """The members of a page's data that are its call tree, without what ends at its branches."""
     return {
         "kinds": _KINDS,
         **_function_columns(tree.index),
         "nodes": tree.nodes,
         "common": tree.common,
         "added": tree.added,
-        "count": tree.count,
-        "total": tree.total,
     }
 
 

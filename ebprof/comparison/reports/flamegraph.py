@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from ebprof.comparison import shades, text
-from ebprof.comparison.join import Comparison, Pair
+from ebprof.comparison.join import Comparison
 from ebprof.comparison.ranking import View
-from ebprof.comparison.tree import PairTree, plant
+from ebprof.comparison.tree import whole
 from ebprof.output import flamegraph
 
 OPTIONS = ("widths",)
@@ -15,20 +15,21 @@ OPTIONS = ("widths",)
 
 def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
     """Write the page, as UTF-8."""
-    planted = plant(comparison, view.widths)
     title = f"{text.title(comparison)}, differential flame graph"
     data = {
         "title": title,
         "comments": [],
         "stops": [],
-        **flamegraph.tree_columns(planted.tree),
-        "diff": _diff(comparison, view, planted),
+        **flamegraph.tree_columns(whole(comparison)),
+        "diff": _diff(comparison, view),
     }
     flamegraph.write_page(title, data, file)
 
 
-def _diff(comparison: Comparison, view: View, planted: PairTree) -> dict[str, Any]:
-    """What page.js has to know of both: columns are by node, the root first."""
+def _diff(comparison: Comparison, view: View) -> dict[str, Any]:
+    """What file.js has to know of both: a, b are what ends at each branch."""
+    counts = [one.count for one in comparison.stacks]
+    ends = list(map(comparison.amount, counts)) if comparison.is_absolute else counts
     return {
         "runs": text.runs(comparison),
         "widths": view.widths,
@@ -36,13 +37,8 @@ def _diff(comparison: Comparison, view: View, planted: PairTree) -> dict[str, An
         **({"measure": comparison.measure._asdict()} if comparison.measure else {}),
         "unit": comparison.unit if comparison.is_absolute and comparison.has_values else "samples",
         "whole": comparison.whole,
-        "total": _columns(comparison, [comparison.total, *planted.total]),
-        "self": _columns(comparison, [Pair(), *planted.own]),
+        "a": [one.before for one in ends],
+        "b": [one.after for one in ends],
         "steps": shades.STEPS,
         "shades": {"light": shades.LIGHT, "dark": shades.DARK},
     }
-
-
-def _columns(comparison: Comparison, counts: list[Pair]) -> dict[str, list[int]]:
-    amounts = list(map(comparison.amount, counts)) if comparison.is_absolute else counts
-    return {"a": [one.before for one in amounts], "b": [one.after for one in amounts]}

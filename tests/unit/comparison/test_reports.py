@@ -105,29 +105,29 @@ def test_json_has_everything() -> None:
     }
 
 
-def test_page_has_both_counts_of_each_node() -> None:
+def test_page_has_all_stacks_of_both() -> None:
     data = page_data(written("flamegraph", compare(BEFORE, AFTER)))
-    names = ["all", *(data["functions"]["name"][number] for number in data["nodes"])]
-    total = dict(zip(names, zip(*data["diff"]["total"].values(), strict=True), strict=True))
-    assert total == {
-        "all": (100, 200),
-        "demo": (100, 200),
-        "main": (100, 200),
-        "f": (60, 100),
-        "gone": (40, 2),
-        "read": (40, 2),
-        "new": (0, 98),
+    names = data["functions"]["name"]
+    nodes = iter(data["nodes"])
+    path: list[str] = []
+    stacks: dict[str, tuple[int, int]] = {}
+    ends = zip(data["diff"]["a"], data["diff"]["b"], strict=True)
+    for common, added, pair in zip(data["common"], data["added"], ends, strict=True):
+        path[common:] = [names[next(nodes)] for _ in range(added)]
+        stacks[";".join(path)] = pair
+    assert stacks == {
+        "demo;main;f": (60, 100),
+        "demo;main;gone;read": (40, 2),
+        "demo;main;new": (0, 98),
     }
-    assert data["diff"]["self"]["a"] == [0, 0, 0, 60, 0, 40, 0]
-    assert sum(data["count"]) == data["total"] == 200
+    assert data["diff"]["whole"] == [100, 200]
 
 
-@pytest.mark.parametrize(("widths", "drawn"), [("A", False), ("B", True)])
-def test_widths_may_be_those_of_either(widths: str, drawn: bool) -> None:
+@pytest.mark.parametrize("widths", ["A", "B"])
+def test_widths_may_be_those_of_either(widths: str) -> None:
     comparison, view = compare(BEFORE, AFTER), View(widths=widths)
-    data = page_data(written("flamegraph", comparison, view))
-    assert (data["functions"]["name"].index("new") in data["nodes"]) == drawn
-    assert ("<title>new (" in written("svg", comparison, view)) == drawn
+    assert page_data(written("flamegraph", comparison, view))["diff"]["widths"] == widths
+    assert ("<title>new (" in written("svg", comparison, view)) == (widths == "B")
 
 
 def test_picture_is_red_where_it_grew_and_blue_where_it_shrank() -> None:

@@ -1,0 +1,23 @@
+/* Elements without markup: whatever text they get is text. */
+
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+export function button(text, onClick, title = "") {
+  const made = element("button", { type: "button", textContent: text, title });
+  made.addEventListener("click", onClick);
+  return made;
+}
+
+/* A box of a colour: an attribute of SVG, as a policy without styles lets pass. */
+export function swatch(color) {
+  const space = "http://www.w3.org/2000/svg";
+  const box = document.createElementNS(space, "svg");
+  const fill = document.createElementNS(space, "rect");
+  for (const [name, value] of [["width", "12"], ["height", "12"], ["fill", color]]) fill.setAttribute(name, value);
+  box.append(fill);
+  return box;
+}
