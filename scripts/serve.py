@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"collector at (\S+),")
 _READY = re.compile(r"(metrics at)")
 _REDIS_S = 10.0
 ADVICE = """
-ebprof watches this machine; what it has seen can be asked for at {url}
+ebprof watches this machine; look at {url} in a browser, or ask:
 
   curl -sG {url}/api/v1/labels/service_name/values
   curl -sG {url}/api/v1/profiles/flamegraph -d type=cpu -d from=now-5m \\

@@ -12,10 +12,17 @@ CPU_FLAG = "avx"
 """Without it, chdb ends the process that imports it by SIGILL."""
 
 
-def need() -> None:
-    """Skip the module unless all of that is there. It imports nothing: chdb forbids later forks."""
+def missing() -> str:
+    """What is not there; empty where all is. It imports nothing: chdb forbids later forks."""
     for package in PACKAGES:
         if find_spec(package) is None:
-            pytest.skip(f"needs {package} (PyPI)", allow_module_level=True)
+            return f"needs {package} (PyPI)"
     if CPU_FLAG not in Path("/proc/cpuinfo").read_text().split():
-        pytest.skip(f"chdb needs a CPU with {CPU_FLAG}", allow_module_level=True)
+        return f"chdb needs a CPU with {CPU_FLAG}"
+    return ""
+
+
+def need() -> None:
+    """Skip the module unless all of that is there."""
+    if reason := missing():
+        pytest.skip(reason, allow_module_level=True)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ebprof.collector.query.times import Range
+from tests import collector_extra, made_up
+from tests.browser.pages import Pages
+from tests.collecting import Running
+
 webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (PyPI)")
 
+MINUTES = 15
+END_S = int(time.time()) // made_up.WINDOW_S * made_up.WINDOW_S
+"""When what `filled` has ends."""
 CHROMIUM = shutil.which("chromium")
 CHROMEDRIVER = shutil.which("chromedriver")
 ARGUMENTS = [
@@ -51,3 +60,20 @@ def browser(driver: Any) -> Iterator[Any]:
     errors = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
     driver.get("about:blank")
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A collector with made-up services of the last quarter of an hour, one for all tests."""
+    if reason := collector_extra.missing():
+        pytest.skip(reason)
+    with Running(tmp_path_factory.mktemp("pages") / "data") as running:
+        running.wait_until_ready()
+        made_up.fill(running, made_up.few(), minutes=MINUTES, end_s=END_S)
+        yield running
+
+
+@pytest.fixture
+def pages(browser: Any, filled: Running) -> Pages:
+    """The browser, on that collector's pages."""
+    return Pages(browser, filled, Range((END_S - 60 * MINUTES) * 1000, END_S * 1000))

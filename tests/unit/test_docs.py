@@ -123,7 +123,7 @@ def test_names_stand_where_the_architecture_says(name: str, path: str) -> None:
 
 
 def test_all_names_of_the_architecture_are_in_the_code() -> None:
-    sources = [p for kind in ("*.py", "*.[ch]") for p in (ROOT / "ebprof").rglob(kind)]
+    sources = [p for kind in ("*.py", "*.[ch]", "*.js") for p in (ROOT / "ebprof").rglob(kind)]
     words = set(re.findall(r"\w+", "".join(path.read_text() for path in sources)))
     names = [one for one in code_words(ARCHITECTURE) if re.fullmatch(r"[A-Za-z_][\w.]*", one)]
     assert len(names) > 100

@@ -9,12 +9,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ebprof.address import Place
-from ebprof.collector.api import health, pushes, queries, symbols
+from ebprof.collector.api import health, pages, pushes, queries, symbols
 from ebprof.collector.api.access import PUSH, READ, Tokens
 from ebprof.collector.api.answers import error, on_http_error, on_surprise
 from ebprof.collector.service import Collector
 
 _PUSHED = frozenset((*pushes.PATHS, *symbols.PATHS))
+_CHALLENGES = {"WWW-Authenticate": 'Bearer, Basic realm="a token, as the password"'}
+"""Browsers ask for a password, and send it with all that a page asks for."""
 _FOR_ALL = (health.HEALTHY, health.READY)
 
 
@@ -28,6 +30,7 @@ def application(
             *symbols.routes(collector),
             *queries.routes(collector),
             *health.routes(collector, metrics_of),
+            *pages.routes(),
         ],
         middleware=[Middleware(_Guard, tokens=tokens)] if tokens else [],
         exception_handlers={HTTPException: on_http_error, Exception: on_surprise},
@@ -50,8 +53,7 @@ class _Guard:
         token = self._tokens.find(Request(scope).headers.get("authorization", ""))
         role = PUSH if scope["path"] in _PUSHED else READ
         if token is None:
-            headers = {"WWW-Authenticate": "Bearer"}
-            refusal = error(401, "no valid token", "send Authorization: Bearer TOKEN", headers)
+            refusal = error(401, "no valid token", "send Authorization: Bearer TOKEN", _CHALLENGES)
             await refusal(scope, receive, send)
         elif role not in token.roles:
             await error(403, f"token {token.name} may not {role}", "use another")(

@@ -18,6 +18,7 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.store.question import BadQuestionError
 
 RANGE = ("from", "to")
+SIDES = tuple(f"{side}_{name}" for side in ("left", "right") for name in ("query", *RANGE))
 SELECTION = ("type", "query", *RANGE)
 _DEFAULT_FROM, _DEFAULT_TO = "now-1h", "now"
 
@@ -39,21 +40,23 @@ class Parameters:
         """The value of a parameter, or the default where it is missing or empty."""
         return self._given.get(name) or default
 
-    def range(self) -> Range:
-        """From `from` to `to`; the last hour without them."""
-        start, end = self.text("from", _DEFAULT_FROM), self.text("to", _DEFAULT_TO)
+    def range(self, side: str = "") -> Range:
+        """From `from` to `to`; the last hour without them. side: begins the names, as `left_`."""
+        start = self.text(f"{side}from", _DEFAULT_FROM)
+        end = self.text(f"{side}to", _DEFAULT_TO)
         return times.parse_range(start, end, self._now_ms)
 
-    def selector(self) -> Selector:
+    def selector(self, side: str = "") -> Selector:
         """What `query` selects."""
-        return selector.parse(self.text("query"))
+        return selector.parse(self.text(f"{side}query"))
 
-    def selection(self, retention: Retention) -> Selection:
+    def selection(self, retention: Retention, side: str = "") -> Selection:
         """Samples of `type`, of what `query` selects, in the range."""
         kind = self.text("type")
         if not kind:
             raise BadQuestionError("there is no type", "add type=cpu; profiles/types lists them")
-        return Selection(kind, self.selector(), self.range(), self._now_ms, retention)
+        within = self.range(side)
+        return Selection(kind, self.selector(side), within, self._now_ms, retention)
 
     def flows(self, retention: Retention) -> FlowSums:
         """Flows that `query` selects, in the range, by the keys of `by`."""

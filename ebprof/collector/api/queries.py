@@ -12,9 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ebprof.collector.api.answers import bytes_answer, error, json_answer
-from ebprof.collector.api.parameters import RANGE, SELECTION, Parameters
+from ebprof.collector.api.parameters import RANGE, SELECTION, SIDES, Parameters
 from ebprof.collector.query import times
+from ebprof.collector.query.diff import Diff, DiffAnswer
 from ebprof.collector.query.flamegraph import (
+    COLUMNS,
     DEFAULT_NODES,
     FORMATS,
     MAX_NODES,
@@ -35,6 +37,7 @@ PREFIX = "/api/v1"
 SUMMARY = "Ebprof-Summary"
 _MEDIA_TYPES = {
     TREE: "application/json",
+    COLUMNS: "application/json",
     "json": "application/json",
     "folded": "text/plain; charset=utf-8",
     "pprof": "application/octet-stream",
@@ -67,13 +70,21 @@ async def _types(collector: Collector, request: Request) -> Response:
 async def _flamegraph(collector: Collector, request: Request) -> Response:
     given = Parameters(request.query_params, (*SELECTION, "max_nodes", "format"))
     form = given.choice("format", tuple(FORMATS), TREE)
-    nodes = given.number("max_nodes", DEFAULT_NODES if form == TREE else 0, MAX_NODES)
+    nodes = given.number("max_nodes", DEFAULT_NODES if form in (TREE, COLUMNS) else 0, MAX_NODES)
     question = Flamegraph(given.selection(collector.retention), form, nodes)
     answer: FlamegraphAnswer = await collector.ask(question)
     headers = {SUMMARY: json.dumps(_summary(answer.summary))}
     if form == "pprof":
         headers["Content-Disposition"] = 'attachment; filename="profile.pb.gz"'
     return bytes_answer(answer.body, _MEDIA_TYPES[form], headers=headers)
+
+
+async def _diff(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, ("type", *SIDES, "max_nodes"))
+    left, right = (given.selection(collector.retention, f"{side}_") for side in ("left", "right"))
+    question = Diff(left, right, given.number("max_nodes", DEFAULT_NODES, MAX_NODES))
+    answer: DiffAnswer = await collector.ask(question)
+    return bytes_answer(answer.body, "application/json")
 
 
 async def _series(collector: Collector, request: Request) -> Response:
@@ -161,6 +172,7 @@ _ENDPOINTS: dict[str, _Endpoint] = {
     "/profiles/types": _types,
     "/profiles/flamegraph": _flamegraph,
     "/profiles/series": _series,
+    "/profiles/diff": _diff,
     "/flows": _flows,
     "/flows/series": _flow_series,
     "/agents": _agents,

@@ -12,9 +12,10 @@ from ebprof import output
 from ebprof.collector import kinds
 from ebprof.collector.query import sql
 from ebprof.collector.query import tree as trees
+from ebprof.collector.query.drawn import PRUNED, Drawn, columns, drawn, written
 from ebprof.collector.query.frames import Frames, Functions, Name, frames_of
 from ebprof.collector.query.grown import GROWN, TREE_NODES, Grown, find
-from ebprof.collector.query.nodes import tree_json
+from ebprof.collector.query.nodes import head, tree_json
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.stacks import SHOWN, FoundStacks, look_up
 from ebprof.collector.query.times import Range
@@ -22,9 +23,10 @@ from ebprof.collector.query.tree import Tree
 from ebprof.collector.store.question import Asked, Session
 from ebprof.model import Frame, Lists, Location, Profile, Sample, SampleType, samples_of
 
-TREE = "tree"
+TREE, COLUMNS = "tree", "columns"
 FORMATS = {
     TREE: TREE,
+    COLUMNS: COLUMNS,
     "json": "json",
     "folded": "folded",
     "pprof": "pprof",
@@ -39,7 +41,6 @@ MOST_STACKS = 100_000
 """Beyond it the smallest are summed up, without a look at their frames."""
 LEAST_STACKS = 5_000
 """The same of a part of a range of which the rest is answered by trees: its share, or so many."""
-PRUNED = "~pruned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,20 @@ class Flamegraph:
         """Look it up; raises BadQuestionError."""
         with database.session() as session:
             self.selection.check(session)
-            found = self._look_up(session)
-        if self.format == TREE:
-            return self._tree(found)
+            found = self.look_up(session)
+        if self.format in (TREE, COLUMNS):
+            return self._call_tree(found)
         return self._file(found)
 
-    def _look_up(self, session: Session) -> _Found:
+    def drawn(self, session: Session) -> tuple[Drawn, Summary]:
+        """As a tree with what is known of functions, for those who draw it."""
+        found = self.look_up(session)
+        functions = found.frames.functions()
+        tree = self._pruned(found.tree(functions.of_location))
+        return drawn(found, functions, tree), _summary(self.selection, found, tree)
+
+    def look_up(self, session: Session) -> Found:
+        """What there is of the selection, before it is pruned; raises BadQuestionError."""
         plan = self.selection.plan()
         grown = None
         if 0 < self.max_nodes <= TREE_NODES:
@@ -95,17 +104,21 @@ class Flamegraph:
         # Nodes of what there are no trees of are shown beside those of all the range.
         most = max(int(self.most_stacks * plan.share), min(self.most_stacks, LEAST_STACKS))
         stacks = look_up(session, self.selection, plan, most)
-        return _Found(plan.covered, stacks, grown, _frames(session, grown))
+        return Found(plan.covered, stacks, grown, _frames(session, grown))
 
-    def _tree(self, found: _Found) -> FlamegraphAnswer:
+    def _call_tree(self, found: Found) -> FlamegraphAnswer:
         functions = found.frames.functions()
         tree = self._pruned(found.tree(functions.of_location))
         summary = _summary(self.selection, found, tree)
+        if self.format == COLUMNS:
+            shown = drawn(found, functions, tree)
+            members = columns(shown, {"self": shown.tree.own})
+            return FlamegraphAnswer(summary, written(head(summary), members))
         items = np.unique(tree.item[1:])
         names = dict(zip(items.tolist(), _names(found, functions, items), strict=True))
         return FlamegraphAnswer(summary, tree_json(tree, names, summary))
 
-    def _file(self, found: _Found) -> FlamegraphAnswer:
+    def _file(self, found: Found) -> FlamegraphAnswer:
         numbers = np.arange(len(found.frames) + 1)
         tree = self._pruned(found.tree(Lists(numbers, numbers[:-1])))
         summary = _summary(self.selection, found, tree)
@@ -119,7 +132,7 @@ class Flamegraph:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """What there is of a selection: stacks, a tree of what there are trees of, frames of both."""
 
     covered: Range
@@ -163,7 +176,7 @@ def _frames(session: Session, grown: Grown | None) -> Frames:
     return frames_of(session.ask(sql.fill("frames", {"lists": f"({ids})"})))
 
 
-def _names(found: _Found, functions: Functions, items: trees.Numbers) -> list[Name]:
+def _names(found: Found, functions: Functions, items: trees.Numbers) -> list[Name]:
     """What functions and, above these, stop reasons are called."""
     stops = [(f"[incomplete: {reason}]", "", False) for reason in found.reasons]
     is_function = items < len(functions)
@@ -171,7 +184,7 @@ def _names(found: _Found, functions: Functions, items: trees.Numbers) -> list[Na
     return [*called, *(stops[one] for one in (items[~is_function] - len(functions)).tolist())]
 
 
-def _summary(selection: Selection, found: _Found, tree: Tree) -> Summary:
+def _summary(selection: Selection, found: Found, tree: Tree) -> Summary:
     return Summary(
         selection.type,
         kinds.unit_of(selection.type),
@@ -184,7 +197,7 @@ def _summary(selection: Selection, found: _Found, tree: Tree) -> Summary:
     )
 
 
-def _profile(selection: Selection, found: _Found, tree: Tree, summary: Summary) -> Profile:
+def _profile(selection: Selection, found: Found, tree: Tree, summary: Summary) -> Profile:
     kind = SampleType(summary.type, summary.unit)
     covered = summary.covered
     return Profile(
@@ -197,7 +210,7 @@ def _profile(selection: Selection, found: _Found, tree: Tree, summary: Summary) 
     )
 
 
-def _samples(found: _Found, tree: Tree) -> Iterator[Sample]:
+def _samples(found: Found, tree: Tree) -> Iterator[Sample]:
     """A sample for each node at which stacks end, and for what was pruned below it."""
     locations = found.frames.locations
     pruned = Location(0, None, (Frame(PRUNED),))

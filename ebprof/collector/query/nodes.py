@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,13 @@ _END = -1
 
 def tree_json(tree: Tree, names: Mapping[int, Name], summary: Summary) -> bytes:
     """The answer's object: a summary, and `root`, whose `children` are the outermost functions."""
-    head = {
+    text = "".join(_nodes(tree, names))
+    return f'{json.dumps(head(summary))[:-1]}, "root": {text}}}\n'.encode()
+
+
+def head(summary: Summary) -> dict[str, Any]:
+    """What an answer says of what it is of."""
+    return {
         "type": summary.type,
         "unit": summary.unit,
         "from": written(summary.covered.start_ms),
@@ -33,8 +39,6 @@ def tree_json(tree: Tree, names: Mapping[int, Name], summary: Summary) -> bytes:
         "pruned": summary.pruned,
         "pruned_nodes": summary.pruned_nodes,
     }
-    text = "".join(_nodes(tree, names))
-    return f'{json.dumps(head)[:-1]}, "root": {text}}}\n'.encode()
 
 
 def _nodes(tree: Tree, names: Mapping[int, Name]) -> Iterator[str]:

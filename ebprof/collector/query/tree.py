@@ -97,7 +97,7 @@ def merged(trees: Sequence[Tree]) -> Tree:
         np.concatenate([getattr(tree, name) for tree in trees])
         for name in ("item", "total", "own", "pruned", "pruned_nodes")
     )
-    return _of_levels(np.concatenate(depth), Tree(np.concatenate(parents), *columns))
+    return of_levels(np.concatenate(depth), Tree(np.concatenate(parents), *columns))
 
 
 def through(tree: Tree, lists: Lists) -> Tree:
@@ -118,10 +118,10 @@ def through(tree: Tree, lists: Lists) -> Tree:
     at_last = [np.zeros(len(parent), np.int64) for _ in range(3)]
     for column, found in zip(at_last, (tree.own, tree.pruned, tree.pruned_nodes), strict=True):
         column[last] = found
-    return _of_levels(depth, Tree(parent, item, np.repeat(tree.total, lengths), *at_last))
+    return of_levels(depth, Tree(parent, item, np.repeat(tree.total, lengths), *at_last))
 
 
-def _of_levels(depth: Numbers, nodes: Tree) -> Tree:
+def of_levels(depth: Numbers, nodes: Tree) -> Tree:
     """A tree of nodes in any order, of which some are the same: of one parent, with one item.
 
     depth: of each node, 0 for roots.

@@ -1,0 +1,50 @@
+/* Draws the page that the URL says, and again whenever that changes. */
+
+import { Compare } from "./compare.js";
+import { html, render, useEffect, useMemo, useRef, useState } from "./html.js";
+import { Frame } from "./frame.js";
+import { Keys } from "./keys.js";
+import { Profiles } from "./profiles.js";
+import { Services } from "./services.js";
+import { Store } from "./state.js";
+import { Traffic } from "./traffic.js";
+
+const PAGES = { services: Services, profiles: Profiles, compare: Compare, traffic: Traffic };
+const LIVE_MS = 10_000;
+
+function App({ store, state }) {
+  const [turn, setTurn] = useState(0);
+  const [open, setOpen] = useState("");
+  const openNow = useRef("");
+  openNow.current = open;
+  const fields = useMemo(() => ({ search: { current: null }, selector: { current: null } }), []);
+  const refresh = () => setTurn((last) => last + 1);
+  useEffect(() => {
+    const close = () => {
+      const wasOpen = openNow.current !== "";
+      setOpen("");
+      return wasOpen;
+    };
+    new Keys(store, {
+      close, refresh,
+      help: () => setOpen(openNow.current === "help" ? "" : "help"),
+      search: () => fields.search.current?.select(),
+      select: () => fields.selector.current?.select(),
+    });
+  }, []);
+  useEffect(() => {
+    if (!state.live) return undefined;
+    const timer = setInterval(() => document.hidden || refresh(), LIVE_MS);
+    return () => clearInterval(timer);
+  }, [state.live]);
+  useEffect(() => {
+    document.title = `${state.page}${state.query ? ` ${state.query}` : ""} · ebprof`;
+  }, [state.page, state.query]);
+  const Page = PAGES[state.page] ?? Services;
+  return html`<${Frame} ...${{ store, state, turn, open, setOpen, refresh, fields }}>
+    <${Page} key=${state.page} store=${store} state=${state} turn=${turn} /><//>`;
+}
+
+const root = document.getElementById("app");
+const store = new Store((state) => render(html`<${App} store=${store} state=${state} />`, root));
+store.draw(store.state);
