@@ -47,8 +47,9 @@ class _Run:
 
     def has(self, wanted: Keys) -> npt.NDArray[np.bool_]:
         found = np.zeros(len(wanted), bool)
-        start = np.searchsorted(self.keys[:, 0], wanted[:, 0], "left")
-        end = np.searchsorted(self.keys[:, 0], wanted[:, 0], "right")
+        firsts = np.asarray(self.keys)[:, 0]
+        start = np.searchsorted(firsts, wanted[:, 0], "left")
+        end = np.searchsorted(firsts, wanted[:, 0], "right")
         for number in np.flatnonzero(end > start):
             same = self.keys[start[number] : end[number], 1] == wanted[number, 1]
             found[number] = bool(same.any())

@@ -54,12 +54,13 @@ class Intake:
         waits: set[Future[None]] = set()
         new: set[bytes] = set()
         duplicates = 0
+        ids = [one.ID for series in push.message.series for one in series.samples if one.ID]
+        keys = {one: key_of(one) for one in ids}
+        found = dict(zip(keys.values(), self._log.find([*keys.values()]), strict=True))
         for series in push.message.series:
-            keys = [key_of(one.ID) for one in series.samples if one.ID]
-            found = dict(zip(keys, self._log.find(keys), strict=True))
             kept = []
             for one in series.samples:
-                key = key_of(one.ID) if one.ID else b""
+                key = keys.get(one.ID, b"")
                 future = found.get(key)
                 if future is not None:
                     waits.add(future)
