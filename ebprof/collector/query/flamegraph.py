@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from ebprof.collector import kinds
 from ebprof.collector.query import sql
 from ebprof.collector.query import tree as trees
 from ebprof.collector.query.drawn import PRUNED, Drawn, columns, drawn, written
-from ebprof.collector.query.frames import Frames, Functions, Name, frames_of
+from ebprof.collector.query.frames import ALL, NAMES, Frames, Functions, Name, frames_of
 from ebprof.collector.query.grown import GROWN, TREE_NODES, Grown, find
 from ebprof.collector.query.nodes import head, tree_json
 from ebprof.collector.query.selection import Selection
@@ -83,7 +83,7 @@ class Flamegraph:
         """Look it up; raises BadQuestionError."""
         with database.session() as session:
             self.selection.check(session)
-            found = self.look_up(session)
+            found = self.look_up(session, NAMES if self.format == TREE else ALL)
         if self.format in (TREE, COLUMNS):
             return self._call_tree(found)
         return self._file(found)
@@ -95,8 +95,11 @@ class Flamegraph:
         tree = self._pruned(found.tree(functions.of_location))
         return drawn(found, functions, tree), _summary(self.selection, found, tree)
 
-    def look_up(self, session: Session) -> Found:
-        """What there is of the selection, before it is pruned; raises BadQuestionError."""
+    def look_up(self, session: Session, known: Sequence[str] = ALL) -> Found:
+        """What there is of the selection, before it is pruned; raises BadQuestionError.
+
+        known: what of its frames is looked up, see `frames_of`.
+        """
         plan = self.selection.plan()
         grown = None
         if 0 < self.max_nodes <= TREE_NODES:
@@ -104,7 +107,7 @@ class Flamegraph:
         # Nodes of what there are no trees of are shown beside those of all the range.
         most = max(int(self.most_stacks * plan.share), min(self.most_stacks, LEAST_STACKS))
         stacks = look_up(session, self.selection, plan, most)
-        return Found(plan.covered, stacks, grown, _frames(session, grown))
+        return Found(plan.covered, stacks, grown, _frames(session, grown, known))
 
     def _call_tree(self, found: Found) -> FlamegraphAnswer:
         functions = found.frames.functions()
@@ -170,10 +173,11 @@ def _items(found: FoundStacks | Grown, places: dict[str, int]) -> trees.Numbers:
     return np.array([places[reason] for reason in found.reasons], np.int64)
 
 
-def _frames(session: Session, grown: Grown | None) -> Frames:
+def _frames(session: Session, grown: Grown | None, known: Sequence[str]) -> Frames:
     tables = (SHOWN, GROWN) if grown else (SHOWN,)
     ids = " UNION ALL ".join(f"SELECT frame_ids FROM {name}" for name in tables)
-    return frames_of(session.ask(sql.fill("frames", {"lists": f"({ids})"})))
+    places = {"lists": f"({ids})", "columns": ", ".join(known)}
+    return frames_of(session.ask(sql.fill("frames", places)))
 
 
 def _names(found: Found, functions: Functions, items: trees.Numbers) -> list[Name]:

@@ -15,6 +15,10 @@ from ebprof.collector.query.columns import column_of
 from ebprof.model import Frame, Lists, Location, Mapping, grouped
 
 UNKNOWN = "[unknown]"
+NAMES = ("frame_id", "module", "address", "names")
+"""Columns that functions are made of."""
+ALL = (*NAMES, "build_id", "system_names", "files", "lines")
+"""Those that locations are made of."""
 _NOTHING = pa.table(
     {
         "module": pa.array([], pa.string()),
@@ -69,7 +73,7 @@ class Frames:
 
     @cached_property
     def locations(self) -> tuple[Location, ...]:
-        """All locations, one by one."""
+        """All locations, one by one, of a table with ALL columns."""
         mappings: dict[tuple[str, str], Mapping] = {}
         found = (_location(row, mappings) for row in self.table.to_pylist())
         return (*found, Location(0, None, (Frame(UNKNOWN),)))
@@ -110,7 +114,7 @@ class Frames:
 
 
 def frames_of(table: pa.Table) -> Frames:
-    """The frames that `frames.sql` gives."""
+    """The frames that `frames.sql` gives; its columns are NAMES or ALL."""
     if not len(table):
         return Frames(np.array([], np.uint64), _NOTHING)
     table = table.sort_by("frame_id").combine_chunks()

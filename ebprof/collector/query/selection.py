@@ -12,7 +12,7 @@ from ebprof.collector.query.selector import EVERYTHING, Selector
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.question import BadQuestionError, Session
-from ebprof.collector.store.rows import ROLLED_UP
+from ebprof.collector.store.rows import ROLLED_UP, SERVICE
 
 _EVER = Range(0, 7_258_118_400_000)
 
@@ -71,8 +71,8 @@ def check_patterns(session: Session, selector: Selector) -> None:
 
 
 def check_labels(session: Session, labels: list[str]) -> None:
-    """Raise BadQuestionError for a label that no series has."""
-    if not labels:
+    """Raise BadQuestionError for a label that no series has; each series has a service."""
+    if set(labels) <= {SERVICE}:
         return
     bound = sql.parameters(EVERYTHING, _EVER)
     rows = session.ask(sql.load("label_names"), bound).to_pylist()

@@ -1,4 +1,4 @@
 -- What is known of the frames in $lists, a list of IDs a row: the row of the highest version.
-SELECT frame_id, module, build_id, address, names, system_names, files, lines
+SELECT $columns
 FROM frames FINAL
 WHERE frame_id IN (SELECT arrayJoin(frame_ids) FROM $lists)
