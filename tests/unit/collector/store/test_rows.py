@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebprof.collector.profiles.batch import read
+from ebprof.collector.store import frames
+from ebprof.collector.store import rows as store_rows
 from ebprof.collector.store.hashes import Hasher
 from ebprof.collector.store.rows import Known, Labels, Rows, Sent, rows_of
 from ebprof.errors import BadFileError
@@ -132,6 +134,30 @@ def test_profiles_of_a_batch_do_not_meet() -> None:
     for one in parts * 2:
         alone.update(stored(rows(one)))
     assert stored(together) == alone
+
+
+@pytest.mark.parametrize("most_known", [1, 1000])
+def test_frames_that_were_met_before_are_the_same_rows(
+    monkeypatch: pytest.MonkeyPatch, most_known: int
+) -> None:
+    monkeypatch.setattr(frames, "_MOST_KNOWN", most_known)
+    parts = [plain(one) for one in (builders.example(), typed(), builders.many_stacks(9, 5))]
+    known = Known(Hasher(b""))
+    for numbers in ([0], [1, 0], [2], [0, 1, 2]):
+        some = [parts[one] for one in numbers]
+        met = rows_of(read(some, DEPTH), [Sent(LABELS, 10**15)] * len(some), known)
+        assert met.frames == rows(*some).frames
+        assert stored(met) == stored(rows(*some))
+
+
+def test_rows_of_stacks_are_made_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(store_rows, "StackRow", lambda *of: made.append(of))
+    found = rows(plain(builders.example()))
+    keys = [*found.stacks]
+    assert len(keys) == len(found.stacks) > 1 and made == []
+    assert found.stacks[keys[1]] is None
+    assert [one[:2] for one in made] == [keys[1]]
 
 
 @settings(max_examples=100, deadline=None)
