@@ -228,6 +228,32 @@ def test_a_profile_is_kept_once(tmp_path: Path) -> None:
     assert sorted(filter(None, ids_in(tmp_path))) == ["a", "b", "c", "d"]
 
 
+def test_ids_of_all_series_of_a_push_are_looked_for_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = message("a", "b")
+    for ids in (["b", "c"], ["", "d"], ["a"]):
+        pushes.add_series(several, *[b"x"] * len(ids), ids=ids)
+    asked: list[int] = []
+    find = PushLog.find
+    monkeypatch.setattr(
+        PushLog, "find", lambda log, keys: [asked.append(len(keys)), find(log, keys)][1]
+    )
+    with opened(tmp_path) as log:
+        intake = Intake(log)
+        assert accept(intake, "c") == 0
+        accepted = intake.accept(Push(several, 7, 0), time.time_ns())
+        assert accepted.duplicates == 3, "b and a in two series, and c of the push before"
+    assert asked == [1, 4]
+    last = kept(tmp_path)[-1].message()
+    assert [[one.ID for one in series.samples] for series in last.series] == [
+        ["a", "b"],
+        [],
+        ["", "d"],
+        [],
+    ]
+
+
 def test_the_second_of_two_is_acknowledged_no_earlier_than_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
