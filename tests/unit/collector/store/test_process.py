@@ -172,6 +172,8 @@ def test_a_store_of_any_earlier_version_is_brought_up_to_date(tmp_path: Path, la
         names = sorted(path.name for path in MIGRATIONS.glob("*.sql"))
         assert one.rows("SELECT max(number) FROM migrations") == [(len(names),)]
         assert one.rows("EXISTS TABLE addresses") == [(0,)]
+        skipped = "SELECT table, expr, type FROM system.data_skipping_indices"
+        assert one.rows(skipped) == [("samples", "ts", "minmax")]
 
 
 def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
