@@ -49,6 +49,10 @@ serve: $(VENV)/.installed-serve build/demo ## Watch a demo, redis and its caller
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root); what fails beside others, once more alone
 	$(BIN)/python -m pytest --processes 4 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
+.PHONY: slow
+slow: ## The same, with the rows and the lengths that `make test` leaves out
+	EBPROF_SLOW=1 $(MAKE) test
+
 .PHONY: vm
 vm: $(VENV)/.installed-test ## Run VM_TESTS under Debian's kernels VM_KERNELS, see docs/vm.md
 	PYTHON=$(PYTHON) scripts/system-packages vm
@@ -95,7 +99,7 @@ proof: $(VENV)/.installed-test ## Compare every stack with the truth, here and u
 .PHONY: nightly
 nightly: VM_OPTIONS := --stamp
 nightly: FUZZ_SECONDS := 3600
-nightly: vm proof differential fuzz ## Run what takes hours: those four, and fuzzing for one
+nightly: slow vm proof differential fuzz ## Run what takes hours: those five, and fuzzing for one
 
 .PHONY: crashes
 crashes: $(VENV)/.installed-test ## Kill collector, store and agent CRASHES (200) times under load, and cut the power POWER_CUTS (50) times

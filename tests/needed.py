@@ -16,6 +16,7 @@ from functools import cache
 import pytest
 
 from ebprof import features
+from tests import slow
 
 MARKER = "needs"
 NOT_RUN = "not_run"
@@ -49,6 +50,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _reason(item: pytest.Item) -> str:
+    if not slow.IS_SLOW and item.get_closest_marker(slow.only.name):
+        return "make slow"
     needs = (missing(*mark.args) for mark in item.iter_markers(MARKER))
     return next(filter(None, needs), "")
 

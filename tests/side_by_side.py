@@ -27,7 +27,6 @@ WHOLE_MACHINE = {
             "a_root_that_changes_all_the_time",
             "an_endless_perf_map",
             "processes_that_are_gone_while_they_are_read",
-            "a_section_that_is_larger_than_any_file_among_all_processes",
             "a_surprise_among_all_processes",
             "a_surprise_while_top_shows_all_processes",
         ),

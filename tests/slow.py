@@ -1,4 +1,4 @@
-"""Tests that take long: run with EBPROF_SLOW=1 only, or on less."""
+"""Tests that take long: run with EBPROF_SLOW=1 only (`make slow`), or on less."""
 
 from __future__ import annotations
 
@@ -7,4 +7,5 @@ import os
 import pytest
 
 IS_SLOW = os.environ.get("EBPROF_SLOW") == "1"
-only = pytest.mark.skipif(not IS_SLOW, reason="slow: set EBPROF_SLOW=1")
+only = pytest.mark.slow
+"""Is left out otherwise, and counted as what a kernel lacks is (`tests/needed.py`)."""

@@ -9,8 +9,10 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ PROGRAMS = Path(__file__).with_name("programs")
 BUILT = Path(__file__).parents[1] / "build" / "targets"
 
 START_SECONDS = 10
+RUN_S = 0.03
 NO_FRAME_POINTERS = ("-fomit-frame-pointer",)
 FRAME_POINTERS = ("-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer")
 NO_EH_FRAME = ("-fno-asynchronous-unwind-tables", "-fno-unwind-tables")
@@ -141,6 +144,29 @@ def started(command: list[object]) -> Iterator[Running]:
             process.kill()
             process.wait()
             Path(f"/tmp/perf-{process.pid}.map").unlink(missing_ok=True)
+
+
+@contextmanager
+def resting(pid: int) -> Iterator[None]:
+    """Let a process run a third of the time: who looks for long sees enough of it, and others have
+    its CPU.
+    """
+    ended = threading.Event()
+
+    def rest() -> None:
+        with suppress(ProcessLookupError):
+            while not ended.wait(RUN_S):
+                os.kill(pid, signal.SIGSTOP)
+                ended.wait(2 * RUN_S)
+                os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=rest)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _wait_until_ready(process: subprocess.Popen[str], words: list[str]) -> None:

@@ -10,18 +10,19 @@ from collections import Counter
 
 import pytest
 
-from tests import perf, targets
+from tests import perf, slow, targets
 from tests.live.profiled import SOME, Stack, profile
 
 pytestmark = pytest.mark.skipif(not perf.available(), reason="no perf here")
 
-PROGRAMS: list[tuple[str, list[object]]] = [
+PROGRAMS = [
     ("split", []),
     ("threads", []),
-    ("features", ["qsort"]),
     ("rustwork", []),
-    ("drap", []),
-    ("demo", []),
+    *(
+        pytest.param(*program, marks=slow.only)
+        for program in (("features", ["qsort"]), ("drap", []), ("demo", []))
+    ),
 ]
 WORK_SECONDS = 0.6  # perf takes several to unwind what it copied in one
 COMMON = 0.01  # stacks with a smaller share may be missing from one of the two

@@ -60,7 +60,10 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     options = (*words.split(), "--memory-budget", "4096")
     url = f"http://127.0.0.1:{collector.port}"
     figures: list[Figures] = []
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as program:
+    with (
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as program,
+        targets.resting(program.pid),
+    ):
         try:
             with Agent(url, spool=directory / "spool", options=options) as agent:
                 _wait_until(lambda: agent.metric(ACCEPTED) >= WINDOWS)

@@ -71,6 +71,16 @@ def check_brief(run: LongRun) -> None:
     assert right >= 0.99 * done.count_of("brief_leaf")
 
 
+def sampled(one: str, first: int, other: str, second: int) -> list[pytest.ParameterSet]:
+    """Four rows, of which two are slow: each value is in one of those that are not."""
+    return [
+        pytest.param(one, first),
+        pytest.param(other, second),
+        pytest.param(one, second, marks=slow.only),
+        pytest.param(other, first, marks=slow.only),
+    ]
+
+
 def test_processes_that_come_and_go() -> None:
     programs = [targets.build("brief"), targets.build("brief", "static")]
     churn = [targets.build("churn"), 0, PROCESSES, *programs]
@@ -119,7 +129,7 @@ def test_tables_in_use_that_no_sample_meets_make_room(tmp_path: Path) -> None:
     assert run.done.stats["unwind"]["table_bytes"] <= TABLE_MEMORY << 20
 
 
-@pytest.mark.parametrize("count", [2_000, 9_000])
+@pytest.mark.parametrize("count", [pytest.param(2_000, marks=slow.only), 9_000])
 def test_many_mappings(count: int) -> None:
     with targets.running("mappings", targets.build("plugin"), count) as target:
         done = profile("-p", target.pid, seconds=1.5)
@@ -132,8 +142,7 @@ def test_many_mappings(count: int) -> None:
         assert right + done.stops.get("no_mapping", 0) >= 0.99 * done.total >= 0.99 * SOME
 
 
-@pytest.mark.parametrize("count", [100, 4_000])
-@pytest.mark.parametrize("target", ["process", "machine"])
+@pytest.mark.parametrize(("target", "count"), sampled("process", 4_000, "machine", 100))
 def test_new_mappings_of_a_process_that_takes_long_to_read(target: str, count: int) -> None:
     """It is read seldom, and samples wait for it."""
     with targets.running("mappings", targets.build("plugin"), count, "new") as running:
@@ -159,8 +168,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
-@pytest.mark.parametrize("milliseconds", [5, 50])
-@pytest.mark.parametrize("target", ["process", "machine"])
+@pytest.mark.parametrize(("target", "milliseconds"), sampled("process", 50, "machine", 5))
 def test_libraries_at_the_same_addresses(
     target: str, milliseconds: int, plugins: list[Path]
 ) -> None:
@@ -174,7 +182,7 @@ def test_libraries_at_the_same_addresses(
         assert done.complete_share >= 0.6, done.stops
 
 
-@pytest.mark.parametrize("milliseconds", [5, 50])
+@pytest.mark.parametrize("milliseconds", [5, pytest.param(50, marks=slow.only)])
 def test_libraries_that_are_gone_when_ebprof_finds_the_time(
     milliseconds: int, plugins: list[Path]
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import targets
+from tests import slow, targets
 from tests.live.cpu_time import IS_EMULATED, measure, measure_each, stopped, together
 from tests.live.profiled import fold, run
 from tests.targets import MissingCompilerError
@@ -67,7 +67,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> list[list[object]]:
     return found
 
 
-@pytest.mark.parametrize("frequency", [99, 997])
+@pytest.mark.parametrize("frequency", [pytest.param(99, marks=slow.only), 997])
 def test_a_thread_for_each_job_whatever_its_language_and_length(
     frequency: int, programs: list[list[object]]
 ) -> None:
@@ -108,7 +108,9 @@ def test_a_shell_that_runs_commands(frequency: int) -> None:
     check(["sh", "-c", SHELL_LOOP], frequency)
 
 
-@pytest.mark.parametrize(("kind", "frequency"), [("process", 99), ("exec", 997)])
+@pytest.mark.parametrize(
+    ("kind", "frequency"), [pytest.param("process", 99, marks=slow.only), ("exec", 997)]
+)
 def test_a_process_for_each_job(kind: str, frequency: int) -> None:
     check(jobs(2_000, kind), frequency)
 
@@ -124,7 +126,9 @@ def test_within_a_pid_namespace_seen_from_outside() -> None:
         measure(pid, 997, SECONDS).check()
 
 
-@pytest.mark.parametrize(("kind", "frequency"), [("exec", 997), ("pool", 99)])
+@pytest.mark.parametrize(
+    ("kind", "frequency"), [("exec", 997), pytest.param("pool", 99, marks=slow.only)]
+)
 def test_nested_namespaces_seen_from_outside(kind: str, frequency: int) -> None:
     with stopped(jobs(2_000, kind), within=(*NAMESPACE, *NAMESPACE)) as pid:
         measure(pid, frequency, 2 * SECONDS).check()

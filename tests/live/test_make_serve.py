@@ -22,12 +22,18 @@ collector_extra.need()
 PATIENCE_S = 180
 QUICK = "--interval 1s --cpu-budget 100 --memory-budget 4096"
 """An agent that need not save CPU time while it starts."""
+RARELY = """
+from scripts import serve
+serve.CALLERS.update(checkout=(50, 100), reports=(20, 1_000))
+raise SystemExit(serve.main())
+"""
+"""`python -m scripts.serve` whose callers leave CPU time to others."""
 
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     subprocess.run(["make", "-s", "build/demo"], cwd=ROOT, check=True)
-    command = [sys.executable, "-m", "scripts.serve", "--listen", "127.0.0.1:0", *QUICK.split()]
+    command = [sys.executable, "-c", RARELY, "--listen", "127.0.0.1:0", *QUICK.split()]
     with subprocess.Popen(
         [*command, "--data", str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as serving:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import targets
+from tests import slow, targets
 from tests.live.profiled import (
     COMPLETE_SHARE,
     SOME,
@@ -86,7 +86,9 @@ def test_a_loop_of_short_lived_processes(directory: Path) -> None:
     assert min(done.count_comm(name) for name in ("ls", "seq", "sort")) > 10
 
 
-@pytest.mark.parametrize("name", ["ls", "seq", "sort"])
+@pytest.mark.parametrize(
+    "name", ["ls", *(pytest.param(n, marks=slow.only) for n in ("seq", "sort"))]
+)
 def test_short_lived_processes_of_the_whole_machine(name: str, directory: Path) -> None:
     with looping(directory):
         done = profile("-a", "--comm", name, seconds=3)
@@ -131,8 +133,15 @@ def test_a_large_program_from_its_start(tmp_path: Path) -> None:
     assert done.complete_share >= 0.995, done.stops
 
 
-@pytest.mark.parametrize("target", ["process", "machine"])
-@pytest.mark.parametrize("again", [[], ["reopen"]])
+@pytest.mark.parametrize(
+    ("target", "again"),
+    [
+        ("process", ["reopen"]),
+        ("machine", []),
+        pytest.param("process", [], marks=slow.only),
+        pytest.param("machine", ["reopen"], marks=slow.only),
+    ],
+)
 def test_a_plugin_is_known_from_its_first_sample(target: str, again: list[str]) -> None:
     with targets.running("dlopen", targets.build("plugin"), 700, *again) as running:
         options = ["-p", running.pid] if target == "process" else ["-a", "--comm", "dlopen"]

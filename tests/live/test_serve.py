@@ -75,7 +75,7 @@ def test_its_file_is_for_both(tmp_path: Path) -> None:
     config = tmp_path / "serve.toml"
     rule = "[[service]]\nname = 'ruled'\ncomm = 'shares'\n"
     config.write_text("node = 'here'\nretention = 'raw=2d'\n" + rule)
-    with targets.running("shares"):
+    with targets.running("shares") as program, targets.resting(program.pid):
         serving, url = start(tmp_path, "--config", str(config))
         wait_until(lambda: "ruled" in values(url, "service_name"))
         assert values(url, "node") == ["here"]
@@ -109,7 +109,7 @@ def has_function(url: str, name: str) -> bool:
 
 
 def test_a_program_is_in_the_flame_graph(tmp_path: Path) -> None:
-    with targets.running("shares"):
+    with targets.running("shares") as program, targets.resting(program.pid):
         serving, url = start(tmp_path)
         wait_until(lambda: has_function(url, "gamma_"))
         with urllib.request.urlopen(f"{url}/metrics") as answer:

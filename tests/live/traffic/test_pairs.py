@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -62,25 +62,32 @@ def end(client: Puppet, server: Puppet) -> None:
     server.close("s")
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
-@pytest.mark.parametrize("when", ["before", "while"])
 @pytest.mark.parametrize("backend", ["", "states"])
-def test_both_ends_name_each_other(address: str, when: str, backend: str) -> None:
-    with puppet("server") as server, puppet("client") as client:
-        if when == "before":
-            connect(client, server, address)
-        with pairing(backend) as found:
-            if when == "while":
+def test_both_ends_name_each_other(backend: str) -> None:
+    """Of connections by each address, of which some are there before anybody looks."""
+    with ExitStack() as stack:
+
+        def started(when: str) -> list[tuple[Puppet, Puppet]]:
+            names = [(f"client-{when}", f"server-{when}") for _ in ADDRESSES]
+            ends = [[stack.enter_context(puppet(one)) for one in pair] for pair in names]
+            for (client, server), address in zip(ends, ADDRESSES, strict=True):
                 connect(client, server, address)
+            return [(client, server) for client, server in ends]
+
+        before = started("before")
+        found = stack.enter_context(pairing(backend))
+        all_pairs = [*before, *started("while")]
+        for client, server in all_pairs:
             exchange(client, server, 1000, 30)
             found.drain()
             exchange(client, server, 500, 7)
             end(client, server)
-            opened = int(when == "while")
-            assert found.of(client.pid, server.pid) == {
-                (client.pid, server.pid): [1500, 37, opened, 1],
-                (server.pid, client.pid): [37, 1500, opened, 1],
-            }
+        expected: Seen = {}
+        for number, (client, server) in enumerate(all_pairs):
+            opened = int(number >= len(before))
+            expected[client.pid, server.pid] = [1500, 37, opened, 1]
+            expected[server.pid, client.pid] = [37, 1500, opened, 1]
+        assert found.of(*(one.pid for pair in all_pairs for one in pair)) == expected
 
 
 def test_callers_of_one_port_do_not_mix() -> None:
