@@ -18,15 +18,17 @@ PATIENCE = int(os.environ.get("EBPROF_PATIENCE", "1"))
 TIME_LIMIT = 300 * PATIENCE
 """Seconds after which a process hangs."""
 POLL_SECONDS = 0.02
+START_POLL_SECONDS = 0.05
+"""A look at all that a process has open costs a millisecond, and nothing begins that soon."""
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
+def wait_until(holds: Callable[[], bool], what: str, poll_s: float = POLL_SECONDS) -> None:
     """Wait until a condition holds; fails after TIME_LIMIT, and says that it was not `what`."""
     limit = time.monotonic() + TIME_LIMIT
     while not holds():
         assert time.monotonic() < limit, f"not {what} in {TIME_LIMIT} s"
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_s)
 
 
 def wait_until_sampling(pid: int) -> None:
@@ -43,13 +45,20 @@ def _wait_for_perf_events(pid: int, wanted: int) -> None:
     def holds() -> bool:
         return not process.is_running(pid) or perf_events(innermost(pid)) >= wanted
 
-    wait_until(holds, "sampling")
+    wait_until(holds, "sampling", START_POLL_SECONDS)
 
 
 def wait_for_work(pids: Iterable[int], seconds: float) -> None:
     """Until each of some processes has had so much more CPU time, or has ended."""
     ends = {pid: cpu_seconds(pid) + seconds for pid in pids}
-    wait_until(lambda: all(cpu_seconds(pid) >= end for pid, end in ends.items()), "enough work")
+    cpus, limit = len(online_cpus()), time.monotonic() + TIME_LIMIT
+    while left := max(_until(end, cpu_seconds(pid)) for pid, end in ends.items()):
+        assert time.monotonic() < limit, f"not enough work in {TIME_LIMIT} s"
+        time.sleep(max(left / cpus, POLL_SECONDS))  # all CPUs at once take that long
+
+
+def _until(end: float, now: float) -> float:
+    return end - now if now < end else 0
 
 
 def cpu_seconds(pid: int) -> float:

@@ -1,4 +1,4 @@
-"""Three hours of windows leave nothing behind in what packs them."""
+"""Two hours of windows leave nothing behind in what packs them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from ebprof.agent.identities import Identities
 from ebprof.agent.pushes import pushes
 from ebprof.agent.series import cut
 from ebprof.model import Builder, Frame, Label, Location, Profile
+from tests import slow
 
-WINDOWS = 3 * 360
+WINDOWS = (3 if slow.IS_SLOW else 2) * 360
 LINEAGE = 60
 """Windows after which stacks are forgotten, and numbers mean other things."""
 LOOK = 6 * LINEAGE
