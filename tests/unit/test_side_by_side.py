@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.side_by_side import COLLECTORS, WHOLE_MACHINE, group_of, turn_of
+from tests.side_by_side import COLLECTORS, LAST, WHOLE_MACHINE, group_of, turn_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,5 +54,11 @@ def test_what_takes_longest_begins_first() -> None:
         "live/test_serve.py",
         "unit/x.py",
     )
-    turns = [turn_of(f"tests/{place}::test_it") for place in places]
+    turns = [*(turn_of(f"tests/{place}::test_it") for place in places), turn_of(LAST)]
     assert turns == sorted(set(turns))
+
+
+def test_what_needs_an_idle_cpu_is_there_and_alone() -> None:
+    path, _, name = LAST.partition("::")
+    assert f"\ndef {name}(" in (ROOT / path).read_text()
+    assert group_of(LAST) != group_of(f"{path}::test_it")
