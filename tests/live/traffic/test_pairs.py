@@ -49,6 +49,13 @@ def pairing(backend: str = "") -> Iterator[Pairing]:
         yield Pairing(session)
 
 
+@pytest.fixture(scope="module")
+def found() -> Iterator[Pairing]:
+    """One for all tests that come after it: each has processes of its own."""
+    with pairing() as one:
+        yield one
+
+
 def exchange(client: Puppet, server: Puppet, sent: int, answered: int) -> None:
     client.send("c", sent)
     server.receive("s", sent)
@@ -90,8 +97,8 @@ def test_both_ends_name_each_other(backend: str) -> None:
         assert found.of(*(one.pid for pair in all_pairs for one in pair)) == expected
 
 
-def test_callers_of_one_port_do_not_mix() -> None:
-    with puppet("server") as server, puppet("one") as one, puppet("two") as two, pairing() as found:
+def test_callers_of_one_port_do_not_mix(found: Pairing) -> None:
+    with puppet("server") as server, puppet("one") as one, puppet("two") as two:
         port = server.listen("listener", "127.0.0.1")
         for number in range(1, 6):
             for client, size in ((one, 1000), (two, 7)):
@@ -107,9 +114,9 @@ def test_callers_of_one_port_do_not_mix() -> None:
         assert seen == {}
 
 
-def test_services_behind_one_address_do_not_mix() -> None:
+def test_services_behind_one_address_do_not_mix(found: Pairing) -> None:
     """Two processes listen on one port (SO_REUSEPORT), and one on the port after another."""
-    with puppet("a") as a, puppet("b") as b, puppet("client") as client, pairing() as found:
+    with puppet("a") as a, puppet("b") as b, puppet("client") as client:
         port = a.listen_with("listener", "127.0.0.1", reuse_port=1)
         b.listen_with("listener", "127.0.0.1", port, reuse_port=1)
         sizes = {a: 0, b: 0}
@@ -145,9 +152,9 @@ def who_accepts(a: Puppet, b: Puppet) -> Puppet:
     raise AssertionError("no connection waits")
 
 
-def test_a_forked_worker_is_the_peer() -> None:
+def test_a_forked_worker_is_the_peer(found: Pairing) -> None:
     """The parent listens, a child accepts: the child is who the client talks to."""
-    with puppet("parent") as parent, puppet("client") as client, pairing() as found:
+    with puppet("parent") as parent, puppet("client") as client:
         port = parent.listen("listener", "127.0.0.1")
         child = parent.fork()
         client.connect("c", "127.0.0.1", port)
@@ -161,12 +168,11 @@ def test_a_forked_worker_is_the_peer() -> None:
         child.end()
 
 
-def test_ends_in_two_namespaces_meet() -> None:
+def test_ends_in_two_namespaces_meet(found: Pairing) -> None:
     with (
         hosts(2) as (here, there),
         puppet("server", within=there.within) as server,
         puppet("client", within=here.within) as client,
-        pairing() as found,
     ):
         connect(client, server, there.address)
         exchange(client, server, 1000, 30)
@@ -177,7 +183,7 @@ def test_ends_in_two_namespaces_meet() -> None:
         }
 
 
-def test_loopbacks_of_two_namespaces_do_not_meet() -> None:
+def test_loopbacks_of_two_namespaces_do_not_meet(found: Pairing) -> None:
     """The same addresses and ports, in two namespaces at once."""
     with (
         hosts(2) as (one, two),
@@ -185,7 +191,6 @@ def test_loopbacks_of_two_namespaces_do_not_meet() -> None:
         puppet("s2", within=two.within) as s2,
         puppet("c1", within=one.within) as c1,
         puppet("c2", within=two.within) as c2,
-        pairing() as found,
     ):
         for server, client, size in ((s1, c1, 1000), (s2, c2, 7)):
             server.listen("listener", "127.0.0.1", 8080)
