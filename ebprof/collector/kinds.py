@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from ebprof.model import Profile, SampleType
 
 MAX_TYPES = 16
 MAX_NAME = 64
+_MOST_MET = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ def unit_of(name: str) -> str:
     return _UNITS.get(name) or name.rpartition(":")[2]
 
 
+@lru_cache(_MOST_MET)
 def kind_of(found: tuple[str, str], series_name: str) -> Kind:
     """What a sample type is stored as; series_name: the label `__name__` of its series."""
     found = SampleType(*found)
@@ -104,7 +107,11 @@ def _sampled(batch: Batch, header: np.void, shown: tuple[str, str]) -> list[tupl
     names = header["period_type"]
     texts = batch.text_of_string
     event = batch.text(int(texts[names["type"]])), batch.text(int(texts[names["unit"]]))
-    name, unit = event if event[0] else shown
+    return _at_a_period(*(event if event[0] else shown))
+
+
+@lru_cache(_MOST_MET)
+def _at_a_period(name: str, unit: str) -> list[tuple[str, str]]:
     return [(one.name, one.unit) for one in Profile(event=name, unit=unit, period=1).types]
 
 

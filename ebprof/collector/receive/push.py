@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from ebprof.wire.push import PushRequest
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.]*")
 _MAX_SUM = 1 << 56
+_MOST_MET = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,15 @@ def _check_labels(where: str, series: Any, limits: Limits) -> None:
         raise RefusedError(f"{where}: {problem}")
 
 
+@lru_cache(_MOST_MET)
+def _is_label_name(name: str) -> bool:
+    return _LABEL_NAME.fullmatch(name) is not None
+
+
 def _problems(series: Any, limits: Limits) -> Iterator[str]:
     seen: set[str] = set()
     for one in series.labels:
-        if len(one.name) > limits.label_name or not _LABEL_NAME.fullmatch(one.name):
+        if len(one.name) > limits.label_name or not _is_label_name(one.name):
             yield f"{one.name[:64]!r} is not the name of a label"
         if len(one.value) > limits.label_value:
             yield f"the value of {one.name} is longer than {limits.label_value}"
