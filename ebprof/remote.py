@@ -1,4 +1,7 @@
-"""Profiles from a collector's queries: `http://HOST:8080/api/v1/profiles/flamegraph?type=cpu`."""
+"""Profiles from a collector's queries: `http://HOST:8080/api/v1/profiles/flamegraph?type=cpu`.
+
+A link to a page of profiles, `http://HOST:8080/profiles?query=...`, asks for the same.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     import http.client
 
 PATH = "/api/v1/profiles/flamegraph"
+PAGE = "/profiles"
+_OF_PAGES = ("type", "query", "from", "to")
 TOKEN = "EBPROF_TOKEN"
 """The variable that may hold a token."""
 TIMEOUT_S = 120.0
@@ -91,9 +96,18 @@ def _parts(url: str) -> SplitResult:
         ) from None
     if not is_whole or "@" in parts.netloc:
         raise UsageError(f"cannot read URL {url!r}", f"write it like http://HOST:8080{PATH}")
+    if parts.path.endswith(PAGE):
+        return _of_page(parts)
     if not parts.path.endswith(PATH):
-        raise UsageError(f"{url!r} is no flame graph", f"it is not below {PATH}")
+        raise UsageError(f"{url!r} is no flame graph", f"it is below neither {PATH} nor {PAGE}")
     return parts
+
+
+def _of_page(parts: SplitResult) -> SplitResult:
+    """What a page shows: it has more parameters, and one that is missing is as by default."""
+    given = {"type": "cpu"} | dict(parse_qsl(parts.query))
+    asked = urlencode({name: given[name] for name in _OF_PAGES if name in given})
+    return parts._replace(path=parts.path.removesuffix(PAGE) + PATH, query=asked)
 
 
 def _query(parts: SplitResult) -> str:

@@ -77,6 +77,24 @@ def test_a_query_is_asked_for_as_pprof(server: Collector, form: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ("query={a=\"b\"}&view=table&hide=x", {"type": ["cpu"], "query": ['{a="b"}']}),
+        ("type=heap&from=now-5m&live=1", {"type": ["heap"], "from": ["now-5m"]}),
+        ("", {"type": ["cpu"]}),
+    ],
+)
+def test_a_link_to_a_page_is_what_the_page_shows(
+    server: Collector, given: str, asked: dict[str, list[str]]
+) -> None:
+    page = server.url.replace(remote.PATH, "/profiles").partition("?")[0]
+    assert fetch(f"{page}?{given}", Access()) == server.body
+    path, _, query = server.seen[0][0].partition("?")
+    assert path == remote.PATH
+    assert parse_qs(query) == asked | {"format": ["pprof"]}
+
+
+@pytest.mark.parametrize(
     "words", ["report URL -f folded", "flame URL -o x.folded -q", "diff URL URL"]
 )
 def test_commands_read_urls(
