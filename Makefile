@@ -111,6 +111,10 @@ crashes: $(VENV)/.installed-test ## Kill collector, store and agent CRASHES (200
 docs: $(VENV)/.installed ## Bring the help texts in docs/ up to date
 	$(BIN)/python -m scripts.docs
 
+.PHONY: screenshots
+screenshots: $(VENV)/.installed-test ## Take pictures of the pages anew, for docs/
+	$(BIN)/python -m scripts.screenshots
+
 .PHONY: clean
 clean: ## Remove what was built, and the virtual environment
 	rm -rf $(VENV) build ebprof/_native*.so ebprof/bpf/*.bpf.o *.egg-info

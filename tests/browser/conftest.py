@@ -1,40 +1,24 @@
-"""A headless Chromium, driven through ChromeDriver (Debian: chromium-driver)."""
+"""One browser for all tests, and one collector that has something to show."""
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ebprof.collector.query.times import Range
 from tests import collector_extra, made_up
+from tests.browser.chromium import CHROMEDRIVER, CHROMIUM, chromium
 from tests.browser.pages import Pages
 from tests.collecting import Running
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium (PyPI)")
+pytest.importorskip("selenium.webdriver", reason="needs selenium (PyPI)")
 
 MINUTES = 15
 END_S = int(time.time()) // made_up.WINDOW_S * made_up.WINDOW_S
 """When what `filled` has ends."""
-CHROMIUM = shutil.which("chromium")
-CHROMEDRIVER = shutil.which("chromedriver")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--enable-unsafe-swiftshader",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--force-device-scale-factor=1",
-    "--window-size=1200,800",
-]
 
 
 @pytest.fixture(scope="session")
@@ -42,14 +26,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The browser, one for all tests."""
     if CHROMIUM is None or CHROMEDRIVER is None:
         pytest.skip("needs chromium and chromedriver (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    directory: Path = tmp_path_factory.mktemp("chromium")
-    for argument in [*ARGUMENTS, f"--user-data-dir={directory}"]:
-        options.add_argument(argument)
-    service = webdriver.ChromeService(executable_path=CHROMEDRIVER)
-    with webdriver.Chrome(options=options, service=service) as started:
+    with chromium(tmp_path_factory.mktemp("chromium")) as started:
         yield started
 
 

@@ -2,6 +2,7 @@
 
 import { ordered, ROOT } from "./tree.js";
 
+const LEAST = 1 / 5_000;
 const GONE = -1;
 const ABOVE = -2;
 
@@ -64,17 +65,49 @@ export function reshape(tree, functions, { hide, drop, focus, merge, of }) {
   }
 }
 
-/* Callers above callees: the root's children are the functions in which stacks end. */
+/* Callers above callees: the root's children are the functions in which stacks end. Those that have less than
+ * LEAST of all are shown without their callers: they are narrower than a pixel, and there are very many.
+ */
 export function upsideDown(tree, functions) {
   const builder = new Builder(functions, tree.own.length);
-  for (let node = 1; node < tree.size; node++) {
-    if (!tree.own.some((column) => column[node])) continue;
-    let into = ROOT;
-    for (let at = node; at !== ROOT; at = tree.parent[at]) into = builder.child(into, tree.fn[at]);
-    builder.add(into, tree.own, node);
-  }
+  const wholes = tree.total.map((column) => column[ROOT] || 1);
+  const isLarge = (ends) => tree.own.some((column, which) =>
+    ends.reduce((sum, end) => sum + column[end], 0) >= LEAST * wholes[which]);
   builder.add(ROOT, tree.own, ROOT);
+  const all = [];
+  for (let node = 1; node < tree.size; node++) if (tree.own.some((column) => column[node])) all.push(node);
+  // Each group has the nodes where stacks end, and of each the caller that is next.
+  const groups = [{ into: ROOT, ends: all, at: all }];
+  while (groups.length) {
+    const { into, ends, at } = groups.pop();
+    for (const [fn, group] of grouped(ends, at)) {
+      const node = builder.child(into, fn);
+      const callers = { into: node, ends: [], at: [] };
+      const isOpen = isLarge(group.ends);
+      group.ends.forEach((end, place) => {
+        const above = tree.parent[group.at[place]];
+        if (!isOpen || above === ROOT) {
+          builder.add(node, tree.own, end);
+        } else {
+          callers.ends.push(end);
+          callers.at.push(above);
+        }
+      });
+      if (callers.ends.length) groups.push(callers);
+    }
+  }
   return builder.finish();
+
+  function grouped(ends, at) {
+    const found = new Map();
+    at.forEach((node, place) => {
+      const fn = tree.fn[node];
+      if (!found.has(fn)) found.set(fn, { ends: [], at: [] });
+      found.get(fn).ends.push(ends[place]);
+      found.get(fn).at.push(node);
+    });
+    return found;
+  }
 }
 
 /* Only the stacks that pass through a function with a match. */

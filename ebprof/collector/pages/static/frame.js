@@ -20,7 +20,8 @@ export function Frame({ store, state, turn, open, setOpen, refresh, fields, chil
         ${PAGES.map((page) => html`<${Link} key=${page} store=${store} to=${lead(state, page)}
           aria-current=${page === state.page ? "page" : undefined}>${TITLES[page]}<//>`)}</nav>
       <div class="controls">
-        <${Range} store=${store} state=${state} isOpen=${open === "range"} setOpen=${setOpen} refresh=${refresh} />
+        ${state.left_from ? html`<button type="button" title="Ask again ( r )" aria-label="refresh" onClick=${refresh}>⟳</button>`
+          : html`<${Range} store=${store} state=${state} isOpen=${open === "range"} setOpen=${setOpen} refresh=${refresh} />`}
         ${state.page !== "compare" && html`<${Selector} state=${state} label="selector" value=${state.query}
           fieldRef=${fields.selector} onChange=${(query) => store.set({ query })} />`}
         <input class="search" type="search" ref=${fields.search} value=${state.search} placeholder="search  ( / )"

@@ -6,6 +6,7 @@ export const digits = (value) => {
   const magnitude = Math.abs(value);
   if (magnitude === 0) return "0";
   if (magnitude >= 100) return value.toFixed(0);
+  if (magnitude < 0.095) return value.toFixed(3);
   return magnitude >= 10 ? value.toFixed(1) : value.toFixed(2);
 };
 
@@ -15,7 +16,7 @@ export function si(value, unit = "") {
   const magnitude = Math.abs(value);
   if (!unit && magnitude < 1000 && Number.isInteger(value)) return String(value);
   const [size, prefix] = PREFIXES.find(([least]) => magnitude >= least * 0.9995) ?? [1, ""];
-  const text = magnitude < 0.005 ? "<0.01" : digits(value / size);
+  const text = magnitude < 0.0005 ? "<0.001" : digits(value / size);
   return prefix || unit ? `${text} ${prefix}${unit}` : text;
 }
 

@@ -72,9 +72,9 @@ export function fixed(from, to) {
   return { from: absolute(from), to: absolute(Math.min(to, now())), live: "" };
 }
 
-/* A step for timelines of this many seconds: whole hours where samples would be many. */
+/* A step for timelines of this many seconds: of whole windows of 10 s, as others would have one and two by turns. */
 export function stepOf(length) {
-  const steps = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+  const steps = [10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
   return steps.find((step) => length / step <= 120) ?? 86400;
 }
 
