@@ -11,6 +11,8 @@ import { Traffic } from "./traffic.js";
 
 const PAGES = { services: Services, profiles: Profiles, compare: Compare, traffic: Traffic };
 const LIVE_MS = 10_000;
+/* What changes seldom is asked for again at each of so many turns. */
+const SLOW = 6;
 
 function App({ store, state }) {
   const [turn, setTurn] = useState(0);
@@ -18,7 +20,7 @@ function App({ store, state }) {
   const openNow = useRef("");
   openNow.current = open;
   const fields = useMemo(() => ({ search: { current: null }, selector: { current: null } }), []);
-  const refresh = () => setTurn((last) => last + 1);
+  const refresh = () => setTurn((last) => (Math.floor(last / SLOW) + 1) * SLOW);
   useEffect(() => {
     const close = () => {
       const wasOpen = openNow.current !== "";
@@ -34,15 +36,16 @@ function App({ store, state }) {
   }, []);
   useEffect(() => {
     if (!state.live) return undefined;
-    const timer = setInterval(() => document.hidden || refresh(), LIVE_MS);
+    const timer = setInterval(() => document.hidden || setTurn((last) => last + 1), LIVE_MS);
     return () => clearInterval(timer);
   }, [state.live]);
   useEffect(() => {
     document.title = `${state.page}${state.query ? ` ${state.query}` : ""} · ebprof`;
   }, [state.page, state.query]);
   const Page = PAGES[state.page] ?? Services;
-  return html`<${Frame} ...${{ store, state, turn, open, setOpen, refresh, fields }}>
-    <${Page} key=${state.page} store=${store} state=${state} turn=${turn} /><//>`;
+  const turns = { turn, slowTurn: Math.floor(turn / SLOW) };
+  return html`<${Frame} ...${{ store, state, ...turns, open, setOpen, refresh, fields }}>
+    <${Page} key=${state.page} store=${store} state=${state} ...${turns} /><//>`;
 }
 
 const root = document.getElementById("app");

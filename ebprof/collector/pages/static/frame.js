@@ -13,7 +13,7 @@ const TITLES = { services: "Services", profiles: "Profiles", compare: "Compare",
 /* An agent that has not pushed for so long, in seconds, is away: windows are of 10 s. */
 const AWAY_S = 60;
 
-export function Frame({ store, state, turn, open, setOpen, refresh, fields, children }) {
+export function Frame({ store, state, slowTurn, open, setOpen, refresh, fields, children }) {
   return html`
     <header>
       <nav aria-label="Pages"><span class="brand">ebprof</span>
@@ -32,7 +32,7 @@ export function Frame({ store, state, turn, open, setOpen, refresh, fields, chil
       </div>
       ${open === "help" && html`<${Help} />`}
     </header>
-    <${Away} state=${state} turn=${turn} />
+    <${Away} state=${state} turn=${slowTurn} />
     <main>${children}</main>`;
 }
 

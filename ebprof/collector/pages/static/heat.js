@@ -8,7 +8,7 @@ import { fixed, momentText } from "./times.js";
 export function cutOf(length) {
   if (length <= 2 * 3600) return [60, 10];
   if (length <= 12 * 3600) return [600, 60];
-  return length <= 4 * 86400 ? [3600, 600] : [86400, 3600];
+  return length <= 2 * 86400 ? [3600, 600] : [86400, 3600];
 }
 
 /* found: series without a label, by steps of a cell. */

@@ -7,7 +7,7 @@ import { cutOf, Heat } from "./heat.js";
 import { html, useMemo } from "./html.js";
 import { before } from "./keys.js";
 import { percent, rate, amount } from "./numbers.js";
-import { Answer, Command, Link } from "./parts.js";
+import { Answer, Command, Failure, Link } from "./parts.js";
 import { profileOf } from "./profile.js";
 import { bare, valueOf } from "./selectors.js";
 import { lead } from "./state.js";
@@ -17,7 +17,7 @@ import { rangeOf, stepOf } from "./times.js";
 const FORMATS = { pprof: "profile.pb.gz", folded: "profile.folded", speedscope: "profile.speedscope.json", svg: "profile.svg", html: "profile.html", json: "profile.json" };
 const OURS = /^(ebprof_|lost:)/;
 
-export function Profiles({ store, state, turn }) {
+export function Profiles({ store, state, turn, slowTurn }) {
   const { from, to, query, type, by } = state;
   const [start, end] = rangeOf(state);
   const step = stepOf(end - start);
@@ -25,11 +25,12 @@ export function Profiles({ store, state, turn }) {
   const types = useAnswer(path("profiles/types", { from, to }), 0).data?.rows ?? [];
   const labels = useAnswer(path("labels", { from, to }), 0).data?.rows ?? [];
   const graph = useAnswer(path("profiles/flamegraph", { type, query, from, to, format: "columns" }), turn);
-  const series = useAnswer(path("profiles/series", { type, query, from, to, by, step: `${step}s` }), turn);
   const heat = useAnswer(path("profiles/series", { type, query, from, to, step: `${cell}s` }), turn);
-  const gaps = useGaps(state, types, step, turn);
+  const stacked = useAnswer(by ? path("profiles/series", { type, query, from, to, by, step: `${step}s` }) : "", turn);
+  const series = by ? stacked : heat; // without a label, the finer steps of the heat map do
+  const gaps = useGaps(state, types, step, slowTurn);
   const profile = useMemo(() => graph.data && profileOf(graph.data), [graph.data]);
-  const found = useMemo(() => series.data && aligned(series.data, by), [series.data]);
+  const found = useMemo(() => series.data && aligned(series.data, by, step), [series.data, step]);
   const onRange = (patch) => store.set({ ...patch, zoom: "" });
   const unit = graph.data?.unit ?? "nanoseconds";
   return html`
@@ -37,6 +38,7 @@ export function Profiles({ store, state, turn }) {
       <${Choice} label="" value=${type} values=${types.map((one) => one.type).filter((one) => !OURS.test(one))} onChange=${(one) => store.set({ type: one, zoom: "" })} />
       <${Choice} label="by" value=${by} values=${["", ...labels.filter((one) => one !== "__name__")]} onChange=${(one) => store.set({ by: one })} />
       <${Summary} answer=${graph.data} /><${More} store=${store} state=${state} /></div>
+    ${series.error && !graph.error && html`<${Failure} error=${series.error} />`}
     ${found && html`<${Timeline} found=${found} unit=${unit} gaps=${gaps} onRange=${onRange} label=${`${type} over time`} />`}
     ${heat.data && html`<${Heat} found=${heat.data} column=${column} unit=${unit} onRange=${onRange} />`}
     <${Answer} found=${graph} isEmpty=${graph.data?.total === 0} empty=${html`<${Nothing} store=${store} state=${state} />`}>

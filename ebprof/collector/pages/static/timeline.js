@@ -12,15 +12,18 @@ const MOST = 7;
 const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches;
 export const colorsNow = () => COLORS[isDark() ? "dark" : "light"];
 
-/* Series as columns on the same steps, the largest first and the rest as one: {times, names, values}. */
-export function aligned({ from, to, step, rows }, by) {
+/* Series as columns on the same steps, the largest first and the rest as one: {times, names, values}. wanted: a
+ * step that is no shorter than that of the series.
+ */
+export function aligned({ from, to, step: given, rows }, by, wanted = given) {
+  const step = Math.max(given, wanted);
   const first = Math.floor(Date.parse(from) / 1000 / step) * step;
   const count = Math.max(1, Math.ceil((Date.parse(to) / 1000 - first) / step));
   const times = Array.from({ length: count }, (_, at) => first + at * step);
   const series = rows.map(({ labels, points }) => {
     const values = new Array(count).fill(0);
     for (const [time, value] of points) {
-      const at = Math.round((time - first) / step);
+      const at = Math.floor((time - first) / step);
       if (at >= 0 && at < count) values[at] += value;
     }
     return { name: by ? labels[by] || "(none)" : "all", values, sum: values.reduce((sum, one) => sum + one, 0) };
