@@ -16,8 +16,10 @@ from ebprof.sampling.source import Sampled
 from ebprof.sampling.windows import Window
 
 _FIGURES_S = 1.0
-_REST_S = 0.1
-"""Between two ticks at least: what comes meanwhile is handled together, for less."""
+_REST_S = 0.25
+"""After each tick: what comes meanwhile is handled together, for less."""
+_PATIENCE = 2
+"""An agent may leave its run alone for longer than those who wait for what it finds."""
 
 
 class Accounts(Protocol):
@@ -79,7 +81,8 @@ class AgentMonitor:
     of windows are those of the clock, so that windows of all nodes begin together. Windows that the
     run itself ends are parts of these, with the same times.
 
-    figures: of the run, as they were a second ago at most. ticked: time.monotonic().
+    figures: of the run, as they were a second ago at most. ticked: time.monotonic(). sleep: for so
+    many seconds.
     """
 
     is_over = False
@@ -92,8 +95,10 @@ class AgentMonitor:
         clock: Callable[[], int] = time.time_ns,
         on_tick: Callable[[], None] = lambda: None,
         companion: Companion | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._run = run
+        self._sleep = sleep
         self._on_tick = on_tick
         self._companion = companion
         self._frequency: int | None = None
@@ -101,7 +106,6 @@ class AgentMonitor:
         self._hand_on = hand_on
         self._clock = clock
         self._start_ns = self._due_ns = 0
-        self._rests_until = 0.0
         self._spans: deque[_Span] = deque()
         self._losses: dict[str, int] = {}
         self.figures = Figures(0, 0, 0, {}, 0.0)
@@ -110,14 +114,12 @@ class AgentMonitor:
     @property
     def tick_s(self) -> float:
         """Seconds between ticks at most."""
-        left = max(0.0, (self._due_ns - self._clock()) / 1e9)
-        return min(max(_REST_S, self._run.tend_s), left)
+        return min(_PATIENCE * self._run.tend_s, self._left_s())
 
     @property
     def watched(self) -> list[tuple[int, int]]:
         """Descriptors to poll, with events: when one is ready, there is something to tick for."""
-        is_resting = time.monotonic() < self._rests_until
-        return [] if is_resting else [(self._run.fd, select.POLLIN)]
+        return [(self._run.fd, select.POLLIN)]
 
     def set_frequency(self, frequency: int) -> None:
         """Sample at so many Hz from the next window on."""
@@ -143,7 +145,7 @@ class AgentMonitor:
             self._renew_frequency()
         self._look()
         self._on_tick()
-        self._rests_until = time.monotonic() + _REST_S
+        self._sleep(min(_REST_S, self._left_s()))
 
     def mark(self) -> None:
         """Windows go by the clock."""
@@ -162,6 +164,9 @@ class AgentMonitor:
     def _begin_window(self, now: int) -> None:
         self._start_ns = now
         self._due_ns = (now // self._interval_ns + 1) * self._interval_ns
+
+    def _left_s(self) -> float:
+        return max(0.0, (self._due_ns - self._clock()) / 1e9)
 
     def _boundary(self, now: int) -> int:
         return now - now % self._interval_ns

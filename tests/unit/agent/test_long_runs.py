@@ -90,6 +90,7 @@ def test_memory_of_six_hours_of_windows(tmp_path: Path, monkeypatch: pytest.Monk
             packer.put,
             clock=lambda: round(machine.clock.now * 1e9),
             companion=traffic,
+            sleep=lambda _: None,
         )
         monitor.begin()
         for number in range(1, WINDOWS + 1):

@@ -21,7 +21,10 @@ class World:
         self.now = START
         self.run = FakeRun()
         self.closed: list[Closed] = []
-        self.monitor = AgentMonitor(self.run, 10.0, self.closed.append, lambda: self.now)
+        self.rests: list[float] = []
+        self.monitor = AgentMonitor(
+            self.run, 10.0, self.closed.append, lambda: self.now, sleep=self.rests.append
+        )
         self.monitor.begin()
 
     def tick(self, seconds: float) -> None:
@@ -46,10 +49,14 @@ def world() -> Iterator[World]:
 def test_windows_end_at_multiples_of_the_interval(world: World) -> None:
     world.tick(6.9)
     assert world.run.takes == 0
-    assert world.monitor.tick_s == pytest.approx(0.1), "it does not wake up for each piece of news"
-    world.tick(0.05)
-    assert world.monitor.tick_s == pytest.approx(0.05), "a window ends then"
-    assert world.monitor.watched == []
+    world.run.tend_s = 0.25
+    assert world.rests == [pytest.approx(0.1)], "it does not wake up for each piece of news"
+    world.tick(-0.9)
+    assert world.rests[1:] == [pytest.approx(0.25)]
+    assert world.monitor.tick_s == pytest.approx(0.5)
+    world.tick(0.95)
+    assert world.rests[2:] == [pytest.approx(0.05)], "a window ends then"
+    assert world.monitor.tick_s == pytest.approx(0.05)
     for _ in range(3):
         world.tick(0.2)
         world.tick(9.8)
