@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
@@ -85,9 +86,12 @@ class Recorded:
 class Recording:
     """An ebprof that has begun to record."""
 
-    def __init__(self, process: subprocess.Popen[bytes], directory: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], directory: Path, *, is_child: bool = False
+    ) -> None:
         self._process = process
         self._directory = directory
+        self._is_child = is_child
 
     @property
     def peak_kib(self) -> int:
@@ -106,7 +110,7 @@ class Recording:
     def stop(self) -> Recorded:
         """End it as Ctrl-C does, and read what it wrote."""
         peak_kib = self.peak_kib
-        self._process.send_signal(signal.SIGINT)
+        os.kill(self._pid(), signal.SIGINT)
         return self.wait(peak_kib)
 
     def wait(self, peak_kib: int = 0) -> Recorded:
@@ -124,6 +128,13 @@ class Recording:
             assert time.monotonic() < deadline, f"does not begin: {self._read('stderr')}"
             time.sleep(POLL_SECONDS)
 
+    def _pid(self) -> int:
+        """Of ebprof: what was started, or its only child where that is nsenter."""
+        pid = self._process.pid
+        if not self._is_child:
+            return pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
     def _status(self, name: str) -> int:
         for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
             if line.startswith(f"{name}:"):
@@ -140,7 +151,7 @@ def recording(
 ) -> Iterator[Recording]:
     """Start ebprof and wait until it records; without options until `stop`, for the totals.
 
-    module: what stands for ebprof. within: words before its command line.
+    module: what stands for ebprof. within: words before its command line, of nsenter.
     """
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -150,7 +161,7 @@ def recording(
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = Forked(module, *words, stdout=stdout, stderr=stderr, within=within)
         try:
-            started = Recording(process, directory)
+            started = Recording(process, directory, is_child="--pid" in within)
             started.wait_until_begun(backend)
             yield started
         finally:

@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.live.traffic.puppet import Puppet, puppet
 from tests.live.traffic.recorded import Flow, recording
 
-SECONDS = 6
 START_SECONDS = 20
 NESTED = ("unshare", "--pid", "--fork")
 PAIRS = (("inside", "outside"), ("outside", "inside"), ("outside", "outside"), ("nested", "inside"))
@@ -36,14 +35,14 @@ def test_processes_outside_are_known_by_name(backend: str) -> None:
         within = stack.enter_context(namespace())
         words = {"inside": within, "outside": (), "nested": (*within, *NESTED)}
         pairs = [connected(stack, places, words) for places in PAIRS]
-        running = stack.enter_context(recording(backend, "-d", SECONDS, within=within))
+        running = stack.enter_context(recording(backend, within=within))
         pairs += [connected(stack, places, words) for places in PAIRS]
         for pair in pairs:
             pair.client.send("c", 300)
             pair.server.receive("s", 300)
             pair.server.send("s", 20)
             pair.client.receive("c", 20)
-        recorded = running.wait()
+        recorded = running.stop()
         for pair in pairs:
             asked = recorded.one(role="client", peer_port=pair.port)
             served = recorded.one(role="server", local_port=pair.port)

@@ -92,15 +92,20 @@ def check_ends(
     answered: int,
     ends: list[str],
 ) -> None:
-    """A row for the client and one for the server, to the byte, each with the other's addresses."""
+    """A row for the client and one for the server, to the byte, each with the other's addresses.
+
+    Those may be missing where ebprof says that it looked too late, as on an emulated machine.
+    """
     caller, gateway, serving = ends
     asked = recorded.one(pid=pids[0], peer_address=gateway)
     assert (asked.tx_bytes, asked.rx_bytes, asked.role) == (sent, answered, "client")
     assert (asked.local_address, asked.peer_port) == (caller, ASKED_PORT)
-    assert (asked.nat_peer_address, asked.nat_peer_port) == (serving, port)
-    assert (asked.nat_local_address, asked.nat_local_port) == (gateway, None)
     served = recorded.one(pid=pids[1], peer_address=gateway)
     assert (served.tx_bytes, served.rx_bytes, served.role) == (answered, sent, "server")
     assert (served.local_address, served.local_port) == (serving, port)
+    if recorded.stats["counters"]["nat_late"] and asked.nat_peer_address is None:
+        return
+    assert (asked.nat_peer_address, asked.nat_peer_port) == (serving, port)
+    assert (asked.nat_local_address, asked.nat_local_port) == (gateway, None)
     assert (served.nat_local_address, served.nat_local_port) == (gateway, ASKED_PORT)
     assert (served.nat_peer_address, served.nat_peer_port) == (caller, None)
