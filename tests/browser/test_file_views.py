@@ -113,3 +113,23 @@ def test_modules_and_only_matches(page: Page) -> None:
     assert page.text("matched") == "40.00% matched"
     press(page, "only matches")
     assert page.text("matched") == "100.00% matched"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "listed"),
+    [
+        ("main", ["main"]),
+        ("*", ["leaf", "log", "main", "walk", "write"]),
+        ("*l*", ["leaf", "log", "walk"]),
+        ("w*e", ["write"]),
+        ("wr*ite", ["write"]),
+        ("wri*rite", []),
+        ("*a*a*", []),
+    ],
+)
+def test_stars_in_lists_stand_for_anything(page: Page, pattern: str, listed: list[str]) -> None:
+    script = """
+        const isOne = $module_texts.isListed([arguments[0]]);
+        return ["leaf", "log", "main", "walk", "write"].filter(isOne);
+    """
+    assert page.browser.execute_script(script, pattern) == listed

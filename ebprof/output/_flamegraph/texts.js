@@ -58,8 +58,19 @@ export function matcherOf(query) {
 /* Whether a name is one of a list, in which `*` may stand for anything. */
 export function isListed(list) {
   const exact = new Set(list);
-  const patterns = list.filter((one) => one.includes("*")).map(globOf);
-  return (name) => exact.has(name) || patterns.some((one) => one.test(name));
+  const patterns = list.filter((one) => one.includes("*")).map((one) => one.split("*"));
+  return (name) => exact.has(name) || patterns.some((parts) => hasParts(name, parts));
 }
 
-const globOf = (text) => new RegExp(`^${text.split("*").map((one) => one.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join(".*")}$`, "s");
+/* The first one begins it, the last one ends it, the others stand between: without a way back, as lists come by URL. */
+function hasParts(name, [first, ...others]) {
+  if (!name.startsWith(first)) return false;
+  const last = others.pop();
+  let at = first.length;
+  for (const part of others) {
+    const found = name.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
+}
