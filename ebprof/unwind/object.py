@@ -19,7 +19,7 @@ class UnwindObject:
     table: None when there is none in memory. Then `failure` says what is wrong with its unwind
     information; or `is_absent`: it could be compiled anew; or frame pointers are all there is.
     has_no_room: it is absent because there was no room for it, or no time to compile it.
-    tried_at, cost_s: when it was last compiled, and how long that took; looked_at: when room was
+    tried_at, unwind_bytes: when it was last compiled, and of how much; looked_at: when room was
     last looked for. sizes: words of each segment of the table, once they are known.
     users: lists of mappings that it is in. used_at: when it was last asked for or met in a stack.
     """
@@ -32,7 +32,7 @@ class UnwindObject:
     is_absent: bool = False
     has_no_room: bool = False
     tried_at: float = 0.0
-    cost_s: float = 0.0
+    unwind_bytes: int = 0
     looked_at: float = 0.0
     sizes: tuple[int, ...] = ()
     users: int = 0

@@ -34,10 +34,10 @@ UNWIND_BYTES_PER_S = 2 << 20
 
 RETRY_S = 1.0
 """Room for a table that found none is looked for this often at most."""
-CHEAP_S = 0.1
-"""A table that took no longer to make is made anew whenever a sample asks for it."""
-REST = 50
-"""One that took longer is not made again within so many times what it took."""
+DEAR_BYTES = 4 << 20
+"""An object with less unwind information has its table made anew whenever a sample asks for it."""
+DEAR_BYTES_PER_S = 1 << 19
+"""One with more waits before it is compiled again: a large one takes 2 % of a CPU at the most."""
 
 PAUSE_S = 0.02
 """Within it, samples that wait for a table fill a tenth of the ring that they wait in."""
@@ -200,8 +200,8 @@ class ObjectStore:
     def is_affordable(self, known: UnwindObject) -> bool:
         """Whether time may be spent on an object's table now."""
         now = time.monotonic()
-        is_dear = known.cost_s > CHEAP_S
-        if is_dear and now < known.tried_at + REST * known.cost_s:
+        wait_s = known.unwind_bytes / DEAR_BYTES_PER_S if known.unwind_bytes > DEAR_BYTES else 0.0
+        if now < known.tried_at + wait_s:
             return False
         earned = (now - self._began) * UNWIND_BYTES_PER_S
         return self._unwind_bytes <= MAX_UNWIND_BYTES + earned
@@ -320,6 +320,7 @@ class ObjectStore:
 
     def _compile(self, known: UnwindObject) -> None:
         began = time.monotonic()
+        bytes_before = self._unwind_bytes
         try:
             task = self._worker.submit(self._rows_or_failure, known.file)
             while not task.done():
@@ -333,8 +334,8 @@ class ObjectStore:
             known.failure, known.is_absent = error.message, False
         finally:
             known.tried_at = time.monotonic()
-            known.cost_s = known.tried_at - began
-            self.compile_seconds += known.cost_s
+            known.unwind_bytes = self._unwind_bytes - bytes_before
+            self.compile_seconds += known.tried_at - began
 
     def _refuse(self, known: UnwindObject) -> None:
         """It gets no table now; whoever looks for room tries again."""

@@ -14,7 +14,7 @@ from ebprof._native import lib
 from ebprof.procfs.maps import read_maps
 from ebprof.unwind import objects as objects_module
 from ebprof.unwind import upkeep as upkeep_module
-from ebprof.unwind.objects import CHEAP_S, REST, RETRY_S
+from ebprof.unwind.objects import DEAR_BYTES, DEAR_BYTES_PER_S, RETRY_S
 from ebprof.unwind.upkeep import RECENT_S, SEARCH_S, TURN_S
 from tests.unit.unwind.world import PID, WORDS_A_ROW, File, World
 
@@ -162,7 +162,7 @@ def test_room_for_a_part_of_a_table_is_no_room(world: MakeWorld) -> None:
 
 
 def test_a_table_that_is_dear_is_not_made_again_at_once(world: MakeWorld) -> None:
-    made = world(compile_s=0.5)
+    made = world(unwind_bytes=2 * DEAR_BYTES)
     file = made.file(HALF)
     made.start(PID, file)
     assert made.unwinds(PID, file) == file.cfa_offset
@@ -173,13 +173,13 @@ def test_a_table_that_is_dear_is_not_made_again_at_once(world: MakeWorld) -> Non
     made.pass_time(SEARCH_S)
     assert made.unwinds(PID, file) == "no room"
     assert (len(made.compiled), made.objects.no_room) == (1, 1)
-    made.pass_time(REST * made.compile_s)
+    made.pass_time(made.unwind_bytes / DEAR_BYTES_PER_S)
     assert made.unwinds(PID, file) == file.cfa_offset
     assert len(made.compiled) == 2
 
 
 def test_a_table_that_is_cheap_is_made_whenever_a_sample_asks_for_it(world: MakeWorld) -> None:
-    made = world(compile_s=CHEAP_S / 2)
+    made = world(unwind_bytes=DEAR_BYTES)
     file = made.file(HALF)
     made.start(PID, file)
     for _ in range(3):

@@ -92,7 +92,7 @@ class WatchedMap(FakeMap):
 class World:
     """limit: shards for tables. library: a small object file, of which all files are copies.
 
-    compile_s: how long it takes to make a table. compiled: of which inodes tables were made.
+    unwind_bytes: of each file. compiled: of which inodes tables were made.
     """
 
     monkeypatch: pytest.MonkeyPatch
@@ -100,7 +100,7 @@ class World:
     library: Path
     limit: int = 2
     rules: int = lib.MAX_RULES
-    compile_s: float = 0.0
+    unwind_bytes: int = 0
     compiled: list[int] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     sampled: set[int] = field(default_factory=set)
@@ -161,7 +161,6 @@ class World:
     def made(self, image: Any) -> ObjectRows:
         """What stands for the rows of a file."""
         inode = os.fstat(image.fd).st_ino
-        self.clock.now += self.compile_s
         self.compiled.append(inode)
         file = next(one for one in self.files if one.entry.inode == inode)
         dictionary = np.zeros(3, UNWIND_RULE)
@@ -172,7 +171,8 @@ class World:
         rules[1::2] = 1
         rules[-1] = 0
         base = image.code_address(file.entry.offset)
-        return ObjectRows(UnwindRows(base, offsets, rules, dictionary, COUNTERS), 0)
+        unwind = UnwindRows(base, offsets, rules, dictionary, COUNTERS)
+        return ObjectRows(unwind, self.unwind_bytes)
 
     def start(self, pid: int, *files: File) -> None:
         """A process maps files, and samples meet all of them."""
