@@ -260,6 +260,7 @@ class TrafficSession:
         now = self._other.copy()
         change = np.zeros(1, FLOW_COUNTS)
         for name in FLOW_COUNTS.names or ():
-            change[name] = now[name] - self._other_before[name]
+            before = self._other_before[name]
+            change[name] = now[name] - before
         self._other_before = now
         return change
