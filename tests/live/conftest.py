@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ebprof import features
 from tests import targets
 
 HERE = Path(__file__).parent
@@ -21,7 +22,8 @@ BPF_PROG_TYPE_PERF_EVENT = 7
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark this directory's tests `live`, and skip them by name where they cannot run.
 
-    Those of traffic are all `vm`, as most of what they hook is nowhere else.
+    Those of traffic are all `vm`, as most of what they hook is nowhere else. All need that traffic
+    can be seen, which Linux 5.10 does not let anybody.
     """
     reason = missing()
     for item in items:
@@ -29,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("live")
             if TRAFFIC in item.path.parents:
                 item.add_marker("vm")
+                item.add_marker(pytest.mark.needs("traffic", features.OK, features.LIMITED))
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
