@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from ebprof.model import Frame, Location, Sample
 from tests.browser.test_flamegraph import Page
-from tests.builders import profile, stack
+from tests.builders import DEMO, profile, stack
 
 RECURSIVE = profile(
     stack("main;walk;walk;walk;leaf", 60),
@@ -113,6 +114,30 @@ def test_modules_and_only_matches(page: Page) -> None:
     assert page.text("matched") == "40.00% matched"
     press(page, "only matches")
     assert page.text("matched") == "100.00% matched"
+
+
+def test_files_stand_for_functions(browser: Any, tmp_path: Path) -> None:
+    paths = {"main": "app.cpp", "run": "app.cpp", "fft": "math/fft.cpp", "memcpy": ""}
+
+    def locations(text: str) -> tuple[Location, ...]:
+        return tuple(
+            Location(number, DEMO, (Frame(name, paths[name], 7),))
+            for number, name in enumerate(text.split(";"))
+        )
+
+    samples = [
+        Sample(1, 1, "worker", locations("fft;run;main"), "complete", 3),
+        Sample(1, 1, "worker", locations("memcpy;run;main"), "complete", 1),
+    ]
+    page = Page(browser, profile(*samples), tmp_path)
+    press(page, "files")
+    page.search("fft.cpp")
+    assert page.text("matched") == "75.00% matched"
+    page.search("app.cpp")
+    page.keys("n")
+    assert page.chart.get_attribute("data-selected") == "app.cpp"
+    page.search("demo")
+    assert page.text("matched") == "25.00% matched"
 
 
 @pytest.mark.parametrize(

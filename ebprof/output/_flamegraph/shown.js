@@ -14,12 +14,18 @@ export const CHOICES = {
 };
 export const FATES = ["new", "grown", "shrunk", "gone", "all"];
 const NOTABLE = 0.1; // percentage points of all
-export const VIEWS = { flame: "flame", up: "bottom-up", table: "table", modules: "modules" };
+export const VIEWS = { flame: "flame", up: "bottom-up", table: "table", modules: "modules", files: "files" };
+
+/* Views in which something else stands for a function: its name by the function's number. */
+const STANDING = {
+  modules: ({ functions, modules }, fn) => modules[functions.module[fn]],
+  files: ({ functions, files }, fn) => files[functions.file[fn]],
+};
 
 /* The profile with its tree as chosen, `matches` by function (null without a search), and what is wrong. */
 export function chosen(profile, choices) {
-  const isModules = choices.view === "modules";
-  const base = isModules ? byModule(profile) : profile;
+  const standing = STANDING[choices.view];
+  const base = standing ? grouped(profile, standing) : profile;
   const matcher = choices.search ? matcherOf(choices.search) : null;
   let tree = reshaped(profile, base, choices);
   const matches = matchesOf(base, tree, matcher, choices.fate);
@@ -64,15 +70,17 @@ function reshaped(profile, base, { hide, drop, focus, merge }) {
   return reshape(profile.tree, Math.max(profile.functions.name.length, base.functions.name.length), { ...sets, merge, of: base.of });
 }
 
-/* The same with modules for functions: `of` says which module each function is in. */
-function byModule(profile) {
-  const { functions, modules } = profile;
-  const nameOf = (fn) => modules[functions.module[fn]] || functions.name[fn];
+/* The same with others for functions: `of` says which one each function is in. Where that is not known it is
+ * the module, or the function itself.
+ */
+function grouped(profile, standing) {
+  const { functions } = profile;
+  const nameOf = (fn) => standing(profile, fn) || STANDING.modules(profile, fn) || functions.name[fn];
   const names = [...new Set(functions.name.map((_, fn) => nameOf(fn)))].sort();
   const numbers = new Map(names.map((name, number) => [name, number]));
   const of = functions.name.map((_, fn) => numbers.get(nameOf(fn)));
   const kind = names.map(() => -1);
-  of.forEach((module, fn) => { if (kind[module] < 0) kind[module] = functions.kind[fn]; });
+  of.forEach((number, fn) => { if (kind[number] < 0) kind[number] = functions.kind[fn]; });
   const zeros = names.map(() => 0);
   const files = ["", ...profile.files];
   return { ...profile, of, files, functions: { name: names, module: zeros, kind, inlined: zeros, file: zeros, first: zeros, last: zeros }, modules: [""] };
