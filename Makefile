@@ -47,7 +47,8 @@ serve: $(VENV)/.installed-serve build/demo ## Watch a demo, redis and its caller
 
 .PHONY: test
 test: $(VENV)/.installed-test ## Run all tests, unit and live (root); what fails beside others, once more alone
-	$(BIN)/python -m pytest --processes 4 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+	-$(BIN)/python -m pytest --collect-only -qq >/dev/null # compiles all tests, once for all processes
+	$(BIN)/python -m pytest -n 4 || $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: slow
 slow: ## The same, with the rows and the lengths that `make test` leaves out

@@ -12,11 +12,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ebprof import features
 from tests import slow
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
 MARKER = "needs"
 NOT_RUN = "not_run"
@@ -68,3 +72,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _write_number(record_testsuite_property: Callable[[str, object], None]) -> None:
     """Have a report in XML say how many there are."""
     record_testsuite_property(NOT_RUN, _left_out.total())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that started this one (pytest-xdist)."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[NOT_RUN] = dict(_left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    """Learn it from a process, each of which leaves out the same tests."""
+    for reason, count in getattr(node, "workeroutput", {}).get(NOT_RUN, {}).items():
+        _left_out[reason] = count

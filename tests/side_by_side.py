@@ -1,4 +1,4 @@
-"""Which tests run at a time, with `pytest --processes 4`: see `group_of`.
+"""Which tests run at a time, with `pytest -n 4`: see `group_of`.
 
 The bytes that one live test counts and the stacks that another samples have nothing to do with each
 other, and unit tests measure nothing. But no two runs count connections, and of those that look at
@@ -6,6 +6,14 @@ the whole machine, or load it with all that there is, one runs at a time.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 LIVE = "tests/live/"
 TRAFFIC = f"{LIVE}traffic/"
@@ -47,6 +55,17 @@ COLLECTORS = frozenset(
 
 LAST = f"{LIVE}test_top.py::test_events_that_happen_on_an_idle_cpu"
 """While others run no CPU is idle."""
+
+
+class SideBySide(LoadScopeScheduling):
+    """Hands groups of tests to processes, in the order in which tests are found."""
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
 
 
 def group_of(nodeid: str) -> str:

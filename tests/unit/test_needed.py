@@ -48,10 +48,12 @@ def feature(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("processes", [0, 2])
 def test_tests_of_what_is_missing_are_left_out_and_counted(tmp_path: Path, processes: int) -> None:
+    if processes:
+        pytest.importorskip("xdist")
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_ways.py").write_text(TESTS)
     options = ["-q", "-p", "no:cacheprovider", "-c", "/dev/null", "-W", "ignore"]
-    options += ["-p", "tests.processes", "--processes", str(processes)]
+    options += ["-p", "xdist", "-n", str(processes)] if processes else []
     command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

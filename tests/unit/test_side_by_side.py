@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("xdist")
+
 from tests.side_by_side import COLLECTORS, LAST, WHOLE_MACHINE, group_of, turn_of
 
 ROOT = Path(__file__).parents[2]
