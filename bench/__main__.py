@@ -10,6 +10,7 @@ from bench import (
     follow_cost,
     names,
     overhead,
+    pages,
     profiles,
     stack_cost,
     startup,
@@ -20,7 +21,7 @@ from bench import (
 
 PROFILE = (stack_cost, compile_tables, profiles, startup, overhead, follow_cost, against_perf)
 TRAFFIC = (traffic_call_cost, traffic_cpu, traffic_throughput)
-SYSTEM = (agent, fleet, names)
+SYSTEM = (agent, fleet, names, pages)
 
 for benchmark in (*PROFILE, *TRAFFIC, *SYSTEM):
     print(f"\n{benchmark.__name__}")
