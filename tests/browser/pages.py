@@ -12,6 +12,8 @@ from tests.collecting import Running
 
 PATIENCE_S = 30
 CONTROL_S = 0.05
+SETTLED = 10
+"""Looks, CONTROL_S apart."""
 
 
 class Pages:
@@ -54,6 +56,17 @@ class Pages:
         """The first element, as soon as there is one."""
         self.wait(lambda: self.all(selector))
         return self.all(selector)[0]
+
+    def settled(self, selector: str) -> Any:
+        """The first element, once it has not been made anew for a moment."""
+        found: list[Any] = []
+
+        def is_settled() -> bool:
+            found.append(self.one(selector))
+            return len(found) > SETTLED and all(one == found[-1] for one in found[-SETTLED:])
+
+        self.wait(is_settled)
+        return found[-1]
 
     def text(self, selector: str) -> str:
         """The text of the first element, as soon as it has some."""

@@ -102,7 +102,7 @@ def test_dragging_over_the_timeline_selects_a_range(pages: Pages) -> None:
 
     pages.open("/profiles", query=SEARCH, by="build")
     pages.wait(lambda: pages.text(".keys") == "3f2a\n91c0")
-    over = pages.one(".u-over")
+    over = pages.settled(".u-over")
     quarter = over.size["width"] // 4
     actions = ActionChains(pages.browser).move_to_element_with_offset(over, -2 * quarter + 2, 0)
     actions.click_and_hold().move_by_offset(quarter, 0).release().perform()
@@ -118,6 +118,11 @@ def test_a_moment_of_the_heat_map(pages: Pages) -> None:
     pages.open("/profiles", query=SEARCH)
     cells = pages.wait(lambda: pages.all(".heat rect"))
     assert len(cells) == pages.seconds / 10
+    over = pages.settled(".u-over").rect
+    start, _, width, _ = map(float, pages.one(".heat").get_dom_attribute("viewBox").split())
+    second = next(one for one in cells if one.get_dom_attribute("x") == "1").rect["x"]
+    place = over["x"] + (1 - start) / width * over["width"]
+    assert abs(second - place) < 3, "a column stands below its time"
     title = pages.run("return arguments[0].textContent", cells[5])
     cells[5].click()
     pages.wait(lambda: len(pages.all(".heat rect")) == 1)

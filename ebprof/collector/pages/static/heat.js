@@ -16,11 +16,11 @@ export function Heat({ found, column, unit, onRange }) {
   const { step, rows } = found;
   const points = rows[0]?.points ?? [];
   const most = Math.max(1, ...points.map(([, value]) => value));
-  const first = Math.floor(Date.parse(found.from) / 1000 / column) * column;
-  const count = Math.max(1, Math.ceil((Date.parse(found.to) / 1000 - first) / column));
+  const [start, end] = [found.from, found.to].map((one) => Date.parse(one) / 1000);
+  const first = Math.floor(start / column) * column;
   const cells = column / step;
   const pick = (time) => onRange(fixed(time, time + step));
-  return html`<svg class="heat" viewBox=${`0 0 ${count} ${cells}`} preserveAspectRatio="none" role="img"
+  return html`<svg class="heat" viewBox=${`${(start - first) / column} 0 ${(end - start) / column} ${cells}`} preserveAspectRatio="none" role="img"
     aria-label="heat map: a click picks a moment">
     ${points.map(([time, value]) => html`<rect key=${time} x=${Math.floor((time - first) / column)} y=${Math.floor(((time - first) % column) / step)}
       width="0.94" height="0.9" fill-opacity=${(0.06 + (0.94 * value) / most).toFixed(2)} onClick=${() => pick(time)}>

@@ -78,6 +78,6 @@ function More({ store, state }) {
 function Nothing({ store, state }) {
   return html`<div class="empty"><p>There are no samples of ${state.type} of what is selected in this range.</p>
     <p>${state.query && html`<${Link} store=${store} to=${{ ...state, query: "" }}>Select all<//>, or `}
-      <${Link} store=${store} to=${{ ...state, from: "now-1d", to: "now", live: "" }}>look at the last day<//>. Agents push what they are told to watch:</p>
+      <${Link} store=${store} to=${{ ...state, from: "now-1d", to: "now", live: "" }}>${state.query ? "look" : "Look"} at the last day<//>. Agents push what they are told to watch:</p>
     <${Command} text=${`ebprof agent --collector ${location.origin}`} /></div>`;
 }

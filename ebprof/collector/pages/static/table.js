@@ -27,9 +27,10 @@ function Head({ column, sort, onSort }) {
   const isSorted = isUp || sort === column.key;
   const isRising = isSorted && isUp !== !column.isNumber;
   const direction = isSorted ? (isRising ? "ascending" : "descending") : "none";
-  if (!column.value) return html`<th scope="col" class=${column.isNumber ? "number" : ""}>${column.label}</th>`;
+  const className = [column.isNumber && "number", column.className].filter(Boolean).join(" ");
+  if (!column.value) return html`<th scope="col" class=${className}>${column.label}</th>`;
   const next = isSorted && !isUp ? `-${column.key}` : column.key;
-  return html`<th scope="col" class=${column.isNumber ? "number" : ""} aria-sort=${direction}>
+  return html`<th scope="col" class=${className} aria-sort=${direction}>
     <button type="button" title=${column.title} onClick=${() => onSort(next)}>
       ${column.label}${isSorted ? (isRising ? " ▲" : " ▼") : ""}</button></th>`;
 }
