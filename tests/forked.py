@@ -42,7 +42,8 @@ NOT_IMPORTED = (
 class Forked(subprocess.Popen[Any]):
     """`python -m MODULE WORDS...`; stdout and the others are what subprocess.Popen takes.
 
-    within: words before its command line; then it is executed.
+    within: words before its command line; then it is executed. So it is outside of tests: what
+    benchmarks measure is what people run.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Forked(subprocess.Popen[Any]):
         text: bool = False,
         within: Sequence[str] = (),
     ) -> None:
-        self._is_executed = bool(within)
+        self._is_executed = bool(within) or "PYTEST_CURRENT_TEST" not in os.environ
         command = [*within, sys.executable, "-m", module, *map(str, words)]
         super().__init__(command, stdout=stdout, stderr=stderr, text=text)
 
