@@ -75,7 +75,7 @@ def select(profile: Profile, window: Window, name: str) -> Profile:
         profile,
         samples=_since(begin, taken),
         time_ns=min(profile.time_ns + begin, MAX_INT64) if profile.time_ns else 0,
-        duration_ns=max(0, stop - begin),
+        duration_ns=min(max(0, stop - begin), MAX_INT64),
     )
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ebprof import output
@@ -201,6 +201,7 @@ def test_a_window_without_samples(one: Profile, text: str, message: str, hint: s
 HUGE = 2**63 - 1
 
 
+@example([HUGE], 0, 0, 0, 0, None)
 @given(
     st.lists(st.none() | st.integers(0, HUGE), max_size=5),
     st.integers(0, 10**18),
