@@ -26,6 +26,7 @@ from ebprof.output._tree import Tree
 SUFFIXES = (".html", ".htm")
 SHOWS_ROOTS = True
 
+_STYLES = ("theme.css", "file.css", "graph.css")
 _KINDS = [
     _functions.USER,
     _functions.KERNEL,
@@ -43,7 +44,7 @@ def write(profile: Profile, file: BinaryIO) -> None:
 
 def write_page(title: str, data: dict[str, Any], file: BinaryIO) -> None:
     """Write the page that shows `data`, whose members file.js knows; title: of the window."""
-    style, script = _part("file.css") + _part("graph.css"), _script()
+    style, script = "".join(map(_part, _STYLES)), _script()
     values = {
         "title": html.escape(title),
         "style": style,
