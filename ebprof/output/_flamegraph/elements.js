@@ -12,6 +12,19 @@ export function button(text, onClick, title = "") {
   return made;
 }
 
+/* Puts a text into the clipboard, also where the page came by plain HTTP. */
+export async function copy(text) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const field = element("textarea", { value: text });
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
 /* A box of a colour: an attribute of SVG, as a policy without styles lets pass. */
 export function swatch(color) {
   const space = "http://www.w3.org/2000/svg";

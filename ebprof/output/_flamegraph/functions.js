@@ -3,7 +3,7 @@
 import { button, element } from "./elements.js";
 import { around } from "./reshape.js";
 import { rowsOf } from "./shown.js";
-import { change, percent } from "./texts.js";
+import { change, grouped, percent } from "./texts.js";
 
 const MOST = 500;
 
@@ -19,7 +19,7 @@ export function functionTable(profile, choices, choose) {
   const table = element("table", { className: "functions" }, element("thead", {}, head), element("tbody", {}, ...body));
   const parts = [table];
   if (rows.length > MOST) {
-    parts.push(element("p", { className: "more", textContent: `${MOST} of ${rows.length.toLocaleString("en-US")} functions are shown: search for others` }));
+    parts.push(element("p", { className: "more", textContent: `${MOST} of ${grouped(rows.length)} functions are shown: search for others` }));
   }
   if (!rows.length) parts.push(element("p", { className: "more", textContent: "no function is selected" }));
   return element("div", { className: "function-table" }, ...parts);

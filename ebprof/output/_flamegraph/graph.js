@@ -6,7 +6,7 @@
 
 import { Chart } from "./chart.js";
 import { Detail } from "./detail.js";
-import { button, element } from "./elements.js";
+import { button, copy, element } from "./elements.js";
 import { actionsOn, functionTable, neighbours } from "./functions.js";
 import { legend } from "./legend.js";
 import { CHOICES, chosen, FATES, fatesOf, matchedBelow, nodeOf, pathOf, VIEWS } from "./shown.js";
@@ -171,8 +171,8 @@ export class Graph {
   openMenu(node, x, y) {
     const name = this.chart.nameOf(node);
     const items = actionsOn(name).map(([text, patch]) => button(text, () => this.choose(patch)));
-    const copy = button("copy name", () => this.copy(node));
-    this.menu.replaceChildren(element("code", { textContent: name }), ...items, copy);
+    const copyName = button("copy name", () => this.copyName(node));
+    this.menu.replaceChildren(element("code", { textContent: name }), ...items, copyName);
     this.menu.hidden = false;
     const { width, height } = this.menu.getBoundingClientRect();
     const place = [Math.min(x, innerWidth - width - 8), Math.min(y, innerHeight - height - 8)];
@@ -181,9 +181,9 @@ export class Graph {
     items[0].focus();
   }
 
-  copy(node) {
+  copyName(node) {
     this.menu.hidden = true;
-    navigator.clipboard?.writeText(this.chart.nameOf(node));
+    copy(this.chart.nameOf(node));
   }
 
   // ---- keys
@@ -209,7 +209,7 @@ export class Graph {
       Backspace: () => chart.zoomTo(Math.max(ROOT, this.shown.tree.parent[chart.zoom])),
       0: () => chart.zoomTo(ROOT), Home: () => chart.zoomTo(ROOT),
       i: () => this.onChoose({ icicle: !this.choices.icicle }),
-      c: () => node >= 0 && this.copy(node),
+      c: () => node >= 0 && this.copyName(node),
       f: on(0), h: on(1), x: on(2), a: on(3),
       m: () => node > ROOT && this.openMenu(node, ...this.middle()),
     };

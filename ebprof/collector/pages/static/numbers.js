@@ -1,5 +1,7 @@
 /* Numbers as people read them: three digits and a prefix. The exact value is on hover. */
 
+import { grouped } from "./flamegraph/texts.js";
+
 const PREFIXES = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]];
 
 export const digits = (value) => {
@@ -20,7 +22,7 @@ export function si(value, unit = "") {
   return prefix || unit ? `${text} ${prefix}${unit}` : text;
 }
 
-export const exact = (value, unit = "") => `${Number(value).toLocaleString("en-US")}${unit && ` ${unit}`}`;
+export const exact = (value, unit = "") => `${grouped(Number(value))}${unit && ` ${unit}`}`;
 
 export function nanoseconds(value) {
   for (const [unit, size] of [["h", 3.6e12], ["min", 6e10], ["s", 1e9], ["ms", 1e6], ["µs", 1e3]]) {
@@ -41,5 +43,3 @@ export function rate(value, unit, length) {
   if (unit === "nanoseconds") return `${digits(value / length / 1e9)} cores`;
   return `${amount(value / length, unit)}/s`;
 }
-
-export const percent = (part, whole) => `${whole ? ((100 * part) / whole).toFixed(2) : "0.00"}%`;

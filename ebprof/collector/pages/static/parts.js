@@ -1,5 +1,6 @@
 /* What all pages are made of: links, notices, sparklines, names. */
 
+import { copy } from "./flamegraph/elements.js";
 import { html, useState } from "./html.js";
 import { write } from "./state.js";
 
@@ -34,20 +35,6 @@ export function Spark({ points, title = "" }) {
     <path class="spark-area" d=${`M0 20L${heights.join("L")}L100 20Z`} />
     <path class="spark-line" d=${`M${heights.join("L")}`} />
   </svg>`;
-}
-
-/* Puts a text into the clipboard, also where the page came by plain HTTP. */
-export async function copy(text) {
-  if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text);
-    return;
-  }
-  const field = document.createElement("textarea");
-  field.value = text;
-  document.body.append(field);
-  field.select();
-  document.execCommand("copy");
-  field.remove();
 }
 
 export function Command({ text }) {

@@ -2,11 +2,12 @@
 
 import { path, useAnswer } from "./api.js";
 import { Flame } from "./flame.js";
+import { percent } from "./flamegraph/texts.js";
 import { useGaps } from "./gaps.js";
 import { cutOf, Heat } from "./heat.js";
 import { html, useMemo } from "./html.js";
 import { before } from "./keys.js";
-import { percent, rate, amount } from "./numbers.js";
+import { rate, amount } from "./numbers.js";
 import { Answer, Command, Failure, Link } from "./parts.js";
 import { profileOf } from "./profile.js";
 import { bare, valueOf } from "./selectors.js";

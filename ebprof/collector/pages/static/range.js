@@ -2,7 +2,7 @@
 
 import { html, useState } from "./html.js";
 import { liveFrom } from "./keys.js";
-import { absolute, isRelative, moved, RANGES, rangeOf, rangeText, seconds, utcText } from "./times.js";
+import { absolute, isRelative, moved, RANGES, rangeOf, rangeText, seconds, two, utcText } from "./times.js";
 
 export function Range({ store, state, isOpen, setOpen, refresh }) {
   const [from, to] = rangeOf(state);
@@ -49,8 +49,6 @@ function Choice({ store, state, setOpen }) {
     <p class="hint">now-15m, 2026-01-31 12:00 here, 2026-01-31T12:00:00Z, or seconds</p>
   </div>`;
 }
-
-const two = (number) => String(number).padStart(2, "0");
 
 function localText(time) {
   const at = new Date(time * 1000);

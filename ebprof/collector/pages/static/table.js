@@ -1,5 +1,6 @@
 /* A table to sort; of many rows the first ones are shown, and how many there are. */
 
+import { grouped } from "./flamegraph/texts.js";
 import { html, useState } from "./html.js";
 
 const MOST = 400;
@@ -17,7 +18,7 @@ export function Table({ columns, rows, sort, onSort, keyOf, caption, classOf = (
     <tbody onKeyDown=${onArrow}>
       ${shown.map((row) => html`<tr key=${keyOf(row)} class=${classOf(row)}>${columns.map((one) => cellOf(one, row))}</tr>`)}
     </tbody></table>
-    ${shown.length < rows.length && html`<p class="more">${shown.length} of ${rows.length.toLocaleString("en-US")} rows are shown:
+    ${shown.length < rows.length && html`<p class="more">${shown.length} of ${grouped(rows.length)} rows are shown:
       search, select less, or <button type="button" onClick=${() => setAll(true)}>show all</button></p>`}
   </div>`;
 }

@@ -3,7 +3,7 @@
 import uPlot from "./vendor/uplot.js";
 import { html, useEffect, useRef } from "./html.js";
 import { rate } from "./numbers.js";
-import { fixed, momentText } from "./times.js";
+import { fixed, momentText, two } from "./times.js";
 
 const HEIGHT = 110;
 const COLORS = { light: ["#d9822b", "#4f81bd", "#5aa469", "#a569bd", "#c0504d", "#7f7f3f", "#3a9ca6"], dark: ["#b36a1e", "#5b8fd0", "#5fae70", "#b07cc8", "#cf6a66", "#a0a050", "#4cb0ba"] };
@@ -82,8 +82,6 @@ function draw(element, found, unit, gaps, onRange) {
   };
   return new uPlot(options, [times, ...stacked.reverse()], element);
 }
-
-const two = (number) => String(number).padStart(2, "0");
 
 /* The time of day, and the day where it is another one than at the tick before. */
 function tickText(time, last) {

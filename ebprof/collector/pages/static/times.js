@@ -30,7 +30,7 @@ export function rangeText({ from, to }) {
   return `${momentText(seconds(from))} to ${momentText(seconds(to))}`;
 }
 
-const two = (number) => String(number).padStart(2, "0");
+export const two = (number) => String(number).padStart(2, "0");
 
 /* A moment in the viewer's zone; the day only where it is another one. */
 export function momentText(time, hasSeconds = false) {
