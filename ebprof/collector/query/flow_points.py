@@ -7,11 +7,17 @@ from typing import Any
 
 from ebprof.collector.query import sql
 from ebprof.collector.query.flows import FlowSums
-from ebprof.collector.query.plan import HOUR_MS, Plan
+from ebprof.collector.query.plan import Plan
 from ebprof.collector.query.selection import check_patterns
+from ebprof.collector.query.steps import (
+    MOST_POINTS,
+    check_points,
+    check_steps,
+    default_step_ms,
+    stepwise,
+)
 from ebprof.collector.query.times import Range
-from ebprof.collector.query.totals import MOST_POINTS, MOST_STEPS, default_step_ms
-from ebprof.collector.store.question import Asked, BadQuestionError
+from ebprof.collector.store.question import Asked
 from ebprof.wire.flows import ERRORS
 
 VALUES = ("tx_bytes", "rx_bytes", "connections", "failed_connects", "retransmits")
@@ -49,32 +55,17 @@ class FlowPoints:
         Raises BadQuestionError, also where there would be too many points to show.
         """
         step = self.step_ms or default_step_ms(self.sums.range)
-        if self.sums.range.length_ms > step * MOST_STEPS:
-            raise BadQuestionError(
-                f"there are more than {MOST_STEPS:,} steps", "ask for a larger step"
-            )
-        columns, found = self.sums.columns(), self._plan(step)
-        selector = self.sums.selector
+        check_steps(self.sums.range, step)
+        sums, selector = self.sums, self.sums.selector
+        columns = sums.columns()
+        found = stepwise(sums.plan(), step, sums.now_ms, sums.retention)
         bound = {**found.parameters(), **sql.values(selector)}
         bound |= {"step": step, "most": MOST_POINTS + 1}
         with database.session() as session:
             check_patterns(session, selector)
             rows = session.ask(self._sql(found, columns), bound).to_pylist()
-        if len(rows) > MOST_POINTS:
-            raise BadQuestionError(
-                f"there are more than {MOST_POINTS:,} points",
-                "ask for a larger step, by fewer keys, or for fewer flows",
-            )
+        check_points(rows, "ask for a larger step, by fewer keys, or for fewer flows")
         return FlowPointsAnswer(step, found.covered, self._series(columns, rows))
-
-    def _plan(self, step: int) -> Plan:
-        """By hours where steps are of whole ones, else all by flows."""
-        found = self.sums.plan()
-        if step % HOUR_MS == 0 or not found.hours:
-            return found
-        if found.covered.start_ms < self.sums.now_ms - self.sums.retention.raw_ms:
-            raise BadQuestionError("there are only sums of hours", "ask for a step of 1h or more")
-        return Plan(found.covered, (found.covered,))
 
     def _sql(self, found: Plan, columns: list[str]) -> str:
         keys = list(dict.fromkeys(columns))

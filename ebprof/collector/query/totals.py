@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ebprof.collector.query import sql
-from ebprof.collector.query.plan import HOUR_MS, Plan, without_days
+from ebprof.collector.query.plan import Plan
 from ebprof.collector.query.selection import Selection
+from ebprof.collector.query.steps import (
+    MOST_POINTS,
+    check_points,
+    check_steps,
+    default_step_ms,
+    stepwise,
+)
 from ebprof.collector.query.times import Range
 from ebprof.collector.store.question import Asked, BadQuestionError
-
-MOST_POINTS = 200_000
-MOST_STEPS = 11_000
-_STEPS_S = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
-_WANTED_STEPS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,13 @@ class Totals:
         step = self.step_ms or default_step_ms(self.selection.range)
         labels = [self.by] if self.by else []
         found = self._plan(step, labels)
-        if found.covered.length_ms > step * MOST_STEPS:
-            raise BadQuestionError(
-                f"there are more than {MOST_STEPS:,} steps", "ask for a larger step"
-            )
+        check_steps(found.covered, step)
         bound = self.selection.parameters(found)
         bound |= {"step": step, "by": self.by, "most": MOST_POINTS + 1}
         with database.session() as session:
             self.selection.check(session, *labels)
             rows = session.ask(sql.load("totals", self.selection.selector), bound).to_pylist()
-        if len(rows) > MOST_POINTS:
-            raise BadQuestionError(
-                f"there are more than {MOST_POINTS:,} points", "ask for a larger step or by less"
-            )
+        check_points(rows, "ask for a larger step or by less")
         return TotalsAnswer(step, found.covered, _series(rows))
 
     def _plan(self, step: int, labels: list[str]) -> Plan:
@@ -71,17 +67,7 @@ class Totals:
         now, retention = self.selection.now_ms, self.selection.retention
         if found.covered.start_ms < now - retention.hour_ms:
             raise BadQuestionError("there are only sums of days", "ask for a later range")
-        if step % HOUR_MS == 0 or not (found.hours or found.days):
-            return without_days(found)
-        if found.covered.start_ms < now - retention.raw_ms:
-            raise BadQuestionError("there are only sums of hours", "ask for a step of 1h or more")
-        return Plan(found.covered, (found.covered,))
-
-
-def default_step_ms(wanted: Range) -> int:
-    """A round step that cuts a range into about 120."""
-    least = wanted.length_ms / 1000 / _WANTED_STEPS
-    return 1000 * next((step for step in _STEPS_S if step >= least), _STEPS_S[-1])
+        return stepwise(found, step, now, retention)
 
 
 def _series(rows: list[dict[str, Any]]) -> tuple[Series, ...]:
