@@ -98,8 +98,7 @@ async def _series(collector: Collector, request: Request) -> Response:
     ]
     return json_answer(
         {
-            "from": times.written(answer.covered.start_ms),
-            "to": times.written(answer.covered.end_ms),
+            **times.written_range(answer.covered),
             "step": answer.step_ms / 1000,
             "rows": rows,
         }
@@ -117,8 +116,7 @@ async def _flows(collector: Collector, request: Request) -> Response:
     answer: FlowsAnswer = await collector.ask(given.flows(collector.retention))
     return json_answer(
         {
-            "from": times.written(answer.covered.start_ms),
-            "to": times.written(answer.covered.end_ms),
+            **times.written_range(answer.covered),
             "rows": answer.rows,
         }
     )
@@ -130,8 +128,7 @@ async def _flow_series(collector: Collector, request: Request) -> Response:
     answer: FlowPointsAnswer = await collector.ask(question)
     return json_answer(
         {
-            "from": times.written(answer.covered.start_ms),
-            "to": times.written(answer.covered.end_ms),
+            **times.written_range(answer.covered),
             "step": answer.step_ms / 1000,
             "columns": ["time", *VALUES],
             "rows": [one.keys | {"points": one.points} for one in answer.series],
@@ -145,8 +142,7 @@ async def _services(collector: Collector, request: Request) -> Response:
     answer: ServicesAnswer = await collector.ask(question)
     return json_answer(
         {
-            "from": times.written(answer.covered.start_ms),
-            "to": times.written(answer.covered.end_ms),
+            **times.written_range(answer.covered),
             "step": answer.step_ms / 1000,
             "first": answer.first_ms / 1000,
             "rows": [_service(question.by, one) for one in answer.services],

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ebprof.collector.query.frames import Name
-from ebprof.collector.query.times import written
+from ebprof.collector.query.times import written_range
 from ebprof.collector.query.tree import Numbers, Tree
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ def head(summary: Summary) -> dict[str, Any]:
     return {
         "type": summary.type,
         "unit": summary.unit,
-        "from": written(summary.covered.start_ms),
-        "to": written(summary.covered.end_ms),
+        **written_range(summary.covered),
         "total": summary.total,
         "incomplete": summary.incomplete,
         "unknown": summary.unknown,

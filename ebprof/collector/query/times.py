@@ -79,3 +79,8 @@ def written(time_ms: int) -> str:
     """RFC 3339, in UTC."""
     moment = datetime.fromtimestamp(time_ms / 1000, timezone.utc)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def written_range(found: Range) -> dict[str, str]:
+    """`from` and `to` of an answer."""
+    return {"from": written(found.start_ms), "to": written(found.end_ms)}
