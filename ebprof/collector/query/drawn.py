@@ -160,15 +160,14 @@ def _lines(frames: Frames, functions: Functions, items: Numbers) -> list[Lines]:
     np.maximum.at(last, numbers, line)
     first = np.full(len(functions), np.iinfo(np.int64).max)
     np.minimum.at(first, numbers[line > 0], line[line > 0])
+    first[last == 0] = 0
     place = np.full(len(functions), -1)
-    texts = [str(one) for one in files.dictionary.to_pylist()]
+    texts = [*map(str, files.dictionary.to_pylist()), ""]  # the last one is of those without
     is_given = np.array([bool(one) for one in texts], bool)
     has_file = is_given[file] if len(file) else np.zeros(0, bool)
     place[numbers[has_file]] = file[has_file]
     return [
-        Lines(texts[place[one]] if place[one] >= 0 else "", int(first[one]), int(last[one]))
-        if last[one]
-        else Lines(texts[place[one]] if place[one] >= 0 else "")
+        Lines(texts[place[one]], int(first[one]), int(last[one]))
         for one in items[items < len(functions)].tolist()
     ]
 
