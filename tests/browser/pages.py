@@ -12,6 +12,11 @@ from tests.collecting import Running
 
 PATIENCE_S = 30
 CONTROL_S = 0.05
+ROWS = """
+    const rows = document.querySelector(arguments[0])?.tBodies[0]?.rows ?? [];
+    return [...rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim()));
+"""
+"""The texts of a table's cells, by a CSS selector."""
 SETTLED = 10
 """Looks, CONTROL_S apart."""
 
@@ -76,12 +81,8 @@ class Pages:
 
     def rows(self, table: str = "main table") -> list[list[str]]:
         """Texts of the cells of a table's body."""
-        script = """
-            const rows = document.querySelector(arguments[0])?.tBodies[0]?.rows ?? [];
-            return [...rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim()));
-        """
-        self.wait(lambda: self.run(script, table))
-        found: list[list[str]] = self.run(script, table)
+        self.wait(lambda: self.run(ROWS, table))
+        found: list[list[str]] = self.run(ROWS, table)
         return found
 
     def click(self, selector: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ebprof.model import Frame, Location, Sample
+from tests.browser.pages import ROWS
 from tests.browser.test_flamegraph import Page
 from tests.builders import DEMO, profile, stack
 
@@ -36,11 +37,7 @@ def clear(page: Page) -> None:
 
 def rows(page: Page, table: str = ".functions") -> dict[str, list[str]]:
     """Cells by function."""
-    script = """
-        return [...document.querySelector(arguments[0]).tBodies[0].rows]
-            .map((row) => [...row.cells].map((cell) => cell.innerText.trim()));
-    """
-    return {row[0]: row[1:3] for row in page.browser.execute_script(script, table)}
+    return {row[0]: row[1:3] for row in page.browser.execute_script(ROWS, table)}
 
 
 def test_a_function_that_calls_itself_counts_once(page: Page) -> None:
