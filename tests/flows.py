@@ -51,6 +51,7 @@ class FakeMonitor:
     """
 
     backend = "fake"
+    counts_turns = True
     is_over = False
     tick_s = 1.0
     watched: Sequence[tuple[int, int]] = ()

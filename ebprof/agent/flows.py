@@ -25,9 +25,9 @@ MAX_ROWS = 65_536
 MAX_FLOWS = 20_000
 """Of one push."""
 _OTHER = Owner(process=OTHER, service=OTHER)
-_COUNTS = FLOW_COUNTS.itemsize // 8
+_COUNTS = len(COUNTS)  # the first fields of FLOW_COUNTS: a test holds their names to each other
+_FIELDS = FLOW_COUNTS.itemsize // 8
 _WORDS = FLOW_KEY.itemsize // 8
-assert len(COUNTS) == _COUNTS  # in the same order: a test holds their names to each other
 _FAMILIES = {lib.FAMILY_IPV4: 4, lib.FAMILY_IPV6: 6}
 
 
@@ -47,14 +47,14 @@ class FlowSums:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """int64[n, fields of FLOW_COUNTS]."""
+        """int64[n, COUNTS]."""
         return self._counts[: len(self._index)]
 
     def add(self, batch: FlowBatch) -> None:
         """Add what a batch has."""
         words = _words(batch.keys, _WORDS)
-        counts = _words(batch.counts, _COUNTS).view(np.int64)
-        self.other += _words(batch.other, _COUNTS).view(np.int64)[0]
+        counts = _counts(batch.counts)
+        self.other += _counts(batch.other)[0]
         rows = self._index.find(words)
         new = np.flatnonzero(rows == UNKNOWN)
         kept, beyond = np.split(new, [self._max_rows - len(self._index)])
@@ -145,6 +145,11 @@ def _processes(owners: Sequence[Owner]) -> tuple[tuple[str, ...], NDArray[Any]]:
         texts = (getattr(one, name).encode("utf-8", "replace").decode() for one in owners)
         rows[name] = [strings.setdefault(text, len(strings)) for text in texts]
     return tuple(strings), rows
+
+
+def _counts(records: NDArray[Any]) -> NDArray[np.int64]:
+    """What is pushed of FLOW_COUNTS[n]."""
+    return _words(records, _FIELDS)[:, :_COUNTS].view(np.int64)
 
 
 def _words(records: NDArray[Any], words: int) -> NDArray[np.uint64]:

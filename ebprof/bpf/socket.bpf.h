@@ -120,24 +120,36 @@ enum { SOCK_STREAM = 1, IPPROTO_TCP = 6 };
 /* Who calls on a socket in one direction. */
 struct direction {
 	uint64_t owner;		/* struct process_id as one word; 0 until a process calls */
-	uint64_t calls;		/* not settled yet */
-	uint32_t called_drain;	/* the drain before the owner's last call */
-	uint32_t is_open;	/* bytes can still move */
+	uint32_t calls;		/* not settled yet */
+	uint16_t called_drain;	/* the drain before the owner's last call, its low bits */
+	uint8_t is_open;	/* bytes can still move */
+	uint8_t asks;		/* questions go this way: a client sends them, a server receives them */
 };
 
 /* Positions in that direction: their low half is a sequence number. */
 struct progress {
-	uint64_t origin;	/* at which the kernel's own count of bytes is 0 */
 	uint64_t settled;	/* bytes before it are counted */
-	uint64_t called;	/* at the last call, where a hook cannot tell bytes from none */
+	uint32_t origin;	/* of TCP: at which the kernel's own count of bytes is 0 */
+	uint32_t called;	/* at the last call, where a hook cannot tell bytes from none; its low half */
+};
+
+/* Questions and answers. Times are bpf_ktime_get_ns's. */
+struct turns {
+	uint64_t asked;		/* the last call that moved some of the question; 0: it is answered */
+	uint32_t asked_tick;	/* of jiffies, then */
+	uint32_t answered;	/* turns that are not settled yet */
+	uint64_t latency_sum;	/* of these */
+	uint64_t latency_max;
 };
 
 /* What is remembered of a socket from its first sight to its end. What each call needs comes first:
- * in the sockets' own storage that is in the cache line that the look-up has read.
+ * in the sockets' own storage that is in the cache line that the look-up has read. All of it is 184
+ * bytes: with a word more the kernel would take 512 bytes for a socket's storage in place of 256.
  */
 struct socket_state {
 	struct direction tx;
 	struct direction rx;
+	struct turns turns;
 	struct progress sent;
 	struct progress received;
 	struct flow_key key;	/* without the process */
@@ -152,6 +164,10 @@ struct socket_state {
 	uint16_t client_port;	/* 0: the ends of the connection do not meet */
 	uint16_t reserved_too;
 };
+
+enum { SOCKET_STATE_SIZE = 184 };
+
+_Static_assert(sizeof(struct socket_state) <= SOCKET_STATE_SIZE, "see struct socket_state");
 
 VARIABLE(struct socket_state, no_state);	/* never written to */
 

@@ -217,6 +217,8 @@ static __always_inline void describe(struct socket_state *state, struct sock *sk
 {
 	read_addresses(sk, &state->key);
 	state->key.role = role;
+	state->tx.asks = role == ROLE_CLIENT;
+	state->rx.asks = role == ROLE_SERVER;
 	if (role == ROLE_CLIENT)
 		state->key.peer_port = bpf_ntohs(kread(sk, __sk_common.skc_dport));
 	else
@@ -395,10 +397,7 @@ static __always_inline int64_t bytes_until(struct direction *direction, struct p
 	return bytes;
 }
 
-static __always_inline uint64_t take(uint64_t *from)
-{
-	return *from ? __sync_lock_test_and_set(from, 0) : 0;
-}
+#define take(from) (*(from) ? __sync_lock_test_and_set(from, 0) : 0)
 
 static __always_inline struct direction *side(struct socket_state *state, bool is_tx)
 {
@@ -419,7 +418,26 @@ static __noinline void count_moved(struct socket_state *state, uint64_t process,
 	add(is_tx ? &counts->tx_calls : &counts->rx_calls, calls);
 }
 
-/* Brings what has moved up to a position to the owner's flow. */
+/* Those who race for a longest one at the same moment may lose the shorter of theirs. */
+static __always_inline void raise_to(uint64_t *largest, uint64_t value)
+{
+	if (value > *largest)
+		*largest = value;
+}
+
+static __noinline void count_turns(struct socket_state *state, uint64_t process)
+{
+	struct flow_counts *counts = counts_of(state, process);
+	struct turns *turns = &state->turns;
+
+	add(&counts->turns, take(&turns->answered));
+	add(&counts->latency_sum, take(&turns->latency_sum));
+	raise_to(&counts->latency_max, take(&turns->latency_max));
+}
+
+/* Brings what has moved up to a position to the owner's flow; and whoever answers, or gets the answers,
+ * has the turns.
+ */
 static __noinline void settle(struct socket_state *state, bool is_tx, uint64_t position,
 			      bool is_final)
 {
@@ -429,6 +447,8 @@ static __noinline void settle(struct socket_state *state, bool is_tx, uint64_t p
 
 	if (bytes || calls)
 		count_moved(state, direction->owner, is_tx, bytes, calls);
+	if (state->turns.answered && !direction->asks)
+		count_turns(state, direction->owner);
 }
 
 static __always_inline bool is_unchanged(struct socket_state *state, bool is_tx, uint64_t position)
@@ -458,9 +478,9 @@ static __always_inline bool in_send(struct sock *sk)
 }
 
 /* For hooks that do not tell how many bytes a call has moved: up to where the last one went. */
-static __always_inline uint64_t last_call(struct progress *progress, uint64_t position)
+static __always_inline uint32_t last_call(struct progress *progress, uint64_t position)
 {
-	return __sync_lock_test_and_set(&progress->called, position);
+	return __sync_lock_test_and_set(&progress->called, (uint32_t)position);
 }
 
 static __always_inline void count_call(struct direction *direction)
@@ -472,14 +492,14 @@ static __always_inline void count_call(struct direction *direction)
 static __always_inline void count_last_send(struct socket_state *state, uint64_t position)
 {
 	if (SENDS_SEEN_AT_START && state->tx.is_open &&
-	    last_call(&state->sent, position) != position)
+	    last_call(&state->sent, position) != (uint32_t)position)
 		count_call(&state->tx);
 }
 
 /* The same of MPTCP's receives. */
 static __always_inline void count_last_receive(struct socket_state *state, uint64_t position)
 {
-	if (SENDS_SEEN_AT_START && last_call(&state->received, position) != position)
+	if (SENDS_SEEN_AT_START && last_call(&state->received, position) != (uint32_t)position)
 		count_call(&state->rx);
 }
 
@@ -553,7 +573,8 @@ static __always_inline void settle_all(struct socket_state *state, struct sock *
 		count_last_send(state, tx);
 	if (!tp && !in_call(sk))
 		count_last_receive(state, rx);
-	if (is_unchanged(state, true, tx) && is_unchanged(state, false, rx)) {
+	if (is_unchanged(state, true, tx) && is_unchanged(state, false, rx) &&
+	    !state->turns.answered) {
 		if (!tp)
 			measure_mptcp(state, sk, false);
 		if (!tp || state->retransmits == kread(tp, total_retrans))
@@ -575,9 +596,6 @@ static __always_inline void on_established(struct socket_state *state, struct so
 			(uint32_t)(kread(tp, rcv_nxt) - (uint32_t)kread(tp, bytes_received));
 		if (!FOLLOWS_MPTCP && is_subflow(tp))
 			traffic_count(MPTCP_SUBFLOWS);
-	} else {
-		state->sent.origin = mptcp_start(sk);
-		state->received.origin = 0;
 	}
 	state->is_connected = true;
 }
@@ -586,7 +604,8 @@ static __always_inline void count_from(struct socket_state *state, bool is_tx, u
 {
 	struct progress *progress = progress_of(state, is_tx);
 
-	progress->settled = progress->called = position;
+	progress->settled = position;
+	progress->called = position;
 	barrier();
 	side(state, is_tx)->is_open = true;
 }
@@ -660,6 +679,12 @@ static __always_inline void hand_over(struct socket_state *state, bool is_tx, ui
 		count_opened(state);
 }
 
+/* Drains since the owner's last call; after 65,536 of them it begins anew. */
+static __always_inline uint16_t drains_since(struct direction *direction)
+{
+	return (uint16_t)drains - direction->called_drain;
+}
+
 /* A process that is not the owner has moved bytes. It becomes the owner when that has not called
  * for a while. Until then its bytes are counted at once and passed over by the owner, whose call
  * may be going on: this is right in whatever order the two move bytes.
@@ -671,7 +696,7 @@ static __noinline bool becomes_owner(struct socket_state *state, struct sock *sk
 	struct tcp_sock *tp = tcp_of(sk);
 	uint64_t process = current_process();
 
-	if (!state->tx.owner || drains - direction->called_drain > DRAINS_TO_TAKE_OVER) {
+	if (!state->tx.owner || drains_since(direction) > DRAINS_TO_TAKE_OVER) {
 		uint64_t position = is_tx ? tx_position(state, sk, tp) :
 					    rx_position(state, sk, tp);
 
@@ -690,17 +715,56 @@ static __always_inline bool is_owner(struct direction *direction)
 	return (uint32_t)direction->owner == number_of(current_task());
 }
 
+/* A call has moved some of a question. The clock is read at the first one, and after that where the
+ * kernel's tick has changed since: so it costs next to nothing how many calls a question takes, and
+ * where its last one was is known to a tick.
+ */
+static __always_inline void note_question(struct turns *turns)
+{
+	uint32_t tick = bpf_jiffies64();
+
+	if (turns->asked && turns->asked_tick == tick)
+		return;
+	turns->asked_tick = tick;
+	turns->asked = bpf_ktime_get_ns();
+}
+
+/* An answer has begun. One of those who race gets the question. */
+static __noinline void note_answer(struct turns *turns)
+{
+	uint64_t now = bpf_ktime_get_ns(), asked = take(&turns->asked);
+
+	if (!asked || now < asked)
+		return;
+	__sync_fetch_and_add(&turns->latency_sum, now - asked);
+	raise_to(&turns->latency_max, now - asked);
+	__sync_fetch_and_add(&turns->answered, 1);
+}
+
+/* A call has moved bytes. Nothing is known of a question that was asked before we looked: an answer
+ * without one does not count.
+ */
+static __always_inline void note_turn(struct socket_state *state, struct direction *direction)
+{
+	if (direction->asks)
+		note_question(&state->turns);
+	else if (state->turns.asked)
+		note_answer(&state->turns);
+}
+
 /* A call has ended in which the process moved `bytes`. */
 static __always_inline void on_moved(struct socket_state *state, struct sock *sk, bool is_tx,
 				     uint32_t bytes)
 {
 	struct direction *direction = side(state, is_tx);
 
-	if (!is_owner(direction) && !becomes_owner(state, sk, is_tx, bytes))
-		return;
-	direction->called_drain = drains;
+	if (is_owner(direction) || becomes_owner(state, sk, is_tx, bytes)) {
+		direction->called_drain = drains;
+		if (bytes)
+			count_call(direction);
+	}
 	if (bytes)
-		count_call(direction);
+		note_turn(state, direction);
 }
 
 /* handshake: the connection itself, or its first subflow. */
@@ -749,7 +813,7 @@ static __always_inline void on_accepted(struct sock *sk, struct tcp_sock *tp,
 	describe(state, handshake, ROLE_SERVER);
 	on_established(state, sk, tp);
 	/* From the start, as data may have come with the SYN and been read already. */
-	count_from(state, true, state->sent.origin);
+	count_from(state, true, tp ? state->sent.origin : mptcp_start(sk));
 	count_from(state, false, state->received.origin);
 	state->listener = listening ? program_of(listening->process) : 0;
 	state->unclaimed_drains = DRAINS_TO_CLAIM;

@@ -13,6 +13,7 @@ from ebprof._native import lib
 from ebprof.abi import (
     FLOW_COUNTS,
     FLOW_KEY,
+    LATENCY_MAX,
     LISTENER,
     LISTENING,
     OWNER,
@@ -258,9 +259,9 @@ class TrafficSession:
 
     def _take_other(self) -> NDArray[Any]:
         now = self._other.copy()
-        change = np.zeros(1, FLOW_COUNTS)
-        for name in FLOW_COUNTS.names or ():
-            before = self._other_before[name]
-            change[name] = now[name] - before
+        self._other[LATENCY_MAX] = 0
+        change = now.copy()
+        for name in set(FLOW_COUNTS.names or ()) - {LATENCY_MAX}:
+            change[name] -= self._other_before[name]
         self._other_before = now
         return change

@@ -69,7 +69,12 @@ struct flow_key {
 	uint16_t reserved;
 };
 
-/* What happened since the last drain. Calls are those that moved bytes. */
+/* What happened since the last drain. Calls are those that moved bytes. All but `latency_max` add up.
+ *
+ * A turn is a question that was answered: a client sent, a server received, and then bytes moved the
+ * other way. Its latency is the time from the last call that moved some of the question to the first
+ * that moved some of the answer.
+ */
 struct flow_counts {
 	uint64_t tx_bytes;
 	uint64_t rx_bytes;
@@ -81,6 +86,9 @@ struct flow_counts {
 	uint64_t rtt_sum;		/* of rtt_count smoothed round trip times, us */
 	uint64_t rtt_count;
 	uint64_t failed[CONNECT_ERROR_COUNT];
+	uint64_t turns;
+	uint64_t latency_sum;		/* of the turns, ns */
+	uint64_t latency_max;		/* the longest of them */
 };
 
 /* What a process was at its first sight, or at its exec: then it had no time to change its name. */

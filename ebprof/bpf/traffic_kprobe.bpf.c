@@ -24,6 +24,7 @@ static __always_inline int on_sending(struct sock *sk)
 	count_last_send(state, position);
 	if (!is_owner(&state->tx))
 		hand_over(state, true, position, current_process());
+	note_turn(state, &state->tx);
 	return 0;
 }
 

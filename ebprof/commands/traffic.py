@@ -135,12 +135,18 @@ def _run_stream(
     from ebprof.traffic.reports.stream import StreamReport
     from ebprof.traffic.reports.text import TextForm
 
-    _say(f"traffic by {monitor.backend}", *flow_filter.notes())
+    _say(f"traffic by {monitor.backend}", *flow_filter.notes(), *_notes(monitor))
     form = JsonForm() if wanted.as_json else TextForm(wanted.by)
     outlet = Outlet(sys.stdout.fileno())
     report = StreamReport(outlet, monitor, form, wanted.by, wanted.sort, wanted.rows)
     Watch(monitor, report, wanted.schedule).run()
     _say(*statistics.summary(statistics.of_run(monitor, ready_seconds), report.not_shown))
+
+
+def _notes(monitor: Monitor) -> tuple[str, ...]:
+    if monitor.counts_turns:
+        return ()
+    return (f"no latencies: the backend {monitor.backend} sees no calls",)
 
 
 def _say(*lines: str) -> None:

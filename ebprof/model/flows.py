@@ -12,7 +12,10 @@ class FlowCounts(NamedTuple):
 
     tx: sent by this side, rx: received; calls are those that moved bytes. connections: opened,
     retransmits: segments. connect_errors: (reason, how often), only those that happened; their
-    sum is failed_connects.
+    sum is failed_connects. turns: questions that were answered, None where no call is seen;
+    latency_ns: from the last byte of each question to the first of its answer, all together;
+    latency_max_ns: the longest. Of a server that is how long it took to answer, of a client how
+    long it waited.
     """
 
     tx_bytes: int = 0
@@ -24,6 +27,19 @@ class FlowCounts(NamedTuple):
     retransmits: int = 0
     failed_connects: int = 0
     connect_errors: tuple[tuple[str, int], ...] = ()
+    turns: int | None = 0
+    latency_ns: int = 0
+    latency_max_ns: int = 0
+
+    @property
+    def latency_mean_us(self) -> float | None:
+        """Of one turn; None where there was none."""
+        return self.latency_ns / 1000 / self.turns if self.turns else None
+
+    @property
+    def latency_max_us(self) -> float | None:
+        """The same of the longest."""
+        return self.latency_max_ns / 1000 if self.turns else None
 
 
 class FlowRow(NamedTuple):

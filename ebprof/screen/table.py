@@ -45,9 +45,10 @@ class Widths:
                 if len(text) > self._wanted[name] or not text.isascii():
                     self.want(name, width_of(text))
 
-    def fit(self, width: int) -> list[tuple[Column, int]]:
-        """The columns that fit, with their widths."""
-        return fit_columns(self._columns, self._wanted, width)
+    def fit(self, width: int, without: str = "") -> list[tuple[Column, int]]:
+        """The columns that fit, with their widths. without: the name of one to leave out."""
+        columns = [one for one in self._columns if one.name != without]
+        return fit_columns(columns, self._wanted, width)
 
 
 def assemble(header: Line, body: Sequence[Line], end: Sequence[Line], size: Size) -> list[Line]:

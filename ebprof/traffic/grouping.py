@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import lib
-from ebprof.abi import FLOW_COUNTS
+from ebprof.abi import FLOW_COUNTS, LATENCY_MAX
 from ebprof.errors import UsageError
 from ebprof.identity.processes import Processes
-from ebprof.traffic.table import FlowTable, count_columns
+from ebprof.traffic.table import FlowTable, count_columns, joined_groups
 from ebprof.traffic.translations import Translations
 
 Column = NDArray[Any]
@@ -146,6 +146,14 @@ def sums(values: Column, members: Column, starts: Column) -> Column:
     return summed
 
 
+def sum_counts(counts: NDArray[np.int64], groups: Groups) -> NDArray[np.int64]:
+    """Counts of each group together: int64[groups, COUNTS]."""
+    members, starts = groups.members, groups.starts
+    return (
+        counts[members] if len(starts) == len(members) else joined_groups(counts[members], starts)
+    )
+
+
 def _count(*names: str) -> Callable[[NDArray[np.int64]], NDArray[np.int64]]:
     """Sum of some of FLOW_COUNTS' fields, in rows of them."""
     columns = [column for name in names for column in count_columns(name)]
@@ -169,8 +177,10 @@ _COUNT_SORTS = {
     "retransmits": _count("retransmits"),
 }
 _rtt_sum, _rtt_count = _count("rtt_sum"), _count("rtt_count")
-_events = _count(*(set(FLOW_COUNTS.names or ()) - {"rtt_sum", "rtt_count"}))
-SORTS = (*_COUNT_SORTS, "rtt", "age", "name")
+_latency_sum, _turns = _count("latency_sum"), _count("turns")
+_MEASURES = {"rtt_sum", "rtt_count", "turns", "latency_sum", LATENCY_MAX}
+_events = _count(*(set(FLOW_COUNTS.names or ()) - _MEASURES))
+SORTS = (*_COUNT_SORTS, "latency", "rtt", "age", "name")
 """Orders of rows: the most first, names by the alphabet."""
 
 
@@ -182,7 +192,7 @@ def check_sort(name: str) -> str:
 
 
 def happened(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which rows of counts count anything; that a round trip was measured is no event."""
+    """Which rows of counts count anything; what is measured and not counted is no event."""
     return np.not_equal(_events(counts), 0)
 
 
@@ -198,9 +208,9 @@ def order(flows: Flows, groups: Groups, sort: str) -> NDArray[np.int64]:
         return _by_name(flows, groups)
     if sort == "age":
         return np.argsort(np.minimum.reduceat(table.first_seen[members], starts), kind="stable")
-    if sort == "rtt":
-        recent, totals = sums(table.recent, members, starts), sums(table.totals, members, starts)
-        return np.argsort(-round_trips(recent, totals), kind="stable")
+    if sort in _MEAN_SORTS:
+        recent, totals = (sum_counts(one, groups) for one in (table.recent, table.totals))
+        return np.argsort(-_MEAN_SORTS[sort](recent, totals), kind="stable")
     count = _COUNT_SORTS[sort]
     recently, ever = (sums(count(one), members, starts) for one in (table.recent, table.totals))
     return np.lexsort((-ever.astype(np.float64), -recently.astype(np.float64)))
@@ -208,9 +218,26 @@ def order(flows: Flows, groups: Groups, sort: str) -> NDArray[np.int64]:
 
 def round_trips(recent: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean round trip times in us, in the window, else of all, else -1; float64[n]."""
-    measured = _rtt_count(recent) > 0
-    sums = np.where(measured, _rtt_sum(recent), _rtt_sum(totals))
-    counts = np.where(measured, _rtt_count(recent), _rtt_count(totals))
+    return _means(_rtt_sum, _rtt_count, recent, totals)
+
+
+def latencies(recent: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean latencies of turns in ns, in the window, else of all, else -1; float64[n]."""
+    return _means(_latency_sum, _turns, recent, totals)
+
+
+_MEAN_SORTS = {"rtt": round_trips, "latency": latencies}
+
+
+def _means(
+    sum_of: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    count_of: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    recent: NDArray[np.int64],
+    totals: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    measured = count_of(recent) > 0
+    sums = np.where(measured, sum_of(recent), sum_of(totals))
+    counts = np.where(measured, count_of(recent), count_of(totals))
     return np.where(counts > 0, sums / np.maximum(counts, 1), -1.0)
 
 

@@ -21,7 +21,7 @@ from ebprof.traffic.grouping import Flows, Groups, group, happened, order, round
 from ebprof.traffic.names import Names
 from ebprof.traffic.rows import FlowRows, to_counts
 from ebprof.traffic.search import TextSearch
-from ebprof.traffic.table import MAX_ROWS, FlowTable
+from ebprof.traffic.table import MAX_ROWS, FlowTable, joined, joined_rows
 from ebprof.traffic.translations import MAX_NETWORKS, Translations
 from ebprof.walls import Walls
 
@@ -175,6 +175,11 @@ class Monitor:
             elapsed_s=self._now - self._start,
         )
 
+    @property
+    def counts_turns(self) -> bool:
+        """Whether calls are seen, and with them who answers whom."""
+        return self._session.counts_calls
+
     def counters(self) -> dict[str, int]:
         """COUNTERS since the start, by name."""
         translations = self._translations
@@ -214,7 +219,15 @@ class Monitor:
         if self.names and self._resolver is None:
             self._resolver = Names(self._walls)
         resolver = self._resolver if self.names else None
-        return FlowRows(flows, groups, chosen, self._now, resolver, self._other(active))
+        return FlowRows(
+            flows,
+            groups,
+            chosen,
+            self._now,
+            resolver,
+            self._other(active),
+            has_turns=self.counts_turns,
+        )
 
     def _other(self, active: bool) -> FlowRow | None:
         """What has no row of its own; None when there is nothing."""
@@ -228,8 +241,8 @@ class Monitor:
         table = self._table
         first_seen = table.first_seen[flows.rows].min(initial=self._now)
         summed = self._sum(
-            table.other_totals + _sum_rows(table.totals, flows.rows),
-            table.other_recent + _sum_rows(table.recent, flows.rows),
+            joined(table.other_totals, _sum_rows(table.totals, flows.rows)),
+            joined(table.other_recent, _sum_rows(table.recent, flows.rows)),
             table.history.other() + table.history.sum(flows.rows),
             self._start if table.other_totals.any() else float(first_seen),
         )
@@ -244,8 +257,8 @@ class Monitor:
     ) -> FlowRow:
         rtt = float(round_trips(recent[None], totals[None])[0])
         return FlowRow(
-            totals=to_counts(totals.tolist()),
-            recent=to_counts(recent.tolist()),
+            totals=to_counts(totals.tolist(), has_turns=self.counts_turns),
+            recent=to_counts(recent.tolist(), has_turns=self.counts_turns),
             rtt_us=rtt if rtt >= 0 else None,
             age_s=self._now - since,
             history=tuple(history.tolist()),
@@ -260,5 +273,4 @@ class Monitor:
 
 
 def _sum_rows(counts: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    summed: NDArray[np.int64] = (counts if len(rows) == len(counts) else counts[rows]).sum(axis=0)
-    return summed
+    return joined_rows(counts if len(rows) == len(counts) else counts[rows])

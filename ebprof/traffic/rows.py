@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from typing import Any, overload
 
@@ -14,12 +14,13 @@ from ebprof._native import lib
 from ebprof.abi import CONNECT_ERRORS
 from ebprof.model import FlowCounts, FlowRow
 from ebprof.traffic.endpoint import address_text
-from ebprof.traffic.grouping import Flows, Groups, round_trips, service_ports, sums
+from ebprof.traffic.grouping import Flows, Groups, round_trips, service_ports, sum_counts
 from ebprof.traffic.names import Names
 from ebprof.traffic.table import count_columns
 
 _CHUNK = 256
-_FIRST_RTT, _FIRST_FAILED = (count_columns(name)[0] for name in ("rtt_sum", "failed"))
+_FIRST_RTT, _TURNS = (count_columns(name)[0] for name in ("rtt_sum", "turns"))
+_FAILED = slice(count_columns("failed")[0], _TURNS)
 _ERRORS = tuple(error.name for error in CONNECT_ERRORS)
 _ROLES = {lib.ROLE_CLIENT: "client", lib.ROLE_SERVER: "server"}
 _FAMILIES = {lib.FAMILY_IPV4: 4, lib.FAMILY_IPV6: 6}
@@ -29,7 +30,7 @@ class FlowRows(Sequence[FlowRow]):
     """The rows of some groups, made as they are read; good until the next tick.
 
     chosen: int64[rows], numbers of the groups, in order; now: the time of the last tick; last: a
-    row that follows them.
+    row that follows them; has_turns: whether they are counted.
     """
 
     def __init__(
@@ -40,6 +41,8 @@ class FlowRows(Sequence[FlowRow]):
         now: float,
         names: Names | None,
         last: FlowRow | None,
+        *,
+        has_turns: bool = True,
     ) -> None:
         self._table = flows.table
         self._translations = flows.translations
@@ -48,6 +51,7 @@ class FlowRows(Sequence[FlowRow]):
         self._chosen = chosen
         self._now = now
         self._names = names
+        self._to_counts = partial(to_counts, has_turns=has_turns)
         self._last: tuple[FlowRow, ...] = () if last is None else (last,)
 
     def __len__(self) -> int:
@@ -75,14 +79,15 @@ class FlowRows(Sequence[FlowRow]):
     def _rows(self, chosen: NDArray[np.int64]) -> Iterator[FlowRow]:
         """Rows by columns, as far as that goes: there may be 50,000 of them."""
         members, starts = self._groups.members_of(chosen)
-        totals = sums(self._table.totals, members, starts)
-        recent = sums(self._table.recent, members, starts)
+        groups = Groups(members, starts)
+        totals = sum_counts(self._table.totals, groups)
+        recent = sum_counts(self._table.recent, groups)
         ages = self._now - np.minimum.reduceat(self._table.first_seen[members], starts)
         columns = {
             **self._identities(members, starts),
             "flows": np.diff(starts, append=len(members)).tolist(),
-            "totals": map(to_counts, totals.tolist()),
-            "recent": map(to_counts, recent.tolist()),
+            "totals": map(self._to_counts, totals.tolist()),
+            "recent": map(self._to_counts, recent.tolist()),
             "rtt_us": (rtt if rtt >= 0 else None for rtt in round_trips(recent, totals).tolist()),
             "age_s": ages.tolist(),
             "history": map(tuple, self._table.history.sums(members, starts).tolist()),
@@ -163,10 +168,11 @@ def _made(columns: dict[str, Iterable[Any]]) -> Iterator[FlowRow]:
     return map(FlowRow, *(columns.get(one, repeat(defaults[one])) for one in FlowRow._fields))
 
 
-def to_counts(counts: list[int]) -> FlowCounts:
-    """COUNTS numbers, in the order of FLOW_COUNTS, as an object."""
+def to_counts(counts: list[int], *, has_turns: bool = True) -> FlowCounts:
+    """COUNTS numbers, in the order of FLOW_COUNTS, as an object. has_turns: they are counted."""
     tx_bytes, rx_bytes, tx_calls, rx_calls, opened, closed, retransmits = counts[:_FIRST_RTT]
-    errors = _connect_errors(counts[_FIRST_FAILED:])
+    errors = _connect_errors(counts[_FAILED])
+    turns, latency_ns, latency_max_ns = counts[_TURNS:]
     return FlowCounts(
         tx_bytes,
         rx_bytes,
@@ -177,6 +183,9 @@ def to_counts(counts: list[int]) -> FlowCounts:
         retransmits=retransmits,
         failed_connects=sum(count for _, count in errors) if errors else 0,
         connect_errors=errors,
+        turns=turns if has_turns else None,
+        latency_ns=latency_ns,
+        latency_max_ns=latency_max_ns,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof.abi import FLOW_COUNTS, FLOW_KEY
+from ebprof.abi import FLOW_COUNTS, FLOW_KEY, LATENCY_MAX
 from ebprof.index import UNKNOWN, KeyIndex, grown
 from ebprof.traffic.history import History
 
@@ -25,6 +25,30 @@ def count_columns(name: str) -> range:
     assert FLOW_COUNTS.fields is not None  # it is a struct
     dtype, offset = FLOW_COUNTS.fields[name][:2]
     return range(offset // 8, (offset + dtype.itemsize) // 8)
+
+
+_LARGEST = count_columns(LATENCY_MAX)[0]
+
+
+def joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts of two together, of each row: int64[..., COUNTS]."""
+    both: NDArray[np.int64] = first + second
+    both[..., _LARGEST] = np.maximum(first[..., _LARGEST], second[..., _LARGEST])
+    return both
+
+
+def joined_rows(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Counts of all rows together: int64[COUNTS] of int64[n, COUNTS]."""
+    together: NDArray[np.int64] = counts.sum(axis=0)
+    together[_LARGEST] = counts[:, _LARGEST].max(initial=0)
+    return together
+
+
+def joined_groups(counts: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same of groups of rows that stand together, from `starts` on: int64[groups, COUNTS]."""
+    together: NDArray[np.int64] = np.add.reduceat(counts, starts, axis=0)
+    together[:, _LARGEST] = np.maximum.reduceat(counts[:, _LARGEST], starts)
+    return together
 
 
 _TX_BYTES, _RX_BYTES = (count_columns(name)[0] for name in ("tx_bytes", "rx_bytes"))
@@ -104,8 +128,8 @@ class FlowTable:
     def add_other(self, counts: NDArray[Any]) -> None:
         """Add what belongs to no flow of its own: FLOW_COUNTS[1]."""
         delta = _counts(counts)
-        self.other_totals += delta[0]
-        self.other_recent += delta[0]
+        self.other_totals = joined(self.other_totals, delta[0])
+        self.other_recent = joined(self.other_recent, delta[0])
         self.history.add_other(int(_both_ways(delta)[0]))
 
     def _add(
@@ -125,8 +149,8 @@ class FlowTable:
             unknown = rows == UNKNOWN
         if new:
             rows[unknown] = self._insert(words[unknown], process[unknown], now)
-        self._totals[rows] += deltas
-        self._recent[rows] += deltas
+        self._totals[rows] = joined(self._totals[rows], deltas)
+        self._recent[rows] = joined(self._recent[rows], deltas)
         self.history.add(rows, _both_ways(deltas))
 
     def _insert(
@@ -156,8 +180,8 @@ class FlowTable:
         count = max(at_least, len(self) // _EVICTED_SHARE)
         order = np.argsort(self._last_seen[: len(self)], kind="stable")
         evicted, kept = order[:count], np.sort(order[count:])
-        self.other_totals += self._totals[evicted].sum(axis=0)
-        self.other_recent += self._recent[evicted].sum(axis=0)
+        self.other_totals = joined(self.other_totals, joined_rows(self._totals[evicted]))
+        self.other_recent = joined(self.other_recent, joined_rows(self._recent[evicted]))
         self.history.evict(evicted, kept)
         self.evicted += len(evicted)
         for column in (

@@ -43,6 +43,7 @@ class Puppet:
         self.control = control
         self.sockets: dict[str, socket.socket] = {}
         self.protocol = socket.IPPROTO_TCP
+        self.answered: list[float] = []
 
     def obey(self) -> None:
         while True:
@@ -159,6 +160,43 @@ class Puppet:
         """One call."""
         return len(self.sockets[name].recv(size))
 
+    def do_answer(self, name: str, size: int, answer: int, pause: float) -> float:
+        """Receive a question, wait, and answer; seconds from the one until after the other."""
+        select.select([self.sockets[name]], [], [])
+        start = time.monotonic()
+        self.do_receive(name, size)
+        time.sleep(pause)
+        self.sockets[name].send(bytes(answer))
+        return time.monotonic() - start
+
+    def do_answer_always(self, name: str, size: int, answer: int, pause: float) -> None:
+        """From now on do that."""
+        arguments = (name, size, answer, pause)
+        threading.Thread(target=self._answer_always, args=arguments, daemon=True).start()
+
+    def do_answered(self) -> list[float]:
+        """What `answer_always` has measured."""
+        return self.answered
+
+    def do_ask(self, name: str, sizes: list[int], pause: float, answer: int) -> float:
+        """Send a question in pieces, and receive the answer; seconds from before the last piece
+        until the answer's first bytes were there.
+        """
+        for number, size in enumerate(sizes):
+            time.sleep(pause if number else 0)
+            start = time.monotonic()
+            self.sockets[name].send(bytes(size))
+        first = len(self.sockets[name].recv(answer))
+        took = time.monotonic() - start
+        self.do_receive(name, answer - first)
+        return took
+
+    def do_send_file(self, name: str, size: int) -> int:
+        """By sendfile(2)."""
+        with tempfile.TemporaryFile() as file:
+            file.truncate(size)
+            return os.sendfile(self.sockets[name].fileno(), file.fileno(), 0, size)
+
     def do_peek(self, name: str, size: int) -> int:
         return len(self.sockets[name].recv(size, socket.MSG_PEEK | socket.MSG_WAITALL))
 
@@ -245,6 +283,10 @@ class Puppet:
     def confirm(self) -> None:
         """Answer a request of an earlier thread or program."""
         self.control.send(json.dumps([None, ""]).encode())
+
+    def _answer_always(self, name: str, size: int, answer: int, pause: float) -> None:
+        while True:
+            self.answered.append(self.do_answer(name, size, answer, pause))
 
     def _serve(self, listener: socket.socket) -> None:
         while True:

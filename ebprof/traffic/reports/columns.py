@@ -11,9 +11,11 @@ from ebprof.screen.layout import Column
 from ebprof.screen.text import BOLD, CYAN, DIM, PLAIN, RED, YELLOW
 from ebprof.traffic.reports import units
 
-SPARK = "spark"
+SPARK, LOCAL, PORT = "spark", "local", "port"
 _OF_A_PROCESS = ("pid", "comm", "container", "cgroup", "pod", "unit")
 IDENTITY = frozenset((*_OF_A_PROCESS, "role", "local", "peer", "port", "family"))
+OF_ONE_ROLE = frozenset(("latency", "latency_max"))
+"""Columns that say nothing of clients and servers together."""
 NONE = "-"
 
 
@@ -78,6 +80,24 @@ def _rtt(row: FlowRow, _: float) -> str:
     return "" if row.rtt_us is None else units.microseconds(row.rtt_us)
 
 
+def _latency(row: FlowRow, _: float) -> str:
+    """Of the interval, else of all."""
+    return _time(row.recent.latency_mean_us or row.totals.latency_mean_us)
+
+
+def _latency_max(row: FlowRow, _: float) -> str:
+    return _time(row.totals.latency_max_us)
+
+
+def _time(us: float | None) -> str:
+    return "" if us is None else units.microseconds(us)
+
+
+def _turns(row: FlowRow, interval_s: float) -> str:
+    turns = row.recent.turns
+    return units.count(turns / interval_s) if turns and interval_s > 0 else ""
+
+
 def _retransmits(row: FlowRow, _: float) -> str:
     return units.count(row.totals.retransmits) if row.totals.retransmits else ""
 
@@ -90,9 +110,13 @@ _COLUMNS = (
         lambda row, _: short(row.container or ""),
         optional=True,
     ),
-    FlowColumn(Column("role", "ROLE", 7, 7, 7), lambda row, _: _shown(row.role), style=CYAN),
-    FlowColumn(Column("local", "LOCAL", 12, 45, 12), lambda row, _: units.local(row)),
+    FlowColumn(Column("role", "ROLE", 7, 7, 1), lambda row, _: _shown(row.role), style=CYAN),
+    FlowColumn(Column(LOCAL, "LOCAL", 12, 45, 12), lambda row, _: units.local(row)),
     FlowColumn(Column("peer", "PEER", 15, 45, 4), lambda row, _: units.peer(row)),
+    FlowColumn(
+        Column(PORT, "PORT", 6, 6, 3, "right"),
+        lambda row, _: units.ANY if row.port is None else str(row.port),
+    ),
     FlowColumn(
         Column("tx", "TX/s", 8, 8, 2, "right"),
         lambda row, interval_s: _rate(row.recent.tx_bytes, interval_s),
@@ -103,13 +127,16 @@ _COLUMNS = (
         lambda row, interval_s: _rate(row.recent.rx_bytes, interval_s),
         "rx",
     ),
+    FlowColumn(Column("latency", "LATENCY", 8, 8, 5, "right"), _latency, "latency", optional=True),
+    FlowColumn(Column("latency_max", "MAX", 6, 6, 6, "right"), _latency_max, optional=True),
+    FlowColumn(Column("turns", "TURNS/s", 8, 8, 13, "right"), _turns, optional=True),
     FlowColumn(Column("calls", "CALLS/s", 8, 8, 9, "right"), _calls, "calls"),
     FlowColumn(
-        Column("tx_total", "TX", 8, 8, 5, "right"),
+        Column("tx_total", "TX", 8, 8, 7, "right"),
         lambda row, _: units.amount(row.totals.tx_bytes),
     ),
     FlowColumn(
-        Column("rx_total", "RX", 8, 8, 5, "right"),
+        Column("rx_total", "RX", 8, 8, 7, "right"),
         lambda row, _: units.amount(row.totals.rx_bytes),
     ),
     FlowColumn(Column("conns", "OPEN/CLOSED", 12, 12, 11, "right"), _connections, "connections"),
@@ -121,15 +148,15 @@ _COLUMNS = (
         optional=True,
     ),
     FlowColumn(
-        Column("retrans", "RETRANS", 8, 8, 13, "right"),
+        Column("retrans", "RETRANS", 8, 8, 14, "right"),
         _retransmits,
         "retransmits",
         YELLOW,
         optional=True,
     ),
-    FlowColumn(Column("rtt", "RTT", 6, 6, 14, "right"), _rtt, "rtt", optional=True),
+    FlowColumn(Column("rtt", "RTT", 6, 6, 15, "right"), _rtt, "rtt", optional=True),
     FlowColumn(
-        Column("age", "AGE", 4, 4, 15, "right"),
+        Column("age", "AGE", 4, 4, 16, "right"),
         lambda row, _: units.duration(row.age_s),
         "age",
         DIM,
@@ -137,10 +164,6 @@ _COLUMNS = (
     FlowColumn(Column(SPARK, "LAST MINUTE", 12, 60, 8), lambda row, _: "", "total", CYAN),
 )
 _PIVOT_ONLY = (
-    FlowColumn(
-        Column("port", "PORT", 6, 6, 0, "right"),
-        lambda row, _: units.ANY if row.port is None else str(row.port),
-    ),
     FlowColumn(Column("family", "FAMILY", 6, 6, 0), _family),
     FlowColumn(Column("cgroup", "CGROUP", 15, 60, 0), lambda row, _: _shown(row.cgroup)),
     FlowColumn(Column("pod", "POD", 12, 36, 0), lambda row, _: row.pod or ""),
@@ -149,7 +172,7 @@ _PIVOT_ONLY = (
 _KEY_COLUMNS = {
     "process": ("pid", "comm"),
     "flow": ("pid", "comm", "peer"),
-    "peer": ("peer",),
+    "peer": ("peer", "role"),
     "local": ("local",),
     "port": ("port",),
     "role": ("role",),

@@ -21,7 +21,15 @@ from ebprof.screen.table import (
 )
 from ebprof.screen.text import BOLD, DIM, PLAIN, RED, YELLOW, Line, Span, fit, sparkline
 from ebprof.traffic.reports import units
-from ebprof.traffic.reports.columns import IDENTITY, SPARK, FlowColumn, columns_by
+from ebprof.traffic.reports.columns import (
+    IDENTITY,
+    LOCAL,
+    OF_ONE_ROLE,
+    PORT,
+    SPARK,
+    FlowColumn,
+    columns_by,
+)
 
 FIXED_LINES = 5  # header, headings, totals, footer, keys
 KEYS = "s sort  b by  f freeze  / filter  n names  h help  q quit"
@@ -37,10 +45,12 @@ HELP = (
     "up, down, page  further rows",
     "q, Ctrl-C       quit; the last screen stays",
     "",
-    "TX/s, RX/s and CALLS/s: in the last interval; TX, RX,",
-    "OPEN/CLOSED, FAILED, RETRANS: since the start. 1 kB is",
-    "1000 bytes. * stands for several, ~other for flows that",
-    "found no place of their own.",
+    "TX/s, RX/s, TURNS/s, CALLS/s: in the last interval; TX,",
+    "RX, OPEN/CLOSED, FAILED, RETRANS: since the start. 1 kB is",
+    "1000 bytes. LATENCY, MAX: a server's time to answer, a",
+    "client's to wait; the mean, and the longest since the",
+    "start. * stands for several, ~other for flows that found",
+    "no place of their own.",
 )
 
 
@@ -75,9 +85,7 @@ class FlowFrame:
         rows = [self._cells(row, report.interval_s) for row in shown]
         totals = self._cells(report.totals, report.interval_s, "total")
         self._widths.widen([*rows, totals])
-        columns = [
-            (self._columns[one.name], cells) for one, cells in self._widths.fit(size.columns)
-        ]
+        columns = [(self._columns[one.name], cells) for one, cells in self._fit(size.columns)]
         headings = (heading(one.column, cells, one.sort, view) for one, cells in columns)
         lines = [bar(headings, size.columns)]
         lines += [_row(row, cells, columns) for row, cells in zip(shown, rows, strict=True)]
@@ -91,13 +99,21 @@ class FlowFrame:
             self._widths = Widths([one.column for one in columns], optional)
             self._widths.want(SPARK, self._columns[SPARK].column.wide)
 
+    def _fit(self, width: int) -> list[tuple[Column, int]]:
+        """The columns that fit: the server's port has one where there is no room for LOCAL."""
+        if self._columns[PORT].column.rank == 0:
+            return self._widths.fit(width)
+        fitted = self._widths.fit(width, without=PORT)
+        has_local = any(one.name == LOCAL for one, _ in fitted)
+        return fitted if has_local else self._widths.fit(width)
+
     def _cells(self, row: FlowRow, interval_s: float, label: str = "") -> dict[str, str]:
         """Cells by column. A row with a label has it in place of what identifies a flow."""
         if row.is_other:
             label = units.OTHER
         cells = {name: one.cell(row, interval_s) for name, one in self._columns.items()}
         if label:
-            cells.update(dict.fromkeys(IDENTITY & cells.keys(), ""))
+            cells.update(dict.fromkeys((IDENTITY | OF_ONE_ROLE) & cells.keys(), ""))
             cells[next(iter(self._columns))] = label
         return cells
 

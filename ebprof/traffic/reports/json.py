@@ -40,7 +40,10 @@ def _values(row: FlowRow, counts: FlowCounts, time_s: float) -> dict[str, object
         "failed_connects": counts.failed_connects,
         "connect_errors": dict(counts.connect_errors),
         "retransmits": counts.retransmits,
-        "rtt_us": None if row.rtt_us is None else round(row.rtt_us, 1),
+        "rtt_us": _tenths(row.rtt_us),
+        "turns": counts.turns,
+        "latency_mean_us": _tenths(counts.latency_mean_us),
+        "latency_max_us": _tenths(counts.latency_max_us),
         "cgroup": row.cgroup,
         "container": row.container,
         "pod": row.pod,
@@ -53,6 +56,10 @@ def _values(row: FlowRow, counts: FlowCounts, time_s: float) -> dict[str, object
     if row.peer_name:
         values["peer_name"] = row.peer_name
     return values
+
+
+def _tenths(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
 
 
 def _comm(row: FlowRow) -> str | None:

@@ -19,6 +19,7 @@ ORDERS = (
     "name",
     "tx",
     "rx",
+    "latency",
     "calls",
     "connections",
     "failed",

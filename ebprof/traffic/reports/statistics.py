@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ebprof.model import FlowCounts
@@ -11,27 +11,52 @@ from ebprof.traffic.reports import units
 from ebprof.traffic.reports.counters import explained, lost
 from ebprof.watch.ledger import BpfCost, Ledger, ToolCost
 
+_ROLES = ("server", "client")
+_OF_TURNS = ("turns", "latency_ns", "latency_max_ns")
+_NOTHING = FlowCounts()
+
 
 @dataclass(frozen=True, slots=True)
 class FlowFigures:
-    """What a run counted, by which backend."""
+    """What a run counted, by which backend. by_role: of servers' and of clients' flows."""
 
     backend: str
     flows: int
     totals: FlowCounts
+    by_role: dict[str, FlowCounts] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, keys as the fields are named; connect_errors by their names."""
         totals = self.totals._asdict()
         totals["connect_errors"] = dict(self.totals.connect_errors)
-        return {"backend": self.backend, "flows": self.flows, "totals": totals}
+        for name in _OF_TURNS:
+            del totals[name]
+        latency = {role: _latency(self.by_role.get(role, _NOTHING)) for role in _ROLES}
+        return {
+            "backend": self.backend,
+            "flows": self.flows,
+            "totals": totals,
+            "latency": latency,
+        }
+
+
+def _latency(counts: FlowCounts) -> dict[str, float | None]:
+    return {
+        "turns": counts.turns,
+        "mean_us": counts.latency_mean_us,
+        "max_us": counts.latency_max_us,
+    }
 
 
 def of_run(monitor: Monitor, ready_seconds: float) -> Ledger[FlowFigures]:
     """The figures of a monitor that has counted its last."""
     report = monitor.rows(("flow",), "total", 0)
+    of_roles = {row.role or "": row.totals for row in monitor.rows(("role",), "name").rows}
+    if not monitor.counts_turns:
+        of_roles = dict.fromkeys(_ROLES, FlowCounts(turns=None))
+    totals = report.totals
     ledger = Ledger(
-        subject=FlowFigures(monitor.backend, report.totals.flows, report.totals.totals),
+        subject=FlowFigures(monitor.backend, totals.flows, totals.totals, of_roles),
         duration_seconds=report.elapsed_s,
         bpf=BpfCost(*monitor.overhead()),
         tool=ToolCost(ready_seconds),

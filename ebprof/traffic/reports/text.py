@@ -46,6 +46,9 @@ _FIGURES = (
     _Column("CLOSED", 6, "right", lambda row, counts: counts.closed),
     _Column("RETRANS", 7, "right", lambda row, counts: counts.retransmits),
     _Column("RTT_US", 7, "right", lambda row, counts: _whole(row.rtt_us)),
+    _Column("TURNS", 7, "right", lambda row, counts: counts.turns),
+    _Column("LAT_US", 8, "right", lambda row, counts: _whole(counts.latency_mean_us)),
+    _Column("LAT_MAX_US", 10, "right", lambda row, counts: _whole(counts.latency_max_us)),
     _Column("FAILED", 6, "left", lambda row, counts: units.failures(counts)),
 )
 _CLOCK = "%H:%M:%S"

@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
 
 
 def microseconds(value: float) -> str:
-    """`85us`, `1.2ms`, `3.5s`."""
+    """`85us`, `1.2ms`, `3.5s`: at most 6 cells up to 100 s."""
     if value < 999.5:
         return f"{value:.0f}us"
     if value < 999_500:
@@ -74,7 +74,7 @@ def failures(counts: FlowCounts) -> str:
 
 def is_active(counts: FlowCounts) -> bool:
     """Whether anything happened."""
-    return counts != _NOTHING
+    return counts._replace(turns=0) != _NOTHING
 
 
 def _translation(end: str, other: str) -> str:

@@ -108,6 +108,28 @@ class Puppet:
         """One call."""
         return int(self._do("receive_call", name, size))
 
+    def answer(self, name: str, size: int, answer: int, pause: float) -> float:
+        """Receive a question, wait, and answer; seconds from the one until after the other."""
+        return float(self._do("answer", name, size, answer, pause))
+
+    def answer_always(self, name: str, size: int, answer: int, pause: float) -> None:
+        """From now on do that."""
+        self._do("answer_always", name, size, answer, pause)
+
+    def answered(self) -> list[float]:
+        """What `answer_always` has measured."""
+        return list(self._do("answered"))
+
+    def ask(self, name: str, sizes: Sequence[int], pause: float, answer: int) -> float:
+        """Send a question in pieces, and receive the answer; seconds from before the last piece
+        until the answer's first bytes were there.
+        """
+        return float(self._do("ask", name, list(sizes), pause, answer))
+
+    def send_file(self, name: str, size: int) -> int:
+        """Send by sendfile(2); returns the bytes that the kernel took."""
+        return int(self._do("send_file", name, size))
+
     def peek(self, name: str, size: int) -> int:
         """Look at so many bytes, and leave them."""
         return int(self._do("peek", name, size))

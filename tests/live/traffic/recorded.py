@@ -47,6 +47,9 @@ class Flow:
     connect_errors: dict[str, int]
     retransmits: int
     rtt_us: float | None
+    turns: int | None
+    latency_mean_us: float | None
+    latency_max_us: float | None
     cgroup: str | None
     container: str | None
     nat_local_address: str | None

@@ -47,7 +47,8 @@ def service(window: FlowWindow, row: int, name: str = "process") -> str:
 def test_names_of_counts_are_those_of_the_kernel_side() -> None:
     ours = {"connections": "opened"}
     names = [ours.get(name, name) for name in COUNTS if name not in ERRORS]
-    assert [*names, "failed"] == list(FLOW_COUNTS.names or ())
+    pushed = [*names, "failed"]
+    assert pushed == list(FLOW_COUNTS.names or ())[: len(pushed)]
     assert list(ERRORS) == [error.name for error in CONNECT_ERRORS]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ebprof.abi import FLOW_COUNTS, FLOW_KEY
 from ebprof.traffic.history import POINTS
-from ebprof.traffic.table import FlowTable, count_columns
+from ebprof.traffic.table import FlowTable, count_columns, joined_groups, joined_rows
 from tests.unit.traffic.batches import Array, counts, joined, key
 
 TX, RX = count_columns("tx_bytes")[0], count_columns("rx_bytes")[0]
@@ -32,7 +32,25 @@ def test_counts_add_up_by_flow_and_window() -> None:
     assert table.keys["process"]["number"].tolist() == [1, 2] == table.process.tolist()
     assert table.totals[:, TX].tolist() == [10, 25]
     assert table.recent[:, [TX, RX]].tolist() == [[0, 0], [5, 5]]
-    assert table.totals[1, 9:].tolist() == [1, 0, 0, 2, 0, 0]
+    assert table.totals[1, 9:].tolist() == [1, 0, 0, 2, 0, 0, 0, 0, 0]
+
+
+def test_of_the_longest_turns_the_longest_counts() -> None:
+    table = FlowTable(0.0, max_rows=2)
+    turns, longest = count_columns("turns")[0], count_columns("latency_max")[0]
+    add(table, (key(1), counts(turns=2, latency_sum=9, latency_max=7)))
+    table.begin_window()
+    add(table, (key(1), counts(turns=1, latency_sum=3, latency_max=3)))
+    assert table.totals[0, turns:].tolist() == [3, 12, 7]
+    assert table.recent[0, turns:].tolist() == [1, 3, 3]
+    add(table, *((key(pid), counts(turns=1, latency_max=pid)) for pid in range(2, 9)), now=1.0)
+    table.add_other(counts(turns=1, latency_max=5))
+    assert table.other_totals[turns] + table.totals[:, turns].sum() == 11
+    assert max(table.other_totals[longest], *table.totals[:, longest]) == 8
+    assert table.other_totals[longest] == 7
+    assert joined_rows(table.totals)[longest] == 8
+    groups = joined_groups(table.totals, np.array([0, 1]))
+    assert groups[:, longest].tolist() == table.totals[:, longest].tolist()
 
 
 def test_counts_beyond_what_a_float_holds_are_exact() -> None:

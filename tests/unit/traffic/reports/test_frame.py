@@ -94,7 +94,8 @@ def test_any_size_is_filled_and_no_more(columns: int, rows: int, name: str, help
 
 def test_every_order_that_has_a_column_marks_it() -> None:
     for sort in SORTS:
-        row = client(recent=failing(refused=1), totals=failing(refused=1), rtt_us=5.0)
+        counts = failing(refused=1)._replace(turns=1, latency_ns=5)
+        row = client(recent=counts, totals=counts, rtt_us=5.0)
         busy = server(totals=FlowCounts(retransmits=1))
         assert "▼" in shown(report(row, busy), sort=sort).lines[1], sort
     assert "▲" in shown(report(client()), reverse=True).lines[1]

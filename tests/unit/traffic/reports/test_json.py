@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from ebprof.model import FlowCounts, FlowRow
 from ebprof.traffic.reports.json import JsonForm
 from tests.builders import HOSTILE
@@ -18,7 +20,7 @@ def values(row: FlowRow) -> dict[str, Any]:
 
 
 def test_every_field() -> None:
-    counts = FlowCounts(2**63, 2, 3, 4, 5, 6, 7, 8, (("refused", 8),))
+    counts = FlowCounts(2**63, 2, 3, 4, 5, 6, 7, 8, (("refused", 8),), 4, 50_000, 20_060)
     row = client(
         recent=counts, container=CONTAINER, pod="uid", unit="a.service", rtt_us=12.34, cgroup="/a"
     )
@@ -46,6 +48,9 @@ def test_every_field() -> None:
         "connect_errors": {"refused": 8},
         "retransmits": 7,
         "rtt_us": 12.3,
+        "turns": 4,
+        "latency_mean_us": 12.5,
+        "latency_max_us": 20.1,
         "cgroup": "/a",
         "container": CONTAINER,
         "pod": "uid",
@@ -55,6 +60,16 @@ def test_every_field() -> None:
         "nat_peer_address": "10.2.0.2",
         "nat_peer_port": 8080,
     }
+
+
+@pytest.mark.parametrize("turns", [0, None])
+def test_a_latency_is_null_where_there_was_no_turn(turns: int | None) -> None:
+    found = values(client(recent=FlowCounts(tx_bytes=1, turns=turns)))
+    assert (found["turns"], found["latency_mean_us"], found["latency_max_us"]) == (
+        turns,
+        None,
+        None,
+    )
 
 
 def test_counts_are_those_of_the_interval() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ebprof.model import FlowCounts
 from ebprof.traffic.monitor import COUNTERS
 from ebprof.traffic.reports import statistics
 from ebprof.traffic.reports.counters import lost
@@ -34,6 +35,17 @@ def test_figures_of_a_run() -> None:
     assert values["tool"]["ready_seconds"] == 0.25
     assert values["tool"]["cpu_seconds"] > 0 and values["tool"]["max_rss_bytes"] > 1e6
     assert values["counters"] == {counter.name: 0 for counter in COUNTERS}
+
+
+def test_latencies_are_of_servers_and_of_clients() -> None:
+    waited = FlowCounts(turns=4, latency_ns=10_000, latency_max_ns=4000)
+    monitor = FakeMonitor(client(totals=waited))
+    latency = of(monitor).to_json()["latency"]
+    assert latency["client"] == {"turns": 4, "mean_us": 2.5, "max_us": 4.0}
+    assert latency["server"] == {"turns": 0, "mean_us": None, "max_us": None}
+    monitor.counts_turns = False
+    latency = of(monitor).to_json()["latency"]
+    assert latency["client"] == {"turns": None, "mean_us": None, "max_us": None}
 
 
 def test_reasons_of_failures_have_names() -> None:

@@ -34,6 +34,9 @@ def test_a_row_is_a_line_of_whole_numbers() -> None:
         "CLOSED": "0",
         "RETRANS": "0",
         "RTT_US": "85",
+        "TURNS": "0",
+        "LAT_US": "-",
+        "LAT_MAX_US": "-",
         "FAILED": "-",
     }
 
