@@ -25,14 +25,15 @@ FLOORS = (
     ("bpf", "rows"),
     ("collector",),
     ("comparison", "identity"),
-    ("output", "screen", "symbolize", "watch"),
+    ("output",),
+    ("screen", "symbolize", "watch"),
     ("walls",),
     ("procfs",),
     ("golang",),
     ("dynamic",),
     ("elf",),
     ("abi", "compression", "plugins", "remote", "signals"),
-    ("address", "metrics", "notify", "parent", "secret", "tls"),
+    ("address", "metrics", "notify", "parent", "secret", "shortnames", "tls"),
     ("__init__", "_native", "durable", "durations", "errors", "index", "model", "wire"),
 )
 # What is below and no business of theirs all the same.
