@@ -46,6 +46,8 @@ class FoldedSamples:
         number = self._builder.string
         for name in ("comm", "stop"):
             rows[name] = _renumbered(rows[name], lambda one: number(tables.strings[one]))
+        labels = tables.label_values
+        rows["labels"] = _renumbered(rows["labels"], lambda one: self._builder.labels(labels[one]))
         locations = tables.location_values
         of_location = _renumbered(
             np.arange(len(locations)), lambda one: self._builder.location(locations[one])
