@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
 from ebprof.commands import _complete
-from ebprof.output import ROOTS
+from ebprof.output import PIVOTS, Look
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -35,11 +36,27 @@ output_option: Decorator = click.option(
 )
 """`-o FILE`, as `path`."""
 
-by_option: Decorator = click.option(
-    "--by",
-    type=click.Choice(ROOTS),
-    default=ROOTS[0],
-    show_default=True,
-    help="What stacks begin with.",
+_LOOK_OPTIONS = (
+    click.option(
+        "--by",
+        type=click.Choice(PIVOTS),
+        help="What rows of a table are, or what stacks begin with.",
+    ),
+    click.option("--width", type=click.IntRange(20), metavar="COLUMNS", help="Of tables."),
+    click.option(
+        "--full-names", is_flag=True, help="std::basic_string<char, ...>, not std::string."
+    ),
 )
-"""`--by`, of ROOTS."""
+
+
+def look_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How tables and flame graphs show a profile; the command gets it as `look`."""
+
+    @functools.wraps(function)
+    def wrapper(by: str | None, width: int | None, full_names: bool, **values: Any) -> Any:
+        return function(look=Look(by, width, full_names), **values)
+
+    decorated: Callable[..., Any] = wrapper
+    for option in reversed(_LOOK_OPTIONS):
+        decorated = option(decorated)
+    return decorated

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from ebprof.commands import _streams
 from ebprof.commands._stats import check_stats
 from ebprof.errors import BadFileError
-from ebprof.output import ROOTS, OutputFormat, check_root, rescue, with_root, write_file
+from ebprof.model import comments_of
+from ebprof.output import Look, OutputFormat, as_seen, rescue, write_file
 from ebprof.procfs.text import decoded
 from ebprof.recording.recorder import Progress, Recorder, Recording
+from ebprof.sampling.about import facts_of
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.run import open_run
 from ebprof.sampling.statistics import Statistics, complete_text, summary
@@ -27,7 +29,7 @@ PROGRESS_S = 0.25
 class Destination:
     """Where the result goes. path: None for stdout; stats: a file for the run's figures.
 
-    by: what stacks begin with, of ROOTS.
+    look: how the format shows the profile.
     """
 
     output: OutputFormat
@@ -35,16 +37,15 @@ class Destination:
     stats: str | None
     quiet: bool
     verbose: bool
-    by: str = ROOTS[0]
+    look: Look
 
 
 def record(target: Target, options: RecordOptions, destination: Destination) -> int:
     """Record, write the profile, print the summary; returns the exit code."""
-    check_root(destination.output, destination.by)
     check_stats(destination.stats, destination.path)
     is_shown = sys.stderr.isatty() and not destination.quiet
     with open_run(target, options) as run:
-        recorder = Recorder(run, options)
+        recorder = Recorder(run, options, comments_of(facts_of(target)))
         line = ProgressLine(recorder, target.describe(), shown=is_shown)
         schedule = Schedule(PROGRESS_S if is_shown else None, None, options.duration_s)
         Watch(recorder, line, schedule).run()
@@ -98,7 +99,7 @@ def _describe(progress: Progress) -> str:
 
 
 def _write(recording: Recording, destination: Destination) -> None:
-    profile = with_root(recording.profile, destination.by)
+    profile = as_seen(recording.profile, destination.output, destination.look)
     try:
         write_file(profile, destination.output, destination.path)
     except BrokenPipeError:

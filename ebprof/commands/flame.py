@@ -11,15 +11,16 @@ import click
 from ebprof.commands import _complete
 from ebprof.commands._input_options import reading_options, warn
 from ebprof.commands._options import RecordingCommand, recording_options
-from ebprof.commands._output_options import by_option
+from ebprof.commands._output_options import look_options
 from ebprof.errors import UsageError
 from ebprof.output import (
+    Look,
     Reading,
-    check_root,
+    as_seen,
     check_writable,
     choose,
     read_profile,
-    with_root,
+    styled,
     write_file,
 )
 from ebprof.procfs.text import decoded
@@ -33,7 +34,7 @@ DEFAULT_PATH = "flame.html"
 @click.argument("saved", required=False, metavar="[FILE]", shell_complete=_complete.files)
 @recording_options
 @reading_options
-@by_option
+@look_options
 @click.option(
     "-o",
     "--output",
@@ -50,6 +51,7 @@ def command(
     saved: str | None,
     path: str,
     how: Reading,
+    look: Look,
     **rest: Any,
 ) -> int:
     """Draw a flame graph of what runs, or of a saved profile (FILE).
@@ -60,7 +62,7 @@ def command(
     ebprof flame -o x.html cpu.pb.gz           a profile saved earlier (pprof or folded)
     ebprof flame -o x.html 'http://HOST:8080/api/v1/profiles/flamegraph?type=cpu'
     """
-    output = choose(None if Path(path).suffix else "flamegraph", path, False)
+    output = styled(choose(None if Path(path).suffix else "flamegraph", path, False), look)
     if saved is None:
         if how != Reading():
             raise UsageError(
@@ -68,14 +70,13 @@ def command(
             )
         from ebprof.commands._record import Destination, record
 
-        return record(target, options, Destination(output, path, **rest))
+        return record(target, options, Destination(output, path, look=look, **rest))
     if target != Target():
         raise UsageError("a saved profile and a target exclude each other", "choose one")
-    check_root(output, rest["by"])
     check_writable(path)
     profile = read_profile(saved, how)
     warn(profile)
-    write_file(with_root(profile, rest["by"]), output, path)
+    write_file(as_seen(profile, output, look), output, path)
     if not rest["quiet"]:
         print(f"ebprof: wrote {decoded(path)}", file=sys.stderr)
     return 0

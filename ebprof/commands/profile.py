@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from ebprof.commands._options import RecordingCommand, recording_options
-from ebprof.commands._output_options import by_option, format_option, output_option
+from ebprof.commands._output_options import format_option, look_options, output_option
 from ebprof.commands._values import parse_duration
 from ebprof.errors import UsageError
-from ebprof.output import OutputFormat, choose, names
+from ebprof.output import Look, OutputFormat, choose, names, styled
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.target import Target
 
@@ -27,7 +27,7 @@ MIN_SLICE_S, MAX_SLICE_S = 0.01, 86_400
     metavar="TIME",
     help="Keep the samples of each so long apart, for FILE@START-STOP.",
 )
-@by_option
+@look_options
 @format_option(names, "docs/formats.md")
 @click.option("--folded", is_flag=True, help="The same as -f folded.")
 @output_option
@@ -38,6 +38,7 @@ def command(
     format_name: str | None,
     folded: bool,
     path: str | None,
+    look: Look,
     **rest: Any,
 ) -> int:
     """Sample CPU stacks and show where time goes.
@@ -52,6 +53,7 @@ def command(
     ebprof profile -o cpu.pb.gz -- make -j4        a command and its children, as pprof
     ebprof profile --comm nginx -U -F 999 -d 30s   threads of a name, user stacks
     ebprof profile -e page-faults -p 1234          who touches new memory
+    ebprof profile --by command -d 10 -f table     which command lines, and how many cores each
     ebprof profile --by container -o cpu.html      a flame graph with a root for each container
     ebprof profile --slice 1s -d 60 -o x.pb.gz     to look at x.pb.gz@30s-60s alone
     """
@@ -59,10 +61,10 @@ def command(
         raise UsageError(f"--folded and -f {format_name} exclude each other", "choose one")
     from ebprof.commands._record import Destination, record
 
-    output = choose("folded" if folded else format_name, path, sys.stdout.isatty())
+    output = styled(choose("folded" if folded else format_name, path, sys.stdout.isatty()), look)
     if slice_text is not None:
         options = replace(options, slice_ns=_slice_ns(slice_text, output))
-    return record(target, options, Destination(output, path, **rest))
+    return record(target, options, Destination(output, path, look=look, **rest))
 
 
 def _slice_ns(text: str, output: OutputFormat) -> int:

@@ -8,39 +8,40 @@ import click
 
 from ebprof.commands import _complete
 from ebprof.commands._input_options import reading_options, warn
-from ebprof.commands._output_options import by_option, format_option, output_option
+from ebprof.commands._output_options import format_option, look_options, output_option
 from ebprof.output import (
+    Look,
     Reading,
-    check_root,
+    as_seen,
     check_writable,
     choose,
     names,
     read_profile,
-    with_root,
+    styled,
     write_file,
 )
 
 
 @click.command()
 @click.argument("file", shell_complete=_complete.files)
-@by_option
+@look_options
 @format_option(names, "docs/formats.md")
 @output_option
 @reading_options
-def command(file: str, by: str, format_name: str | None, path: str | None, how: Reading) -> None:
+def command(file: str, look: Look, format_name: str | None, path: str | None, how: Reading) -> None:
     """Turn a saved profile (pprof or folded) into any format.
 
     \b
     ebprof report cpu.pb.gz                    the table of hottest functions
+    ebprof report cpu.pb.gz --by process -f table
     ebprof report cpu.pb.gz -o flame.html
     ebprof report stacks.folded -f pprof -o cpu.pb.gz
     ebprof report cpu.pb.gz@30s-60s            a window of a recording in slices
     ebprof report heap.pb.gz --sample-type alloc_space
     ebprof report 'http://HOST:8080/api/v1/profiles/flamegraph?type=cpu&from=now-5m'
     """
-    output = choose(format_name, path, sys.stdout.isatty())
-    check_root(output, by)
+    output = styled(choose(format_name, path, sys.stdout.isatty()), look)
     check_writable(path)
     profile = read_profile(file, how)
     warn(profile)
-    write_file(with_root(profile, by), output, path)
+    write_file(as_seen(profile, output, look), output, path)

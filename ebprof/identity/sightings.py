@@ -7,12 +7,15 @@ from typing import TypeVar
 
 from ebprof.errors import NoPermissionError, NoTargetError
 from ebprof.identity.placement import parse_placement
-from ebprof.model import CONTAINER, Label
+from ebprof.model import CGROUP, COMMAND, CONTAINER, PROCESS, Label
 from ebprof.procfs import process
+from ebprof.procfs.text import printable
 from ebprof.walls import Walls
 
 MAX_PROCESSES = 65_536
 MAX_TEXTS = 4096
+MAX_COMMAND = 512
+"""Characters of a command line."""
 _GENERATIONS = 3
 
 Key = TypeVar("Key")
@@ -28,12 +31,14 @@ class Sightings:
     """What labels each process has. `of` may be asked from another thread.
 
     A process that is gone before it can be looked at has its parent's. walls: stand around what
-    /proc says of each. read: reads the labels of one; by default its container.
+    /proc says of each. read: reads the labels of one; by default those of `Places`, of which a
+    child has its parent's places, but neither its name nor its command line.
     """
 
     def __init__(self, walls: Walls, read: Reader | None = None) -> None:
         self._walls = walls
-        self._read_labels = read or Containers().labels
+        self._read_labels = read or Places().labels
+        self._own = frozenset(() if read else (PROCESS, COMMAND))
         self._labels: dict[int, Labels] = {}
         self._parents: dict[int, int] = {}
         self._outdated: dict[int, None] = {}
@@ -68,16 +73,17 @@ class Sightings:
         return self._labels.get(pid, ())
 
     def _look(self, pid: int) -> Labels | None:
+        found = self._read(pid)
         for _ in range(_GENERATIONS):
-            found = self._read(pid)
-            if found is not None:
+            if found is not None or pid not in self._parents:
                 return found
-            if pid not in self._parents:
-                return None
             pid = self._parents[pid]
-            if pid in self._labels:
-                return self._labels[pid]
-        return None
+            known = self._labels[pid] if pid in self._labels else self._read(pid)
+            found = None if known is None else self._inherited(known)
+        return found
+
+    def _inherited(self, labels: Labels) -> Labels:
+        return tuple(one for one in labels if one.key not in self._own)
 
     def _read(self, pid: int) -> Labels | None:
         with self._walls.around(f"/proc/{pid}"):
@@ -88,20 +94,28 @@ class Sightings:
         return None
 
 
-class Containers:
-    """The container that a process is in, as a label with its ID or name."""
+class Places:
+    """A process's name, its command line, its cgroup and the container that it is in, as labels."""
 
     def __init__(self) -> None:
         self._by_text: dict[bytes, Labels] = {}
 
     def labels(self, pid: int) -> Labels:
-        """No label for a process that is in none."""
-        text = process.cgroups(pid)
+        """What is not known, or is nowhere, has no label."""
+        found = Label(PROCESS, process.comm(pid)), Label(COMMAND, _command(pid))
+        return (*self._placed(process.cgroups(pid)), *(one for one in found if one.text))
+
+    def _placed(self, text: bytes) -> Labels:
         if text not in self._by_text:
-            container = parse_placement(text).container
-            labels = (Label(CONTAINER, text=container),) if container else ()
-            _put(self._by_text, text, labels, MAX_TEXTS)
+            placement = parse_placement(text)
+            found = Label(CONTAINER, placement.container), Label(CGROUP, placement.cgroup)
+            _put(self._by_text, text, tuple(one for one in found if one.text), MAX_TEXTS)
         return self._by_text[text]
+
+
+def _command(pid: int) -> str:
+    arguments = process.command_line(pid).rstrip(b"\0").replace(b"\0", b" ")
+    return printable(arguments)[:MAX_COMMAND]
 
 
 def _put(known: dict[Key, Value], key: Key, value: Value, most: int) -> None:

@@ -19,12 +19,16 @@ from ebprof.model.columns import (
     grouped,
     sums,
 )
+from ebprof.model.facts import CPUS, HOST, RUN, TARGET, comments_of, fact
 from ebprof.model.flows import FlowCounts, FlowReport, FlowRow
 from ebprof.model.outermost import with_outermost
 from ebprof.model.profile import Profile
 from ebprof.model.values import (
+    CGROUP,
+    COMMAND,
     CONTAINER,
     KERNEL_PATH,
+    PROCESS,
     SAMPLES,
     Frame,
     Label,
@@ -36,16 +40,23 @@ from ebprof.model.values import (
 )
 
 __all__ = [
+    "CGROUP",
+    "COMMAND",
     "CONTAINER",
+    "CPUS",
     "FRAME",
     "FUNCTION",
+    "HOST",
     "KERNEL_PATH",
     "LABEL",
     "LOCATION",
     "MAPPING",
     "NONE",
+    "PROCESS",
+    "RUN",
     "SAMPLE",
     "SAMPLES",
+    "TARGET",
     "Builder",
     "FlowCounts",
     "FlowReport",
@@ -62,7 +73,9 @@ __all__ = [
     "SampleType",
     "Samples",
     "Tables",
+    "comments_of",
     "distinct",
+    "fact",
     "first_seen",
     "grouped",
     "no_samples",

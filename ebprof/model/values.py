@@ -81,8 +81,10 @@ class SampleType(NamedTuple):
 SAMPLES = SampleType("samples", "count")
 
 
-CONTAINER = "container"
-"""Key of the label that has the whole ID, or the name, of the container of a sample's process."""
+CONTAINER, CGROUP, PROCESS, COMMAND = "container", "cgroup", "process", "command"
+"""Keys of labels of a sample's process: the whole ID, or the name, of its container; the path of
+its cgroup; its own name, where a thread's may differ; its command line.
+"""
 
 
 class Label(NamedTuple):

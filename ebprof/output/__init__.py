@@ -15,18 +15,19 @@ from ebprof.output._files import (
     write_file,
     write_to,
 )
+from ebprof.output._look import PIVOTS, Look, as_seen, styled
 from ebprof.output._protocol import AppendingFormat, OutputFormat, ReadableFormat, Sink
 from ebprof.output._rescue import rescue
-from ebprof.output._roots import ROOTS, check_root, with_root
 
 __all__ = [
-    "ROOTS",
+    "PIVOTS",
     "AppendingFormat",
+    "Look",
     "OutputFormat",
     "ReadableFormat",
     "Reading",
     "Sink",
-    "check_root",
+    "as_seen",
     "check_writable",
     "choose",
     "default_name",
@@ -34,7 +35,7 @@ __all__ = [
     "read_profile",
     "read_profiles",
     "rescue",
-    "with_root",
+    "styled",
     "write_file",
     "write_to",
 ]

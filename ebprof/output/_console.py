@@ -1,4 +1,4 @@
-"""Where tables are laid out: as wide as the terminal, or PLAIN_WIDTH without colours."""
+"""Where tables are laid out: as wide as the terminal, or without colours as wide as is wanted."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 120
 
 
-def console(file: BinaryIO, text: io.StringIO) -> Console:
-    """A console that prints to `text` what is to be written to `file`."""
+def width_of_terminal(file: BinaryIO) -> int | None:
+    """Columns of the terminal that a file is; None for what is none, or does not know."""
+    columns = os.get_terminal_size(file.fileno()).columns if file.isatty() else 0
+    return columns or None
+
+
+def console(file: BinaryIO, text: io.StringIO, width: int | None = None) -> Console:
+    """A console that prints to `text` what is to be written to `file`.
+
+    width: of lines; None for the terminal's, or PLAIN_WIDTH.
+    """
     from rich.console import Console
 
-    is_terminal = file.isatty()
-    width = os.get_terminal_size(file.fileno()).columns if is_terminal else PLAIN_WIDTH
-    return Console(file=text, force_terminal=is_terminal, width=width or PLAIN_WIDTH)
+    known = width or width_of_terminal(file) or PLAIN_WIDTH
+    return Console(file=text, force_terminal=file.isatty(), width=known)

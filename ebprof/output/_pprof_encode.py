@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof.model import NONE, Label, Lists, Profile, Samples, first_seen
+from ebprof.model import NONE, TARGET, Label, Lists, Profile, Samples, fact, first_seen
 from ebprof.output._functions import is_nameless
+from ebprof.output._owners import owned
 from ebprof.output._pprof_slices import SLICES, TIME, TIME_UNIT
 from ebprof.output._profile_proto import ProfileMessage
 from ebprof.output._types import values_of
 
+SEVERAL = "several programs"
 _COMPRESSION_LEVEL = 3  # 6 takes three times as long for files 10 % smaller
 _COMM_LENGTH = 15  # what the kernel keeps of a command's name
 
@@ -22,10 +24,16 @@ def encode(profile: Profile) -> bytes:
     """The profile as a gzip-compressed profile.proto message."""
     encoder = _Encoder(profile.samples)
     encoder.add_header(profile)
-    encoder.add_mappings()
+    encoder.add_mappings(_several(profile))
     encoder.add_locations()
     encoder.add_samples(values_of(profile))
     return gzip.compress(encoder.finish(), _COMPRESSION_LEVEL, mtime=0)
+
+
+def _several(profile: Profile) -> str:
+    """What was sampled, where it was more than one program; else empty."""
+    programs = {one.name for one in owned(profile.samples, "process").owners}
+    return (fact(profile, TARGET) or SEVERAL) if len(programs) > 1 else ""
 
 
 class _Encoder:
@@ -56,11 +64,14 @@ class _Encoder:
         if profile.slice_ns:
             message.comment.append(self._string(SLICES.format(profile.slice_ns)))
 
-    def add_mappings(self) -> None:
+    def add_mappings(self, several: str) -> None:
+        """Add mappings; several: what stands for the main binary where several programs ran."""
+        if several:
+            self.message.mapping.add(id=1, filename=self._string(several), has_functions=True)
         for number in self._mappings_in_order():
             mapping = self._tables.mapping_values[number]
             self._mappings[number] = self.message.mapping.add(
-                id=len(self._mappings) + 1,
+                id=len(self.message.mapping) + 1,
                 memory_start=mapping.start,
                 memory_limit=mapping.limit,
                 file_offset=mapping.offset,

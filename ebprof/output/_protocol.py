@@ -14,7 +14,8 @@ class OutputFormat(Protocol):
     SUFFIXES: of file names, in lower case, that select it. One that writes when samples were taken
     also has `KEEPS_TIMES = True`, and one that writes all values of samples `KEEPS_TYPES = True`:
     what others write are the samples that count something in the sample type shown. One that shows
-    stacks as they begin, with the name of the process, has `SHOWS_ROOTS = True`.
+    stacks as they begin, with the name of the process, has `SHOWS_ROOTS = True`, and one for
+    people, who are shown C++ names as they write them, `IS_FOR_PEOPLE = True`.
     """
 
     @property

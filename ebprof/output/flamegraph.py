@@ -19,12 +19,14 @@ from ebprof.model import Profile
 from ebprof.output import _functions, _tree
 from ebprof.output._bundle import bundle
 from ebprof.output._functions import FunctionIndex
+from ebprof.output._heading import title
 from ebprof.output._measure import measure
 from ebprof.output._text import printable
 from ebprof.output._tree import Tree
 
 SUFFIXES = (".html", ".htm")
 SHOWS_ROOTS = True
+IS_FOR_PEOPLE = True
 
 _STYLES = ("theme.css", "file.css", "graph.css")
 _KINDS = [
@@ -39,7 +41,7 @@ _KINDS = [
 
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the page, as UTF-8."""
-    write_page(_title(profile), _data(profile), file)
+    write_page(title(profile), _data(profile), file)
 
 
 def write_page(title: str, data: dict[str, Any], file: BinaryIO) -> None:
@@ -77,16 +79,12 @@ def _escape(text: str) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _title(profile: Profile) -> str:
-    return f"{printable(profile.subject.name)} flame graph"
-
-
 def _data(profile: Profile) -> dict[str, Any]:
     tree = _tree.build(profile)
     return {
         "count": tree.count,
         "total": tree.total,
-        "title": _title(profile),
+        "title": title(profile),
         "unit": profile.unit,
         "period": profile.period,
         "time_ns": profile.time_ns,

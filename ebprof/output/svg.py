@@ -15,12 +15,14 @@ from xml.sax.saxutils import escape
 from ebprof.model import Profile
 from ebprof.output import _functions, _tree
 from ebprof.output._functions import Function
+from ebprof.output._heading import title
 from ebprof.output._measure import quantity
-from ebprof.output._text import percent, printable
+from ebprof.output._text import percent
 from ebprof.output._tree import Node, Tree
 
 SUFFIXES = (".svg",)
 SHOWS_ROOTS = True
+IS_FOR_PEOPLE = True
 
 WIDTH = 1200
 MIN_WIDTH = 0.3
@@ -30,6 +32,7 @@ _ROW = 18
 _HEADER = 54
 _CHARACTER = 6.7  # of 11px monospace: a bit more than the widest of usual fonts
 _SHORTEST_LABEL = 3
+_TITLE_LENGTH = 120  # of 16px letters across WIDTH
 
 # Shades by kind; a function keeps its own wherever it stands.
 _FILLS = {
@@ -67,9 +70,8 @@ class Picture:
 def write(profile: Profile, file: BinaryIO) -> None:
     """Write the picture, as UTF-8, root at the bottom."""
     tree = _tree.build(profile)
-    title = f"{printable(profile.subject.name)} flame graph"
     note = partial(_note, profile, tree.total)
-    write_picture(Picture(title, _summary(profile), tree, _fill, note), file)
+    write_picture(Picture(_fitted(title(profile)), _summary(profile), tree, _fill, note), file)
 
 
 def write_picture(picture: Picture, file: BinaryIO) -> None:
@@ -94,6 +96,10 @@ def _document(picture: Picture, nodes: list[Node], height: int) -> Iterator[str]
     for node in nodes:
         yield _box(picture, node, height - MARGIN - (node.depth + 2) * _ROW)
     yield "</svg>\n"
+
+
+def _fitted(text: str) -> str:
+    return text if len(text) <= _TITLE_LENGTH else f"{text[: _TITLE_LENGTH - 1]}…"
 
 
 def _scale(tree: Tree) -> float:

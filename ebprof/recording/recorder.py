@@ -47,10 +47,13 @@ class Recording:
 class Recorder:
     """Records one run, which `watch.Watch` ticks; then `result` is what it brought.
 
-    Raises what `SamplingRun.start` does.
+    comments: of the profile. Raises what `SamplingRun.start` does.
     """
 
-    def __init__(self, run: SamplingRun, options: RecordOptions) -> None:
+    def __init__(
+        self, run: SamplingRun, options: RecordOptions, comments: tuple[str, ...] = ()
+    ) -> None:
+        self._comments = comments
         self._run = run
         self._options = options
         self._samples = FoldedSamples()
@@ -130,6 +133,7 @@ class Recorder:
             period=sampled.period,
             time_ns=self._began_ns,
             duration_ns=round((self._end - self._start) * 1e9),
+            comments=self._comments,
             slice_ns=self._slice_ns,
         )
 

@@ -1,4 +1,4 @@
-"""Containers of sampled processes: at first sight, by parents, in bounded memory."""
+"""Labels of sampled processes: at first sight, by parents, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from ebprof.errors import NoTargetError
 from ebprof.identity import sightings
-from ebprof.identity.sightings import Containers, Sightings
-from ebprof.model import CONTAINER, Label, text_of
+from ebprof.identity.sightings import Places, Sightings
+from ebprof.model import CGROUP, COMMAND, CONTAINER, PROCESS, Label, text_of
 from ebprof.procfs import process
 from ebprof.walls import Walls
 
@@ -28,6 +28,8 @@ class Machine:
         self.containers: dict[int, str] = {}
         self.asked: list[int] = []
         monkeypatch.setattr(process, "cgroups", self._cgroups)
+        monkeypatch.setattr(process, "comm", lambda pid: f"name-{pid}")
+        monkeypatch.setattr(process, "command_line", lambda pid: b"./run\0--of\0%d\0" % pid)
 
     def _cgroups(self, pid: int) -> bytes:
         self.asked.append(pid)
@@ -83,6 +85,24 @@ def test_who_is_gone_is_where_its_parents_are(machine: Machine) -> None:
     assert container(made, 9) == ""
 
 
+def test_names_and_command_lines_are_of_the_process_itself(machine: Machine) -> None:
+    made = Sightings(Walls())
+    machine.containers[1] = FIRST
+    made.forked(2, 1)
+    made.see([1, 2])
+    texts = [[text_of(key, made.of(pid)) for key in (PROCESS, COMMAND, CGROUP)] for pid in (1, 2)]
+    place = f"/docker/{FIRST}"
+    assert texts == [["name-1", "./run --of 1", place], ["", "", place]]
+
+
+def test_a_command_line_is_cut(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.containers[1] = ""
+    monkeypatch.setattr(process, "command_line", lambda pid: b"\x1b\xff" + b"x" * 4000)
+    made = Sightings(Walls())
+    made.see([1])
+    assert text_of(COMMAND, made.of(1)) == "\ufffd" * 2 + "x" * (sightings.MAX_COMMAND - 2)
+
+
 def test_a_circle_of_parents_ends(machine: Machine) -> None:
     made = Sightings(Walls())
     made.forked(1, 2)
@@ -94,8 +114,8 @@ def test_a_circle_of_parents_ends(machine: Machine) -> None:
 def test_memory_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sightings, "MAX_PROCESSES", 3)
     monkeypatch.setattr(sightings, "MAX_TEXTS", 2)
-    containers = Containers()
-    made = Sightings(Walls(), containers.labels)
+    places = Places()
+    made = Sightings(Walls(), places.labels)
     for pid in range(1, 6):
         machine.containers[pid] = f"{pid:064}"
         made.forked(pid, 1)
@@ -105,7 +125,7 @@ def test_memory_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
         "",
         *(f"{n:064}" for n in (3, 4, 5)),
     ]
-    assert len(containers._by_text) == 2
+    assert len(places._by_text) == 2
     assert len(made._parents) == 3
 
 

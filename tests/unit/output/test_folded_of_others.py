@@ -12,7 +12,7 @@ import pytest
 
 from ebprof.errors import BadFileError
 from ebprof.model import Profile
-from ebprof.output import flamegraph, folded, pprof, speedscope, svg, table
+from ebprof.output import _rank, flamegraph, folded, pprof, speedscope, svg, table
 from ebprof.output import json as json_format
 from ebprof.output._folded_decode import without_comms
 from tests.builders import profile, stack
@@ -51,7 +51,7 @@ def read(text: bytes) -> Profile:
 
 def functions(one: Profile) -> dict[str, int]:
     """Samples by the function that ran, as the table has them."""
-    return {row.name: row.own for row in table.rank(one) if row.own}
+    return {row.name: row.own for row in _rank.rank(one) if row.own}
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -147,7 +147,7 @@ PYTHON = b"main (a.py:3);f (a.py:9) 12\nidle 30\n"
 
 def test_every_line_counts() -> None:
     assert functions(read(PYTHON)) == {"f (a.py:9)": 12, "idle": 30}
-    totals = {row.name: row.total for row in table.rank(read(PYTHON))}
+    totals = {row.name: row.total for row in _rank.rank(read(PYTHON))}
     assert totals["main (a.py:3)"] == 12
 
 

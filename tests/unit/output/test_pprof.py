@@ -378,7 +378,7 @@ def file(tmp_path: Path) -> str:
 @needs_go
 def test_go_shows_functions_and_lines(file: str) -> None:
     top = go_pprof("-top", "-lines", "-unit=ms", file)
-    assert "File: demo" in top and "Type: cpu" in top and "Duration: 10s" in top
+    assert "File: several programs" in top and "Type: cpu" in top and "Duration: 10s" in top
     rows = {row.split(None, 5)[-1]: row.split()[0] for row in top.splitlines() if "%" in row}
     assert rows["fft<float>(float const*) /src/demo.c:24"] == "1600ms"
     assert rows["copy_user /src/demo.c:9"] == "550ms"

@@ -101,7 +101,7 @@ def test_random_bytes_are_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("form", [folded, speedscope, svg, json_format])
 def test_other_formats_are_no_pprof(form: output.OutputFormat) -> None:
-    assert not pprof.recognizes(written(form, example()))  # type: ignore[arg-type]
+    assert not pprof.recognizes(written(form, example()))
 
 
 # ---- packed -----------------------------------------------------------------------------------

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import io
-from types import ModuleType
 
 from hypothesis import strategies as st
 
 from ebprof.model import Frame, Location, Mapping, Profile, Sample, samples_of
+from ebprof.output import OutputFormat
 
 INT63 = st.integers(0, 2**63 - 1)
 UINT64 = st.integers(0, 2**64 - 1)
 PID = st.integers(0, 2**22)
 
 
-def written(module: ModuleType, profile: Profile) -> bytes:
+def written(output: OutputFormat, profile: Profile) -> bytes:
     """What a format writes for a profile."""
     file = io.BytesIO()
-    module.write(profile, file)
+    output.write(profile, file)
     return file.getvalue()
 
 

@@ -17,8 +17,10 @@ def test_all_columns_get_what_they_want() -> None:
     assert fitted(100) == {"key": 10, "note": 30, "rate": 8}
 
 
-def test_what_is_spare_goes_to_the_first_that_want_it() -> None:
-    assert fitted(5 + 1 + 4 + 1 + 8 + 7) == {"key": 10, "note": 6, "rate": 8}
+def test_what_is_spare_is_shared() -> None:
+    least = 5 + 1 + 4 + 1 + 8
+    assert fitted(least + 7) == {"key": 8, "note": 8, "rate": 8}
+    assert fitted(least + 14) == {"key": 10, "note": 13, "rate": 8}
 
 
 def test_the_highest_rank_is_left_out_first() -> None:

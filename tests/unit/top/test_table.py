@@ -8,7 +8,7 @@ import pytest
 
 from ebprof.errors import UsageError
 from ebprof.model import CONTAINER, Label
-from ebprof.output.table import rank
+from ebprof.output._rank import rank
 from ebprof.top.rows import HotReport, HotRow
 from ebprof.top.table import WINDOW_S, HotTable, Within, check_pivot, check_sort
 from tests.builders import many_stacks, stack

@@ -1,0 +1,37 @@
+"""CPU time of samples: how many cores were busy, where samples are of a clock."""
+
+from __future__ import annotations
+
+from ebprof.model import CPUS, Profile, fact
+
+CLOCKS = frozenset(("cpu-clock", "task-clock", "cpu"))
+"""Events and sample types that are CPU time."""
+_MOST_CPUS = 1 << 16
+
+
+def cores(profile: Profile, count: int) -> float | None:
+    """How many cores so many samples, or so much of the value shown, kept busy; None where these
+    are not CPU time, or nobody knows over how long.
+    """
+    kind, each = profile.subject, profile.period if profile.is_sampled else 1
+    is_time = kind.name in CLOCKS and kind.unit == "nanoseconds"
+    if not is_time or each <= 0 or profile.duration_ns <= 0:
+        return None
+    return count * each / profile.duration_ns
+
+
+def cpus(profile: Profile) -> int:
+    """On how many CPUs what was sampled could run; 0 where the profile does not say."""
+    text = fact(profile, CPUS)
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    return number if number <= _MOST_CPUS else 0
+
+
+def cores_text(profile: Profile) -> str:
+    """`0.38 cores of 2`; empty where that is not known."""
+    busy = cores(profile, profile.total)
+    if busy is None:
+        return ""
+    whole = cpus(profile)
+    of = f" of {whole:,}" if whole else ""
+    return f"{busy:.2f} cores{of}"
