@@ -110,5 +110,7 @@ LISTENER = dtype_of("struct listener")
 LISTENING = dtype_of("struct listening")
 FLOW_KEY = dtype_of("struct flow_key")
 FLOW_COUNTS = dtype_of("struct flow_counts")
+PAIR_KEY = dtype_of("struct pair_key")
+PAIR = dtype_of("struct pair")
 LATENCY_MAX = "latency_max"
 """The field of FLOW_COUNTS that does not add up: of several, the largest counts."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ebprof._native import lib
 from ebprof.abi import TRAFFIC_COUNTERS
 from ebprof.agent.flows import FlowSums, Span, windows
 from ebprof.agent.identities import Identities
@@ -154,7 +155,7 @@ def open_session(say: Callable[[str], None]) -> Iterator[Session | None]:
     Raises NoPermissionError.
     """
     try:
-        _, session = backends.open_session(pairing=True)
+        _, session = backends.open_session(pairing=lib.PAIRING_APART)
     except UnsupportedError as error:
         say(f"warning: no flows: {error.message}")
         yield None

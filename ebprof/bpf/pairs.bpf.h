@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
  *
  * Who is at the other end, where that is on this machine: both ends of a connection have the same
- * addresses and ports, and meet in a map under them. Flows are told apart by it if `pairing` is set.
+ * addresses and ports, and meet in a map under them. With PAIRING_APART flows are told apart by it.
  *
  * What a stretch of bcc's instructions may keep on its stack is too little for this.
  */
@@ -10,7 +10,7 @@
 
 #include "socket.bpf.h"
 
-VARIABLE(uint32_t, pairing);
+VARIABLE(uint32_t, pairing);	/* enum pairing */
 
 #ifdef EBPROF_BCC
 
@@ -21,25 +21,9 @@ VARIABLE(uint32_t, pairing);
 
 #else
 
-#define IS_PAIRING pairing
+#define IS_PAIRING (pairing == PAIRING_APART)
 
 enum { MAX_PAIRS = 65536 };	/* connections; the least recently used ones go first */
-
-struct pair_key {
-	uint8_t client_address[16];
-	uint8_t server_address[16];
-	uint16_t client_port;
-	uint16_t server_port;
-	uint32_t network;	/* a namespace, for addresses that each of them has; else 0 */
-	uint64_t family;
-};
-
-/* struct process_id as one word each; 0: not on this machine, or not known. */
-struct pair {
-	uint64_t client;
-	uint64_t server;
-	uint64_t listener;	/* whose the server's end is until a process calls on it */
-};
 
 MAP(pairs,
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -107,7 +91,7 @@ static __noinline void meet_peer(struct socket_state *state)
 			pair->server = state->tx.owner ? state->tx.owner : state->listener;
 		peer = pair->client;
 	}
-	if (peer)
+	if (peer && IS_PAIRING)
 		__builtin_memcpy(&state->key.peer, &peer, sizeof(state->key.peer));
 }
 
@@ -135,7 +119,7 @@ static __always_inline bool waits_for_peer(struct socket_state *state)
 {
 	struct pair *pair;
 
-	if (!pairing || !is_client(state) || state->unclaimed_drains < 2)
+	if (!IS_PAIRING || !is_client(state) || state->unclaimed_drains < 2)
 		return false;
 	state->unclaimed_drains = 1;
 	pair = find_pair(state);

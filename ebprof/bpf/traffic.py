@@ -17,6 +17,8 @@ from ebprof.abi import (
     LISTENER,
     LISTENING,
     OWNER,
+    PAIR,
+    PAIR_KEY,
     PROCESS_ID,
     TRAFFIC_COUNTERS,
 )
@@ -31,6 +33,8 @@ _SEEDS = ("on_seed_listeners", "on_seed_sockets")
 _DRAINS = {"on_drain": "sockets", "on_drain_mptcp": "mptcp_sockets"}
 """Program -> the map that it iterates over; the second where MPTCP has a map of its own."""
 _PAIRS = "pairs"
+_NAMED_PAIRS = 16384
+"""Connections whose ends are read; those that are told apart are a fleet's, and may be more."""
 _SOME_BACKLOG = 1
 """Of listeners of which it is not known."""
 
@@ -104,7 +108,7 @@ class TrafficSession:
 
     max_flows: how many may change between two drains; what is beyond goes to `other`. loader: of
     loaders.LOADERS. listening: who listens, asked where no program can look. namespace: ours of
-    PIDs (device, inode), None for the host's; those of OWNER are of it.
+    PIDs (device, inode), None for the host's; those of OWNER are of it. pairing: of enum pairing.
     Raises UnsupportedError when the kernel refuses them, NoPermissionError without the right to.
     """
 
@@ -116,7 +120,7 @@ class TrafficSession:
         listening: Callable[[], Iterable[Listening]] = tuple,
         namespace: tuple[int, int] | None = None,
         *,
-        pairing: bool = False,
+        pairing: int = lib.PAIRING_OFF,
     ) -> None:
         name = programs.object_name
         if programs.without_mptcp and why_no_mptcp():
@@ -130,8 +134,9 @@ class TrafficSession:
         try:
             for half in _HALVES:
                 self._object.set_max_entries(half, max_flows)
-            if self._object.has_map(_PAIRS) and not pairing:
-                self._object.set_max_entries(_PAIRS, 1)
+            self._can_pair = self._object.has_map(_PAIRS)
+            if self._can_pair and pairing != lib.PAIRING_APART:
+                self._object.set_max_entries(_PAIRS, _NAMED_PAIRS if pairing else 1)
             self._load(programs.optional)
             self._variable("pairing", np.dtype(np.uint32))[0] = pairing
             self._set_namespace(namespace or (0, 0))
@@ -216,6 +221,12 @@ class TrafficSession:
         keys, counts = self._take_flows()
         processes, owners = self._owners.read(PROCESS_ID, OWNER, delete=True)
         return FlowBatch(keys, counts, self._take_other(), processes, owners)
+
+    def pairs(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The last connections within this machine: PAIR_KEY[n], PAIR[n]; none where bcc loads."""
+        if not self._can_pair:
+            return np.zeros(0, PAIR_KEY), np.zeros(0, PAIR)
+        return self._object.map(_PAIRS).read(PAIR_KEY, PAIR)
 
     def counters(self) -> dict[str, int]:
         """Counters of traffic_abi.h by name, since the start."""

@@ -69,6 +69,30 @@ struct flow_key {
 	uint16_t reserved;
 };
 
+/* Whether the two ends of a connection within this machine meet. */
+enum pairing {
+	PAIRING_OFF = 0,
+	PAIRING_APART,		/* they do, and flows are told apart by the other end's process */
+	PAIRING_NAMED,		/* they do, and user space reads of each pair who is there */
+};
+
+/* A connection both of whose ends may be here. */
+struct pair_key {
+	uint8_t client_address[16];
+	uint8_t server_address[16];
+	uint16_t client_port;
+	uint16_t server_port;
+	uint32_t network;	/* a namespace, for addresses that each of them has; else 0 */
+	uint64_t family;
+};
+
+/* struct process_id as one word each; 0: not on this machine, or not known. */
+struct pair {
+	uint64_t client;
+	uint64_t server;
+	uint64_t listener;	/* whose the server's end is until a process calls on it */
+};
+
 /* What happened since the last drain. Calls are those that moved bytes. All but `latency_max` add up.
  *
  * A turn is a question that was answered: a client sent, a server received, and then bytes moved the

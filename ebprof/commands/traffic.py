@@ -18,7 +18,7 @@ from ebprof.identity.containers import find_container
 from ebprof.procfs.text import printable
 from ebprof.traffic.backends import all_backends
 from ebprof.traffic.endpoint import Endpoint, parse_endpoint, parse_port
-from ebprof.traffic.filter import FlowFilter
+from ebprof.traffic.filter import ROLES, FlowFilter
 from ebprof.traffic.grouping import PIVOTS, SORTS, check_sort, parse_pivots
 from ebprof.watch.clock import seconds_since_start
 from ebprof.watch.loop import Schedule, Watch
@@ -48,11 +48,17 @@ class Wanted:
 @click.option("--top", is_flag=True, help="A live table: the default on a terminal.")
 @click.option("-p", "--pid", multiple=True, metavar="PID[,PID]", help="Only these processes.")
 @click.option("--comm", metavar="NAME", help="Only processes of this name.")
-@click.option("-G", "--cgroup", metavar="CGROUP", help="Only this cgroup and those below it.")
+@click.option(
+    "-G",
+    "--cgroup",
+    metavar="CGROUP",
+    help="Only this cgroup and those below it: a path, a unit, or a container's ID.",
+)
 @click.option("--container", metavar="ID", help="Only this container: its ID, or its beginning.")
 @click.option("--port", metavar="N", help="Only this port, at either end.")
 @click.option("--from", "source", metavar="ADDR[:PORT]", help="Only connections from there.")
 @click.option("--to", "destination", metavar="ADDR[:PORT]", help="Only connections to there.")
+@click.option("--role", type=click.Choice(list(ROLES)), help="Only this end of connections.")
 @click.option(
     "--by",
     metavar="KEY[,KEY]",
@@ -180,6 +186,7 @@ def _filter(values: dict[str, Any]) -> FlowFilter:
         port=None if values["port"] is None else parse_port(values["port"]),
         source=_endpoint(values["source"]),
         destination=_endpoint(values["destination"]),
+        role=values["role"] or "",
         family=4 if values["only_4"] else 6 if values["only_6"] else None,
     )
 
@@ -204,6 +211,7 @@ def _describe(values: dict[str, Any]) -> str:
             ("--port", values["port"]),
             ("--from", values["source"]),
             ("--to", values["destination"]),
+            ("--role", values["role"]),
         )
         if value
     ]

@@ -82,6 +82,10 @@ class Processes:
         """The same for systemd's units."""
         return self._by_placement(lambda placement: placement.unit)
 
+    def find(self, words: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """Rows of processes by PROCESS_ID as one word, uint64[n]; UNKNOWN for those not met yet."""
+        return self._index.find(words.reshape(-1, 1))
+
     def comm_of(self, row: int) -> str:
         """The name of a process, printable; `-` when nobody knows it."""
         return self._comms.values[int(self._comm[row])]

@@ -50,12 +50,13 @@ class FlowRow(NamedTuple):
     connected), `server` (this side listened), `unknown`. family: 4 or 6. port: the server end's;
     where it is not known which that is, the lower one. nat_...: the same ends as the socket of the
     other side has them, where they are known to be translated on their way. peer_name: only once it
-    was asked for and is known. container: the whole ID; pod: its UID; unit: systemd's. flows: how
-    many were put together. totals: since the start, or since the flow was first seen; recent: in
-    the report's interval. rtt_us: mean of the smoothed round trip times in the interval, else of
-    all. age_s: since first sight of the oldest flow. history: bytes a second both ways, a point a
-    second, oldest first, at most 60. is_other: what found no place of its own in the kernel's or
-    our tables.
+    was asked for and is known. peer_pid, peer_comm: the process at the other end, where that is on
+    this machine and known; has_peers: there are several of them. container: the whole ID; pod: its
+    UID; unit: systemd's. flows: how many were put together. totals: since the start, or since the
+    flow was first seen; recent: in the report's interval. rtt_us: mean of the smoothed round trip
+    times in the interval, else of all. age_s: since first sight of the oldest flow. history: bytes
+    a second both ways, a point a second, oldest first, at most 60. is_other: what found no place of
+    its own in the kernel's or our tables.
     """
 
     pid: int | None = None
@@ -72,6 +73,9 @@ class FlowRow(NamedTuple):
     nat_peer_address: str | None = None
     nat_peer_port: int | None = None
     peer_name: str | None = None
+    peer_pid: int | None = None
+    peer_comm: str | None = None
+    has_peers: bool = False
     cgroup: str | None = None
     container: str | None = None
     pod: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.errors import NoTargetError
 from ebprof.identity import cgroups
+from ebprof.identity.groups import find_cgroup
 from ebprof.identity.processes import Processes
 from ebprof.procfs import process
 from ebprof.procfs.text import printable
@@ -18,6 +19,8 @@ from ebprof.traffic.endpoint import Endpoint, key_family
 from ebprof.traffic.translations import Translations
 
 _COMM_BYTES = 15
+ROLES = {"server": int(lib.ROLE_SERVER), "client": int(lib.ROLE_CLIENT)}
+"""What an end can be, as flow keys have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,11 @@ class FlowFilter:
     """What a flow must have to be counted; nothing at all means every flow.
 
     pids: any of these processes. comm: the process's name, exactly. cgroup: a path, absolute or
-    below a cgroup root; what lies below it belongs to it. container: its whole ID, or its name.
-    port: either end's. destination: the end that was connected to (`--to`), source: the end that
-    connected (`--from`); where it is not known which is which, either way round will do. family: 4
-    or 6. A connection whose addresses are translated on their way has those of both its ends.
+    below a cgroup root, or what else find_cgroup knows; what lies below it belongs to it.
+    container: its whole ID, or its name. port: either end's. destination: the end that was
+    connected to (`--to`), source: the end that connected (`--from`); where it is not known which is
+    which, either way round will do. family: 4 or 6. role: of ROLES, of this end. A connection whose
+    addresses are translated on their way has those of both its ends.
     """
 
     pids: tuple[int, ...] = ()
@@ -39,18 +43,18 @@ class FlowFilter:
     source: Endpoint | None = None
     destination: Endpoint | None = None
     family: int | None = None
+    role: str = ""
 
     @property
     def names_ends(self) -> bool:
         """Whether addresses or ports are asked for, so that it matters how they are translated."""
         return (self.port, self.source, self.destination) != (None, None, None)
 
-    def check(self) -> None:
-        """Raise NoTargetError for a process or a cgroup that does not exist."""
+    def checked(self) -> FlowFilter:
+        """The same with the cgroup's path; NoTargetError where a process or cgroup is missing."""
         for pid in self.pids:
             _check_process(pid)
-        if self.cgroup:
-            cgroups.find(self.cgroup)
+        return replace(self, cgroup=find_cgroup(self.cgroup)) if self.cgroup else self
 
     def notes(self) -> tuple[str, ...]:
         """What the user should know about this choice."""
@@ -75,6 +79,8 @@ class FlowFilter:
             matched &= np.isin(pids, np.array(self.pids, np.uint32))
         if self.family is not None:
             matched &= keys["family"] == key_family(self.family)
+        if self.role:
+            matched &= keys["role"] == ROLES[self.role]
         if self.names_ends:
             matched &= self._match_ends(keys, translations)
         if self.comm:

@@ -17,6 +17,7 @@ from ebprof.traffic.table import FlowTable, count_columns, joined_groups
 from ebprof.traffic.translations import Translations
 
 Column = NDArray[Any]
+_LOOPBACK = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,21 @@ def _address(name: str) -> Callable[[Flows], list[Column]]:
     return columns
 
 
+def _peer(flows: Flows) -> list[Column]:
+    """Its address; the two ends of connections within one address are kept apart."""
+    keys = flows.keys()
+    return [*_address("peer_address")(flows), np.where(_are_within(keys), keys["role"], 0)]
+
+
+def _are_within(keys: Column) -> NDArray[np.bool_]:
+    """Which flows do not leave their machine, by their addresses."""
+    local, peer = keys["local_address"], keys["peer_address"]
+    is_same: NDArray[np.bool_] = (local == peer).all(axis=1)
+    is_loopback = (local[:, 0] == _LOOPBACK) & (peer[:, 0] == _LOOPBACK)
+    is_same |= is_loopback & (keys["family"] == lib.FAMILY_IPV4)
+    return is_same
+
+
 def _key(name: str) -> Callable[[Flows], list[Column]]:
     return lambda flows: [flows.keys()[name]]
 
@@ -96,7 +112,7 @@ def service_ports(keys: Column) -> NDArray[np.uint16]:
 
 _PIVOTS: dict[str, Callable[[Flows], list[Column]]] = {
     "process": lambda flows: [flows.process()],
-    "peer": _address("peer_address"),
+    "peer": _peer,
     "port": lambda flows: [service_ports(flows.keys())],
     "role": _key("role"),
     "flow": lambda flows: [flows.rows],

@@ -19,6 +19,7 @@ from ebprof.traffic import backends
 from ebprof.traffic.filter import FlowFilter
 from ebprof.traffic.grouping import Flows, Groups, group, happened, order, round_trips, sums
 from ebprof.traffic.names import Names
+from ebprof.traffic.peers import Peers
 from ebprof.traffic.rows import FlowRows, to_counts
 from ebprof.traffic.search import TextSearch
 from ebprof.traffic.table import MAX_ROWS, FlowTable, joined, joined_rows
@@ -73,6 +74,8 @@ class Monitor:
         self._walls = walls or Walls()
         self._processes = Processes(self._walls, in_host=in_host)
         self._translations = Translations(self._walls) if filter.names_ends else None
+        self._peers = Peers()
+        self._knows_peers = False
         self._window_ended = False
         self._start = self._window_start = self._now = time.monotonic()
         self._table = FlowTable(self._now)
@@ -90,11 +93,11 @@ class Monitor:
         Raises NoTargetError for a process or cgroup that is to be watched and does not exist,
         UsageError for an unknown backend, UnsupportedError when none works.
         """
-        filter.check()
+        wanted = filter.checked()
         walls = Walls()
-        chosen, session = backends.open_session(backend, loader, walls)
+        chosen, session = backends.open_session(backend, loader, walls, pairing=lib.PAIRING_NAMED)
         in_host = own_pid_namespace_is_initial()
-        return cls(session, chosen.name, filter, names, in_host=in_host, walls=walls)
+        return cls(session, chosen.name, wanted, names, in_host=in_host, walls=walls)
 
     def __enter__(self) -> Monitor:
         try:
@@ -124,6 +127,7 @@ class Monitor:
             self._window_start = self._now
             self._table.begin_window()
         self._now = now
+        self._knows_peers = False
         process = self._processes.identify(batch.processes, batch.owners, batch.keys["process"])
         keys, counts = batch.keys, batch.counts
         if self._translations is not None:
@@ -227,7 +231,15 @@ class Monitor:
             resolver,
             self._other(active),
             has_turns=self.counts_turns,
+            peers=self._read_peers(),
         )
+
+    def _read_peers(self) -> Peers:
+        """Once a tick, and only when rows are asked for."""
+        if not self._knows_peers:
+            self._peers.learn(*self._session.pairs())
+            self._knows_peers = True
+        return self._peers
 
     def _other(self, active: bool) -> FlowRow | None:
         """What has no row of its own; None when there is nothing."""

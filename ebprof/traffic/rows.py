@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from ebprof._native import lib
 from ebprof.abi import CONNECT_ERRORS
+from ebprof.index import UNKNOWN
 from ebprof.model import FlowCounts, FlowRow
 from ebprof.traffic.endpoint import address_text
 from ebprof.traffic.grouping import Flows, Groups, round_trips, service_ports, sum_counts
 from ebprof.traffic.names import Names
+from ebprof.traffic.peers import NOBODY, SEVERAL, Peers
 from ebprof.traffic.table import count_columns
 
 _CHUNK = 256
@@ -30,7 +32,7 @@ class FlowRows(Sequence[FlowRow]):
     """The rows of some groups, made as they are read; good until the next tick.
 
     chosen: int64[rows], numbers of the groups, in order; now: the time of the last tick; last: a
-    row that follows them; has_turns: whether they are counted.
+    row that follows them; has_turns: whether they are counted; peers: who is at the other ends.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class FlowRows(Sequence[FlowRow]):
         last: FlowRow | None,
         *,
         has_turns: bool = True,
+        peers: Peers | None = None,
     ) -> None:
         self._table = flows.table
         self._translations = flows.translations
@@ -51,6 +54,7 @@ class FlowRows(Sequence[FlowRow]):
         self._chosen = chosen
         self._now = now
         self._names = names
+        self._peers = peers
         self._to_counts = partial(to_counts, has_turns=has_turns)
         self._last: tuple[FlowRow, ...] = () if last is None else (last,)
 
@@ -117,6 +121,7 @@ class FlowRows(Sequence[FlowRow]):
             "port": _ports(service_ports(keys), starts),
             "peer_name": [self._peer_name(address) for address in peers],
             **self._other_ends(keys, starts),
+            **self._other_processes(keys, starts),
         }
 
     def _owners(self, process: NDArray[Any], starts: NDArray[Any]) -> dict[str, list[Any]]:
@@ -156,6 +161,22 @@ class FlowRows(Sequence[FlowRow]):
             found[f"nat_{name}_address"] = _common(texts, is_known & _agree(address, starts))
             found[f"nat_{name}_port"] = _ports(ends[f"{name}_port"], starts)
         return found
+
+    def _other_processes(self, keys: NDArray[Any], starts: NDArray[Any]) -> dict[str, list[Any]]:
+        """FlowRow's fields that say whose the other end is."""
+        if self._peers is None:
+            return {}
+        others = self._peers.of(keys)
+        first, agreed = others[starts], _agree(others, starts)
+        rows = self._processes.find(first)
+        is_one = agreed & (rows != UNKNOWN) & (first != NOBODY)
+        pids = self._processes.pids
+        found = [row if one else None for row, one in zip(rows.tolist(), is_one, strict=True)]
+        return {
+            "peer_pid": [None if row is None else int(pids[row]) or None for row in found],
+            "peer_comm": [None if row is None else self._processes.comm_of(row) for row in found],
+            "has_peers": (~agreed | (first == SEVERAL)).tolist(),
+        }
 
     def _peer_name(self, address: str | None) -> str | None:
         return self._names.name_of(address) if self._names and address else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from ebprof import plugins
+from ebprof._native import lib
 from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficSession
 from ebprof.errors import UnsupportedError, UsageError
@@ -25,7 +26,7 @@ def open_session(
     loader: str = loaders.AUTO,
     walls: Walls | None = None,
     *,
-    pairing: bool = False,
+    pairing: int = lib.PAIRING_OFF,
 ) -> tuple[Backend, TrafficSession]:
     """Load the backend of this name, or the best that this kernel accepts, by one of LOADERS.
 
@@ -50,7 +51,7 @@ def open_session(
 
 
 def _open_or_reason(
-    backend: Backend, loader: str, walls: Walls | None, pairing: bool, reasons: list[str]
+    backend: Backend, loader: str, walls: Walls | None, pairing: int, reasons: list[str]
 ) -> TrafficSession | None:
     try:
         return backend.open(loader, walls, pairing=pairing)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from ebprof._native import lib
 from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficPrograms, TrafficSession
 from ebprof.errors import UnsupportedError
@@ -36,7 +37,11 @@ class Backend:
         return self.by_bcc or loaders.choose(loader) != loaders.BCC
 
     def open(
-        self, loader: str = loaders.AUTO, walls: Walls | None = None, *, pairing: bool = False
+        self,
+        loader: str = loaders.AUTO,
+        walls: Walls | None = None,
+        *,
+        pairing: int = lib.PAIRING_OFF,
     ) -> TrafficSession:
         """Load it by one of LOADERS. Raises UnsupportedError or NoPermissionError.
 

@@ -13,7 +13,8 @@ from ebprof.traffic.reports import units
 
 SPARK, LOCAL, PORT = "spark", "local", "port"
 _OF_A_PROCESS = ("pid", "comm", "container", "cgroup", "pod", "unit")
-IDENTITY = frozenset((*_OF_A_PROCESS, "role", "local", "peer", "port", "family"))
+_OF_ENDS = ("role", "local", "peer", "peer_process", "port", "family")
+IDENTITY = frozenset((*_OF_A_PROCESS, *_OF_ENDS))
 OF_ONE_ROLE = frozenset(("latency", "latency_max"))
 """Columns that say nothing of clients and servers together."""
 NONE = "-"
@@ -113,6 +114,11 @@ _COLUMNS = (
     FlowColumn(Column("role", "ROLE", 7, 7, 1), lambda row, _: _shown(row.role), style=CYAN),
     FlowColumn(Column(LOCAL, "LOCAL", 12, 45, 12), lambda row, _: units.local(row)),
     FlowColumn(Column("peer", "PEER", 15, 45, 4), lambda row, _: units.peer(row)),
+    FlowColumn(
+        Column("peer_process", "PEER PROCESS", 8, 15, 8),
+        lambda row, _: units.ANY if row.has_peers else row.peer_comm or "",
+        optional=True,
+    ),
     FlowColumn(
         Column(PORT, "PORT", 6, 6, 3, "right"),
         lambda row, _: units.ANY if row.port is None else str(row.port),

@@ -44,6 +44,8 @@ def _values(row: FlowRow, counts: FlowCounts, time_s: float) -> dict[str, object
         "turns": counts.turns,
         "latency_mean_us": _tenths(counts.latency_mean_us),
         "latency_max_us": _tenths(counts.latency_max_us),
+        "peer_pid": row.peer_pid,
+        "peer_comm": row.peer_comm,
         "cgroup": row.cgroup,
         "container": row.container,
         "pod": row.pod,

@@ -31,12 +31,14 @@ class FlowFigures:
         totals["connect_errors"] = dict(self.totals.connect_errors)
         for name in _OF_TURNS:
             del totals[name]
-        latency = {role: _latency(self.by_role.get(role, _NOTHING)) for role in _ROLES}
+        latencies = {
+            f"{role}_latency": _latency(self.by_role.get(role, _NOTHING)) for role in _ROLES
+        }
         return {
             "backend": self.backend,
             "flows": self.flows,
             "totals": totals,
-            "latency": latency,
+            **latencies,
         }
 
 

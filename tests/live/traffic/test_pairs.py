@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from ebprof._native import lib
 from ebprof.bpf.traffic import TrafficSession
 from ebprof.traffic import backends
 from tests.live.traffic.hosts import hosts
@@ -43,7 +44,7 @@ class Pairing:
 
 @contextmanager
 def pairing(backend: str = "") -> Iterator[Pairing]:
-    _, session = backends.open_session(backend or None, pairing=True)
+    _, session = backends.open_session(backend or None, pairing=lib.PAIRING_APART)
     with session:
         session.start()
         yield Pairing(session)

@@ -63,8 +63,8 @@ def table(flowing: Traffic) -> Iterator[Terminal]:
 
 
 def row(lines: list[str], name: str) -> str:
-    """The row with a text in it."""
-    return next(one for one in lines if name in one)
+    """The row of a process: its name stands in the column COMM, and may stand in PEER PROCESS."""
+    return next(one for one in lines if re.match(rf" *\d+ {name} ", one))
 
 
 def totals(lines: list[str]) -> str:
@@ -91,6 +91,7 @@ def test_both_ends_of_a_connection_are_rows(table: Terminal, flowing: Traffic) -
     client, server = row(lines, "screen_cli"), row(lines, "screen_srv")
     assert client.split()[:2] == [str(flowing.client), "screen_cli"]
     assert f" client  {ADDRESS}" in client and f"{ADDRESS}:{flowing.port}" in client
+    assert " screen_srv " in client and " screen_cli " in server
     assert server.split()[:2] == [str(flowing.server), "screen_srv"]
     assert f" server  {ADDRESS}:{flowing.port}" in server
 
@@ -132,7 +133,7 @@ def test_a_filter_is_typed(table: Terminal) -> None:
     table.until_text("filter: _")
     table.press("n", "_", "s", "r")
     table.until(lambda lines: "filter: n_sr_" in lines[-1] and "1 shown" in lines[-2])
-    assert not any("screen_cli" in one for one in table.screen())
+    assert not any(re.match(r" *\d+ screen_cli", one) for one in table.screen())
     table.press("Enter")
     table.until(lambda lines: lines[-1].startswith("filter: n_sr  ("))
     table.press("/")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof._native import lib
-from ebprof.abi import FLOW_COUNTS, FLOW_KEY, OWNER, PROCESS_ID
+from ebprof.abi import FLOW_COUNTS, FLOW_KEY, OWNER, PAIR, PAIR_KEY, PROCESS_ID
 from ebprof.bpf.traffic import FlowBatch
 
 UNKNOWN, CLIENT, SERVER = lib.ROLE_UNKNOWN, lib.ROLE_CLIENT, lib.ROLE_SERVER
@@ -104,6 +104,9 @@ class FakeSession:
 
     def drain(self) -> FlowBatch:
         return self.batches.pop(0) if self.batches else batch()
+
+    def pairs(self) -> tuple[Array, Array]:
+        return np.zeros(0, PAIR_KEY), np.zeros(0, PAIR)
 
     def counters(self) -> dict[str, int]:
         return {"overflowed": 3}

@@ -78,6 +78,8 @@ def selected(monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[int]:
         ({"port": 40001}, [3]),
         ({"family": 6}, [5]),
         ({"family": 4}, [1, 2, 3, 4]),
+        ({"role": "server"}, [2, 5]),
+        ({"role": "client"}, [1, 4]),
         ({"destination": ENDS[":6379"]}, [1, 2, 3, 5]),
         ({"destination": ENDS["10.0.0.2"]}, [1, 2, 3]),
         ({"destination": ENDS["10.0.0.1"]}, [3]),
@@ -111,8 +113,8 @@ def test_process_that_does_not_exist() -> None:
     child = subprocess.Popen(["true"])
     child.wait()
     with pytest.raises(NoTargetError, match=f"PID {child.pid}: no such process"):
-        FlowFilter(pids=(os.getpid(), child.pid)).check()
-    FlowFilter(pids=(os.getpid(),)).check()
+        FlowFilter(pids=(os.getpid(), child.pid)).checked()
+    FlowFilter(pids=(os.getpid(),)).checked()
 
 
 def test_thread_is_no_process() -> None:
@@ -122,7 +124,7 @@ def test_thread_is_no_process() -> None:
     try:
         assert thread.native_id is not None
         with pytest.raises(NoTargetError, match="is a thread of PID") as raised:
-            FlowFilter(pids=(thread.native_id,)).check()
+            FlowFilter(pids=(thread.native_id,)).checked()
         assert raised.value.hint == f"use -p {os.getpid()}"
     finally:
         stop.set()
@@ -131,4 +133,4 @@ def test_thread_is_no_process() -> None:
 
 def test_cgroup_that_does_not_exist() -> None:
     with pytest.raises(NoTargetError, match="no cgroup 'no-such-cgroup'"):
-        FlowFilter(cgroup="no-such-cgroup").check()
+        FlowFilter(cgroup="no-such-cgroup").checked()

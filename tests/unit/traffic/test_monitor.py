@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
+from ebprof._native import lib
+from ebprof.abi import PAIR, PAIR_KEY
 from ebprof.bpf.traffic import FlowBatch
 from ebprof.errors import NoTargetError, UsageError
 from ebprof.identity.placement import Placement
@@ -26,6 +29,7 @@ from tests.unit.traffic.batches import (
     counts,
     key,
     owner,
+    packed,
     process,
 )
 
@@ -207,6 +211,90 @@ def test_orders(sort: str, pids: list[int]) -> None:
     )
     assert order_of(made.rows(("process",), sort)) == pids
     assert order_of(made.rows(("flow",), sort, reverse=True)) == pids[::-1]
+
+
+def test_each_turn_has_the_same_weight() -> None:
+    """The mean of two flows is not the mean of their means."""
+    made = monitor(
+        batch(
+            (key(1, peer_port=1), counts(turns=9, latency_sum=9_000, latency_max=4_000)),
+            (key(1, peer_port=2), counts(turns=1, latency_sum=91_000, latency_max=91_000)),
+            (key(2), counts(turns=1, latency_sum=10_001, latency_max=10_001)),
+            (key(3), counts(tx=1_000_000)),
+        )
+    )
+    rows = rows_by(made.rows(("pid",), "latency"), "pid")
+    assert list(rows) == [2, 1, 3]
+    row = rows[1].totals
+    assert (row.turns, row.latency_mean_us, row.latency_max_us) == (10, 10.0, 91.0)
+    assert (rows[3].totals.turns, rows[3].totals.latency_mean_us) == (0, None)
+    assert made.rows(("flow",), limit=0).totals.totals.latency_max_ns == 91_000
+
+
+def test_who_waited_longest_before_comes_before_who_has_not_waited() -> None:
+    made = monitor(
+        batch(
+            (key(1), counts(turns=1, latency_sum=5_000, latency_max=5_000)),
+            (key(2), counts(turns=1, latency_sum=9_000, latency_max=9_000)),
+        )
+    )
+    made.mark()
+    batches_of(made).append(batch((key(2), counts(turns=1, latency_sum=1_000, latency_max=1_000))))
+    made.tick()
+    assert order_of(made.rows(("pid",), "latency")) == [1, 2]
+    recent = rows_by(made.rows(("pid",)), "pid")[2].recent
+    assert (recent.turns, recent.latency_max_us) == (1, 1.0)
+
+
+def test_without_calls_there_are_no_turns() -> None:
+    made = monitor(batch((key(1), counts(5))))
+    made._session.counts_calls = False
+    report = made.rows(("flow",), "latency")
+    assert report.rows[0].totals.turns is report.totals.recent.turns is None
+
+
+def test_two_ends_within_one_address_are_two_peers() -> None:
+    """Each byte is in a row once."""
+    made = monitor(
+        batch(
+            (key(1, "127.0.0.1", "127.0.0.2", peer_port=80), counts(5, 7)),
+            (key(2, "127.0.0.1", "127.0.0.1", local_port=80, role=SERVER), counts(7, 5)),
+            (key(1, "::1", "::1", peer_port=80), counts(50, 70)),
+            (key(2, "::1", "::1", local_port=80, role=SERVER), counts(70, 50)),
+            (key(1, "10.0.0.9", "10.0.0.1", peer_port=80), counts(1)),
+            (key(2, "10.0.0.9", "10.0.0.1", local_port=80, role=SERVER), counts(2)),
+        )
+    )
+    rows = {(row.peer_address, row.role): row.totals.tx_bytes for row in made.rows(("peer",)).rows}
+    assert rows == {
+        ("127.0.0.1", "client"): 5,
+        ("127.0.0.1", "server"): 7,
+        ("::1", "client"): 50,
+        ("::1", "server"): 70,
+        ("10.0.0.9", None): 3,
+    }
+
+
+def test_who_is_at_the_other_end() -> None:
+    made = monitor(
+        batch(
+            (key(1, "10.0.0.2", peer_port=80), counts(1)),
+            (key(2, "10.0.0.1", "10.0.0.2", local_port=80, role=SERVER), counts(2)),
+            (key(3, "10.0.0.2", peer_port=80), counts(3)),
+            (key(4, "10.0.0.9"), counts(4)),
+            owners=named(1, 2, 3, 4),
+        )
+    )
+    keys, pairs = np.zeros(2, PAIR_KEY), np.zeros(2, PAIR)
+    keys["client_address"] = np.frombuffer(packed("10.0.0.1"), np.uint8)
+    keys["server_address"] = np.frombuffer(packed("10.0.0.2"), np.uint8)
+    keys["server_port"], keys["family"] = 80, lib.FAMILY_IPV4
+    pairs["client"], pairs["server"] = [7 << 32 | 1, 7 << 32 | 3], 7 << 32 | 2
+    made._session.pairs = lambda: (keys, pairs)  # type: ignore[method-assign]
+    rows = rows_by(made.rows(("flow",)), "pid")
+    assert [(rows[pid].peer_pid, rows[pid].peer_comm) for pid in (1, 3)] == [(2, "name-2")] * 2
+    assert (rows[2].peer_pid, rows[2].peer_comm, rows[2].has_peers) == (None, None, True)
+    assert (rows[4].peer_pid, rows[4].has_peers) == (None, False)
 
 
 def test_order_by_age() -> None:

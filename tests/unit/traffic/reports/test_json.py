@@ -24,6 +24,7 @@ def test_every_field() -> None:
     row = client(
         recent=counts, container=CONTAINER, pod="uid", unit="a.service", rtt_us=12.34, cgroup="/a"
     )
+    row = row._replace(peer_pid=7, peer_comm="redis")
     row = row._replace(
         nat_peer_address="10.2.0.2", nat_peer_port=8080, nat_local_address="10.2.0.1"
     )
@@ -51,6 +52,8 @@ def test_every_field() -> None:
         "turns": 4,
         "latency_mean_us": 12.5,
         "latency_max_us": 20.1,
+        "peer_pid": 7,
+        "peer_comm": "redis",
         "cgroup": "/a",
         "container": CONTAINER,
         "pod": "uid",

@@ -40,12 +40,12 @@ def test_figures_of_a_run() -> None:
 def test_latencies_are_of_servers_and_of_clients() -> None:
     waited = FlowCounts(turns=4, latency_ns=10_000, latency_max_ns=4000)
     monitor = FakeMonitor(client(totals=waited))
-    latency = of(monitor).to_json()["latency"]
-    assert latency["client"] == {"turns": 4, "mean_us": 2.5, "max_us": 4.0}
-    assert latency["server"] == {"turns": 0, "mean_us": None, "max_us": None}
+    values = of(monitor).to_json()
+    assert values["client_latency"] == {"turns": 4, "mean_us": 2.5, "max_us": 4.0}
+    assert values["server_latency"] == {"turns": 0, "mean_us": None, "max_us": None}
     monitor.counts_turns = False
-    latency = of(monitor).to_json()["latency"]
-    assert latency["client"] == {"turns": None, "mean_us": None, "max_us": None}
+    values = of(monitor).to_json()
+    assert values["client_latency"] == {"turns": None, "mean_us": None, "max_us": None}
 
 
 def test_reasons_of_failures_have_names() -> None:

@@ -1,0 +1,51 @@
+"""Cgroups by what people call them: a path, a unit of systemd, a container."""
+
+from __future__ import annotations
+
+import re
+
+from ebprof.errors import NoTargetError
+from ebprof.identity import cgroups
+from ebprof.identity.containers import find_container
+from ebprof.procfs.text import printable
+
+_UNIT = re.compile(r"[^/]+\.(?:service|scope|slice|socket|mount|swap)")
+_CONTAINER = re.compile(r"[0-9a-f]{12,64}")
+
+
+def find_cgroup(name: str) -> str:
+    """The path of a cgroup, below its mount: of `name` as a path, else as a unit or a container.
+
+    name: `system.slice`, `/sys/fs/cgroup/system.slice`, `redis-server.service`, or the first 12 hex
+    digits of a container's ID, or more. Raises NoTargetError where there is none, or several units
+    have the name; UnsupportedError where nothing tells of containers.
+    """
+    try:
+        return cgroups.find(name)
+    except NoTargetError as error:
+        if _UNIT.fullmatch(name):
+            return _find_unit(name)
+        if _CONTAINER.fullmatch(name):
+            return cgroups.normalize(str(find_container(name).places[0]))
+        hint = f"{error.hint}, or a unit like redis-server.service, or a container's ID"
+        raise NoTargetError(error.message, hint) from None
+
+
+def _find_unit(name: str) -> str:
+    """In all hierarchies; what lies in another of its paths belongs to that."""
+    paths: list[str] = []
+    for mount in cgroups.mounts():
+        for _, path in cgroups.directories(mount.path):
+            if path.rpartition("/")[2] == name and path not in paths:
+                paths.append(path)
+    if len(paths) == 1:
+        return printable(paths[0])
+    shown = printable(name)
+    if paths:
+        raise NoTargetError(
+            f"{len(paths)} cgroups are of a unit {shown!r}",
+            f"give the path of one: {printable(', '.join(sorted(paths)[:5]))}",
+        )
+    raise NoTargetError(
+        f"no cgroup of a unit {shown!r}", "`systemd-cgls` lists those that run something"
+    )
