@@ -976,10 +976,10 @@ uint64_t eh_frame_row_bound(uint64_t section_size)
 	return section_size + 1;
 }
 
-static void start(struct compiler *c, const struct eh_section *section, struct unwind_rows *rows,
-		  bool tracks_bx)
+/* All but the writer of rows. */
+static void start_search(struct compiler *c, const struct eh_section *section,
+			 struct unwind_rows *rows, bool tracks_bx)
 {
-	start_rows(&c->writer, rows);
 	c->section = section;
 	c->rows = rows;
 	c->records = (struct fde_record *)(c + 1);
@@ -990,6 +990,13 @@ static void start(struct compiler *c, const struct eh_section *section, struct u
 	c->tracks_bx = tracks_bx;
 	c->needs_bx = false;
 	memset(c->cies, 0, sizeof(c->cies));
+}
+
+static void start(struct compiler *c, const struct eh_section *section, struct unwind_rows *rows,
+		  bool tracks_bx)
+{
+	start_rows(&c->writer, rows);
+	start_search(c, section, rows, tracks_bx);
 }
 
 static void compile_section(struct compiler *c, const struct eh_section *section,
@@ -1024,6 +1031,33 @@ int eh_frame_compile(const struct eh_section *section, void *scratch, uint64_t s
 		return EH_TOO_MANY_ROWS;
 	if (out->row_count == 0 && (out->bad_fdes || out->outside_fdes || out->is_truncated))
 		return EH_NO_USABLE_FDE;
+	return EH_OK;
+}
+
+uint64_t eh_frame_extent_bound(uint64_t section_size)
+{
+	return record_bound(section_size);
+}
+
+int eh_frame_extents(const struct eh_section *section, void *scratch, uint64_t scratch_size,
+		     struct code_extent *extents, uint64_t *count)
+{
+	struct compiler *c = scratch;
+	struct unwind_rows counters = {0};	/* of what is read; there are no rows */
+
+	*count = 0;
+	if (section->size >= UINT32_MAX)
+		return EH_SECTION_TOO_LARGE;
+	if (scratch_size < eh_frame_scratch_size(section->size))
+		return EH_SCRATCH_TOO_SMALL;
+	start_search(c, section, &counters, false);
+	find_fdes(c);
+	for (uint32_t i = 0; i < c->record_count; i++) {
+		uint64_t at = c->records[i].start;
+
+		extents[i] = (struct code_extent){at, at + c->records[i].length};
+	}
+	*count = c->record_count;
 	return EH_OK;
 }
 

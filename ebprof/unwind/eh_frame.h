@@ -53,6 +53,21 @@ uint64_t eh_frame_scratch_size(uint64_t section_size);
 /* The most rows that a section of this size can make. */
 uint64_t eh_frame_row_bound(uint64_t section_size);
 
+/* Code that an FDE describes: the addresses [start, end). */
+struct code_extent {
+	uint64_t start;
+	uint64_t end;
+};
+
+/* The most extents that a section of this size has. */
+uint64_t eh_frame_extent_bound(uint64_t section_size);
+
+/* Write the extents of a section's FDEs, in its order, and their number to `count`. `extents` has room
+ * for as many as eh_frame_extent_bound() says. Scratch and time as for eh_frame_compile. Returns an eh_error.
+ */
+int eh_frame_extents(const struct eh_section *section, void *scratch, uint64_t scratch_size,
+		     struct code_extent *extents, uint64_t *count);
+
 /* Compile a section. `scratch` is aligned as malloc's; its contents do not matter. Time is linear
  * in the section's size whatever the bytes. Returns an eh_error.
  */

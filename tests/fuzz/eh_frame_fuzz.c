@@ -87,6 +87,21 @@ static void check_table(const struct unwind_rows *rows)
 	free(segments);
 }
 
+static void check_extents(const struct eh_section *section, void *scratch, uint64_t scratch_size)
+{
+	struct code_extent *extents =
+		allocate(eh_frame_extent_bound(section->size) * sizeof(*extents));
+	uint64_t count;
+
+	check(eh_frame_extents(section, scratch, scratch_size, extents, &count) == EH_OK);
+	for (uint64_t i = 0; i < count; i++) {
+		check(extents[i].start < extents[i].end);
+		check(extents[i].start >= section->code_start);
+		check(extents[i].end <= section->code_limit);
+	}
+	free(extents);
+}
+
 static void compile(uint8_t options, const uint8_t *data, size_t size)
 {
 	struct eh_section section = {
@@ -118,6 +133,7 @@ static void compile(uint8_t options, const uint8_t *data, size_t size)
 		check_rows(&rows);
 		check_table(&rows);
 	}
+	check_extents(&section, scratch, scratch_size);
 	free(rows.dictionary);
 	free(rows.rules);
 	free(rows.offsets);
