@@ -1,70 +1,89 @@
-"""Where functions begin and end that may have no symbol: by the index of `.eh_frame`.
+"""Where functions begin and end that may have no symbol: by `.eh_frame`, which `strip` leaves.
 
-Its format is that of the LSB (core, 10.6.2). Only the encodings that linkers write are read.
+The reader is that of unwind tables, `unwind/eh_frame.h`.
 """
 
 from __future__ import annotations
 
-import struct
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ebprof.elf import SECTION_LIMIT, ElfImage
+from ebprof._native import ffi, lib
+from ebprof.elf import ElfImage, Section
 from ebprof.errors import BadFileError
+from ebprof.symbolize.ranges import RangeTable
 
-_HEADER = struct.Struct("<BBBBiI")
-# Offsets of four bytes from their own place, a count of four bytes, offsets from the index.
-_ENCODINGS = (1, 0x1B, 0x03, 0x3B)
-_MAX_ENTRIES = 1 << 22
-_BEGIN, _SIZE, _DESCRIPTION_SIZE = 8, 12, 16
+MAX_SECTION = 128 << 20
+"""Bytes of one `.eh_frame`; Chromium's has 30 MB."""
+_EXTENT = np.dtype([("start", "<u8"), ("end", "<u8")])
 
 Addresses = npt.NDArray[np.uint64]
 
 
-def function_bounds(image: ElfImage) -> Addresses:
-    """Addresses (p_vaddr) where a function with unwind information begins or ends, in order.
+def function_extents(image: ElfImage) -> RangeTable:
+    """Addresses (p_vaddr) from where to where functions with unwind information go.
 
-    None of them where there is no index, or where it makes no sense.
+    Parts of a function that a compiler moved elsewhere are apart. Empty where there is no such
+    information, or where it cannot be read.
     """
+    extents = np.empty(0, _EXTENT)
+    with suppress(BadFileError):
+        extents = _read(image)
+    extents = extents[np.argsort(extents["start"], kind="stable")]
+    return RangeTable(*(np.ascontiguousarray(extents[end], np.uint64) for end in ("start", "end")))
+
+
+def bounds_of(extents: RangeTable) -> Addresses:
+    """Addresses where any of some functions begins or ends, in order."""
+    return np.sort(np.concatenate([extents.starts, extents.ends]), kind="stable")
+
+
+def _read(image: ElfImage) -> npt.NDArray[np.void]:
+    code = [segment for segment in image.segments if segment.executable]
+    section = image.eh_frame_section()
+    if section is None or not code or not image.is_64 or image.machine != lib.EH_MACHINE:
+        return np.empty(0, _EXTENT)
+    contents = image.contents(section, MAX_SECTION)
+    data = ffi.from_buffer("uint8_t[]", contents)
+    place = {
+        "data": data,
+        "size": len(contents),
+        "address": section.address,
+        "text_address": _address(image, ".text"),
+        "data_address": _address(image, ".got.plt") or _address(image, ".got"),
+        "code_start": min(segment.address for segment in code),
+        "code_limit": max(segment.address + segment.memory_size for segment in code),
+        "ends_at_terminator": _section_or_none(image, ".eh_frame") is None,
+    }
+    return _extents(ffi.new("struct eh_section *", place))
+
+
+def _extents(section: Any) -> npt.NDArray[np.void]:
+    """Those of a `struct eh_section *`, in its order."""
+    size = section.size
+    scratch = np.empty(lib.eh_frame_scratch_size(size), np.uint8)
+    found = np.empty(lib.eh_frame_extent_bound(size), _EXTENT)
+    count = ffi.new("uint64_t *")
+    lib.eh_frame_extents(
+        section,
+        ffi.from_buffer("uint8_t[]", scratch, require_writable=True),
+        len(scratch),
+        ffi.from_buffer("struct code_extent[]", found, require_writable=True),
+        count,
+    )
+    return found[: count[0]].copy()
+
+
+def _address(image: ElfImage, name: str) -> int:
+    section = _section_or_none(image, name)
+    return 0 if section is None else section.address
+
+
+def _section_or_none(image: ElfImage, name: str) -> Section | None:
     try:
-        starts, descriptions = _index(image)
-        ends = starts + _sizes(image, starts, descriptions)
-    except (BadFileError, struct.error):
-        return np.empty(0, np.uint64)
-    return np.sort(np.concatenate([starts, ends]), kind="stable").astype(np.uint64)
-
-
-def _index(image: ElfImage) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where functions begin and where their descriptions (FDEs) are, int64[n] each."""
-    place = image.place_of("PT_GNU_EH_FRAME")
-    if place is None or image.byte_order != "<":
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    *encodings, _, count = _HEADER.unpack(image.bytes_at(place.address, _HEADER.size))
-    if tuple(encodings) != _ENCODINGS or count > _MAX_ENTRIES:
-        raise BadFileError("unknown .eh_frame_hdr")
-    data = image.bytes_at(place.address + _HEADER.size, 8 * count)
-    pairs = np.frombuffer(data, "<i4").reshape(-1, 2).astype(np.int64) + place.address
-    return pairs[:, 0], pairs[:, 1]
-
-
-def _sizes(
-    image: ElfImage, starts: npt.NDArray[np.int64], descriptions: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Bytes of functions; 0 where a description is not the one that the index says."""
-    if not len(descriptions):
-        return starts
-    first = int(descriptions.min())
-    size = int(descriptions.max()) + _DESCRIPTION_SIZE - first
-    if first < 0 or size > SECTION_LIMIT:
-        raise BadFileError("descriptions too far apart")
-    data = np.frombuffer(image.bytes_at(first, size), np.uint8)
-    places = descriptions - first
-    begins = _numbers(data, places + _BEGIN).view(np.int32) + descriptions + _BEGIN
-    sizes = _numbers(data, places + _SIZE).astype(np.int64)
-    return np.where(begins == starts, sizes, 0)
-
-
-def _numbers(data: npt.NDArray[np.uint8], places: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
-    found: npt.NDArray[np.uint32] = data[places[:, None] + np.arange(4)].copy().view("<u4")
-    return found[:, 0]
+        return image.section(name)
+    except BadFileError:
+        return None

@@ -78,6 +78,12 @@ class ObjectSymbols:
         name = self._symbols.name_of(address) or function.name
         return (*inlined, Call(name, function.file, function.line))
 
+    def start_of(self, address: int) -> int | None:
+        """Where the function begins that holds an address which nothing has a name for; None where
+        nothing says that.
+        """
+        return self._symbols.start_of(address)
+
     def mapping(self, address: int) -> Mapping:
         """The mapping of the segment that an address lies in; of the whole object elsewhere."""
         return self._mappings.of(address)

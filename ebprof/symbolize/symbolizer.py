@@ -34,11 +34,12 @@ _ANONYMOUS = Mapping(ANONYMOUS_PATH)
 _HIDDEN_KERNEL = "kernel symbols are hidden ({}): kernel frames are shown as addresses"
 
 _Find = Callable[[int], tuple[Call, ...]]
+_Start = Callable[[int], int | None]
 
 
 class Symbolizer:
-    """Gives every address a location, and never fails to: what nothing knows is shown as
-    `[module]+0xaddress`.
+    """Gives every address a location, and never fails to: a function without a name is shown as
+    `[module]+0xstart`, and code of which not even that is known as `[module]+0xaddress`.
 
     cache: directory for SymCaches, None for none. inline: False shows the physical function only.
     debuginfod: ask the servers in $DEBUGINFOD_URLS for debug files. walls: around each object,
@@ -213,10 +214,19 @@ class Symbolizer:
     def _named(self, file: ObjectFile, addresses: Iterable[int]) -> dict[int, Location]:
         """Locations of addresses that were not asked for before."""
         symbols = self._object(file)
-        return self._locate(addresses, self._finder(symbols, file), self._mapper(symbols, file))
+        return self._locate(
+            addresses,
+            self._finder(symbols, file),
+            self._mapper(symbols, file),
+            self._starter(symbols, file),
+        )
 
     def _locate(
-        self, addresses: Iterable[int], find: _Find, mapping: Callable[[int], Mapping]
+        self,
+        addresses: Iterable[int],
+        find: _Find,
+        mapping: Callable[[int], Mapping],
+        start_of: _Start = lambda _: None,
     ) -> dict[int, Location]:
         calls = {address: find(address) for address in addresses}
         if not self._inline:
@@ -225,13 +235,19 @@ class Symbolizer:
             self._demangler.learn({call.name for found in calls.values() for call in found})
         return {
             address: self._location(address, mapping(address), found)
+            if found
+            else self._nameless_location(address, mapping(address), start_of(address))
             for address, found in calls.items()
         }
 
     def _location(self, address: int, mapping: Mapping, calls: tuple[Call, ...]) -> Location:
-        if not calls:
-            return self.unknown_location(address, mapping)
         return Location(address, mapping, tuple(self._frame(call) for call in calls))
+
+    def _nameless_location(self, address: int, mapping: Mapping, start: int | None) -> Location:
+        """The location of an address without a name; start: of the function that it is in."""
+        if start is None:
+            return self.unknown_location(address, mapping)
+        return Location(address, mapping, (_unknown_frame(start, mapping),))
 
     def _frame(self, call: Call) -> Frame:
         frame = self._frames.get(call)
@@ -305,6 +321,14 @@ class Symbolizer:
             return calls or self._runtimes.find_in_object(file, address)
 
         return find
+
+    def _starter(self, symbols: ObjectSymbols | None, file: ObjectFile) -> _Start:
+        def start_of(address: int) -> int | None:
+            with self._walls.around(file.path):
+                return symbols.start_of(address) if symbols else None
+            return None
+
+        return start_of
 
     def _mapper(self, symbols: ObjectSymbols | None, file: ObjectFile) -> Callable[[int], Mapping]:
         def mapping(address: int) -> Mapping:

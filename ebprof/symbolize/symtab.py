@@ -17,7 +17,7 @@ from ebprof.dynamic import DynamicSection
 from ebprof.elf import ElfImage, Section, Segment, memory_file
 from ebprof.errors import BadFileError
 from ebprof.procfs.text import decoded
-from ebprof.symbolize.bounds import function_bounds
+from ebprof.symbolize.bounds import bounds_of, function_extents
 from ebprof.symbolize.budget import Budget
 from ebprof.symbolize.extents import sure_ends
 from ebprof.symbolize.ranges import RangeTable
@@ -71,7 +71,8 @@ class SymbolTable:
             symbols[column].tobytes() for column in ("sized", "local", "table")
         )
         stops = [_all_starts(table) for table in self._tables]
-        bounds = function_bounds(image)
+        self._described = function_extents(image)
+        bounds = bounds_of(self._described)
         starts, ends = _c(symbols["start"]), _ends(symbols, np.concatenate([bounds, *stops]))
         if not any(table.is_whole for table in self._tables):
             is_open = (symbols["size"] == 0) & ~np.isin(starts, bounds)
@@ -86,12 +87,21 @@ class SymbolTable:
     def size(self) -> int:
         """Bytes of memory that it takes."""
         tables = sum(table.rows.nbytes + len(table.strings) for table in self._tables)
-        return self._names.nbytes + 3 * len(self._sized) + self._ranges.size + tables
+        ranges = self._ranges.size + self._described.size
+        return self._names.nbytes + 3 * len(self._sized) + ranges + tables
 
     def find(self, address: int) -> tuple[Call, ...]:
         """The function that holds an address (p_vaddr), under its best name."""
         name = self.name_of(address) or self.name_of(address, sized=False)
         return (Call(name),) if name else ()
+
+    def start_of(self, address: int) -> int | None:
+        """Where the function with unwind information that holds an address begins; None: in none.
+
+        It need not have a name.
+        """
+        index = next(self._described.covering(address), None)
+        return None if index is None else int(self._described.starts[index])
 
     def name_of(self, address: int, *, sized: bool = True) -> str:
         """The best name of the symbol, with a size or without one, that holds an address."""

@@ -68,16 +68,19 @@ def names(stack: Stack) -> set[str]:
 
 
 @pytest.mark.vm
-def test_stripped_program_is_split_by_address() -> None:
+def test_stripped_program_is_split_by_where_functions_begin() -> None:
     with targets.running("split", variant="stripped") as target:
         done = profile("-p", target.pid)
     assert_complete(done)
-    by_call: Counter[str] = Counter()
+    leaves: Counter[str] = Counter()
+    callers = set()
     for stack, count in done.stacks.items():
         own = [frame for frame in stack if frame.startswith("[split]+0x")]
-        serve = own[2] if len(own) == 4 else ""  # after _start and main: where it calls the leaf
-        by_call[serve] += count
-    shares = [count for _, count in by_call.most_common(3)]
+        if len(own) == 4:
+            callers.add(tuple(own[:3]))  # _start, main, serve
+            leaves[own[3]] += count
+    assert len(callers) == 1
+    shares = [count for _, count in leaves.most_common(3)]
     for count, share in zip(shares, SPLIT.values(), strict=True):
         assert_share(count, done.total, share)
 
