@@ -131,7 +131,8 @@ def _look_up(path: Path, offsets: list[int], cache: Path) -> tuple[float, list[F
     found: list[Frames] = []
     try:
         for start in range(0, len(offsets), MOST):
-            found += client.find(Lookup(str(path), "", 1, tuple(offsets[start : start + MOST])))
+            answers = client.find(Lookup(str(path), "", 1, tuple(offsets[start : start + MOST])))
+            found += [one.frames for one in answers]
         assert client.pid
         return _cpu_seconds(client.pid), found
     finally:

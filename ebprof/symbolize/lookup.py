@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from ebprof.elf import ObjectFile
 from ebprof.errors import BadFileError
-from ebprof.model import Frame, Location
+from ebprof.model import Frame, Location, Mapping
 from ebprof.symbolize.received import open_received
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.walls import MOST_NOTES, Walls
@@ -22,7 +23,17 @@ MAX_TEXT = 64 << 20
 """Characters of all names of one look-up."""
 
 Frames = tuple[Frame, ...]
-"""Of one address, innermost inlined call first; none where nothing is known."""
+"""Of one address, innermost inlined call first; none where it has no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of an address. start: where the function begins that holds it (p_vaddr), if it
+    has no name; None where that is not known either.
+    """
+
+    frames: Frames = ()
+    start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,8 @@ class Names:
         self._debug_files = _DebugFiles()
         self._symbolizer = self._new()
 
-    def find(self, lookup: Lookup) -> list[Frames]:
-        """The frames of each offset; raises BadFileError, OSError."""
+    def find(self, lookup: Lookup) -> list[Answer]:
+        """What is known of each offset; raises BadFileError, OSError."""
         self._renew()
         self._debug_files.path = lookup.debug
         file = open_received(Path(lookup.path))
@@ -74,20 +85,18 @@ class Names:
         """End the worker."""
         self._symbolizer.close()
 
-    def _find(self, file: ObjectFile, offsets: Sequence[int]) -> list[Frames]:
+    def _find(self, file: ObjectFile, offsets: Sequence[int]) -> list[Answer]:
         addresses = [file.image.code_address(one) for one in offsets]
         known = {one for one in addresses if one is not None}
         locations = self._symbolizer.object_locations(file, known)
-        named = {address: self._frames(one) for address, one in locations.items()}
-        found = [named.get(one, ()) if one is not None else () for one in addresses]
-        _check_size(found)
+        starts = self._symbolizer.starts
+        answers: dict[int | None, Answer] = {
+            address: Answer(one.frames, starts.get(address)) for address, one in locations.items()
+        }
+        starts.clear()
+        found = [answers.get(one, Answer()) for one in addresses]
+        _check_size([one.frames for one in found])
         return found
-
-    def _frames(self, location: Location) -> Frames:
-        if len(location.frames) > 1 or not location.frames[0].function.startswith("["):
-            return location.frames
-        unknown = self._symbolizer.unknown_location(location.address, location.mapping)
-        return () if location.frames == unknown.frames else location.frames
 
     def _note_version(self, file: ObjectFile, version: int) -> None:
         """Read an object anew when there is something better for it."""
@@ -103,10 +112,26 @@ class Names:
             self._versions.clear()
             self._symbolizer = self._new()
 
-    def _new(self) -> Symbolizer:
-        return Symbolizer(
+    def _new(self) -> _LookupSymbolizer:
+        return _LookupSymbolizer(
             cache=self._cache, walls=self._walls, debug_files=self._debug_files, most_kept=MOST_KEPT
         )
+
+
+class _LookupSymbolizer(Symbolizer):
+    """Leaves what has no name without frames: who asked knows what its module is called.
+
+    starts: where the functions of such addresses begin, by address.
+    """
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.starts: dict[int, int] = {}
+
+    def _nameless_location(self, address: int, mapping: Mapping, start: int | None) -> Location:
+        if start is not None:
+            self.starts[address] = start
+        return Location(address, mapping, ())
 
 
 class _DebugFiles:

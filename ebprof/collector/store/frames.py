@@ -24,6 +24,7 @@ class FrameRow:
     """A frame: with names, or an address in a file with a build ID that are looked up later.
 
     address: offset in the file. names, system_names, files, lines: innermost inlined call first.
+    is_by_start: the only name says where a function without one begins: any other is better.
     """
 
     frame_id: int
@@ -34,6 +35,7 @@ class FrameRow:
     system_names: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     lines: tuple[int, ...] = ()
+    is_by_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def frame_row(
     offset: in the file. lines: innermost inlined call first, at least one. All of the row is a
     part of its number: two senders of the same number sent the same row.
     """
-    name = f"[{module.rsplit('/', 1)[-1] or module or 'unknown'}]+{offset:#x}"
+    name = _nameless(module, offset)
     if build_id and offset and _is_unnamed(lines, name):
         number = hasher.number_of(("address", module, build_id, offset.to_bytes(8, "little")))
         return FrameRow(number, module, build_id, offset)
@@ -152,6 +154,16 @@ def frame_row(
     said = (*names, *systems, *files, *map(str, numbers))
     number = hasher.number_of(("names", module, build_id, *said))
     return FrameRow(number, module, build_id, 0, names, systems, files, numbers)
+
+
+def by_start(frame_id: int, module: str, build_id: str, offset: int, start: int) -> FrameRow:
+    """The frame of an address whose function has no name; start: of the function, p_vaddr."""
+    name = _nameless(module, start)
+    return FrameRow(frame_id, module, build_id, offset, (name,), ("",), ("",), (0,), True)
+
+
+def _nameless(module: str, number: int) -> str:
+    return f"[{module.rsplit('/', 1)[-1] or module or 'unknown'}]+{number:#x}"
 
 
 def _is_unnamed(lines: tuple[Line, ...], name: str) -> bool:

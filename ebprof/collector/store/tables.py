@@ -67,6 +67,8 @@ _ADDRESSES = pa.schema(
 )
 AS_SENT = 1
 """Version of a frame with what its sender said of it."""
+BY_START = 2
+"""Of one that is called by where its function begins: less than of any that has a name."""
 
 
 def samples(columns: SampleColumns) -> pa.Table:

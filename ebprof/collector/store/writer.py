@@ -99,11 +99,14 @@ class Writer:
     def name(self, frames: Sequence[FrameRow], version: int) -> None:
         """Give frames of addresses names; raises StoreError.
 
-        Those without names keep what they had: nothing that was known is lost by a look-up. The
-        list of addresses comes last: after a crash in between they are named once more.
+        Those without names keep what they had, and so do those that have a better one than where
+        their function begins: nothing that was known is lost by a look-up. The list of addresses
+        comes last: after a crash in between they are named once more.
         """
-        named = [frame for frame in frames if frame.names]
+        named = [frame for frame in frames if frame.names and not frame.is_by_start]
+        by_start = [frame for frame in frames if frame.is_by_start]
         self._insert_new("frames", tables.frames(named, version))
+        self._insert_new("frames", tables.frames(by_start, tables.BY_START))
         self._insert_new("file_addresses", tables.addresses(frames, version))
 
     def tidy(self) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ebprof.collector.store.wire import Failure, pack, receive
 from ebprof.errors import EbprofError
-from ebprof.symbolize.lookup import Frames, Lookup
+from ebprof.symbolize.lookup import Answer, Lookup
 
 TIMEOUT_S = 300.0
 """Twice what the worker below may take to read DWARF, and more."""
@@ -38,8 +38,8 @@ class LookupClient:
         """Of the process, None while there is none."""
         return self._process.pid if self._process else None
 
-    def find(self, lookup: Lookup) -> list[Frames]:
-        """The frames of each offset; raises FailedLookupError."""
+    def find(self, lookup: Lookup) -> list[Answer]:
+        """What is known of each offset; raises FailedLookupError."""
         connection = self._socket or self._start()
         self._last += 1
         try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ebprof.durable import sync_directory
 from ebprof.symbolize.quality import Quality
 
-GENERATION = 1
+GENERATION = 2
 """Of what names are made by; where it is larger than that of names in the store, they are made
 anew.
 """

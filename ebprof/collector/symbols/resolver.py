@@ -15,14 +15,14 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ebprof.collector.query.addresses import Address, OldestNames, Unnamed
-from ebprof.collector.store.frames import MAX_LINE, FrameRow
+from ebprof.collector.store.frames import MAX_LINE, FrameRow, by_start
 from ebprof.collector.store.question import Question
 from ebprof.collector.store.tables import AS_SENT
 from ebprof.collector.symbols.client import FailedLookupError, LookupClient
 from ebprof.collector.symbols.files import ObjectFiles, Pair
 from ebprof.errors import EbprofError
 from ebprof.metrics import Counters
-from ebprof.symbolize.lookup import Frames, Lookup
+from ebprof.symbolize.lookup import Answer, Lookup
 
 MOST = 20_000
 """Addresses of one look-up."""
@@ -127,33 +127,36 @@ class Resolver:
         found = await self._store.ask(Unnamed(identity, version, MOST))
         if not found:
             return
-        frames = await asyncio.to_thread(self._look_up, identity, pairs, found)
-        rows = tuple(map(_row, found, frames, [identity] * len(found)))
+        answers = await asyncio.to_thread(self._look_up, identity, pairs, found)
+        rows = tuple(map(_row, found, answers, [identity] * len(found)))
         await self._store.name(rows, version)
         if len(found) == MOST:
             self._due[identity] = 0.0
             self._changed.set()
 
-    def _look_up(self, identity: str, pairs: list[Pair], found: list[Address]) -> list[Frames]:
-        """Frames of addresses by the first pair that knows them; none where no pair does."""
-        frames: list[Frames] = [()] * len(found)
+    def _look_up(self, identity: str, pairs: list[Pair], found: list[Address]) -> list[Answer]:
+        """Names of addresses by the first pair that knows them; where their functions begin, where
+        no pair does.
+        """
+        answers = [Answer()] * len(found)
         is_read = False
         for pair in pairs:
-            left = [number for number, one in enumerate(frames) if not one]
+            left = [number for number, one in enumerate(answers) if not one.frames]
             offsets = tuple(found[number].offset for number in left)
-            answer = self._look_up_by(identity, pair, offsets) if left else []
-            is_read = is_read or answer is not None
-            for number, one in zip(left, answer or (), strict=False):
-                frames[number] = one
-        named = sum(map(bool, frames))
+            by_pair = self._look_up_by(identity, pair, offsets) if left else []
+            is_read = is_read or by_pair is not None
+            for number, one in zip(left, by_pair or (), strict=False):
+                if one != Answer():
+                    answers[number] = one
+        named = sum(bool(one.frames) for one in answers)
         self._counters.add("lookups_total", named, "named")
         self._counters.add("lookups_total", len(found) - named, "unknown" if is_read else "failed")
-        return frames
+        return answers
 
     def _look_up_by(
         self, identity: str, pair: Pair, offsets: tuple[int, ...]
-    ) -> list[Frames] | None:
-        """Frames of offsets; None where a file cannot be used, the debug file being left out."""
+    ) -> list[Answer] | None:
+        """What is known of offsets; None: no file can be used, the debug file being left out."""
         alone = Pair(pair.object, None)
         for one in (pair, alone) if pair.debug else (alone,):
             debug = str(one.debug.path) if one.debug else ""
@@ -166,7 +169,10 @@ class Resolver:
         return None
 
 
-def _row(address: Address, frames: Frames, identity: str) -> FrameRow:
+def _row(address: Address, answer: Answer, identity: str) -> FrameRow:
+    frames = answer.frames
+    if not frames and answer.start is not None:
+        return by_start(address.frame_id, address.module, identity, address.offset, answer.start)
     return FrameRow(
         address.frame_id,
         address.module,

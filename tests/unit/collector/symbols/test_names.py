@@ -26,6 +26,8 @@ FLAMEGRAPH = "/api/v1/profiles/flamegraph"
 STEP = 3
 """Each so many bytes of code an address is asked for."""
 MOST = 300
+LONG = 500
+"""Bytes of a function that many addresses are in."""
 PATIENCE_S = 120
 
 
@@ -135,6 +137,38 @@ def test_addresses_become_what_the_tool_names_them(
     old = {"from": "now-30m", "to": "now-10m"}
     assert stacks(collector, service, **old).keys() == stacks(collector, service).keys()
     assert sum(stacks(collector, service, **old).values()) * 2 == sum(first.values())
+
+
+def test_functions_of_a_stripped_program_are_told_apart(collector: Running, tmp_path: Path) -> None:
+    """By where they begin, as the tool does; samples all over a function are one row."""
+    whole = build("demo")
+    path = stripped.renamed(stripped.without_symbols(whole, tmp_path / "bare-demo"))
+    chosen = sorted({place for place in binutils.functions(whole).values() if place[1] >= LONG})
+    assert len(chosen) >= 5
+    addresses = [at for start, size in chosen for at in range(start, start + size, STEP)]
+    push(collector, path.name, objects.locations(path, addresses))
+    assert len(stacks(collector, path.name)) == len(addresses)
+    assert objects.is_kept(objects.send(collector, Object.of(path)))
+    wait_until(lambda: len(stacks(collector, path.name)) < len(addresses))
+    found = stacks(collector, path.name)
+    weight = sum(found.values()) // len(addresses)
+    assert found == {
+        f"[{path.name}]+{start:#x}": len(range(0, size, STEP)) * weight for start, size in chosen
+    }
+    assert found.keys() == by_tool(path, addresses)
+
+
+def test_a_name_that_comes_later_replaces_a_start_and_stays(
+    collector: Running, tmp_path: Path
+) -> None:
+    path = stripped.copied(build("demo"), tmp_path / "start-first")
+    one, addresses = prepared(collector, path)
+    bare = Object.of(stripped.without_symbols(path, tmp_path / "start-first.bare"))
+    assert objects.is_kept(objects.send(collector, bare))
+    starts = by_tool(bare.path, addresses)
+    wait_until(lambda: len(stacks(collector, path.name)) == len(starts))
+    assert objects.is_kept(objects.send(collector, one))
+    wait_until(lambda: same_names(collector, path.name, by_tool(path, addresses)))
 
 
 def prepared(running: Running, path: Path, count: int = 40) -> tuple[Object, list[int]]:

@@ -19,7 +19,7 @@ from ebprof.collector.symbols.files import ObjectFiles
 from ebprof.collector.symbols.resolver import Resolver
 from ebprof.metrics import Counters
 from ebprof.model import Frame
-from ebprof.symbolize.lookup import Frames, Lookup
+from ebprof.symbolize.lookup import Answer, Lookup
 from ebprof.symbolize.quality import Quality
 
 ID = "abcd"
@@ -62,18 +62,26 @@ class FakeStore:
 
 
 class FakeClient:
-    """Knows even offsets; a file whose path has `broken` in it breaks it."""
+    """Knows even offsets, and of odd ones where their function begins, if below `described`; a
+    file whose path has `broken` in it breaks it.
+    """
 
     def __init__(self) -> None:
         self.lookups: list[Lookup] = []
         self.broken = ""
+        self.described = 0
         self.is_closed = False
 
-    def find(self, lookup: Lookup) -> list[Frames]:
+    def find(self, lookup: Lookup) -> list[Answer]:
         self.lookups.append(lookup)
         if self.broken and self.broken in lookup.path + lookup.debug:
             raise FailedLookupError("it crashes what reads it")
-        return [() if one % 2 else (Frame(f"f{one}", "x.c", one),) for one in lookup.offsets]
+        return [self._answer(one) for one in lookup.offsets]
+
+    def _answer(self, offset: int) -> Answer:
+        if offset % 2:
+            return Answer(start=offset // 16 * 16) if offset < self.described else Answer()
+        return Answer((Frame(f"f{offset}", "x.c", offset),))
 
     def close(self) -> None:
         pass
@@ -134,6 +142,44 @@ def test_what_is_not_known_is_not_asked_again(world: World) -> None:
     assert world.store.named[ID, 3].names == ()
     assert [one.offsets for one in world.client.lookups] == [(2, 3), (4,)]
     assert (world.looked_up("named"), world.looked_up("unknown")) == (2, 1)
+
+
+def test_what_has_no_name_is_called_by_its_start(world: World) -> None:
+    world.client.described = 0x40
+
+    async def script(world: World) -> None:
+        world.store.add(ID, 2, 0x21, 0x2F, 0x41)
+        world.keep(ID, Quality.NONE)
+        await until(lambda: len(world.store.named) == 4)
+
+    world.run(script)
+    found = {offset: row for (_, offset), row in world.store.named.items()}
+    assert found[0x21].names == found[0x2F].names == ("[x.so]+0x20",)
+    assert (found[0x21].is_by_start, found[2].is_by_start) == (True, False)
+    assert found[0x41].names == ()
+    assert (world.looked_up("named"), world.looked_up("unknown")) == (1, 3)
+
+
+def test_a_worse_file_has_the_name_that_a_better_one_lacks(world: World) -> None:
+    def find(lookup: Lookup) -> list[Answer]:
+        if lookup.path.endswith("abcd.object.4"):
+            return [Answer(start=0x20) for _ in lookup.offsets]
+        return [Answer((Frame("f"),)) if one == 0x21 else Answer() for one in lookup.offsets]
+
+    world.client.find = find  # type: ignore[method-assign]
+
+    async def script(world: World) -> None:
+        world.store.add(ID, 0x21, 0x22)
+        for quality in (Quality.TABLE, Quality.DWARF):
+            written = world.files.directory / "written"
+            written.write_bytes(b"x")
+            world.files.add((ID, False), quality, written)
+        world.resolver.note_file(ID)
+        await until(lambda: len(world.store.named) == 2)
+
+    world.run(script)
+    assert world.store.named[ID, 0x21].names == ("f",)
+    assert world.store.named[ID, 0x22].names == ("[x.so]+0x20",)
 
 
 def test_a_better_file_has_all_looked_up_again(world: World) -> None:
