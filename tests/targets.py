@@ -37,6 +37,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "debug_frame": DEBUG_FRAME_ONLY,
     "debug_frame_zstd": (*DEBUG_FRAME_ONLY, "-Wl,--compress-debug-sections=zstd"),
     "stripped": (*NO_FRAME_POINTERS, "-s"),
+    "second": (*NO_FRAME_POINTERS, "-DSECOND"),
     "static": (*NO_FRAME_POINTERS, "-static"),
     "static_pie": (*NO_FRAME_POINTERS, "-static-pie"),
     "no_pie": (*NO_FRAME_POINTERS, "-no-pie", "-fno-pie"),

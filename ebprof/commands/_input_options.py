@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,5 +53,10 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def warn(*profiles: Profile) -> None:
     """Say on stderr what of saved profiles cannot be read."""
-    for warning in dict.fromkeys(line for one in profiles for line in one.warnings):
+    say(dict.fromkeys(line for one in profiles for line in one.warnings))
+
+
+def say(warnings: Iterable[str]) -> None:
+    """Write warnings to stderr, a line each."""
+    for warning in warnings:
         print(f"ebprof: warning: {warning}", file=sys.stderr)

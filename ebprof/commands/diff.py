@@ -13,9 +13,9 @@ import click
 
 from ebprof import plugins, remote
 from ebprof.commands import _complete, _streams
-from ebprof.commands._input_options import reading_options, warn
+from ebprof.commands._input_options import reading_options, say, warn
 from ebprof.commands._output_options import format_option, output_option
-from ebprof.comparison import Comparison, compare, reports, text
+from ebprof.comparison import Comparison, compare, matching, renaming, reports, text
 from ebprof.comparison.join import SELF, TOTAL
 from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
 from ebprof.errors import RegressionError, UsageError
@@ -32,6 +32,13 @@ _NAMED = 5
 @format_option(partial(plugins.names, reports), "docs/diff.md")
 @output_option
 @reading_options
+@click.option(
+    "--map",
+    "names",
+    metavar="OLD=NEW",
+    multiple=True,
+    help="A process, or module, of A has this name in B; repeatable.",
+)
 @click.option("--absolute", is_flag=True, help="Compare samples, not shares of the total.")
 @click.option("-s", "--sort", type=click.Choice([SELF, TOTAL]), help="Change that comes first.")
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
@@ -50,6 +57,7 @@ def command(
     format_name: str | None,
     path: str | None,
     how: Reading,
+    names: tuple[str, ...],
     absolute: bool,
     limit: str | None,
     share: str | None,
@@ -67,18 +75,27 @@ def command(
     ebprof diff old.folded new.folded | flamegraph.pl > diff.svg
     ebprof diff old.pb.gz new.pb.gz -f table --fail-above 5%
     ebprof diff x.pb.gz@0s-30s x.pb.gz@30s-60s        two windows of one recording
+    ebprof diff 1.pb.gz 2.pb.gz --map shop-1=shop-2   a process that has another name now
     ebprof diff URL1 URL2                             two queries of a collector
     """
     report = _report(format_name, path)
     given = {name: value for name, value in view.items() if value is not None}
     _check_options(report, given)
     threshold = _threshold(limit, share)
+    mapped = renaming.parse(names)
     check_writable(path)
     if before == after == "-":
         raise UsageError("A and B cannot both be stdin", "save one of them to a file")
     old, new = read_profiles(before, after, how=how)
     warn(old, new)
-    comparison = compare(old, new, (_label(before), _label(after)), is_absolute=absolute)
+    comparison = compare(
+        old,
+        new,
+        (_label(before), _label(after)),
+        is_absolute=absolute,
+        renaming=renaming.renaming(old, new, mapped),
+    )
+    say([*renaming.unknown(old, new, mapped), *matching.warnings(comparison)])
     try:
         write_to(path, partial(report.write, comparison, View(**given)))
     except BrokenPipeError:  # whether it is a regression does not hang on a reader

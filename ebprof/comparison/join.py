@@ -2,28 +2,26 @@
 
 A function is the same in both when its name is, and both are the kernel's or neither is: not its
 address, its line, its object file's path or whether its call was inlined, which change from build
-to build. Code without names is one function a module: its addresses are other ones in another
-build, and in one build hardly two samples have the same.
+to build. Of code without a name `nameless` says what is the same.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import NamedTuple
 
+from ebprof.comparison.functions import Functions, Path
+from ebprof.comparison.renaming import NOTHING, Renaming
 from ebprof.errors import UsageError
-from ebprof.model import Profile, Samples
+from ebprof.model import Profile
 from ebprof.output import _functions
-from ebprof.output._functions import KERNEL, Function, LocationFunctions
+from ebprof.output._functions import Function
 from ebprof.output._measure import Measure, divisor, measure
 from ebprof.output._text import printable
 from ebprof.output._types import in_parts, is_bare, select
-
-Path = tuple[int, ...]
-_Key = tuple[str, str]
 
 SELF, TOTAL = "self", "total"
 SIGMAS = 3
@@ -68,7 +66,7 @@ class FunctionChange:
 class StackChange:
     """A stack, as indices into the functions, and its samples.
 
-    The process (by comm) is first, unless no process has a name.
+    The process (by comm) is first, unless the comparison leaves processes out.
     """
 
     path: Path
@@ -82,7 +80,9 @@ class Comparison:
     functions: of all stacks, sorted, processes included. stacks: those of either, sorted.
     unit: of the runs' periods, or of the values that are compared. is_absolute: whether quantities
     are compared as they are, not as shares of their profile. measure: how values of a sample type
-    are written; None where samples are compared.
+    are written; None where samples are compared. rebuilt: modules that are of another build in B,
+    by the numbers of those of their functions that have no name. unnamed: what the processes are
+    called whose names are left out, in A and in B; empty where they are not.
     """
 
     event: str
@@ -93,6 +93,8 @@ class Comparison:
     stacks: tuple[StackChange, ...]
     is_absolute: bool = False
     measure: Measure | None = None
+    rebuilt: Mapping[int, str] = field(default_factory=dict)
+    unnamed: tuple[str, ...] = ()
 
     @property
     def total(self) -> Pair:
@@ -156,16 +158,44 @@ class Comparison:
 
         A function that is several times on a stack counts once in its total.
         """
-        own, total = _Sums(len(self.functions)), _Sums(len(self.functions))
+        return [
+            change
+            for change in self._sums(self.functions, range(len(self.functions)))
+            if change.function.kind != _functions.PROCESS
+        ]
+
+    def builds(self) -> list[FunctionChange]:
+        """All code without names of each module that is of another build in B, as one function."""
+        names = sorted(set(self.rebuilt.values()))
+        kind = _functions.UNKNOWN
+        whole = [Function(f"[{name}]", name, kind) for name in names]
+        numbers = {name: number for number, name in enumerate(names)}
+        of_function = [
+            numbers[self.rebuilt[one]] if one in self.rebuilt else -1
+            for one in range(len(self.functions))
+        ]
+        return self._sums(whole, of_function)
+
+    def shared(self) -> Pair:
+        """Samples of those stacks that both have."""
+        both = [one.count for one in self.stacks if all(one.count)]
+        return Pair(sum(one.before for one in both), sum(one.after for one in both))
+
+    def _sums(
+        self, functions: Sequence[Function], of_number: Sequence[int]
+    ) -> list[FunctionChange]:
+        """Of functions that stand for others: by whose number, -1 for none."""
+        own, total = _Sums(len(functions)), _Sums(len(functions))
         for stack in self.stacks:
-            for number in set(stack.path):
+            numbers = [of_number[one] for one in stack.path]
+            for number in set(numbers) - {-1}:
                 total.add(number, stack.count)
-            for number in stack.path[-1:]:
-                own.add(number, stack.count)
+            for number in numbers[-1:]:
+                if number >= 0:
+                    own.add(number, stack.count)
         return [
             FunctionChange(function, own.pair(number), total.pair(number))
-            for number, function in enumerate(self.functions)
-            if function.kind != _functions.PROCESS
+            for number, function in enumerate(functions)
         ]
 
 
@@ -175,8 +205,12 @@ def compare(
     names: tuple[str, str] = ("A", "B"),
     *,
     is_absolute: bool = False,
+    renaming: Renaming = NOTHING,
 ) -> Comparison:
-    """Join two profiles; raises UsageError where they count different things, or nothing."""
+    """Join two profiles; raises UsageError where they count different things, or nothing.
+
+    renaming: what the first calls otherwise than the second.
+    """
     for profile, name in zip((before, after), names, strict=True):
         if not profile.total:
             raise UsageError(f"{printable(name)} has no {_counted(profile)}", _hint(profile))
@@ -184,7 +218,7 @@ def compare(
     _check_alike(before, after, names)
     known = after if is_bare(before) else before
     typed = [one for one in (before, after) if not one.is_sampled]
-    functions = _Functions([before, after])
+    functions = Functions(before, after, renaming)
     return Comparison(
         printable(known.subject.name),
         printable(known.subject.unit),
@@ -194,7 +228,17 @@ def compare(
         tuple(_join(*functions.counts)),
         is_absolute,
         measure(typed[0].subject) if typed else None,
+        functions.rebuilt,
+        () if functions.is_named else _processes(before, after),
     )
+
+
+def _processes(before: Profile, after: Profile) -> tuple[str, ...]:
+    """What processes are called, if each side has one name."""
+    comms = [one.samples.comms for one in (before, after)]
+    if any(len(one) != 1 or one == {""} for one in comms):
+        return ()
+    return tuple(_functions.process(*one).name for one in comms)
 
 
 def _counted(profile: Profile) -> str:
@@ -258,83 +302,3 @@ class _Sums:
 
     def pair(self, number: int) -> Pair:
         return Pair(self._before[number], self._after[number])
-
-
-class _Functions:
-    """The functions of several profiles, each once.
-
-    How one is shown is taken from the last profile that knows its module.
-    """
-
-    def __init__(self, profiles: Sequence[Profile]) -> None:
-        self._is_named = any(map(_functions.has_comms, profiles))
-        shown: dict[_Key, Function] = {}
-        keys: list[dict[int, list[_Key]]] = []
-        for profile in profiles:
-            found: dict[_Key, set[Function]] = {}
-            keys.append(_keys(profile.samples, found))
-            for comm in profile.samples.comms if self._is_named else ():
-                _put(found, _functions.process(comm))
-            for key, alike in found.items():
-                function = _show(alike)
-                if function.module or key not in shown:
-                    shown[key] = function
-        self.sorted = sorted(shown.values())
-        self._numbers = {_key(function): number for number, function in enumerate(self.sorted)}
-        pairs = zip(profiles, keys, strict=True)
-        self.counts = [self._count(profile.samples, found) for profile, found in pairs]
-        """Samples of each profile by stack: the process, if they have names, and functions from
-        the outermost."""
-
-    def _count(self, samples: Samples, keys: dict[int, list[_Key]]) -> Counter[Path]:
-        of_location = _functions.lists_by_number(
-            {place: [self._numbers[key] for key in found] for place, found in keys.items()},
-            len(samples.tables.locations),
-        )
-        groups = samples.by("comm", "stack")
-        found = samples.rows[groups.first]
-        paths = samples.tables.stacks.take(found["stack"]).reversed().through(of_location)
-        heads = {one: self._head(samples.tables.strings[one]) for one in found["comm"].tolist()}
-        columns = found["comm"].tolist(), paths.values(), groups.sums(samples.counts).tolist()
-        stacks: Counter[Path] = Counter()
-        for comm, path, count in zip(*columns, strict=True):
-            stacks[(*heads[comm], *path)] += count
-        return stacks
-
-    def _head(self, comm: str) -> Path:
-        return (self._numbers[_key(_functions.process(comm))],) if self._is_named else ()
-
-
-def _keys(samples: Samples, found: dict[_Key, set[Function]]) -> dict[int, list[_Key]]:
-    """What the functions of each location are the same by; puts them into `found`."""
-    functions = LocationFunctions(samples.tables)
-    return {
-        location: [_put(found, _merged(one)) for one in functions.of(location)]
-        for location in samples.locations.tolist()
-    }
-
-
-def _merged(function: Function) -> Function:
-    """A function without what sets builds apart."""
-    name = function.name
-    if _functions.is_nameless(name):
-        name = name[: name.rindex("+0x")]
-    return replace(function, name=name, is_inlined=False)
-
-
-def _put(found: dict[_Key, set[Function]], function: Function) -> _Key:
-    key = _key(function)
-    found.setdefault(key, set()).add(function)
-    return key
-
-
-def _key(function: Function) -> _Key:
-    is_apart = function.kind in (KERNEL, _functions.PROCESS)
-    return function.name, function.kind if is_apart else ""
-
-
-def _show(alike: Iterable[Function]) -> Function:
-    """One for functions of a name; its module is the list of theirs."""
-    first = min(alike)
-    modules = sorted({one.module for one in alike if one.module})
-    return replace(first, module=", ".join(modules))

@@ -44,7 +44,8 @@ def grown(comparison: Comparison, share: str, limit: Fraction) -> list[FunctionC
     """The functions whose share (SELF or TOTAL) of all samples grew by more than a limit.
 
     limit: in percentage points. The largest growth comes first. Shares are those of each profile,
-    also where the comparison is absolute.
+    also where the comparison is absolute. Functions without a name of a module that is of another
+    build in B are one function, as each of them is new.
     """
     total = comparison.total
 
@@ -52,6 +53,8 @@ def grown(comparison: Comparison, share: str, limit: Fraction) -> list[FunctionC
         count = change.count(share)
         return 100 * (Fraction(count.after, total.after) - Fraction(count.before, total.before))
 
-    found = [(growth(change), change) for change in comparison.changes()]
+    new = {comparison.functions[one] for one in comparison.rebuilt}
+    named = [one for one in comparison.changes() if one.function not in new]
+    found = [(growth(change), change) for change in [*named, *comparison.builds()]]
     over = [one for one in found if one[0] > limit]
     return [change for _, change in sorted(over, key=lambda one: (-one[0], one[1].function))]

@@ -6,6 +6,7 @@ from ebprof.comparison.join import Comparison, FunctionChange, Pair, Run
 from ebprof.output._text import amount, percent
 
 _NAME_LENGTH = 48
+_MOST_BUILDS = 5
 
 
 def points(change: float) -> str:
@@ -64,6 +65,22 @@ def number(comparison: Comparison, amount: int) -> str:
 def title(comparison: Comparison) -> str:
     """What a picture of the comparison is called."""
     return f"{comparison.event}: A to B"
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Sentences on what is called otherwise in A and in B, the most important first."""
+    builds = sorted(comparison.builds(), key=lambda one: -max(one.total))
+    found = [
+        f"{one.function.module} is of another build in B: its code without names,"
+        f" {sentence(comparison, one.own)}"
+        for one in builds[:_MOST_BUILDS]
+    ]
+    if len(builds) > _MOST_BUILDS:
+        found.append(f"{amount(len(builds) - _MOST_BUILDS, 'more module')} of another build in B")
+    if comparison.unnamed:
+        before, after = comparison.unnamed
+        found.append(f"process names are left out: {before} in A, {after} in B")
+    return found
 
 
 def runs(comparison: Comparison) -> tuple[str, str]:

@@ -18,7 +18,7 @@ def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
     title = f"{text.title(comparison)}, differential flame graph"
     data = {
         "title": title,
-        "comments": [],
+        "comments": text.notes(comparison),
         "stops": [],
         **flamegraph.tree_columns(whole(comparison)),
         "diff": _diff(comparison, view),

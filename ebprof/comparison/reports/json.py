@@ -27,6 +27,7 @@ def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
         "b": asdict(comparison.after),
         "changed": len(changes),
         "functions": [_function(comparison, one) for one in changes[: view.rows]],
+        "builds": [_function(comparison, one) for one in comparison.builds()],
     }
     file.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
 

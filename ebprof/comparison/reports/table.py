@@ -81,6 +81,7 @@ def _footer(comparison: Comparison, changes: list[FunctionChange], shown: int) -
     elif len(changes) > shown:
         yield f"{amount(len(changes) - shown, 'more function')} changed"
     yield from text.runs(comparison)
+    yield from text.notes(comparison)
     if changes:
         chance = f"; ~: chance may make as much of so few samples ({SIGMAS} sigma)"
         yield f"changes are in {text.measure(comparison)}{'' if comparison.measure else chance}"

@@ -81,7 +81,9 @@ def test_two_windows_of_one_recording(sliced: str, capsys: Capture) -> None:
     words = f"{sliced}@0s-2s", f"{sliced}@2s-", "-f", "json", "--fail-above", "5%"
     code, out, err = run(capsys, *words)
     assert code == EXIT_REGRESSION
-    assert err.startswith("ebprof: self share grew by more than 5 points: g +100.00 ")
+    warning, regression = err.splitlines()
+    assert warning.startswith("ebprof: warning: hardly any stack of A is in B: 0.00% of A's")
+    assert regression.startswith("ebprof: self share grew by more than 5 points: g +100.00 ")
     found = json.loads(out)
     assert {one["function"]: one["self"]["points"] for one in found["functions"]} == {
         "f": -100,
@@ -100,11 +102,12 @@ def test_a_window_and_the_whole(sliced: str, capsys: Capture) -> None:
 
 
 def test_many_offenders_are_one_line(saved: Path, capsys: Capture) -> None:
-    (saved / "many").write_text("".join(f"demo;f{number} 10\n" for number in range(8)))
+    lines = [f"demo;f{number} 10\n" for number in range(8)]
+    (saved / "many").write_text("".join([*lines, "demo;main;f 10\ndemo;main;g 110\n"]))
     code, _, err = run(capsys, "old", "many", "--fail-above", "1%", "-o", "x.txt")
     assert code == EXIT_REGRESSION
-    assert err.startswith("ebprof: self share grew by more than 1 points: f0 +12.50 (0.00% to ")
-    assert err.endswith("f4 +12.50 (0.00% to 12.50%), and 3 more\n")
+    assert err.startswith("ebprof: self share grew by more than 1 points: f0 +5.00 (0.00% to ")
+    assert err.endswith("f4 +5.00 (0.00% to 5.00%), and 3 more\n")
 
 
 def test_a_regression_is_one_also_if_nobody_reads(saved: Path) -> None:
@@ -137,6 +140,10 @@ def test_a_regression_is_one_also_if_nobody_reads(saved: Path) -> None:
         ("old new --fail-above 101%", "cannot read --fail-above '101%'"),
         ("old new --fail-above 5%%", "cannot read --fail-above '5%%'"),
         ("old new --fail-on total", "--fail-on total needs a limit: add --fail-above 5%"),
+        ("old new --map demo", "cannot read --map 'demo': write it like --map shop-2.0=shop-2.1"),
+        ("old new --map =demo", "cannot read --map '=demo'"),
+        ("old new --map demo=", "cannot read --map 'demo='"),
+        ("old new --map a=b --map a=c", "--map gives 'a' two names: leave one of them out"),
         ("old empty", "empty has no samples"),
         ("old@0s-1s old@1s-2s", "old does not say when its samples were taken"),
         ("old new@1s", "cannot read window '1s' of new: write it like @0s-30s"),
@@ -148,6 +155,51 @@ def test_usage(words: str, says: str, saved: Path, capsys: Capture) -> None:
     assert code == EXIT_USAGE
     assert says in line
     assert {path.name for path in saved.iterdir()} == {"old", "new", "empty"}
+
+
+@pytest.fixture
+def shops(saved: Path) -> Path:
+    """Profiles of two versions of a program beside others."""
+    (saved / "one").write_text("cron;run 2\nshop-1;main;f 49\nshop-1;main;g 49\n")
+    (saved / "two").write_text("init;run 2\nshop-2;main;f 59\nshop-2;main;g 39\n")
+    return saved
+
+
+FORMS = {
+    "folded": "shop-2;main;f 49 59\n",
+    "json": '"function":"f","module":"","kind":"user","self":{"a":49,"b":59,',
+    "table": "49.00%  59.00%  +10.00~",
+    "svg": "<title>f (49.00% in A, 59.00% in B, +10.00 points)</title>",
+    "flamegraph": '"a":[2,0,49,49],"b":[0,2,59,39]',
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_process_that_has_another_name(form: str, shops: Path, capsys: Capture) -> None:
+    words = ("one", "two", "-f", form, "--map", "shop-1=shop-2")
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    assert FORMS[form] in out
+
+
+def test_names_are_proposed_where_hardly_anything_matches(shops: Path, capsys: Capture) -> None:
+    code, out, err = run(capsys, "one", "two")
+    assert code == 0 and out.count("\n") == 6
+    assert err == (
+        "ebprof: warning: hardly any stack of A is in B: 0.00% of A's samples, 0.00% of B's;"
+        " what has another name now is said by --map shop-1=shop-2\n"
+    )
+
+
+def test_a_name_that_is_not_there(shops: Path, capsys: Capture) -> None:
+    words = ("--map", "shop-1=shop-2", "--map", "shop-0=shop-3", "--map", "x=shop-2")
+    code, _, err = run(capsys, "one", "two", *words)
+    assert code == 0
+    assert err.splitlines() == [
+        "ebprof: warning: --map: A has no process and no module that is called shop-0",
+        "ebprof: warning: --map: A has no process and no module that is called x",
+        "ebprof: warning: --map: B has no process and no module that is called shop-3",
+    ]
 
 
 @pytest.mark.parametrize("words", ["old missing", "missing new", "old bad", "old new -o no/x"])

@@ -105,14 +105,6 @@ def _bare(name: str) -> Location:
     return Location(0, None, (Frame(name),))
 
 
-def test_code_without_names_is_one_function_a_module() -> None:
-    comparison = compare(
-        profile("main;[libx.so]+0x10", "main;[libx.so]+0x20"), profile("main;[libx.so]+0x18")
-    )
-    assert changes(comparison)["[libx.so]"].own == (2, 1)
-    assert rank(comparison, SELF) == []
-
-
 def test_incomplete_stacks_are_compared_by_their_frames() -> None:
     comparison = compare(profile(stack("f", 3, stop="no_row")), folded("f"))
     assert paths(comparison) == {"demo;f": Pair(3, 1)}
