@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ebprof.bpf.tasks import Only
 from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, sampling_options
 from ebprof.commands._schedule import is_live, parse_schedule
 from ebprof.output import check_writable
+from ebprof.procfs import process
 from ebprof.sampling.options import RecordOptions
-from ebprof.sampling.target import Target
+from ebprof.sampling.target import Target, online_cpus
+from ebprof.shortnames import short_name
 from ebprof.top.rows import PIVOTS, SORTS
 from ebprof.top.table import check_pivot, check_sort
 from ebprof.watch.loop import Schedule, Watch
@@ -47,6 +50,7 @@ STREAM_ROWS = 20
     help=f"What comes first: {', '.join(SORTS)}.",
 )
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
+@click.option("--full-names", is_flag=True, help="std::basic_string<char, ...>, not std::string.")
 @click.option("--json", "as_json", is_flag=True, help="One object a line, see docs/top.md.")
 def command(
     target: Target,
@@ -56,6 +60,7 @@ def command(
     by: str,
     sort: str,
     rows: int | None,
+    full_names: bool,
     as_json: bool,
 ) -> int:
     """Show the hottest functions while they run.
@@ -67,6 +72,7 @@ def command(
     ebprof top                            live: the whole machine
     ebprof top -p 1234                    a process
     ebprof top --by process 5             processes, every 5 seconds
+    ebprof top --by command               command lines: short processes of a loop together
     ebprof top -G system.slice/nginx.service -U -F 999
     ebprof top -e page-faults -p 1234     who touches new memory
     ebprof top --json 1 60 > top.jsonl    a minute for programs
@@ -77,6 +83,7 @@ def command(
     from ebprof.top.reports.forms import JsonForm, TextForm
     from ebprof.top.reports.frame import Subject
     from ebprof.top.reports.view import TopView
+    from ebprof.top.stacks import Stacks
 
     schedule = parse_schedule(interval, count, options.duration_s)
     check_pivot(by)
@@ -84,8 +91,12 @@ def command(
     live = is_live(schedule, as_json=as_json)
     check_writable(None)
     with open_run(target, options, is_mute=True) as run:
-        subject = Subject(target.describe(), run.sampled, run.is_one_process)
-        monitor = TopMonitor(run, is_kept=live)
+        cpus = len(target.cpus or online_cpus())
+        subject = Subject(target.describe(), run.sampled, run.is_one_process, cpus)
+        is_all = target.only is Only.ALL
+        own = process.own_family if is_all else tuple
+        names = Stacks(name_of=str if full_names or as_json else short_name)
+        monitor = TopMonitor(run, names, own, is_kept=live)
         if live:
             _run_live(monitor, schedule, TopView((by,), sort), rows, subject)
         else:

@@ -11,7 +11,7 @@ import numpy as np
 from ebprof.abi import COMPLETE
 from ebprof.durations import written
 from ebprof.model import Profile
-from ebprof.recording.fold import FoldedSamples
+from ebprof.sampling.fold import FoldedSamples
 from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.run import SamplingRun
 from ebprof.sampling.statistics import Statistics

@@ -45,6 +45,12 @@ class Sampled:
         """`cpu-clock at 99 Hz`."""
         return self.rate.describe(self.event)
 
+    def cores(self, samples: int, seconds: float) -> float | None:
+        """How many cores so many samples kept busy; None where they are not CPU time."""
+        if self.unit != "nanoseconds" or not self.period or seconds <= 0:
+            return None
+        return samples * self.period / 1e9 / seconds
+
     def pace(self, samples: int, seconds: float) -> str:
         """`99 samples/s`; where the number of events is known, `2,340 events/s`."""
         is_counted = self.unit == "count" and self.period

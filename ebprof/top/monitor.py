@@ -5,8 +5,11 @@ from __future__ import annotations
 import select
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from ebprof._native import lib
 from ebprof.abi import COMPLETE, STOP_REASONS
@@ -73,11 +76,21 @@ class Status:
 class TopMonitor:
     """Ticks a run, and adds what it brings to a table.
 
-    is_kept: samples stay in the table; else each `mark` begins a new one.
+    is_kept: samples stay in the table; else each `mark` begins a new one. own: ebprof's own
+    processes, whose samples are counted apart.
     """
 
-    def __init__(self, run: Run, stacks: Stacks | None = None, *, is_kept: bool) -> None:
+    def __init__(
+        self,
+        run: Run,
+        stacks: Stacks | None = None,
+        own: Callable[[], Iterable[int]] = tuple,
+        *,
+        is_kept: bool,
+    ) -> None:
         self.run = run
+        self._own = own
+        self._own_pids: set[int] = set()
         self.table = HotTable(stacks)
         self._is_kept = is_kept
         self._start = self._taken = time.monotonic()
@@ -158,13 +171,17 @@ class TopMonitor:
         )
 
     def _take(self) -> None:
+        self._own_pids.update(self._own())
         self.run.take()
         self._taken = time.monotonic()
         self._note_cost()
 
     def _add(self, wait_s: float) -> None:
         for one in self.run.named(wait_s):
-            self.table.add(one.samples, one.end - one.start)
+            is_own = np.isin(one.samples.rows["pid"], list(self._own_pids))
+            others = one.samples.take(~is_own)
+            apart = one.samples.total - others.total
+            self.table.add(others, one.end - one.start, apart)
 
     def _note_cost(self) -> None:
         kernel_seconds = self.run.accounts.figures().kernel_seconds

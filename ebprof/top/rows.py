@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PIVOTS = ("function", "module", "process", "thread", "container")
+PIVOTS = "function", "module", "process", "thread", "container", "comm", "cgroup", "command"
 """What a row can be."""
 SORTS = ("self", "total", "name")
 """Orders of rows: the most first, names by the alphabet."""
@@ -34,7 +34,8 @@ class HotRow:
 class HotReport:
     """Some rows, in order. hidden: those before and after; first: how many come before.
 
-    samples: all that the shares are of; seconds: over which they were taken.
+    samples: all that the shares are of; seconds: over which they were taken. apart: samples of
+    ebprof itself in that time, which are not among them.
     """
 
     rows: tuple[HotRow, ...]
@@ -42,6 +43,7 @@ class HotReport:
     first: int
     samples: int
     seconds: float
+    apart: int = 0
 
 
 @dataclass(frozen=True, slots=True)

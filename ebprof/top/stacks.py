@@ -1,4 +1,4 @@
-"""What samples name, as numbers: functions, modules, paths, processes, threads, containers."""
+"""What samples name, as numbers: functions, modules, paths, and whose they are."""
 
 from __future__ import annotations
 
@@ -11,12 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.errors import EbprofError
-from ebprof.model import CONTAINER, NONE, Mapping, Samples, Tables, text_of
+from ebprof.model import (
+    CGROUP,
+    COMMAND,
+    CONTAINER,
+    NONE,
+    PROCESS,
+    Label,
+    Mapping,
+    Samples,
+    Tables,
+    text_of,
+)
 from ebprof.model.arrays import Growing
 from ebprof.procfs import process
+from ebprof.shortnames import short_name
 
 NO_STACK = "[no stack]"
-NO_CONTAINER = "[no container]"
+NO_CONTAINER, NO_CGROUP = "[no container]", "[no cgroup]"
+TEXTS = "comm", "container", "cgroup", "command"
+"""What threads have in common by a text; pivots, like processes and threads."""
 ROWS = np.dtype([("path", np.int32), ("thread", np.int32), ("count", np.int64)])
 """Samples by path and thread."""
 
@@ -42,28 +56,33 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread. process, container: their numbers."""
+    """A thread. process: its number."""
 
     tid: int
     comm: str
     process: int
-    container: int
 
 
 class Stacks:
     """Numbers for all that was ever seen, from 0 on, in the order of first sight.
 
     A path is the functions of a stack, outermost first, inlined ones included.
-    comm_of: the name of a process by its number; raises EbprofError when it is gone.
+    comm_of: the name of a process by its number; raises EbprofError when it is gone. name_of: how
+    a function of a name is shown.
     """
 
-    def __init__(self, comm_of: Callable[[int], str] = process.comm) -> None:
+    def __init__(
+        self,
+        comm_of: Callable[[int], str] = process.comm,
+        name_of: Callable[[str], str] = short_name,
+    ) -> None:
         self._comm_of = comm_of
+        self._name_of = name_of
         self.functions: list[Function] = []
         self.modules: list[str] = []
         self.processes: list[Process] = []
         self.threads: list[Thread] = []
-        self.containers: list[str] = []
+        self.texts: dict[str, list[str]] = {pivot: [] for pivot in TEXTS}
         self.paths: list[tuple[int, ...]] = []
         self._comms: dict[int, str] = {}
         self._numbers: dict[object, int] = {}
@@ -72,7 +91,7 @@ class Stacks:
         self._of_stack: dict[int, int] = {}
         self._module_of = Growing()
         self._process_of = Growing()
-        self._container_of = Growing()
+        self._text_of = {pivot: Growing() for pivot in TEXTS}
         self._leaves = Growing()
         self._distinct = Growing()
         self._starts = Growing(np.int64)
@@ -88,10 +107,9 @@ class Stacks:
         """Process by thread."""
         return self._process_of.values
 
-    @property
-    def container_of(self) -> NDArray[np.int32]:
-        """Container by thread."""
-        return self._container_of.values
+    def text_of(self, pivot: str) -> NDArray[np.int32]:
+        """The number of a text (of TEXTS: a name, a container, ...) by thread."""
+        return self._text_of[pivot].values
 
     @property
     def leaves(self) -> NDArray[np.int32]:
@@ -140,7 +158,7 @@ class Stacks:
         columns = (samples.rows[name][groups.first].tolist() for name in names)
         texts, labels = samples.tables.strings, samples.tables.label_values
         found = [
-            self._thread(pid, tid, texts[comm], text_of(CONTAINER, labels[number]))
+            self._thread(pid, tid, texts[comm], labels[number])
             for pid, tid, comm, number in zip(*columns, strict=True)
         ]
         return np.array(found, np.int64)[groups.of_row]
@@ -160,7 +178,7 @@ class Stacks:
         module = "" if mapping == NONE else Mapping(text[tables.mappings["path"][mapping]]).name
         frames = tables.location_frames[number][::-1]
         functions = tuple(
-            self._function(Function(text[one["name"]], module, text[one["file"]]))
+            self._function(Function(self._name_of(text[one["name"]]), module, text[one["file"]]))
             for one in tables.functions[tables.frames["function"][frames]]
         )
         self._of_location[number] = functions
@@ -173,18 +191,25 @@ class Stacks:
             self._module_of.extend([module])
         return number
 
-    def _thread(self, pid: int, tid: int, comm: str, container: str) -> int:
-        key = pid, tid, comm, container
+    def _thread(self, pid: int, tid: int, comm: str, labels: tuple[Label, ...]) -> int:
+        key = pid, tid, comm, labels
         known = self._numbers.get(key)
         if known is not None:
             return known
-        owner = Process(pid, self._process_comm(pid, tid, comm))
+        name = text_of(PROCESS, labels) or self._process_comm(pid, tid, comm)
+        owner = Process(pid, name)
         at = self._number(owner, self.processes, owner)
-        name = container or NO_CONTAINER
-        within = self._number(("container", name), self.containers, name)
-        number = self._number(key, self.threads, Thread(tid, comm, at, within))
+        number = self._number(key, self.threads, Thread(tid, comm, at))
         self._process_of.extend([at])
-        self._container_of.extend([within])
+        texts = {
+            "comm": comm,
+            "container": text_of(CONTAINER, labels) or NO_CONTAINER,
+            "cgroup": text_of(CGROUP, labels) or NO_CGROUP,
+            "command": text_of(COMMAND, labels) or f"[{name}]",
+        }
+        for pivot, text in texts.items():
+            found = self._number((pivot, text), self.texts[pivot], text)
+            self._text_of[pivot].extend([found])
         return number
 
     def _process_comm(self, pid: int, tid: int, comm: str) -> str:

@@ -1,10 +1,10 @@
-"""Samples put together by function, module, process, thread or container, and put in order."""
+"""Samples put together by function, module, process or what else rows are, and put in order."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,26 +13,38 @@ from ebprof.errors import UsageError
 from ebprof.model import Samples
 from ebprof.model.arrays import wider
 from ebprof.top.rows import PIVOTS, SORTS, Butterfly, HotReport, HotRow, Neighbour
-from ebprof.top.stacks import Rows, Stacks
+from ebprof.top.stacks import TEXTS, Rows, Stacks
 from ebprof.top.window import POINTS, RecentRows, merged
 
 WINDOW_S = 10
 """Shares are of so many seconds, unless those of the whole run are asked for."""
 OUTERMOST, ITSELF = "[outermost]", "[self]"
-_OF_THREADS = ("process", "thread", "container")
+_OF_THREADS = ("process", "thread", *TEXTS)
 _NO_PROCESS = np.iinfo(np.int32).max
 _LEAST_ROOM = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Only the samples of one module, process, thread or container, by its number.
+    """Only the samples of one module, process, thread, container, ..., by its number.
 
     pivot: which of these it is.
     """
 
     pivot: str
     number: int
+
+
+class _Increment(NamedTuple):
+    """What came in at once. apart: samples of ebprof itself, in no rows."""
+
+    rows: Rows
+    seconds: float
+    apart: int
+
+    def and_then(self, other: _Increment) -> _Increment:
+        rows = merged([self.rows, other.rows])
+        return _Increment(rows, self.seconds + other.seconds, self.apart + other.apart)
 
 
 class _Tally:
@@ -109,36 +121,39 @@ class HotTable:
         self._within: tuple[Within, ...] = ()
         self._tally = _Tally()
         self._is_held = False
-        self._held: list[tuple[Rows, float]] = []
+        self._held: list[_Increment] = []
 
-    def add(self, samples: Samples, seconds: float) -> None:
-        """Take in what was sampled in so many seconds, after all that was added before."""
-        rows = self._stacks.rows(samples)
+    def add(self, samples: Samples, seconds: float, apart: int = 0) -> None:
+        """Take in what was sampled in so many seconds, after all that was added before.
+
+        apart: samples of ebprof itself, which are not among them.
+        """
+        increment = _Increment(self._stacks.rows(samples), seconds, apart)
         if self._is_held:
-            self._hold(rows, seconds)
+            self._hold(increment)
         else:
-            self._add(rows, seconds)
+            self._add(increment)
 
     def hold(self, hold: bool) -> None:
         """Let the rows stay as they are (True), or go on with all that was added meanwhile."""
         self._is_held = hold
         if not hold:
             held, self._held = self._held, []
-            for rows, seconds in held:
-                self._add(rows, seconds)
+            for increment in held:
+                self._add(increment)
 
-    def _hold(self, rows: Rows, seconds: float) -> None:
+    def _hold(self, increment: _Increment) -> None:
         """Keep for later: one by one those of the last minute, the others together."""
-        self._held.append((rows, seconds))
+        self._held.append(increment)
         if len(self._held) > POINTS:
-            (first, first_s), (second, second_s) = self._held[:2]
-            self._held[:2] = [(merged([first, second]), first_s + second_s)]
+            first, second = self._held[:2]
+            self._held[:2] = [first.and_then(second)]
 
-    def _add(self, rows: Rows, seconds: float) -> None:
-        if self._samples.add(rows, seconds):
+    def _add(self, increment: _Increment) -> None:
+        if self._samples.add(*increment):
             self._tally.begin_second()
-        self._count(rows, recent=True)
-        self._count(rows, recent=False)
+        self._count(increment.rows, recent=True)
+        self._count(increment.rows, recent=False)
 
     def clear(self) -> None:
         """Forget all samples; numbers of rows stay."""
@@ -184,8 +199,9 @@ class HotTable:
         """The rows of these numbers (of `order`) from one on, at most so many."""
         chosen = order[first:] if limit is None else order[first : first + limit]
         samples, seconds = self._extent(whole)
+        apart = self._samples.apart if whole else self._samples.apart_of_last(WINDOW_S)
         return HotReport(
-            self._rows(chosen, whole), len(order) - len(chosen), first, samples, seconds
+            self._rows(chosen, whole), len(order) - len(chosen), first, samples, seconds, apart
         )
 
     def butterfly(self, function: int, *, whole: bool = False) -> Butterfly:
@@ -222,8 +238,8 @@ class HotTable:
         if within.pivot == "process":
             process = stacks.processes[number]
             return f"{process.comm} ({process.pid})"
-        if within.pivot == "container":
-            return stacks.containers[number]
+        if within.pivot in TEXTS:
+            return stacks.texts[within.pivot][number]
         thread = stacks.threads[number]
         return f"{thread.comm} ({thread.tid})"
 
@@ -241,12 +257,12 @@ class HotTable:
         self._tally.add_processes(groups, processes)
 
     def _owners(self, rows: Rows, pivot: str) -> NDArray[Any]:
-        """The process, thread or container of each row."""
+        """The process, thread, container, ... of each row."""
         threads: NDArray[Any] = rows["thread"]
         if pivot == "thread":
             return threads
         stacks = self._stacks
-        owner_of = stacks.process_of if pivot == "process" else stacks.container_of
+        owner_of = stacks.process_of if pivot == "process" else stacks.text_of(pivot)
         owners: NDArray[Any] = owner_of[threads]
         return owners
 
@@ -327,8 +343,8 @@ class HotTable:
             return stacks.functions[number].name
         if self._by == "module":
             return stacks.modules[number]
-        if self._by == "container":
-            return stacks.containers[number]
+        if self._by in TEXTS:
+            return stacks.texts[self._by][number]
         return (
             stacks.processes[number].comm if self._by == "process" else stacks.threads[number].comm
         )

@@ -17,9 +17,10 @@ _LEAST_MERGE = 1 << 16
 
 @dataclass(slots=True)
 class Second:
-    """What was counted in about a second."""
+    """What was counted in about a second. apart: samples of ebprof itself, in no rows."""
 
     seconds: float = 0.0
+    apart: int = 0
     parts: list[Rows] = field(default_factory=list)
 
     @property
@@ -38,18 +39,21 @@ class RecentRows:
         """Forget all that came so far."""
         self.recent: deque[Second] = deque(maxlen=POINTS)
         self.seconds = 0.0
+        self.apart = 0
         self._merged = np.zeros(0, ROWS)
         self._parts: list[Rows] = []
         self._waiting = 0
 
-    def add(self, rows: Rows, seconds: float) -> bool:
+    def add(self, rows: Rows, seconds: float, apart: int = 0) -> bool:
         """Take an increment in; returns whether it began a new second."""
         is_new = not self.recent or self.recent[-1].is_over
         if is_new:
             self.recent.append(Second())
         self.recent[-1].seconds += seconds
+        self.recent[-1].apart += apart
         self.recent[-1].parts.append(rows)
         self.seconds += seconds
+        self.apart += apart
         self._parts.append(rows)
         self._waiting += len(rows)
         if self._waiting > max(_LEAST_MERGE, len(self._merged)):
@@ -71,6 +75,10 @@ class RecentRows:
     def seconds_of_last(self, seconds: int) -> float:
         """How long those seconds were."""
         return sum(one.seconds for one in list(self.recent)[-seconds:])
+
+    def apart_of_last(self, seconds: int) -> int:
+        """Samples of ebprof itself in those seconds."""
+        return sum(one.apart for one in list(self.recent)[-seconds:])
 
 
 def merged(parts: list[Rows]) -> Rows:

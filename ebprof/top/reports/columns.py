@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ebprof.sampling.source import Sampled
 from ebprof.screen.layout import Column
 from ebprof.screen.text import BOLD, CYAN, DIM, PLAIN
-from ebprof.top.rows import HotRow
+from ebprof.top.rows import HotReport, HotRow
 
 SPARK, OWN = "spark", "self"
 SEVERAL = "*"
@@ -15,10 +16,10 @@ SEVERAL = "*"
 
 @dataclass(frozen=True, slots=True)
 class HotColumn:
-    """A column with its cells. cell: of a row and the number of all samples."""
+    """A column with its cells. cell: of a row and the report that the row is in."""
 
     column: Column
-    cell: Callable[[HotRow, int], str]
+    cell: Callable[[HotRow, HotReport], str]
     sort: str = ""
     style: str = PLAIN
 
@@ -28,41 +29,58 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}" if part and whole else "-"
 
 
-def columns_by(pivot: str, *, many_processes: bool) -> list[HotColumn]:
+def columns_by(pivot: str, sampled: Sampled, *, many_processes: bool) -> list[HotColumn]:
     """The columns for a pivot. many_processes: whether to say whose a row is."""
-    left_out = set(_LEFT_OUT[pivot])
+    left_out = set(_LEFT_OUT.get(pivot, _OF_TEXTS))
     if not many_processes and pivot != "process":
         left_out |= {"pid", "comm"}
-    columns = (*_FIGURES, _name(pivot), *_REST)
+    figures = [*_FIGURES]
+    if sampled.cores(1, 1.0) is not None:
+        figures.append(_cpu(sampled))
+    columns = (*figures, _name(pivot), *_REST)
     return [one for one in columns if one.column.name not in left_out]
 
 
+def _cpu(sampled: Sampled) -> HotColumn:
+    """As htop has it: 100 is one core."""
+    column = Column("cpu", "%CPU", 6, 7, 2, "right")
+    return HotColumn(
+        column, lambda row, report: cpu_percent(sampled, row.own, report.seconds) or "-"
+    )
+
+
+def cpu_percent(sampled: Sampled, samples: int, seconds: float) -> str:
+    """`38.2`: percent of one core; empty where samples are not CPU time."""
+    cores = sampled.cores(samples, seconds)
+    return "" if cores is None else f"{100 * cores:.1f}"
+
+
 def _name(pivot: str) -> HotColumn:
-    column = Column("name", pivot.upper(), 16, 120, 0)
+    column = Column("name", pivot.upper(), 30, 120, 0)
     return HotColumn(column, lambda row, _: row.name, "name", BOLD)
 
 
-def _pid(row: HotRow, _: int) -> str:
+def _pid(row: HotRow, _: HotReport) -> str:
     return SEVERAL if row.pid is None else str(row.pid)
 
 
 _FIGURES = (
     HotColumn(
         Column(OWN, "SELF %", 7, 7, 0, "right"),
-        lambda row, samples: share(row.own, samples),
+        lambda row, report: share(row.own, report.samples),
         "self",
     ),
     HotColumn(
         Column("total", "TOTAL %", 8, 8, 0, "right"),
-        lambda row, samples: share(row.total, samples),
+        lambda row, report: share(row.total, report.samples),
         "total",
     ),
-    HotColumn(Column("samples", "SAMPLES", 8, 9, 5, "right"), lambda row, _: f"{row.own:,}"),
+    HotColumn(Column("samples", "SAMPLES", 8, 9, 6, "right"), lambda row, _: f"{row.own:,}"),
 )
 _REST = (
-    HotColumn(Column("module", "MODULE", 10, 24, 2), lambda row, _: row.module, style=CYAN),
+    HotColumn(Column("module", "MODULE", 10, 24, 5), lambda row, _: row.module, style=CYAN),
     HotColumn(Column("tid", "TID", 7, 7, 1, "right"), lambda row, _: str(row.tid or "-")),
-    HotColumn(Column("pid", "PID", 7, 7, 6, "right"), _pid),
+    HotColumn(Column("pid", "PID", 7, 7, 7, "right"), _pid),
     HotColumn(
         Column("comm", "PROCESS", 8, 15, 3),
         lambda row, _: SEVERAL if row.comm is None else row.comm,
@@ -73,10 +91,10 @@ _REST = (
 _LEFT_OUT = {
     "function": ("tid",),
     "module": ("tid", "module"),
-    "process": ("tid", "module", "comm"),
-    "thread": ("module",),
-    "container": ("tid", "module"),
+    "process": ("tid", "module", "comm", "total"),
+    "thread": ("module", "total"),
 }
+_OF_TEXTS = "tid", "module", "total"
 NEIGHBOUR_COLUMNS = (
     Column("share", "SHARE %", 8, 8, 0, "right"),
     Column("of_all", "OF ALL %", 9, 9, 2, "right"),

@@ -55,8 +55,9 @@ HELP = (
     "backspace, left back to where you were",
     "s, right, left  the column to sort by",
     "r               the other way round",
-    "b, or 1 to 5    a row for each function, module, process,",
-    "                thread, container",
+    "b, or 1 to 8    a row for each function, module, process,",
+    "                thread, container, comm (a thread's name),",
+    "                cgroup, command line",
     f"w               the last {WINDOW_S} seconds, or the whole run",
     "f, space        freeze; what is sampled meanwhile is added",
     "/               filter: part of a function, module, process",
@@ -70,11 +71,22 @@ HELP = (
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Of whom what is sampled. target: for people; is_one_process: rows need not say whose."""
+    """Of whom what is sampled.
+
+    target: for people; is_one_process: rows need not say whose; cpus: on how many it can run, 0 for
+    unknown.
+    """
 
     target: str
     sampled: Sampled
     is_one_process: bool
+    cpus: int = 0
+
+    def amount(self, samples: int, seconds: float) -> str:
+        """`99 samples/s, 0.98 cores of 2`."""
+        pace, cores = self.sampled.pace(samples, seconds), self.sampled.cores(samples, seconds)
+        of = f" of {self.cpus}" if self.cpus else ""
+        return pace if cores is None else f"{pace}, {cores:.2f} cores{of}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +124,7 @@ class TopFrame:
 
     def _table(self, report: HotReport, view: TopView, width: int) -> list[Line]:
         self._choose(view.by[0])
-        rows = [self._cells(row, report.samples) for row in report.rows]
+        rows = [self._cells(row, report) for row in report.rows]
         self._widths.widen(rows)
         columns = [(self._columns[one.name], cells) for one, cells in self._widths.fit(width)]
         headings = (heading(one.column, cells, one.sort, view) for one, cells in columns)
@@ -125,19 +137,20 @@ class TopFrame:
     def _choose(self, by: str) -> None:
         if by != self._by:
             self._by = by
-            columns = columns_by(by, many_processes=not self._subject.is_one_process)
+            subject = self._subject
+            columns = columns_by(by, subject.sampled, many_processes=not subject.is_one_process)
             self._columns = {one.column.name: one for one in columns}
             self._widths = Widths([one.column for one in columns])
             self._widths.want(SPARK, self._columns[SPARK].column.wide)
 
-    def _cells(self, row: HotRow, samples: int) -> dict[str, str]:
-        return {name: one.cell(row, samples) for name, one in self._columns.items()}
+    def _cells(self, row: HotRow, report: HotReport) -> dict[str, str]:
+        return {name: one.cell(row, report) for name, one in self._columns.items()}
 
     def _parts(self, shown: Shown, view: TopView) -> tuple[str, ...]:
         report, sampled = shown.report, self._subject.sampled
         return (
             f"ebprof top: {self._subject.target}, {sampled.describe()},",
-            f"{sampled.pace(report.samples, report.seconds)},",
+            f"{self._subject.amount(report.samples, report.seconds)},",
             f"{complete_text(shown.status.complete_share)},",
             *(f"in {name}," for name in shown.within),
             f"by {view.by[0]}, {sort_text(view)}" if shown.butterfly is None else "one function",
@@ -248,6 +261,8 @@ def _footer(shown: Shown, view: TopView) -> Line:
     window = "whole run" if view.whole else f"last {WINDOW_S} s"
     rows = f"{len(report.rows)} shown, {report.hidden} hidden"
     texts = [(f"{window}  {rows}" if shown.butterfly is None else window, PLAIN)]
+    if report.apart:
+        texts.append((f"ebprof's own {report.apart} apart", DIM))
     texts.append((f"lost {status.lost}", RED if status.lost else PLAIN))
     texts += [(f"{name} {count}", YELLOW) for name, count in status.stops.items()]
     own, kernel = 100 * status.own_share, 100 * status.kernel_share

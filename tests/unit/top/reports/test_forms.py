@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ebprof.bpf.events import Rate
+from ebprof.model import samples_of
 from ebprof.sampling.source import Sampled
 from ebprof.top.monitor import Status
 from ebprof.top.reports.forms import JsonForm, TextForm
@@ -15,7 +16,7 @@ from tests.hot import table
 
 CYCLES = Sampled("cycles", Rate(99, 0), "nanoseconds", 10_101_010)
 FAULTS = Sampled("page-faults", Rate(0, 500), "count", 500)
-SUBJECT = Subject("PID 7", CYCLES, is_one_process=True)
+SUBJECT = Subject("PID 7", CYCLES, is_one_process=True, cpus=2)
 STATUS = Status(5.0, 4, 0.75, 2, {"no_row": 1}, 0.01, 0.001, is_waiting=False)
 TIME = 1_700_000_000.1234
 
@@ -35,14 +36,14 @@ def text(samples: HotTable, by: str = "function", most: int | None = None) -> li
 def test_a_table_an_interval() -> None:
     lines = text(made(), most=1)
     assert lines[0][8:] == (
-        "  4 samples of PID 7 (cycles at 99 Hz, 1.0 s), 4 samples/s, 75.0 % complete, lost 2, "
-        "no_row 1, 1 rows not shown"
+        "  4 samples of PID 7 (cycles at 99 Hz, 1.0 s), 4 samples/s, 0.04 cores of 2, "
+        "75.0 % complete, lost 2, no_row 1, 1 rows not shown"
     )
     assert lines[1].split() == [
-        "SELF%", "TOTAL%", "SAMPLES", "PID", "PROCESS", "MODULE", "FUNCTION"
+        "SELF%", "TOTAL%", "SAMPLES", "%CPU", "PID", "PROCESS", "MODULE", "FUNCTION"
     ]  # fmt: skip
-    assert lines[2].split(maxsplit=6) == [
-        "75.0", "75.0", "3", "7", "my_web", "demo", "f(int, char)"
+    assert lines[2].split(maxsplit=7) == [
+        "75.0", "75.0", "3", "3.0", "7", "my_web", "demo", "f(int, char)"
     ]  # fmt: skip
     assert lines[3:] == ["", ""]
 
@@ -63,11 +64,30 @@ def test_events_are_counted_where_their_number_is_known(sampled: Sampled, pace: 
 
 
 def test_columns_of_other_pivots() -> None:
-    assert text(made(), "process")[1].split()[3:] == ["PID", "PROCESS"]
-    assert text(made(), "process")[2].split()[3:] == ["7", "my", "web"]
+    assert text(made(), "process")[1].split()[3:] == ["%CPU", "PID", "PROCESS"]
+    assert text(made(), "process")[2].split()[3:] == ["3.0", "7", "my", "web"]
     lines = text(made(), "module")
-    assert lines[1].split()[3:] == ["PID", "PROCESS", "MODULE"]
-    assert lines[2].split() == ["100.0", "100.0", "4", "*", "*", "demo"]
+    assert lines[1].split()[3:] == ["%CPU", "PID", "PROCESS", "MODULE"]
+    assert lines[2].split() == ["100.0", "100.0", "4", "4.0", "*", "*", "demo"]
+    lines = text(table(stack("f", 3, pid=7, tid=8, comm="io")), "thread")
+    assert lines[1].split()[4:] == ["PID", "TID", "PROCESS", "THREAD"]
+    assert lines[2].split()[4:] == ["7", "8", "io", "io"]
+
+
+def test_what_is_no_cpu_time_has_none() -> None:
+    samples = made()
+    form = TextForm(Subject("PID 7", FAULTS, is_one_process=True), "function")
+    lines = form.report(samples.report(samples.order()), STATUS, TIME).split("\n")
+    assert "cores" not in lines[0] and "%CPU" not in lines[1]
+
+
+def test_ebprof_itself_stands_apart() -> None:
+    samples = made()
+    samples.add(samples_of([]), 1.0, 19)
+    assert "lost 2, ebprof's own 19 apart, no_row 1" in text(samples)[0]
+    report = samples.report(samples.order())
+    line = json.loads(JsonForm(SUBJECT, "function").report(report, STATUS, TIME))
+    assert (line["samples"], line["own_samples"]) == (4, 19)
 
 
 def test_names_of_others_move_no_cursor() -> None:
@@ -88,6 +108,9 @@ def test_an_object_an_interval() -> None:
         "unit": "nanoseconds",
         "period": 10_101_010,
         "samples": 4,
+        "cores": 0.0404,
+        "cpus": 2,
+        "own_samples": 0,
         "complete_share": 0.75,
         "lost": 2,
         "stop": {"no_row": 1},
@@ -102,6 +125,7 @@ def test_an_object_an_interval() -> None:
                 "process": "my web",
                 "self": 3,
                 "total": 3,
+                "cores": 0.0303,
             }
         ],
     }

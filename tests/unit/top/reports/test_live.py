@@ -34,14 +34,20 @@ class Table(Pressed):
         super().__init__(pty, self.report)
 
     def names(self) -> list[str]:
-        """What is in the rows that are shown, by the fourth column."""
-        return [one.split()[3] for one in self.lines()[2:-2] if one]
+        """What the rows that are shown are called, up to the first blank."""
+        lines = self.lines()
+        return [one[self._name_at() :].split()[0] for one in lines[2:-2] if one]
+
+    def _name_at(self) -> int:
+        """Where names begin: below the heading of the pivot."""
+        heading = self.lines()[1]
+        return heading.index(f" {self.report.view.by[0].upper()}") + 1
 
     def selected(self) -> list[str]:
         """Rows of the table that are reversed."""
         self.pty.settle()
         return [
-            "".join(char for char, _ in row).split()[3]
+            "".join(char for char, _ in row)[self._name_at() :].split()[0]
             for row in self.pty.shown.cells[2:-2]
             if row[0][1] == "7" and row[0][0] == " "
         ]
@@ -64,18 +70,19 @@ def table() -> Iterator[Table]:
 
 def test_a_function_is_a_line(table: Table) -> None:
     lines = table.lines()
-    headings = ["SELF", "%▼", "TOTAL", "%", "SAMPLES", "FUNCTION", "MODULE", "PID", "PROCESS"]
+    figures = ["SELF", "%▼", "TOTAL", "%", "SAMPLES", "%CPU"]
+    headings = [*figures, "FUNCTION", "MODULE", "PID", "PROCESS"]
     assert lines[1].split() == [*headings, "LAST", "MINUTE"]
-    assert lines[2].split() == ["60.0", "60.0", "60", "compress", "demo", "7", "web", "█"]
-    assert lines[4].split() == ["10.0", "10.0", "10", "read", "[kernel.kallsyms]", "9", "db", "█"]
-    assert lines[5].split()[:4] == ["-", "90.0", "0", "main"]
+    assert lines[2].split() == ["60.0", "60.0", "60", "60.6", "compress", "demo", "7", "web", "█"]
+    assert lines[4].split() == ["10.0", "10.0", "10", "10.1", "read", "[kernel.kallsyms]", "9", "db", "█"]
+    assert lines[5].split()[:4] == ["-", "90.0", "0", "0.0"]
 
 
 def test_header_and_footer(table: Table) -> None:
     lines = table.lines()
     assert lines[0].startswith(
-        "ebprof top: all processes, fake-clock at 99 Hz, 100 samples/s, 90.0 % complete, "
-        "by function, sort self"
+        "ebprof top: all processes, fake-clock at 99 Hz, 100 samples/s, 1.01 cores, "
+        "90.0 % complete, by function, sort self"
     )
     assert lines[-2].startswith("last 10 s  6 shown, 0 hidden  lost 0  no_row 1  ebprof ")
     assert lines[-1] == KEYS
@@ -179,7 +186,7 @@ def test_enter_goes_on_to_callers_and_callees(table: Table) -> None:
 def test_enter_narrows_a_process_down_to_its_functions(table: Table) -> None:
     lines = table.press("3", DOWN, DOWN, ENTER)
     assert "in db (9), by function," in lines[0]
-    assert lines[2].split()[:4] == ["100.0", "100.0", "10", "read"]
+    assert lines[2].split()[:5] == ["100.0", "100.0", "10", "10.1", "read"]
     assert table.press(DOWN, ENTER)[1].startswith("read ([kernel.kallsyms])  self 100.0 %")
     assert "in db (9)" in table.press(BACKSPACE)[0]
     assert "by process," in table.press(LEFT)[0] and table.selected() == ["db"]

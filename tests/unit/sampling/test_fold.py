@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ebprof.model import Sample, Samples, samples_of
-from ebprof.recording.fold import FoldedSamples
+from ebprof.model import Label, Sample, Samples, samples_of
+from ebprof.sampling.fold import FoldedSamples
 from tests.builders import stack
 
 
@@ -36,6 +36,17 @@ def test_equal_samples_of_several_windows_are_one() -> None:
             stack("main;h", 5),
             stack("main;g", 2, comm="other"),
         )
+    }
+
+
+def test_labels_stay_with_their_samples() -> None:
+    first = samples_of([stack("main;f", 3, labels=(Label("container", "a"),))])
+    labels = (Label("container", "b"),), (Label("container", "a"),)
+    second = samples_of([stack("main;f", 5, labels=one) for one in (*labels, ())])
+    assert {(one.labels, one.count) for one in total(first, second)} == {
+        (labels[0], 5),
+        (labels[1], 8),
+        ((), 5),
     }
 
 
