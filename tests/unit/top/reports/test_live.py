@@ -74,7 +74,17 @@ def test_a_function_is_a_line(table: Table) -> None:
     headings = [*figures, "FUNCTION", "MODULE", "PID", "PROCESS"]
     assert lines[1].split() == [*headings, "LAST", "MINUTE"]
     assert lines[2].split() == ["60.0", "60.0", "60", "60.6", "compress", "demo", "7", "web", "█"]
-    assert lines[4].split() == ["10.0", "10.0", "10", "10.1", "read", "[kernel.kallsyms]", "9", "db", "█"]
+    assert lines[4].split() == [
+        "10.0",
+        "10.0",
+        "10",
+        "10.1",
+        "read",
+        "[kernel.kallsyms]",
+        "9",
+        "db",
+        "█",
+    ]
     assert lines[5].split()[:4] == ["-", "90.0", "0", "0.0"]
 
 
