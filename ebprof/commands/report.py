@@ -16,6 +16,7 @@ from ebprof.output import (
     check_writable,
     choose,
     names,
+    proposal,
     read_profile,
     styled,
     write_file,
@@ -36,6 +37,7 @@ def command(file: str, look: Look, format_name: str | None, path: str | None, ho
     ebprof report cpu.pb.gz --by process -f table
     ebprof report cpu.pb.gz -o flame.html
     ebprof report stacks.folded -f pprof -o cpu.pb.gz
+    ebprof report sliced.pb.gz                 load over time first, and windows to compare
     ebprof report cpu.pb.gz@30s-60s            a window of a recording in slices
     ebprof report heap.pb.gz --sample-type alloc_space
     ebprof report 'http://HOST:8080/api/v1/profiles/flamegraph?type=cpu&from=now-5m'
@@ -45,3 +47,6 @@ def command(file: str, look: Look, format_name: str | None, path: str | None, ho
     profile = read_profile(file, how)
     warn(profile)
     write_file(as_seen(profile, output, look), output, path)
+    hint = proposal(profile, file) if getattr(output, "IS_FOR_PEOPLE", False) else ""
+    if hint:
+        print(f"ebprof: {hint}", file=sys.stderr)

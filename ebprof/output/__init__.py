@@ -18,6 +18,7 @@ from ebprof.output._files import (
 from ebprof.output._look import PIVOTS, Look, as_seen, styled
 from ebprof.output._protocol import AppendingFormat, OutputFormat, ReadableFormat, Sink
 from ebprof.output._rescue import rescue
+from ebprof.output._slices import proposal
 
 __all__ = [
     "PIVOTS",
@@ -32,6 +33,7 @@ __all__ = [
     "choose",
     "default_name",
     "names",
+    "proposal",
     "read_profile",
     "read_profiles",
     "rescue",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ def width_of_terminal(file: BinaryIO) -> int | None:
     """Columns of the terminal that a file is; None for what is none, or does not know."""
     columns = os.get_terminal_size(file.fileno()).columns if file.isatty() else 0
     return columns or None
+
+
+def encoding_of(file: BinaryIO) -> str:
+    """What a file is read as: that of stdout is the locale's, others are UTF-8."""
+    is_stdout = file is getattr(sys.stdout, "buffer", None)
+    return (is_stdout and sys.stdout.encoding) or "utf-8"
 
 
 def console(file: BinaryIO, text: io.StringIO, width: int | None = None) -> Console:

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ebprof.model import Profile
-from ebprof.output._console import console, width_of_terminal
+from ebprof.output import _slices
+from ebprof.output._console import console, encoding_of, width_of_terminal
 from ebprof.output._cpu import cores
 from ebprof.output._heading import heading
 from ebprof.output._look import Look
@@ -47,6 +48,8 @@ def draw(profile: Profile, look: Look, file: BinaryIO) -> None:
     to = console(file, text, width)
     if told := heading(profile):
         to.print(told, style="bold", highlight=False, markup=False)
+    if load := _slices.line(profile, width, encoding_of(file)):
+        to.print(load, highlight=False, markup=False)
     columns = _columns(profile, rows, by)
     to.print(_table(rows[:ROWS], columns, width, profile.total))
     to.print(_footer(profile, len(rows), by), style="dim", highlight=False, markup=False)

@@ -122,6 +122,11 @@ def without_times(profile: Profile) -> Profile:
     return replace(profile, samples=merged, slice_ns=0)
 
 
+def begin_ns(window: Window, slice_ns: int) -> int:
+    """When a window begins, in the whole recording, whose slices are so long."""
+    return _next_slice(window.start_ns, slice_ns)
+
+
 def _parse(text: str) -> Window | None:
     """None when it does not have the form of a window."""
     match = _WINDOW.fullmatch(text)

@@ -21,6 +21,7 @@ from ebprof.output._bundle import bundle
 from ebprof.output._functions import FunctionIndex
 from ebprof.output._heading import title
 from ebprof.output._measure import measure
+from ebprof.output._slices import load_of
 from ebprof.output._text import printable
 from ebprof.output._tree import Tree
 
@@ -91,9 +92,19 @@ def _data(profile: Profile) -> dict[str, Any]:
         "duration_ns": profile.duration_ns,
         "comments": [printable(comment) for comment in profile.comments],
         "stops": _stops(profile),
+        **_load(profile),
         **({} if profile.is_sampled else {"measure": measure(profile.subject)._asdict()}),
         **tree_columns(tree),
     }
+
+
+def _load(profile: Profile) -> dict[str, Any]:
+    """What load.js has to know of a profile in slices of time."""
+    load = load_of(profile)
+    if load is None:
+        return {}
+    members = {"step_ns": load.step_ns, "end_ns": load.end_ns, "counts": load.counts.tolist()}
+    return {"load": members}
 
 
 def tree_columns(tree: Tree) -> dict[str, Any]:

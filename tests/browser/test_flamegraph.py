@@ -259,3 +259,20 @@ def _luminance(color: list[int]) -> float:
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_slices_of_time_are_bars(open_page: Callable[[Profile], Page]) -> None:
+    samples = [stack("main;f", count, time_ns=at * 10**9) for at, count in enumerate((3, 12, 6))]
+    page = open_page(profile(*samples, slice_ns=10**9, duration_ns=4 * 10**9))
+    assert page.text("load") == "4 s, at most 12 samples in 1 s"
+    script = """return [...document.querySelectorAll("#load .bar")].map((one) =>
+        [one.getBoundingClientRect().height, one.parentNode.querySelector("title").textContent])"""
+    heights, titles = zip(*page.browser.execute_script(script), strict=True)
+    assert [round(one / heights[1] * 12) for one in heights] == [3, 12, 6, 0]
+    assert titles[1] == "1 s to 2 s: 12 samples"
+
+
+def test_without_slices_there_are_no_bars(page: Page) -> None:
+    assert page.browser.execute_script(
+        "return getComputedStyle(document.getElementById('load')).display"
+    ) == ("none")

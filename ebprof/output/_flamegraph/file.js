@@ -2,6 +2,7 @@
 
 import { element } from "./elements.js";
 import { CHOICES, Graph } from "./graph.js";
+import { loadOf } from "./load.js";
 import { amount, duration, grouped, measured, percent } from "./texts.js";
 import { fromBranches } from "./tree.js";
 
@@ -50,6 +51,7 @@ function showHeader(data) {
   byId("summary").classList.toggle("runs", Boolean(data.diff));
   byId("comments").textContent = data.comments.join("  ·  ");
   const cost = costOf(data);
+  if (data.load) byId("load").append(...loadOf(data.load, data.measure ? cost : (count) => amount(count, "sample")));
   byId("stops").append(...data.stops.map(({ reason, count, is_whole: isWhole }) =>
     element("li", { textContent: `${reason} ${percent(count, data.total)}`, className: isWhole ? "" : "incomplete", title: cost(count) })));
 }
