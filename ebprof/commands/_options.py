@@ -17,6 +17,7 @@ from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UsageError
 from ebprof.events import listing
 from ebprof.identity.containers import find_container
+from ebprof.identity.groups import find_cgroup
 from ebprof.sampling.options import (
     DEFAULT_TABLE_MEMORY,
     MAX_TABLE_MEMORY,
@@ -89,9 +90,16 @@ _TARGET_OPTIONS = (
     click.option("-a", "--all", "everything", is_flag=True, help="All processes (the default)."),
     click.option("-C", "--cpu", metavar="CPUS", help="Only on these CPUs, like 0-3,8."),
     click.option("--comm", metavar="NAME", help="Only threads of this name."),
-    click.option("-G", "--cgroup", metavar="CGROUP", help="Only this cgroup."),
     click.option(
-        "--container", metavar="ID", help="Only this container: its ID, or its beginning."
+        "-G",
+        "--cgroup",
+        metavar="CGROUP",
+        help="Only this cgroup: a path, a unit like nginx.service, or a container.",
+    ),
+    click.option(
+        "--container",
+        metavar="NAME|ID",
+        help="Only this container: its name, its ID, or the beginning of that.",
     ),
     click.option("-i", "--no-inherit", is_flag=True, help="Not what processes start."),
 )
@@ -191,11 +199,13 @@ def _target(values: dict[str, Any]) -> Target:
     )
     if values.pop("everything") and not target.is_system_wide:
         raise UsageError("-a and a process exclude each other", "choose one")
+    if target.cgroup:
+        return replace(target, cgroup=find_cgroup(target.cgroup))
     return _in_container(target) if container else target
 
 
 def _in_container(target: Target) -> Target:
-    """The same target with the cgroup of the container that it names by a part of its ID."""
+    """The same target with the cgroup of the container that it names in some way."""
     found = find_container(target.container)
     return replace(target, cgroup=found.cgroup, container=found.id)
 

@@ -54,7 +54,11 @@ class Wanted:
     metavar="CGROUP",
     help="Only this cgroup and those below it: a path, a unit, or a container's ID.",
 )
-@click.option("--container", metavar="ID", help="Only this container: its ID, or its beginning.")
+@click.option(
+    "--container",
+    metavar="NAME|ID",
+    help="Only this container: its name, its ID, or the beginning of that.",
+)
 @click.option("--port", metavar="N", help="Only this port, at either end.")
 @click.option("--from", "source", metavar="ADDR[:PORT]", help="Only connections from there.")
 @click.option("--to", "destination", metavar="ADDR[:PORT]", help="Only connections to there.")

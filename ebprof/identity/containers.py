@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ebprof.errors import NoTargetError, UnsupportedError
 from ebprof.identity.cgroups import cgroup_roots, directories, mounts
+from ebprof.identity.names import ContainerNames
 from ebprof.identity.placement import container_of
 from ebprof.procfs.mounts import no_cgroups
 from ebprof.procfs.text import printable
@@ -37,7 +38,7 @@ class Container:
 
 
 def find_container(name: str) -> Container:
-    """The container of this ID or name, or the only one that begins so.
+    """The container of this ID or name, or the only one whose ID begins so.
 
     Raises NoTargetError for none and for several, UnsupportedError where nothing tells.
     """
@@ -45,14 +46,17 @@ def find_container(name: str) -> Container:
     if name in found:
         return found[name]
     chosen = [one for one in found if name and one.startswith(name)]
+    names = ContainerNames()
+    chosen = [one for one in found if name and names.of(one) == name] or chosen
     if len(chosen) == 1:
         return found[chosen[0]]
     shown = printable(name)
     if chosen:
         raise NoTargetError(
-            f"{len(chosen)} containers begin with {shown!r}", f"choose one of {_some(chosen)}"
+            f"{len(chosen)} containers are {shown!r}, or begin so",
+            f"choose one of {_some(chosen, names)}",
         )
-    hint = f"there are {_some(found)}" if found else "no container runs here"
+    hint = f"there are {_some(found, names)}" if found else "no container runs here"
     raise NoTargetError(f"no container {shown!r}", hint)
 
 
@@ -75,7 +79,7 @@ def short(container: str) -> str:
     return container[:_SHORT]
 
 
-def _some(ids: Iterable[str]) -> str:
-    found = sorted(map(short, ids))
+def _some(ids: Iterable[str], names: ContainerNames) -> str:
+    found = sorted(f"{short(one)} {names.of(one)}".rstrip() for one in ids)
     more = len(found) - _SHOWN
     return ", ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

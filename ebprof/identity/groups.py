@@ -6,7 +6,8 @@ import re
 
 from ebprof.errors import NoTargetError
 from ebprof.identity import cgroups
-from ebprof.identity.containers import find_container
+from ebprof.identity.containers import all_containers, find_container
+from ebprof.identity.names import ContainerNames
 from ebprof.procfs.text import printable
 
 _UNIT = re.compile(r"[^/]+\.(?:service|scope|slice|socket|mount|swap)")
@@ -16,19 +17,24 @@ _CONTAINER = re.compile(r"[0-9a-f]{12,64}")
 def find_cgroup(name: str) -> str:
     """The path of a cgroup, below its mount: of `name` as a path, else as a unit or a container.
 
-    name: `system.slice`, `/sys/fs/cgroup/system.slice`, `redis-server.service`, or the first 12 hex
-    digits of a container's ID, or more. Raises NoTargetError where there is none, or several units
-    have the name; UnsupportedError where nothing tells of containers.
+    name: `system.slice`, `/sys/fs/cgroup/system.slice`, `redis-server.service`, a container's name,
+    or the first 12 hex digits of its ID, or more. Raises NoTargetError where there is none, or
+    several units have the name; UnsupportedError where nothing tells of containers.
     """
     try:
         return cgroups.find(name)
     except NoTargetError as error:
         if _UNIT.fullmatch(name):
             return _find_unit(name)
-        if _CONTAINER.fullmatch(name):
+        if _CONTAINER.fullmatch(name) or _is_name(name):
             return cgroups.normalize(str(find_container(name).places[0]))
-        hint = f"{error.hint}, or a unit like redis-server.service, or a container's ID"
+        hint = f"{error.hint}, or a unit like redis-server.service, or a container's name or ID"
         raise NoTargetError(error.message, hint) from None
+
+
+def _is_name(name: str) -> bool:
+    names = ContainerNames()
+    return bool(name) and any(names.of(one) == name for one in all_containers())
 
 
 def _find_unit(name: str) -> str:

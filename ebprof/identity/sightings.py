@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from ebprof.errors import NoPermissionError, NoTargetError
+from ebprof.identity.names import ContainerNames
 from ebprof.identity.placement import parse_placement
-from ebprof.model import CGROUP, COMMAND, CONTAINER, PROCESS, Label
+from ebprof.model import CGROUP, COMMAND, CONTAINER, CONTAINER_NAME, PROCESS, Label
 from ebprof.procfs import process
 from ebprof.procfs.text import printable
 from ebprof.walls import Walls
@@ -99,6 +100,7 @@ class Places:
 
     def __init__(self) -> None:
         self._by_text: dict[bytes, Labels] = {}
+        self._names = ContainerNames()
 
     def labels(self, pid: int) -> Labels:
         """What is not known, or is nowhere, has no label."""
@@ -108,7 +110,11 @@ class Places:
     def _placed(self, text: bytes) -> Labels:
         if text not in self._by_text:
             placement = parse_placement(text)
-            found = Label(CONTAINER, placement.container), Label(CGROUP, placement.cgroup)
+            found = (
+                Label(CONTAINER, placement.container),
+                Label(CONTAINER_NAME, self._names.of(placement.container)),
+                Label(CGROUP, placement.cgroup),
+            )
             _put(self._by_text, text, tuple(one for one in found if one.text), MAX_TEXTS)
         return self._by_text[text]
 

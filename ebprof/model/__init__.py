@@ -27,6 +27,7 @@ from ebprof.model.values import (
     CGROUP,
     COMMAND,
     CONTAINER,
+    CONTAINER_NAME,
     KERNEL_PATH,
     PROCESS,
     SAMPLES,
@@ -36,6 +37,7 @@ from ebprof.model.values import (
     Mapping,
     Sample,
     SampleType,
+    container_of,
     text_of,
 )
 
@@ -43,6 +45,7 @@ __all__ = [
     "CGROUP",
     "COMMAND",
     "CONTAINER",
+    "CONTAINER_NAME",
     "CPUS",
     "FRAME",
     "FUNCTION",
@@ -74,6 +77,7 @@ __all__ = [
     "Samples",
     "Tables",
     "comments_of",
+    "container_of",
     "distinct",
     "fact",
     "first_seen",

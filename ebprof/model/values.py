@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,10 +81,12 @@ class SampleType(NamedTuple):
 SAMPLES = SampleType("samples", "count")
 
 
-CONTAINER, CGROUP, PROCESS, COMMAND = "container", "cgroup", "process", "command"
-"""Keys of labels of a sample's process: the whole ID, or the name, of its container; the path of
-its cgroup; its own name, where a thread's may differ; its command line.
-"""
+CONTAINER, CONTAINER_NAME = "container", "container_name"
+"""Keys of labels of a sample's process: the whole ID of its container (the name, of a runtime that
+gives no ID), and what people call it."""
+CGROUP, PROCESS, COMMAND = "cgroup", "process", "command"
+"""The path of its cgroup; its own name, where a thread's may differ; its command line."""
+_SHORT = 12
 
 
 class Label(NamedTuple):
@@ -102,6 +104,14 @@ class Label(NamedTuple):
 def text_of(key: str, labels: Iterable[Label]) -> str:
     """The text that a label of this key has; empty where there is none."""
     return next((one.text for one in labels if one.key == key), "")
+
+
+def container_of(labels: Sequence[Label]) -> str:
+    """`web (3f4e5a6b7c8d)`: the name of a container and as much of its ID as people write; the
+    whole ID of one that has no name, empty for none.
+    """
+    name, whole = text_of(CONTAINER_NAME, labels), text_of(CONTAINER, labels)
+    return f"{name} ({whole[:_SHORT]})" if name and whole else name or whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ebprof.model import (
     CGROUP,
     COMMAND,
-    CONTAINER,
     PROCESS,
     Label,
     Samples,
+    container_of,
     text_of,
 )
 from ebprof.output._text import UNKNOWN_COMM
@@ -109,16 +109,12 @@ def _command(thread: _Thread) -> Owner:
     return Owner(text_of(COMMAND, thread.labels) or f"[{thread.process}]")
 
 
-def _label(key: str, nothing: str) -> Callable[[_Thread], Owner]:
-    return lambda thread: Owner(text_of(key, thread.labels) or nothing)
-
-
 _READERS: dict[str, Callable[[_Thread], Owner]] = {
     "process": _process,
     "comm": lambda thread: Owner(thread.comm),
     "thread": _one_thread,
-    "container": _label(CONTAINER, NO_CONTAINER),
-    "cgroup": _label(CGROUP, NO_CGROUP),
+    "container": lambda thread: Owner(container_of(thread.labels) or NO_CONTAINER),
+    "cgroup": lambda thread: Owner(text_of(CGROUP, thread.labels) or NO_CGROUP),
     "command": _command,
 }
 OWNERS = tuple(_READERS)

@@ -14,13 +14,13 @@ from ebprof.errors import EbprofError
 from ebprof.model import (
     CGROUP,
     COMMAND,
-    CONTAINER,
     NONE,
     PROCESS,
     Label,
     Mapping,
     Samples,
     Tables,
+    container_of,
     text_of,
 )
 from ebprof.model.arrays import Growing
@@ -203,7 +203,7 @@ class Stacks:
         self._process_of.extend([at])
         texts = {
             "comm": comm,
-            "container": text_of(CONTAINER, labels) or NO_CONTAINER,
+            "container": container_of(labels) or NO_CONTAINER,
             "cgroup": text_of(CGROUP, labels) or NO_CGROUP,
             "command": text_of(COMMAND, labels) or f"[{name}]",
         }

@@ -9,6 +9,7 @@ import pytest
 from ebprof.errors import NoTargetError, UnsupportedError
 from ebprof.identity import cgroups
 from ebprof.identity.containers import Container, all_containers, find_container
+from ebprof.identity.names import ContainerNames
 
 FIRST, SECOND = "3f4e" * 16, "3f4d" * 16
 OTHER = "a" * 64
@@ -47,7 +48,7 @@ def test_a_container_by_its_id_and_by_what_it_begins_with(root: Path) -> None:
 def test_one_of_many_has_to_be_named(root: Path) -> None:
     for container in (FIRST, SECOND, OTHER):
         make(root / f"v2/docker/{container}")
-    with pytest.raises(NoTargetError, match="2 containers begin with '3f4'") as caught:
+    with pytest.raises(NoTargetError, match="2 containers are '3f4', or begin so") as caught:
         find_container("3f4")
     assert "3f4d3f4d3f4d, 3f4e3f4e3f4e" in caught.value.hint
     with pytest.raises(NoTargetError, match="no container 'b\ufffd'") as caught:
@@ -55,6 +56,20 @@ def test_one_of_many_has_to_be_named(root: Path) -> None:
     assert OTHER[:12] in caught.value.hint
     with pytest.raises(NoTargetError, match="no container ''"):
         find_container("")
+
+
+def test_a_container_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = make(root / f"v2/docker/{FIRST}")
+    make(root / f"v2/docker/{SECOND}")
+    names = {FIRST: "web", SECOND: "db"}
+    monkeypatch.setattr(ContainerNames, "of", lambda self, container: names.get(container, ""))
+    assert find_container("web") == Container(FIRST, (place,))
+    with pytest.raises(NoTargetError) as caught:
+        find_container("nobody")
+    assert f"{SECOND[:12]} db, {FIRST[:12]} web" in caught.value.hint
+    names[SECOND] = "web"
+    with pytest.raises(NoTargetError, match="2 containers are 'web'"):
+        find_container("web")
 
 
 def test_a_whole_name_wins_over_longer_ones(root: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ebprof.errors import NoTargetError
 from ebprof.identity import cgroups
 from ebprof.identity.groups import find_cgroup
+from ebprof.identity.names import ContainerNames
 
 CONTAINER = "3f4e" * 16
 
@@ -58,6 +59,12 @@ def test_a_container_by_twelve_digits_of_its_id(root: Path) -> None:
         assert find_cgroup(CONTAINER[:length]) == f"/system.slice/docker-{CONTAINER}.scope"
     with pytest.raises(NoTargetError, match="no cgroup '3f4e3f4e3f4'"):
         find_cgroup(CONTAINER[:11])
+
+
+def test_a_container_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(root / f"v2/system.slice/docker-{CONTAINER}.scope")
+    monkeypatch.setattr(ContainerNames, "of", lambda self, _: "web")
+    assert find_cgroup("web") == f"/system.slice/docker-{CONTAINER}.scope"
 
 
 @pytest.mark.parametrize(
