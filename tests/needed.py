@@ -2,31 +2,52 @@
 
 Where whole rows of tests need one, the marker `needs` says so: without the feature they are left
 out, and the report has one line for all of them. A single test is skipped. This is a plug-in of
-pytest as well, which does so.
+pytest as well, which does so. With `--collect-only` nothing is looked for.
+
+Processes that run tests side by side (pytest-xdist) look for each feature once together.
 
     pytest.mark.needs("traffic_fentry", features.OK, features.LIMITED)
 """
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ebprof import features
-from tests import slow
+from ebprof.features import Feature
+from tests import slow, targets
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 MARKER = "needs"
+SHARED = "features"
 NOT_RUN = "not_run"
 """Property of a report in XML: how many tests were left out."""
 _left_out: Counter[str] = Counter()
-_probe = cache(features.probe)
+_found = pytest.StashKey[TemporaryDirectory[str]]()
+_directory: Path | None = None
+"""Where processes keep what they found for each other."""
+
+
+@cache
+def _probe(name: str) -> Feature:
+    if _directory is None:
+        return features.probe(name)
+    with targets.locked(_directory / name):
+        kept = _directory / name / "found"
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(features.probe(name)))
+        found: Feature = pickle.loads(kept.read_bytes())
+        return found
 
 
 def missing(name: str, *states: str) -> str:
@@ -44,6 +65,21 @@ def skip_without(name: str, *states: str) -> None:
         pytest.skip(reason)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Learn where the others keep what they find."""
+    global _directory
+    given = getattr(config, "workerinput", {})
+    if SHARED in given:
+        _directory = Path(given[SHARED])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    """Tell a process of pytest-xdist."""
+    directory = node.config.stash.setdefault(_found, TemporaryDirectory(prefix="found-"))
+    node.workerinput[SHARED] = directory.name
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that need what is not there."""
     left_out = {item: reason for item in items if (reason := _reason(item))}
@@ -56,6 +92,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _reason(item: pytest.Item) -> str:
     if not slow.IS_SLOW and item.get_closest_marker(slow.only.name):
         return "make slow"
+    if item.config.option.collectonly:
+        return ""
     needs = (missing(*mark.args) for mark in item.iter_markers(MARKER))
     return next(filter(None, needs), "")
 

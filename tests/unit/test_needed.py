@@ -15,10 +15,20 @@ from tests import needed
 
 ROOT = Path(__file__).parents[2]
 CONFTEST = """
-from tests import needed
+from pathlib import Path
+
+from ebprof import features
+from ebprof.features import Feature
 
 pytest_plugins = ["tests.needed"]
-needed.missing = lambda name, *states: f"{name}: it is not there" if "no" in name else ""
+
+def probe(name):
+    with Path(__file__).with_name("looked_for").open("a") as file:
+        print(name, file=file)
+    state = features.MISSING if "no" in name else features.OK
+    return Feature(name, state, "it is not there", "", "", False)
+
+features.probe = probe
 """
 TESTS = """
 import pytest
@@ -63,6 +73,8 @@ def test_tests_of_what_is_missing_are_left_out_and_counted(tmp_path: Path, proce
         "5 tests need no: it is not there",
         "5 tests need not yet: it is not there",
     ]
+    looked_for = (tmp_path / "looked_for").read_text().splitlines()
+    assert sorted(looked_for) == ["no", "not yet", "yes"], "once, for all processes"
 
 
 def test_a_feature_must_be_all_there_unless_less_will_do(feature: str) -> None:
