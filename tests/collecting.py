@@ -15,7 +15,9 @@ from subprocess import PIPE
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from ebprof.collector.retention import Retention
 from ebprof.wire import push
+from tests import stored
 from tests.forked import Forked
 
 _ADDRESS = re.compile(r"collector at https?://[^ ]+:(\d+),")
@@ -35,9 +37,14 @@ class Answer(NamedTuple):
 
 
 class Running:
-    """A process of `ebprof collector`; it ends with the `with`."""
+    """A process of `ebprof collector`; it ends with the `with`.
 
-    def __init__(self, data: Path, *options: str, port: int = 0) -> None:
+    Where it has no store it begins with one that is empty; is_new: it makes that itself.
+    """
+
+    def __init__(self, data: Path, *options: str, port: int = 0, is_new: bool = False) -> None:
+        if not is_new:
+            stored.begin(data, Retention())
         words = ["collector", "--listen", f"127.0.0.1:{port}", "--data", data, *options]
         self.process = Forked("ebprof", *words, stderr=PIPE, text=True)
         assert self.process.stderr is not None

@@ -8,6 +8,7 @@ directory of the process that runs the test, whose child it is.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -31,6 +32,7 @@ import ebprof
 CLONE_PARENT = 0x8000
 SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 LONGEST = 1 << 17
+MOST_DESCRIPTORS = 8
 NOT_IMPORTED = (
     "ebprof.__main__",
     "ebprof.collector.store.database",
@@ -54,10 +56,12 @@ class Forked(subprocess.Popen[Any]):
         stderr: Any = None,
         text: bool = False,
         within: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
     ) -> None:
         self._is_executed = bool(within) or "PYTEST_CURRENT_TEST" not in os.environ
+        self._passed = [*pass_fds]
         command = [*within, sys.executable, "-m", module, *map(str, words)]
-        super().__init__(command, stdout=stdout, stderr=stderr, text=text)
+        super().__init__(command, stdout=stdout, stderr=stderr, text=text, pass_fds=pass_fds)
 
     def _execute_child(self, args: list[str], *others: Any) -> None:
         """Have it forked, where Popen forks and executes; the pipes are made."""
@@ -66,17 +70,18 @@ class Forked(subprocess.Popen[Any]):
             return
         _, _, _, _, _, _, _, _, _, *pipes = others[:15]
         _, _, _, stdout, _, stderr = pipes
-        given = [0, 1 if stdout < 0 else stdout, 2 if stderr < 0 else stderr]
+        given = {0: 0, 1: 1 if stdout < 0 else stdout, 2: 2 if stderr < 0 else stderr}
+        given |= {one: one for one in self._passed}
         self.pid = _fork_elsewhere(args[2:], given)
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
 
 
-def _fork_elsewhere(words: list[str], descriptors: list[int]) -> int:
-    """The PID of our new child."""
+def _fork_elsewhere(words: list[str], descriptors: dict[int, int]) -> int:
+    """The PID of our new child. descriptors: of ours, by what they are in it."""
     connection = _prepared()
-    request = json.dumps([words, str(Path.cwd()), dict(os.environ)]).encode()
-    socket.send_fds(connection, [request], descriptors)
+    request = json.dumps([words, [*descriptors], str(Path.cwd()), dict(os.environ)]).encode()
+    socket.send_fds(connection, [request], [*descriptors.values()])
     return int(connection.recv(LONGEST))
 
 
@@ -101,14 +106,14 @@ def _import_all() -> None:
 def _forked(connection: socket.socket) -> list[str]:
     """Fork whenever it is asked for; returns in what was forked, with the words after `-m`."""
     while True:
-        request, descriptors, *_ = socket.recv_fds(connection, LONGEST, 3)
+        request, descriptors, *_ = socket.recv_fds(connection, LONGEST, MOST_DESCRIPTORS)
         if not request:
             sys.exit()
         pid = _fork()
         if not pid:
             connection.close()
-            words, directory, environment = json.loads(request)
-            _settle(descriptors, directory, environment)
+            words, numbers, directory, environment = json.loads(request)
+            _settle(dict(zip(numbers, descriptors, strict=True)), directory, environment)
             return list(words)
         connection.send(str(pid).encode())
         for one in descriptors:
@@ -127,9 +132,16 @@ def _fork() -> int:
     return int(pid)
 
 
-def _settle(descriptors: list[int], directory: str, environment: dict[str, str]) -> None:
+def _settle(descriptors: dict[int, int], directory: str, environment: dict[str, str]) -> None:
     """Take what a new process is given, and open the streams that Python begins with."""
-    for number, one in enumerate(descriptors):
+    out_of_the_way = 1 + max(descriptors)
+    moved = {
+        number: fcntl.fcntl(one, fcntl.F_DUPFD, out_of_the_way)
+        for number, one in descriptors.items()
+    }
+    for one in descriptors.values():
+        os.close(one)
+    for number, one in moved.items():
         os.dup2(one, number)
         os.close(one)
     os.chdir(directory)

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import ebprof.collector.store
 from ebprof.collector.receive import records
 from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.question import Asked
 from ebprof.collector.store.wire import Failure, WriteRequest, Written, pack, receive
+from tests import targets
+from tests.forked import Forked
 
 SUMMED = ("samples", "samples_1h", "samples_1d", "services_1h", "services_1d", "totals_1h")
 """Tables of which each has all values once."""
+STORE = Path(ebprof.collector.store.__file__).parent
+EMPTY = targets.BUILT.with_name("stores")
+_END_S = 60
 FOREVER = Retention(*[10_000 * DAY_MS] * 3)
 
 
@@ -55,6 +64,11 @@ class Store:
         assert number == self._number
         return answer
 
+    def end(self) -> None:
+        """Have it end by itself, with all that it has written."""
+        self._connection.close()
+        assert self.process.wait(_END_S) == 0
+
     def rows(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
         """The rows that a query gives."""
         answer = self.request(Sql(sql, parameters))
@@ -71,16 +85,57 @@ class Store:
         return answer
 
 
+def begin(directory: Path, retention: Retention) -> None:
+    """Copy a store in which nothing is, where there is none: to make its tables costs more."""
+    to = directory / "store"
+    if not to.exists():
+        directory.mkdir(exist_ok=True)
+        copy(_empty(retention), to)
+
+
+def copy(directory: Path, to: Path) -> None:
+    """Copy what is in a directory to which no process writes."""
+    subprocess.run(["cp", "-aT", directory, to], check=True)
+
+
+@cache
+def _empty(retention: Retention) -> Path:
+    """A store that a process made, once for all that ask."""
+    place = EMPTY / _fingerprint(retention)
+    with targets.locked(place):
+        if not (place / "store").exists():
+            unfinished = place / "unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            with store(unfinished, retention, is_new=True) as one:
+                one.end()
+            (unfinished / "store").rename(place / "store")
+    return place / "store"
+
+
+def _fingerprint(retention: Retention) -> str:
+    """Of all that says what is in an empty store."""
+    found = hashlib.sha256(f"{version('chdb-core')} {retention}".encode())
+    for path in sorted([*STORE.glob("migrations/*.sql"), STORE / "database.py"]):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
 @contextmanager
-def store(directory: Path, retention: Retention = FOREVER) -> Iterator[Store]:
-    """A process of the store on a directory, until the end."""
+def store(
+    directory: Path, retention: Retention = FOREVER, *, is_new: bool = False
+) -> Iterator[Store]:
+    """A process of the store on a directory, until the end.
+
+    Where there is none it begins with one that is empty; is_new: it makes that itself.
+    """
+    if not is_new:
+        begin(directory, retention)
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "ebprof.collector.store.process"]
-    process = subprocess.Popen(
-        [
-            *(*command, str(theirs.fileno()), str(directory / "store")),
-            *map(str, (retention.raw_ms, retention.hour_ms, retention.day_ms)),
-        ],
+    process = Forked(
+        "ebprof.collector.store.process",
+        *(theirs.fileno(), directory / "store"),
+        *(retention.raw_ms, retention.hour_ms, retention.day_ms),
         pass_fds=[theirs.fileno()],
     )
     theirs.close()

@@ -102,7 +102,7 @@ def build(name: str, variant: str = "default") -> Path:
     command = _command(source, variant)
     directory = BUILT / _fingerprint(source, command)
     output = directory / (f"{name}.so" if name in SHARED_OBJECTS else name)
-    with _locked(directory):
+    with locked(directory):
         if not output.exists():
             unfinished = output.with_name(f"{output.name}.unfinished")
             _run([*command, "-o", str(unfinished), str(source), *_link(libraries)])
@@ -111,7 +111,7 @@ def build(name: str, variant: str = "default") -> Path:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Make a directory, and keep other processes that ask for it waiting."""
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY)
@@ -148,17 +148,18 @@ def started(command: list[object]) -> Iterator[Running]:
 
 
 @contextmanager
-def resting(pid: int) -> Iterator[None]:
-    """Let a process run a third of the time: who looks for long sees enough of it, and others have
+def resting(pid: int, share: float = 1 / 3) -> Iterator[None]:
+    """Let a process run a share of the time: who looks for long sees enough of it, and others have
     its CPU.
     """
+    rest_s = RUN_S / share - RUN_S
     ended = threading.Event()
 
     def rest() -> None:
         with suppress(ProcessLookupError):
             while not ended.wait(RUN_S):
                 os.kill(pid, signal.SIGSTOP)
-                ended.wait(2 * RUN_S)
+                ended.wait(rest_s)
                 os.kill(pid, signal.SIGCONT)
 
     thread = threading.Thread(target=rest)

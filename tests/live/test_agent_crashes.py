@@ -35,7 +35,7 @@ class System:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.collector = Running(directory / "data")
+        self.collector = Running(directory / "data", is_new=True)
         self.agent = self._agent()
 
     def _agent(self) -> Agent:
@@ -50,7 +50,9 @@ class System:
             self.collector.kill_store()
         if victim in ("collector", "all"):
             self.collector.kill()
-            self.collector = Running(self._directory / "data", port=self.collector.port)
+            self.collector = Running(
+                self._directory / "data", port=self.collector.port, is_new=True
+            )
         if victim in ("agent", "all"):
             self.agent = self._agent()
 

@@ -79,7 +79,10 @@ def test_what_was_acknowledged_survives(tmp_path: Path, cut: int) -> None:
     chance = random.Random()
     image, copy = image_of(tmp_path / "image"), tmp_path / "copy"
     stop, gives_up = threading.Event(), threading.Event()
-    with mounted(image, tmp_path / "before") as place, Running(place / "data") as running:
+    with (
+        mounted(image, tmp_path / "before") as place,
+        Running(place / "data", is_new=True) as running,
+    ):
         senders = [
             load.Sender(f"s{number}", lambda: running.port, stop, random.Random(), gives_up)
             for number in range(3)
@@ -98,7 +101,7 @@ def test_what_was_acknowledged_survives(tmp_path: Path, cut: int) -> None:
     sent = {value for sender in senders for value in sender.sent}
     sent_flows = {value for sender in senders for value in sender.sent_flows}
     with mounted(copy, tmp_path / "after") as place:
-        with Running(place / "data") as again:
+        with Running(place / "data", is_new=True) as again:
             again.wait_until_stored()
         with store(place / "data") as one:
             stored = [value for (value,) in one.rows("SELECT value FROM samples")]
@@ -163,7 +166,10 @@ def test_object_files_that_were_acknowledged_survive(tmp_path: Path, cut: int) -
     chance.shuffle(ones)
     kept: list[Object] = []
     over = threading.Event()
-    with mounted(image, tmp_path / "before") as place, Running(place / "data") as running:
+    with (
+        mounted(image, tmp_path / "before") as place,
+        Running(place / "data", is_new=True) as running,
+    ):
         running.wait_until_ready()
         profiles = [objects.profile_of(places_in(one)) for one in ones]
         assert running.push(pushes.push(*profiles)).status == 200
@@ -183,7 +189,7 @@ def test_object_files_that_were_acknowledged_survive(tmp_path: Path, cut: int) -
     with mounted(copy, tmp_path / "after") as place:
         files = {path.name for path in (place / "data" / "objects").glob("*.object.*")}
         assert {f"{one.identity}.object.{one.quality}" for one in acknowledged} <= files
-        with Running(place / "data") as again:
+        with Running(place / "data", is_new=True) as again:
             again.wait_until_stored()
             for one in acknowledged:
                 verdict, _ = want(again, one)

@@ -28,7 +28,7 @@ def test_what_is_acknowledged_is_stored_once(tmp_path: Path) -> None:
     chance = random.Random(seed)
     data = tmp_path / "data"
     stop = threading.Event()
-    current = [Running(data)]
+    current = [Running(data, is_new=True)]
     senders = [
         load.Sender(f"s{number}", lambda: current[0].port, stop, random.Random(seed + number + 1))
         for number in range(SENDERS)
@@ -69,4 +69,4 @@ def crash(current: list[Running], data: Path, victim: str) -> None:
         current[0].kill_store()
     if victim != "store":
         current[0].kill()
-        current[0] = Running(data)
+        current[0] = Running(data, is_new=True)

@@ -49,7 +49,7 @@ def test_what_it_refuses(
 
 def test_it_runs_once_and_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = tmp_path / "data"
-    with Running(data) as running:
+    with Running(data, is_new=True) as running:
         listen = ("--listen", f"127.0.0.1:{running.port}")
         assert run("--data", str(data), "--listen", "127.0.0.1:0") == EXIT_FAILURE
         assert "is another collector's" in capsys.readouterr().err

@@ -27,7 +27,7 @@ from ebprof.collector.store.frames import FrameRow
 from ebprof.collector.store.question import BadQuestionError
 from ebprof.collector.store.wire import NameRequest, WorkRequest
 from ebprof.model import Frame, Location, Mapping, Sample
-from tests import builders, collector_extra, pushes
+from tests import builders, collector_extra, pushes, stored
 from tests.stored import Store, store
 
 collector_extra.need()
@@ -53,15 +53,47 @@ def push(one: Store, path: Path, service: str, *profiles: bytes) -> None:
     one.write(path, message, number=next(NUMBERS))
 
 
-@pytest.fixture
-def filled(tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two services in two hours of today or yesterday, the half hour before now, and a day ago."""
+    path = tmp_path_factory.mktemp("pushed")
     broken = Sample(7, 7, "", (UNNAMED, builders.location("run", "main")), "no_row", 3)
-    with store(tmp_path, Retention()) as one:
+    with store(path, Retention()) as one:
         for ago_ms in (1000, HOUR_MS, 2 * HOUR_MS, DAY_MS + HOUR_MS, 2 * DAY_MS):
             hot, cold = stack("main;get", 10), stack("main;set;write_[k]", 20)
-            push(one, tmp_path / "s", "redis", profile(ago_ms, hot, cold))
-            push(one, tmp_path / "s", "demo", profile(ago_ms, broken, stack("main;run", 4)))
+            push(one, path / "s", "redis", profile(ago_ms, hot, cold))
+            push(one, path / "s", "demo", profile(ago_ms, broken, stack("main;run", 4)))
+        one.end()
+    return path
+
+
+@pytest.fixture(scope="module")
+def with_trees(pushed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a tree for each place."""
+    path = tmp_path_factory.mktemp("condensed")
+    with store_like(pushed, path) as one:
+        assert condense(one) > 0
+        one.end()
+    return path
+
+
+@pytest.fixture
+def filled(pushed: Path, tmp_path: Path) -> Iterator[Store]:
+    with store_like(pushed, tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def condensed(with_trees: Path, tmp_path: Path) -> Iterator[Store]:
+    with store_like(with_trees, tmp_path) as one:
+        yield one
+
+
+@contextmanager
+def store_like(before: Path, path: Path) -> Iterator[Store]:
+    """A store of its own that begins with all that another one left."""
+    stored.copy(before, path)
+    with store(path, Retention()) as one:
         yield one
 
 
@@ -105,30 +137,28 @@ def test_trees_say_what_stacks_say(filled: Store, few_stacks: int) -> None:
 
 
 def test_what_comes_late_is_there_at_once_and_in_the_next_tree(
-    filled: Store, tmp_path: Path
+    condensed: Store, tmp_path: Path
 ) -> None:
-    condense(filled)
-    before = [answer(filled, query)["total"] for query in QUERIES[:2]]
-    push(filled, tmp_path / "s", "redis", profile(2 * HOUR_MS, stack("main;late", 100)))
-    late = [answer(filled, query) for query in QUERIES[:2]]
+    before = [answer(condensed, query)["total"] for query in QUERIES[:2]]
+    push(condensed, tmp_path / "s", "redis", profile(2 * HOUR_MS, stack("main;late", 100)))
+    late = [answer(condensed, query) for query in QUERIES[:2]]
     assert [one["total"] for one in late] == [total + 100 * MS for total in before]
     names = {one["name"]: one["value"] for one in late[1]["root"]["children"][0]["children"]}
     assert names["late"] == 100 * MS
-    assert condense(filled) > 0
-    forget_sums(filled)
-    assert [answer(filled, query) for query in QUERIES[:2]] == late
+    assert condense(condensed) > 0
+    forget_sums(condensed)
+    assert [answer(condensed, query) for query in QUERIES[:2]] == late
 
 
-def test_names_that_come_late_are_those_of_older_trees(filled: Store) -> None:
-    condense(filled)
-    forget_sums(filled)
-    (address,) = filled.request(Unnamed("abcd", 2, 10))
+def test_names_that_come_late_are_those_of_older_trees(condensed: Store) -> None:
+    forget_sums(condensed)
+    (address,) = condensed.request(Unnamed("abcd", 2, 10))
     row = FrameRow(
         address.frame_id, LIBRARY.path, "abcd", 0x1234, ("inner", "f"), ("", ""), ("", ""), (1, 2)
     )
-    assert "inner" not in json.dumps(answer(filled, "{}"))
-    assert filled.request(NameRequest((row,), 2)) is None
-    demo = answer(filled, QUERIES[2])["root"]
+    assert "inner" not in json.dumps(answer(condensed, "{}"))
+    assert condensed.request(NameRequest((row,), 2)) is None
+    demo = answer(condensed, QUERIES[2])["root"]
     path = []
     while demo["children"]:
         demo = demo["children"][0]
@@ -137,17 +167,13 @@ def test_names_that_come_late_are_those_of_older_trees(filled: Store) -> None:
     assert demo["self"] == 9 * MS
 
 
-def test_what_trees_leave_out_is_pruned_and_totals_are_exact(
-    filled: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = answer(filled, "{}")
-    condense(filled)
-    pruned = answer(filled, "{}", max_nodes=2)
-    assert pruned["total"] == whole["total"]
-    assert (pruned["incomplete"], pruned["unknown"]) == (whole["incomplete"], 0)
+def test_what_trees_leave_out_is_pruned_and_totals_are_exact(condensed: Store) -> None:
+    pruned = answer(condensed, "{}", max_nodes=2)
+    assert pruned["total"] == 3 * (30 + 3 + 4) * MS
+    assert (pruned["incomplete"], pruned["unknown"]) == (3 * 3 * MS, 0)
     (more, main) = pruned["root"]["children"]
     assert more["name"] == "~pruned"
-    assert more["value"] + main["value"] == whole["total"]
+    assert more["value"] + main["value"] == pruned["total"]
 
 
 def test_an_hour_that_has_not_ended_has_no_tree(filled: Store) -> None:

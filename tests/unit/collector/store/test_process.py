@@ -41,7 +41,7 @@ def test_segments_are_written_once_and_rolled_up(tmp_path: Path) -> None:
     )
     second = pushes.push(pushes.pprof_bytes(heap), labels={})
     segment = tmp_path / "segment"
-    with store(tmp_path) as one:
+    with store(tmp_path, is_new=True) as one:
         written = one.write(segment, first, second, number=5)
         assert (written.samples, written.pushes, written.unreadable) == (7, 2, 0)
         one.write(segment, first, second, number=5)

@@ -42,7 +42,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end
-        time.sleep(0.05)
+        time.sleep(0.25)  # each look costs the store a tenth of a second
 
 
 def build(name: str, variant: str = "default") -> Path:
