@@ -113,9 +113,10 @@ class Database:
             "stacks": ("day", retention.day_ms + DAY_MS),
             "series": ("day", retention.day_ms + DAY_MS),
         }
+        definitions = self._definitions()
         for table, (column, length_ms) in times.items():
             ttl = f"TTL {column} + toIntervalSecond({length_ms // 1000})"
-            if ttl not in self._definition(table):
+            if ttl not in definitions[table]:
                 self.run(f"ALTER TABLE {table} MODIFY {ttl}")
 
     def tidy(self) -> int:
@@ -155,10 +156,14 @@ class Database:
                     self.run(statement)
                 self.run(f"INSERT INTO migrations VALUES ({number})")
 
-    def _definition(self, table: str) -> str:
-        sql = "SELECT create_table_query AS text FROM system.tables WHERE name = {name:String}"
-        (row,) = _Session(self._writer).ask(sql, {"name": table}).to_pylist()
-        return str(row["text"])
+    def _definitions(self) -> dict[str, str]:
+        """What made each table, as it is now."""
+        sql = (
+            "SELECT name, create_table_query AS text FROM system.tables"
+            " WHERE database = currentDatabase()"
+        )
+        rows = _Session(self._writer).ask(sql).to_pylist()
+        return {row["name"]: row["text"] for row in rows}
 
 
 class _Session:

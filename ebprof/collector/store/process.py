@@ -43,6 +43,8 @@ from ebprof.signals import ENDING
 from ebprof.walls import describe
 
 READY = "ready"
+_LAST = 900
+"""A descriptor beyond those of the database: when a process dies they are closed in their order."""
 _log = logging.getLogger(__name__)
 
 
@@ -133,6 +135,7 @@ def main(arguments: list[str]) -> None:
     with _saying_why(), (directory.parent / "store.lock").open("w") as lock:
         directory.mkdir(parents=True, exist_ok=True)
         fcntl.flock(lock, fcntl.LOCK_EX)  # the process before us may not be dead yet
+        fcntl.fcntl(lock, fcntl.F_DUPFD, _LAST)  # and gives the database's own lock back before
         database = Database(str(directory), retention)
         hasher = hasher_of(directory.parent / "key")
         writer = Writer(database, Journal(directory.parent / "journal"), hasher)

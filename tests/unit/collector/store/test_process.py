@@ -176,6 +176,15 @@ def test_a_store_of_any_earlier_version_is_brought_up_to_date(tmp_path: Path, la
         assert one.rows(skipped) == [("samples", "ts", "minmax")]
 
 
+def test_whoever_has_the_lock_finds_the_database_unlocked(tmp_path: Path) -> None:
+    """A process that dies closes what it has open from the lowest descriptor on."""
+    with store(tmp_path) as one:
+        descriptors = Path(f"/proc/{one.process.pid}/fd")
+        *others, last = sorted(descriptors.iterdir(), key=lambda path: int(path.name))
+        assert last.readlink() == tmp_path / "store.lock"
+        assert tmp_path / "store" / "status" in [path.readlink() for path in others]
+
+
 def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
     with store(tmp_path) as one:
         one._connection.close()
