@@ -56,7 +56,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     environment = os.environ | {"OTEL_SERVICE_NAME": SERVICE}
     collector = Running(directory / "data")
     collector.wait_until_ready()
-    words = f"--interval 1s --frequency {FREQUENCY} --node here --cpu-budget 100"
+    words = f"--interval 1s --frequency {FREQUENCY} --node here --no-traffic --cpu-budget 100"
     options = (*words.split(), "--memory-budget", "4096")
     url = f"http://127.0.0.1:{collector.port}"
     figures: list[Figures] = []
@@ -87,7 +87,7 @@ def _wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 def test_windows_are_what_was_sampled_to_the_sample(watched: Watched) -> None:

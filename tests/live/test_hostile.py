@@ -37,6 +37,9 @@ MOST_MEMORY = 512 << 20
 MOST_CPU_S = 70
 """Of ebprof, for a run and what comes after it: a machine that is busy elsewhere takes longer."""
 WORK = ("main", "misbehave", "work")
+TOP_INTERVAL = 1
+TOP_WORK_SECONDS = 0.5
+"""Of processes whose functions are to be seen at 99 Hz."""
 
 
 @contextmanager
@@ -501,7 +504,14 @@ def test_a_surprise_among_all_processes(faulty: list[int]) -> None:
 
 
 def test_a_surprise_while_top_shows_all_processes(faulty: list[int]) -> None:
-    done = run("top", "-F", 99, "--json", 1, 3, module="tests.live.faulty")
+    worked = after_work(faulty, TOP_WORK_SECONDS)
+
+    def until(top: int) -> None:
+        worked(top)
+        time.sleep(1.5 * TOP_INTERVAL)
+
+    words = ("top", "-F", 99, "--json", TOP_INTERVAL)
+    done = run(*words, module="tests.live.faulty", until=until)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "readers_failed" in done.stderr and "warning: " in done.stderr

@@ -35,7 +35,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end
-        time.sleep(0.2)
+        time.sleep(1)  # each look costs the store a tenth of a second
 
 
 def start(data: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
@@ -75,8 +75,8 @@ def test_its_file_is_for_both(tmp_path: Path) -> None:
     config = tmp_path / "serve.toml"
     rule = "[[service]]\nname = 'ruled'\ncomm = 'shares'\n"
     config.write_text("node = 'here'\nretention = 'raw=2d'\n" + rule)
-    with targets.running("shares") as program, targets.resting(program.pid):
-        serving, url = start(tmp_path, "--config", str(config))
+    with targets.running("shares") as program, targets.resting(program.pid, 0.1):
+        serving, url = start(tmp_path, "--no-traffic", "--config", str(config))
         wait_until(lambda: "ruled" in values(url, "service_name"))
         assert values(url, "node") == ["here"]
         config.write_text(rule.replace("ruled", "renamed"))
@@ -109,8 +109,8 @@ def has_function(url: str, name: str) -> bool:
 
 
 def test_a_program_is_in_the_flame_graph(tmp_path: Path) -> None:
-    with targets.running("shares") as program, targets.resting(program.pid):
-        serving, url = start(tmp_path)
+    with targets.running("shares") as program, targets.resting(program.pid, 0.1):
+        serving, url = start(tmp_path, "--frequency", "199")
         wait_until(lambda: has_function(url, "gamma_"))
         with urllib.request.urlopen(f"{url}/metrics") as answer:
             page = answer.read().decode()
@@ -126,7 +126,7 @@ def test_a_program_is_in_the_flame_graph(tmp_path: Path) -> None:
 
 
 def test_nobody_outlives_it(tmp_path: Path) -> None:
-    serving, _ = start(tmp_path)
+    serving, _ = start(tmp_path, "--no-traffic")
     children = process.children(serving.pid)
     serving.kill()
     serving.communicate(timeout=PATIENCE_S)
