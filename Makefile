@@ -139,12 +139,8 @@ $(VENV)/.installed-serve: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m compileall -q ebprof
 	touch $(VENV)/.installed $@
 
-# All of the above and more, so that a new clone builds once. What the build needs is needed anyway,
-# and installed only here; what is installed is compiled when it is first imported, which most of it
-# never is.
+# All of the above and more, so that a new clone builds once.
 $(VENV)/.installed-test: $(VENV)/bin/python $(SOURCES)
 	PYTHON=$(PYTHON) scripts/system-packages test
-	sed -n '/^requires = /,/^]/s/^ *"\(.*\)",$$/\1/p' pyproject.toml | xargs -d '\n' $(PIP) --no-compile
-	$(PIP) --no-compile --no-build-isolation -e '.[collector,dev]'
-	cd tests/browser && npm ci --silent --no-fund --no-audit
+	PYTHON=$(BIN)/python scripts/install-test
 	touch $(VENV)/.installed $(VENV)/.installed-serve $@
