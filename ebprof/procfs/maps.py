@@ -6,15 +6,15 @@ import mmap
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
 import numpy as np
 
 from ebprof.elf import ObjectFile, open_regular, reopen_regular
-from ebprof.errors import BadFileError, NoTargetError
-from ebprof.procfs.process import directory, reading
+from ebprof.errors import BadFileError, NoPermissionError, NoTargetError
+from ebprof.procfs.process import comm, directory, reading
 from ebprof.procfs.text import printable
 
 VDSO = "[vdso]"
@@ -24,6 +24,7 @@ _MAX_VDSO = 1 << 20
 _TRIES = 3
 _ADDRESSES_OF_32_BITS = 1 << 32
 _DELETED = b" (deleted)"
+_FIRST_WORD = re.compile(r"^[^\W_]{3,}(?=[\W_])")
 _HEX = rb"([0-9a-f]{1,16})"
 _FILE = rb"([0-9a-f]{1,8}:[0-9a-f]{1,8} [0-9]{1,20}(?: .*)?)"
 _LINE = re.compile(_HEX + rb"-" + _HEX + rb" ..(.). " + _HEX + rb" " + _FILE)
@@ -84,7 +85,8 @@ def open_object(pid: int, entry: MapsEntry) -> ObjectFile:
     that, or has another file there by now, the name is looked up in the process's root. Either way
     it must have the mapping's device and inode: the process may map another file there at any
     moment, which would then count as this one in all processes. The vDSO is our own, as theirs can
-    be overwritten.
+    be overwritten. A program that was started by a link beside it, and is of the same family, is
+    called as the link: `redis-server`, where that leads to `redis-check-rdb`.
     Raises BadFileError when it is no ELF file, NotOpenedError when it cannot be had from this
     process, NoTargetError when the process is gone.
     """
@@ -97,7 +99,28 @@ def open_object(pid: int, entry: MapsEntry) -> ObjectFile:
         file = _open_mapped(pid, place, entry)
     except NotOpenedError as error:
         raise NotOpenedError(f"{path}: {error.message}") from None
-    return ObjectFile.open(file, path, root)
+    return ObjectFile.open(file, _link_of_family(pid, root, entry) or path, root)
+
+
+def _link_of_family(pid: int, root: str, entry: MapsEntry) -> str:
+    """The path of a link to the mapped file that has the process's name; empty where there is
+    none, or names have not their first word alone in common: `sh` tells less than `dash`, and
+    `python3` less than `python3.11`.
+    """
+    parent, _, name = entry.path.rpartition("/")
+    with suppress(NoTargetError, NoPermissionError, NotOpenedError):
+        called = comm(pid)
+        if _is_of_family(called, name):
+            link = f"{parent}/{called}"
+            _open_named(root, replace(entry, path=link)).close()
+            return printable(link)
+    return ""
+
+
+def _is_of_family(one: str, other: str) -> bool:
+    word = _FIRST_WORD.match(one)
+    is_alike = word is not None and "/" not in one and _FIRST_WORD.findall(other)[:1] == [word[0]]
+    return is_alike and not one.startswith(other) and not other.startswith(one)
 
 
 def open_named(pid: int, entry: MapsEntry) -> ObjectFile:

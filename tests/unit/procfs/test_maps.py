@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -234,3 +234,45 @@ def test_anonymous_memory_has_no_object() -> None:
     assert not entry.has_object
     with pytest.raises(BadFileError):
         open_object(os.getpid(), entry)
+
+
+@pytest.mark.parametrize(
+    ("link", "is_called"),
+    [
+        ("tool-run", True),
+        ("sleepy", False),
+        ("tool", False),
+        ("tool-check-all", False),
+        ("toolbox-run", False),
+    ],
+)
+def test_a_program_is_called_as_the_link_of_its_family(
+    tmp_path: Path, link: str, is_called: bool
+) -> None:
+    """As redis-server, which is a link to redis-check-rdb; sh stays dash, python3 python3.11."""
+    program, started = tmp_path / "tool-check", tmp_path / link
+    shutil.copy(SLEEP, program)
+    started.symlink_to(program.name)
+    with subprocess.Popen([started, "60"]) as process:
+        try:
+            wait_for_exec(process.pid, os.fsencode(program))
+            entry = entry_named(process.pid, "tool-check")
+            with closing(open_object(process.pid, entry)) as file:
+                assert file.path == str(started if is_called else program)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("name", [b"tool-other", b"../tool-run", b"tool-run/..", b"tool-\xff"])
+def test_who_lies_of_its_name_is_called_as_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
+    program = tmp_path / "tool-check"
+    shutil.copy(SLEEP, program)
+    shutil.copy(SLEEP, tmp_path / "tool-other")
+    monkeypatch.setattr(maps, "comm", lambda pid: os.fsdecode(name))
+    with (
+        running(os.fsencode(program)) as pid,
+        closing(open_object(pid, entry_named(pid, "tool-check"))) as file,
+    ):
+        assert file.path == str(program)
