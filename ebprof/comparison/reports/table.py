@@ -1,19 +1,21 @@
-"""A table of the functions that changed, for the terminal; plain text, 120 wide, elsewhere.
+"""A table of the functions that changed, for people: as wide as the terminal, elsewhere plain text.
 
 Self: samples in which the function itself was running; total: in which it was on the stack. A
-change with `~` after it is one that chance may make of so few samples.
+change with `~` after it is one that chance may make of so few samples. Where there is no room,
+modules are left out first, then the shares that rows are not ranked by; a file has all.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from ebprof.comparison import text
-from ebprof.comparison.join import SIGMAS, Comparison, FunctionChange, Pair
+from ebprof.comparison.join import SELF, SIGMAS, TOTAL, Comparison, FunctionChange, Pair
 from ebprof.comparison.ranking import DEFAULT_ROWS, View, rank
-from ebprof.output._console import console
+from ebprof.output._console import console, width_of_terminal
 from ebprof.output._text import amount
 
 if TYPE_CHECKING:
@@ -22,7 +24,23 @@ if TYPE_CHECKING:
 
 OPTIONS = ("sort", "rows")
 
-_HEADINGS = ("SELF A", "SELF B", "CHANGE", "TOTAL A", "TOTAL B", "CHANGE")
+_GAP = 2
+_ROOM_FOR_NAMES = 30
+_ANY_WIDTH = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column with its cells, one a row. of: the share that it tells, or the heading."""
+
+    heading: str
+    of: str
+    cells: Sequence[Text]
+
+    @property
+    def width(self) -> int:
+        """Cells of the terminal that it takes."""
+        return max(len(self.heading), *(one.cell_len for one in self.cells))
 
 
 def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
@@ -30,42 +48,78 @@ def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
     changes = rank(comparison, view.sort)
     shown = changes[: view.rows or DEFAULT_ROWS]
     written = io.StringIO()
-    to = console(file, written)
+    width = width_of_terminal(file) or _ANY_WIDTH
+    to = console(file, written, width)
     if shown:
-        to.print(_table(comparison, shown))
+        to.print(_table(_fit(_columns(comparison, shown), view.sort, width), width))
     for line in _footer(comparison, changes, len(shown)):
         to.print(line, style="dim", highlight=False, markup=False)
-    file.write(written.getvalue().encode("utf-8", "replace"))
+    lines = (line.rstrip(" ") for line in written.getvalue().split("\n"))
+    file.write("\n".join(lines).encode("utf-8", "replace"))
 
 
-def _table(comparison: Comparison, changes: list[FunctionChange]) -> Table:
-    from rich.table import Table
+def _columns(comparison: Comparison, changes: list[FunctionChange]) -> list[_Column]:
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False, expand=True)
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("FUNCTION", ratio=1, no_wrap=True, overflow="ellipsis", min_width=16)
-    table.add_column("MODULE", no_wrap=True, overflow="ellipsis", max_width=18, style="cyan")
-    for one in changes:
-        table.add_row(
-            *_cells(comparison, one.own),
-            *_cells(comparison, one.total),
-            Text(one.function.name),
-            Text(one.function.module),
+    columns = []
+    for share in (SELF, TOTAL):
+        cells = [_cells(comparison, one.count(share)) for one in changes]
+        headings = (f"{share.upper()} A", f"{share.upper()} B", "CHANGE")
+        pairs = zip(headings, zip(*cells, strict=True), strict=True)
+        columns += [_Column(heading, share, column) for heading, column in pairs]
+    names: dict[str, Callable[[FunctionChange], str]] = {
+        "FUNCTION": lambda one: one.function.name,
+        "MODULE": lambda one: one.function.module,
+    }
+    columns += [
+        _Column(heading, heading, [Text(told(one)) for one in changes])
+        for heading, told in names.items()
+    ]
+    return columns
+
+
+def _fit(columns: list[_Column], sort: str, width: int) -> list[_Column]:
+    """Those columns that leave names of functions enough room."""
+    for last in ("MODULE", TOTAL if sort == SELF else SELF):
+        wanted = (
+            min(one.width, _ROOM_FOR_NAMES) if one.of == "FUNCTION" else one.width
+            for one in columns
         )
+        if sum(wanted) + _GAP * (len(columns) - 1) <= width:
+            break
+        columns = [one for one in columns if one.of != last]
+    return columns
+
+
+def _table(columns: list[_Column], width: int) -> Table:
+    from rich.table import Table
+
+    others = sum(one.width + _GAP for one in columns if one.of != "FUNCTION")
+    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold", pad_edge=False)
+    for one in columns:
+        is_name = one.of == "FUNCTION"
+        table.add_column(
+            one.heading,
+            justify="right" if one.of in (SELF, TOTAL) else "left",
+            width=max(1, min(one.width, width - others)) if is_name else one.width,
+            no_wrap=True,
+            overflow="ellipsis",
+            style="cyan" if one.of == "MODULE" else "",
+        )
+    for row in zip(*(one.cells for one in columns), strict=True):
+        table.add_row(*row)
     return table
 
 
-def _cells(comparison: Comparison, count: Pair) -> Iterator[Text]:
+def _cells(comparison: Comparison, count: Pair) -> tuple[Text, Text, Text]:
     """Before, after, and the change; it keeps its column where there is no `~`."""
     from rich.text import Text
 
-    for side in text.sides(comparison, count):
-        yield Text(side)
+    before, after = text.sides(comparison, count)
     is_chance = comparison.is_chance(count)
     mark = "~" if is_chance and comparison.points(count) else " "
-    yield Text(text.change(comparison, count) + mark, _style(comparison, count, is_chance))
+    change = Text(text.change(comparison, count) + mark, _style(comparison, count, is_chance))
+    return Text(before), Text(after), change
 
 
 def _style(comparison: Comparison, count: Pair, is_chance: bool) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -12,6 +13,7 @@ from hypothesis import given
 from ebprof import plugins
 from ebprof.comparison import Comparison, compare, reports, shades
 from ebprof.comparison.ranking import View
+from ebprof.comparison.reports import table
 from ebprof.model import Profile
 from tests.builders import HOSTILE, example, profile, stack
 from tests.unit.comparison.test_join import ANY, STACKS, folded
@@ -200,3 +202,44 @@ def test_every_report_of_whatever_names(one: Profile) -> None:
     for name in NAMES:
         assert written(name, comparison)
     ElementTree.fromstring(written("svg", comparison))
+
+
+class Terminal(io.BytesIO):
+    """A file that is a terminal of some width."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("width", "sort", "shown"),
+    [
+        (60, "self", ["SELF A", "SELF B", "FUNCTION"]),
+        (60, "total", ["TOTAL A", "TOTAL B", "FUNCTION"]),
+        (85, "self", ["SELF A", "SELF B", "TOTAL A", "TOTAL B", "FUNCTION"]),
+        (120, "self", ["SELF A", "SELF B", "TOTAL A", "TOTAL B", "FUNCTION", "MODULE"]),
+        (200, "self", ["SELF A", "SELF B", "TOTAL A", "TOTAL B", "FUNCTION", "MODULE"]),
+    ],
+)
+def test_a_table_fits_its_terminal(
+    monkeypatch: pytest.MonkeyPatch, width: int, sort: str, shown: list[str]
+) -> None:
+    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((width, 24)))
+    monkeypatch.setenv("NO_COLOR", "1")
+    name = "ns::a_function_with_a_name_that_is_not_short(int)"
+    comparison = compare(profile("main;f", f"main;{name}"), profile(f"main;{name}"))
+    file = Terminal()
+    table.write(comparison, View(sort), file)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue().decode())
+    assert max(map(len, plain.splitlines())) <= width
+    headings = re.split(r" {2,}", plain.splitlines()[0].strip())
+    assert [one for one in headings if one != "CHANGE"] == shown
+    assert name[:25] in plain
+
+
+def test_a_table_in_a_file_has_whole_names() -> None:
+    name = "f" * 500
+    assert name in written("table", compare(profile("g"), profile(name)))
