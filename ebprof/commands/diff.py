@@ -39,6 +39,7 @@ _NAMED = 5
     multiple=True,
     help="A process, or module, of A has this name in B; repeatable.",
 )
+@click.option("--full-names", is_flag=True, help="std::basic_string<char, ...>, not std::string.")
 @click.option("--absolute", is_flag=True, help="Compare samples, not shares of the total.")
 @click.option("-s", "--sort", type=click.Choice([SELF, TOTAL]), help="Change that comes first.")
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
@@ -58,6 +59,7 @@ def command(
     path: str | None,
     how: Reading,
     names: tuple[str, ...],
+    full_names: bool,
     absolute: bool,
     limit: str | None,
     share: str | None,
@@ -96,8 +98,10 @@ def command(
         renaming=renaming.renaming(old, new, mapped),
     )
     say([*renaming.unknown(old, new, mapped), *matching.warnings(comparison)])
+    is_short = getattr(report, "IS_FOR_PEOPLE", False) and not full_names
+    shown = comparison.with_short_names() if is_short else comparison
     try:
-        write_to(path, partial(report.write, comparison, View(**given)))
+        write_to(path, partial(report.write, shown, View(**given)))
     except BrokenPipeError:  # whether it is a regression does not hang on a reader
         _streams.discard_stdout()
     if threshold is not None:

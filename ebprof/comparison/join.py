@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from ebprof.output._functions import Function
 from ebprof.output._measure import Measure, divisor, measure
 from ebprof.output._text import printable
 from ebprof.output._types import in_parts, is_bare, select
+from ebprof.shortnames import short_name
 
 SELF, TOTAL = "self", "total"
 SIGMAS = 3
@@ -175,6 +176,11 @@ class Comparison:
             for one in range(len(self.functions))
         ]
         return self._sums(whole, of_function)
+
+    def with_short_names(self) -> Comparison:
+        """The same with C++ names as people write them; functions stay apart."""
+        short = (replace(one, name=short_name(one.name)) for one in self.functions)
+        return replace(self, functions=tuple(short))
 
     def shared(self) -> Pair:
         """Samples of those stacks that both have."""

@@ -11,6 +11,7 @@ from ebprof.comparison.tree import whole
 from ebprof.output import flamegraph
 
 OPTIONS = ("widths",)
+IS_FOR_PEOPLE = True
 
 
 def write(comparison: Comparison, view: View, file: BinaryIO) -> None:

@@ -12,6 +12,7 @@ from ebprof.output import svg
 from ebprof.output._tree import Node
 
 OPTIONS = ("widths",)
+IS_FOR_PEOPLE = True
 
 _SWATCH, _LEGEND_TOP = 46, 10
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 OPTIONS = ("sort", "rows")
+IS_FOR_PEOPLE = True
 
 _GAP = 2
 _ROOM_FOR_NAMES = 30

@@ -157,6 +157,17 @@ def test_usage(words: str, says: str, saved: Path, capsys: Capture) -> None:
     assert {path.name for path in saved.iterdir()} == {"old", "new", "empty"}
 
 
+def test_names_are_as_people_write_them_in_forms_for_people(saved: Path, capsys: Capture) -> None:
+    full = "f(std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >)"
+    (saved / "one").write_text(f"demo;main;{full} 3\ndemo;main 1\n")
+    words = ("old", "one", "-f")
+    for form in ("table", "svg", "flamegraph"):
+        assert "f(std::string)" in run(capsys, *words, form)[1]
+        assert "f(std::string)" not in run(capsys, *words, form, "--full-names")[1]
+    for form in ("folded", "json"):
+        assert full in run(capsys, *words, form)[1]
+
+
 @pytest.fixture
 def shops(saved: Path) -> Path:
     """Profiles of two versions of a program beside others."""
