@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ebprof.model import FlowCounts, FlowReport, FlowRow
+from ebprof.traffic.grouping import Within
 from ebprof.traffic.monitor import COUNTERS
 
 CONTAINER = "0123456789abcdef" * 4
@@ -60,7 +62,9 @@ class FakeMonitor:
     def __init__(self, *rows: FlowRow, on_tick: Callable[[], object] = lambda: None) -> None:
         self.flows = rows
         self.on_tick = on_tick
-        self.names = False
+        self.names = self.commands = False
+        self.baselines = 0
+        self.within: Sequence[Within] = ()
         self.ticks = self.marks = 0
         self.has_begun = self.is_stopped = False
         self.asked: list[dict[str, Any]] = []
@@ -95,7 +99,10 @@ class FakeMonitor:
         *,
         reverse: bool = False,
         active: bool = False,
+        within: Sequence[Within] = (),
+        anchor: bytes = b"",
     ) -> FlowReport:
+        self.within = within
         self.asked.append({"by": by, "sort": sort, "limit": limit, "text": text})
         self.asked[-1] |= {"reverse": reverse, "active": active}
         found = [row for row in self.flows if text in (row.comm or "")]
@@ -103,9 +110,20 @@ class FakeMonitor:
             found = [row for row in found if row.recent != FlowCounts()]
         made = report(*found)
         shown = made.rows[:limit]
-        return FlowReport(
-            shown, made.totals, len(found) - len(shown), made.interval_s, made.elapsed_s
+        places = [place for place, row in enumerate(found) if anchor and row.anchor == anchor]
+        return replace(
+            made,
+            rows=shown,
+            hidden=len(found) - len(shown),
+            place=places[0] if places else None,
+            since_mark_s=5.0 if self.baselines else None,
         )
+
+    def set_baseline(self) -> None:
+        self.baselines += 1
+
+    def clear_baseline(self) -> None:
+        self.baselines = 0
 
     def counters(self) -> dict[str, int]:
         return self.counts
@@ -123,7 +141,9 @@ def _row(pid: int, comm: str, role: str, tx: int, rx: int, more: dict[str, Any])
         "totals": counts,
         "recent": counts,
     } | more
-    return FlowRow(pid=pid, comm=comm, role=role, **values)
+    return FlowRow(
+        pid=pid, comm=comm, role=role, **({"anchor": comm.encode("utf-8", "replace")} | values)
+    )
 
 
 def _sum(rows: tuple[FlowRow, ...], which: str) -> FlowCounts:

@@ -23,6 +23,9 @@ MAX_LOOKUPS = 1000
 """In /proc, a tick: about 50 ms. Who is not looked up yet has a name, but no cgroup."""
 MAX_CGROUPS = 4096
 """Whose placement is kept; a machine with more looks processes up one by one."""
+MAX_COMMANDS = 4096
+"""Whose command lines are kept."""
+_LONGEST_COMMAND = 256
 _START_BITS = 32
 _PID_MASK = (1 << lib.PID_BITS) - 1
 
@@ -48,6 +51,7 @@ class Processes:
         self._looked_up = 0
         self._cgroup_paths = self._open_cgroups()
         self._by_cgroup: dict[int, Placement] = {}
+        self._commands: dict[int, str | None] = {}
 
     def __len__(self) -> int:
         return len(self._index)
@@ -89,6 +93,20 @@ class Processes:
     def comm_of(self, row: int) -> str:
         """The name of a process, printable; `-` when nobody knows it."""
         return self._comms.values[int(self._comm[row])]
+
+    def command_of(self, row: int) -> str | None:
+        """The command line of a process, printable, without the program's directory; None when it
+        cannot be read (any more). It is read at the first time.
+        """
+        word = int(self._index.keys[row, 0])
+        if word not in self._commands:
+            if len(self._commands) >= MAX_COMMANDS:
+                self._commands.clear()
+            self._commands[word] = None
+            pid = int(self._pid[row])
+            with self._walls.around(f"/proc/{pid}/cmdline"):
+                self._commands[word] = _command(pid, word >> _START_BITS)
+        return self._commands[word]
 
     def placement_of(self, row: int) -> Placement:
         """The cgroup and container of a process."""
@@ -238,6 +256,15 @@ def _words(processes: NDArray[Any]) -> NDArray[np.uint64]:
 
 def _comm(pid: int, start: int) -> str:
     return while_alive(pid, start, process.comm) or NO_COMM
+
+
+def _command(pid: int, start: int) -> str | None:
+    line = while_alive(pid, start, process.command_line)
+    if not line:
+        return None
+    program, *arguments = line.rstrip(b"\0").split(b"\0")
+    words = [program.rpartition(b"/")[2] or program, *arguments]
+    return printable(b" ".join(words))[:_LONGEST_COMMAND]
 
 
 def while_alive(pid: int, start: int, read: Callable[[int], Any]) -> Any:

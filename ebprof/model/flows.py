@@ -51,12 +51,14 @@ class FlowRow(NamedTuple):
     where it is not known which that is, the lower one. nat_...: the same ends as the socket of the
     other side has them, where they are known to be translated on their way. peer_name: only once it
     was asked for and is known. peer_pid, peer_comm: the process at the other end, where that is on
-    this machine and known; has_peers: there are several of them. container: the whole ID; pod: its
-    UID; unit: systemd's. flows: how many were put together. totals: since the start, or since the
-    flow was first seen; recent: in the report's interval. rtt_us: mean of the smoothed round trip
-    times in the interval, else of all. age_s: since first sight of the oldest flow. history: bytes
-    a second both ways, a point a second, oldest first, at most 60. is_other: what found no place of
-    its own in the kernel's or our tables.
+    this machine and known; has_peers: there are several of them. command: its command line, where
+    it was asked for. anchor: tells the row from others that are put together by the same. change:
+    how many times as much as before a mark; inf: there was nothing then. container: the whole ID;
+    pod: its UID; unit: systemd's. flows: how many were put together. totals: since the start, or
+    since the flow was first seen; recent: in the report's interval. rtt_us: mean of the smoothed
+    round trip times in the interval, else of all. age_s: since first sight of the oldest flow.
+    history: bytes a second both ways, a point a second, oldest first, at most 60. is_other: what
+    found no place of its own in the kernel's or our tables.
     """
 
     pid: int | None = None
@@ -76,6 +78,9 @@ class FlowRow(NamedTuple):
     peer_pid: int | None = None
     peer_comm: str | None = None
     has_peers: bool = False
+    command: str | None = None
+    anchor: bytes = b""
+    change: float | None = None
     cgroup: str | None = None
     container: str | None = None
     pod: str | None = None
@@ -96,7 +101,9 @@ class FlowReport:
     rows: `~other` comes last where it counts anything, whatever the limit and the filters: what is
     in it cannot be told apart. totals: all that passed the filters, shown or hidden, and `~other`.
     hidden: rows beyond the limit. interval_s: what `recent` spans, > 0 after the first tick.
-    elapsed_s: since the start. Rows may be made as they are read: read them before the next tick.
+    elapsed_s: since the start. place: of the row that was asked for by its anchor, None where it
+    is not among them. since_mark_s: since the mark was set, None without one. Rows may be
+    made as they are read: read them before the next tick.
     """
 
     rows: Sequence[FlowRow]
@@ -104,3 +111,5 @@ class FlowReport:
     hidden: int
     interval_s: float
     elapsed_s: float
+    place: int | None = None
+    since_mark_s: float | None = None

@@ -15,7 +15,11 @@ _MAX_FILTER = 64
 
 @dataclass(slots=True)
 class View:
-    """What the user chose to see. text: the filter; typing: it is being typed."""
+    """What the user chose to see.
+
+    text: the filter; typing: it is being typed. message: shown in place of the keys until the next
+    one is pressed. commands: command lines in place of names of processes.
+    """
 
     by: tuple[str, ...]
     sort: str
@@ -25,6 +29,8 @@ class View:
     frozen: bool = False
     help: bool = False
     first: int = 0
+    message: str = ""
+    commands: bool = False
 
 
 AnyView = TypeVar("AnyView", bound=View)
@@ -73,6 +79,8 @@ class Browser(ABC, Generic[AnyView]):
         """Do what the keys say that were pressed, and show it."""
         before = self.asked_for()
         pressed = self.screen.take_keys()
+        if pressed:
+            self.view.message = ""
         for key in pressed:
             self._press(key)
         if pressed and not self.is_over:
@@ -98,7 +106,7 @@ class Browser(ABC, Generic[AnyView]):
     def asked_for(self) -> tuple[object, ...]:
         """What needs other rows: those of a frozen table are fetched anew for it."""
         view = self.view
-        return view.by, view.sort, view.reverse, view.text, view.first
+        return view.by, view.sort, view.reverse, view.text, view.first, view.commands
 
     def actions(self) -> Mapping[str, Callable[[Any], None]]:
         """What to do, by key; called with the browser itself."""
@@ -148,6 +156,10 @@ class Browser(ABC, Generic[AnyView]):
         """Show all rows."""
         self.view.text = ""
 
+    def toggle_commands(self) -> None:
+        """Command lines in place of names of processes, or the names."""
+        self.view.commands = not self.view.commands
+
     def show_help(self) -> None:
         """Until the next key."""
         self.view.help = True
@@ -172,11 +184,12 @@ class Browser(ABC, Generic[AnyView]):
             self._type(key)
         elif view.help and key != "q":
             view.help = False
-        elif key.isdigit():
-            if 1 <= int(key) <= len(self.pivots):
-                self.choose_pivot(self.pivots[int(key) - 1])
+        elif key.isdecimal() and 1 <= int(key) <= len(self.pivots):
+            self.choose_pivot(self.pivots[int(key) - 1])
         elif key in actions:
             actions[key](self)
+        else:
+            view.message = f"no key {key}: ? shows the keys"
 
     def _type(self, key: str) -> None:
         view = self.view

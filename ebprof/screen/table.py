@@ -85,7 +85,9 @@ def sort_text(view: View) -> str:
 
 
 def keys_line(view: View, keys: str, width: int) -> Line:
-    """The keys, or the filter."""
+    """The keys, or the filter, or what there is to say."""
+    if view.message:
+        return line(view.message, width, BOLD)
     if view.typing:
         return line(f"filter: {view.text}_  (Enter keeps it, Escape clears it)", width, BOLD)
     if view.text:

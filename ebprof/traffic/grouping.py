@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ebprof._native import lib
 from ebprof.abi import FLOW_COUNTS, LATENCY_MAX
 from ebprof.errors import UsageError
 from ebprof.identity.processes import Processes
+from ebprof.index import UNKNOWN
 from ebprof.traffic.table import FlowTable, count_columns, joined_groups
 from ebprof.traffic.translations import Translations
 
@@ -140,6 +141,31 @@ def parse_pivots(text: str) -> tuple[str, ...]:
     return names
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The flows of one row: those that agree in pivots with one of them.
+
+    anchor: its FLOW_KEY. name: of the row, for people.
+    """
+
+    by: tuple[str, ...]
+    anchor: bytes
+    name: str = ""
+
+
+def narrowed(flows: Flows, within: Within) -> Flows:
+    """Those of a row; none when its flow is not in the table any more."""
+    row = flows.table.row_of(within.anchor)
+    if row == UNKNOWN:
+        return replace(flows, rows=flows.rows[:0])
+    one = replace(flows, rows=np.array([row]))
+    agreed = np.ones(len(flows), np.bool_)
+    for name in within.by:
+        for column, wanted in zip(_PIVOTS[name](flows), _PIVOTS[name](one), strict=True):
+            agreed &= column == wanted[0]
+    return replace(flows, rows=flows.rows[agreed])
+
+
 def group(flows: Flows, by: tuple[str, ...]) -> Groups:
     """Put flows together that agree in all pivots (of PIVOTS, at least one)."""
     if "flow" in by:
@@ -230,6 +256,26 @@ def order(flows: Flows, groups: Groups, sort: str) -> NDArray[np.int64]:
     count = _COUNT_SORTS[sort]
     recently, ever = (sums(count(one), members, starts) for one in (table.recent, table.totals))
     return np.lexsort((-ever.astype(np.float64), -recently.astype(np.float64)))
+
+
+def changes(
+    table: FlowTable, groups: Groups, sort: str, before_s: float, since_s: float
+) -> NDArray[np.float64]:
+    """How many times as much there is a second since the mark as there was before; float64[groups].
+
+    Of what the rows are sorted by (of SORTS), if that is counted or a latency, else of bytes both
+    ways. inf: there was none before; NaN: neither before nor since.
+    """
+    members, starts = groups.members, groups.starts
+    before = joined_groups(table.before_mark[members], starts)
+    since = joined_groups(table.totals[members] - table.at_mark[members], starts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if sort == "latency":
+            was, now = (_latency_sum(one) / _turns(one) for one in (before, since))
+            return np.where(_turns(since) > 0, now / np.where(_turns(before) > 0, was, 0.0), np.nan)
+        count = _COUNT_SORTS.get(sort, _COUNT_SORTS["total"])
+        ratios: NDArray[np.float64] = (count(since) / since_s) / (count(before) / before_s)
+    return ratios
 
 
 def round_trips(recent: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.float64]:

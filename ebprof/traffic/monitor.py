@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,26 @@ from ebprof.abi import TRAFFIC_COUNTERS, Counter
 from ebprof.bpf import loaders
 from ebprof.bpf.traffic import TrafficSession
 from ebprof.identity.processes import Processes
+from ebprof.index import UNKNOWN
 from ebprof.model import FlowReport, FlowRow
 from ebprof.procfs.process import own_pid_namespace_is_initial
 from ebprof.traffic import backends
 from ebprof.traffic.filter import FlowFilter
-from ebprof.traffic.grouping import Flows, Groups, group, happened, order, round_trips, sums
+from ebprof.traffic.grouping import (
+    Flows,
+    Groups,
+    Within,
+    changes,
+    group,
+    happened,
+    narrowed,
+    order,
+    round_trips,
+    sums,
+)
 from ebprof.traffic.names import Names
 from ebprof.traffic.peers import Peers
-from ebprof.traffic.rows import FlowRows, to_counts
+from ebprof.traffic.rows import Extras, FlowRows, to_counts
 from ebprof.traffic.search import TextSearch
 from ebprof.traffic.table import MAX_ROWS, FlowTable, joined, joined_rows
 from ebprof.traffic.translations import MAX_NETWORKS, Translations
@@ -76,6 +89,9 @@ class Monitor:
         self._translations = Translations(self._walls) if filter.names_ends else None
         self._peers = Peers()
         self._knows_peers = False
+        self.commands = False
+        """Whether rows have the command lines of their processes."""
+        self._before_mark_s = self._marked_at = 0.0
         self._window_ended = False
         self._start = self._window_start = self._now = time.monotonic()
         self._table = FlowTable(self._now)
@@ -143,6 +159,18 @@ class Monitor:
         if len(self._processes) > _MAX_PROCESSES:
             self._forget_processes()
 
+    def set_baseline(self) -> None:
+        """Let reports say how rows differ, from now on, from what was until now."""
+        self._before_mark_s = self._now - (
+            self._marked_at if self._table.is_marked else self._start
+        )
+        self._marked_at = self._now
+        self._table.set_mark()
+
+    def clear_baseline(self) -> None:
+        """Let them say nothing of it."""
+        self._table.clear_mark()
+
     def mark(self) -> None:
         """Let the next tick begin a new window for recent counts; until then, this one stays."""
         self._window_ended = True
@@ -156,14 +184,19 @@ class Monitor:
         *,
         reverse: bool = False,
         active: bool = False,
+        within: Sequence[Within] = (),
+        anchor: bytes = b"",
     ) -> FlowReport:
         """Flows that hold a text, put together by pivots (PIVOTS), in an order (SORTS).
 
         limit: at most so many rows, `~other` not counted. reverse: the order turned round. active:
         without rows on which nothing happened in the window; the report's totals have them all the
-        same. Rows are made as they are read, which must be before the next tick.
+        same. within: only the flows of these rows. anchor: of the row whose place is wanted.
+        Rows are made as they are read, which must be before the next tick.
         """
         flows = self._select(text)
+        for one in within:
+            flows = narrowed(flows, one)
         groups = group(flows, by)
         chosen = order(flows, groups, sort)
         if active:
@@ -172,11 +205,13 @@ class Monitor:
         if reverse:
             chosen = chosen[::-1]
         return FlowReport(
-            rows=self._rows(flows, groups, chosen[:limit], active),
+            rows=self._rows(flows, groups, chosen[:limit], active, sort),
             totals=self._total(flows),
             hidden=len(chosen) - len(chosen[:limit]),
             interval_s=self._now - self._window_start,
             elapsed_s=self._now - self._start,
+            place=self._place(groups, chosen, anchor),
+            since_mark_s=self._now - self._marked_at if self._table.is_marked else None,
         )
 
     @property
@@ -218,21 +253,33 @@ class Monitor:
         return Flows(self._table, self._processes, rows, self._translations)
 
     def _rows(
-        self, flows: Flows, groups: Groups, chosen: NDArray[np.int64], active: bool
+        self, flows: Flows, groups: Groups, chosen: NDArray[np.int64], active: bool, sort: str
     ) -> FlowRows:
         if self.names and self._resolver is None:
             self._resolver = Names(self._walls)
         resolver = self._resolver if self.names else None
-        return FlowRows(
-            flows,
-            groups,
-            chosen,
-            self._now,
-            resolver,
-            self._other(active),
+        extras = Extras(
             has_turns=self.counts_turns,
+            names=resolver,
             peers=self._read_peers(),
+            commands=self.commands,
+            changes=self._changes(sort) if self._table.is_marked else None,
         )
+        return FlowRows(flows, groups, chosen, self._now, self._other(active), extras)
+
+    def _changes(self, sort: str) -> Callable[[Groups], NDArray[np.float64]]:
+        return partial(
+            changes,
+            self._table,
+            sort=sort,
+            before_s=self._before_mark_s,
+            since_s=self._now - self._marked_at,
+        )
+
+    def _place(self, groups: Groups, chosen: NDArray[np.int64], anchor: bytes) -> int | None:
+        row = self._table.row_of(anchor) if anchor else UNKNOWN
+        found = np.flatnonzero(groups.members[groups.starts[chosen]] == row)
+        return int(found[0]) if len(found) else None
 
     def _read_peers(self) -> Peers:
         """Once a tick, and only when rows are asked for."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import repeat
 from typing import Any, overload
@@ -28,11 +30,26 @@ _ROLES = {lib.ROLE_CLIENT: "client", lib.ROLE_SERVER: "server"}
 _FAMILIES = {lib.FAMILY_IPV4: 4, lib.FAMILY_IPV6: 6}
 
 
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What rows have besides what was counted.
+
+    has_turns: turns are counted. names, peers: ask these. commands: whether to read command lines.
+    changes: since a mark, of groups; None without a mark.
+    """
+
+    has_turns: bool = True
+    names: Names | None = None
+    peers: Peers | None = None
+    commands: bool = False
+    changes: Callable[[Groups], NDArray[np.float64]] | None = None
+
+
 class FlowRows(Sequence[FlowRow]):
     """The rows of some groups, made as they are read; good until the next tick.
 
     chosen: int64[rows], numbers of the groups, in order; now: the time of the last tick; last: a
-    row that follows them; has_turns: whether they are counted; peers: who is at the other ends.
+    row that follows them.
     """
 
     def __init__(
@@ -41,11 +58,8 @@ class FlowRows(Sequence[FlowRow]):
         groups: Groups,
         chosen: NDArray[np.int64],
         now: float,
-        names: Names | None,
         last: FlowRow | None,
-        *,
-        has_turns: bool = True,
-        peers: Peers | None = None,
+        extras: Extras,
     ) -> None:
         self._table = flows.table
         self._translations = flows.translations
@@ -53,9 +67,8 @@ class FlowRows(Sequence[FlowRow]):
         self._groups = groups
         self._chosen = chosen
         self._now = now
-        self._names = names
-        self._peers = peers
-        self._to_counts = partial(to_counts, has_turns=has_turns)
+        self._extras = extras
+        self._to_counts = partial(to_counts, has_turns=extras.has_turns)
         self._last: tuple[FlowRow, ...] = () if last is None else (last,)
 
     def __len__(self) -> int:
@@ -94,9 +107,17 @@ class FlowRows(Sequence[FlowRow]):
             "recent": map(self._to_counts, recent.tolist()),
             "rtt_us": (rtt if rtt >= 0 else None for rtt in round_trips(recent, totals).tolist()),
             "age_s": ages.tolist(),
+            "anchor": [self._table.keys[row].tobytes() for row in members[starts].tolist()],
+            "change": self._changes(groups),
             "history": map(tuple, self._table.history.sums(members, starts).tolist()),
         }
         yield from _made(columns)
+
+    def _changes(self, groups: Groups) -> list[float | None]:
+        if self._extras.changes is None:
+            return [None] * len(groups)
+        ratios = self._extras.changes(groups).tolist()
+        return [None if math.isnan(one) else one for one in ratios]
 
     def _identities(self, members: NDArray[Any], starts: NDArray[Any]) -> dict[str, list[Any]]:
         """FlowRow's fields that say which flow it is, a list each with a value a group."""
@@ -136,6 +157,9 @@ class FlowRows(Sequence[FlowRow]):
                 _agree(processes.comms[process], starts),
             ),
         }
+        if self._extras.commands:
+            lines = [processes.command_of(row) for row in first]
+            found["command"] = _common(lines, _agree(process, starts))
         numbers = {
             "cgroup": processes.cgroups,
             "container": processes.containers,
@@ -164,9 +188,9 @@ class FlowRows(Sequence[FlowRow]):
 
     def _other_processes(self, keys: NDArray[Any], starts: NDArray[Any]) -> dict[str, list[Any]]:
         """FlowRow's fields that say whose the other end is."""
-        if self._peers is None:
+        if self._extras.peers is None:
             return {}
-        others = self._peers.of(keys)
+        others = self._extras.peers.of(keys)
         first, agreed = others[starts], _agree(others, starts)
         rows = self._processes.find(first)
         is_one = agreed & (rows != UNKNOWN) & (first != NOBODY)
@@ -179,7 +203,8 @@ class FlowRows(Sequence[FlowRow]):
         }
 
     def _peer_name(self, address: str | None) -> str | None:
-        return self._names.name_of(address) if self._names and address else None
+        names = self._extras.names
+        return names.name_of(address) if names and address else None
 
 
 def _made(columns: dict[str, Iterable[Any]]) -> Iterator[FlowRow]:

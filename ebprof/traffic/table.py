@@ -74,6 +74,9 @@ class FlowTable:
         self.history = History(now, capacity)
         self.other_totals = np.zeros(COUNTS, np.int64)
         self.other_recent = np.zeros(COUNTS, np.int64)
+        self._marked = self._before = np.zeros((0, COUNTS), np.int64)
+        self.is_marked = False
+        """Whether there is a mark to compare with."""
         self.evicted = 0
         """Flows that made room for others; it also tells when rows were numbered anew."""
 
@@ -108,6 +111,32 @@ class FlowTable:
     def first_seen(self) -> NDArray[np.float64]:
         """Seconds, by row."""
         return self._first_seen[: len(self)]
+
+    @property
+    def before_mark(self) -> NDArray[np.int64]:
+        """int64[flows, COUNTS] until the last mark, from the one before or the start."""
+        return self._before[: len(self)]
+
+    @property
+    def at_mark(self) -> NDArray[np.int64]:
+        """What `totals` were at the last mark."""
+        return self._marked[: len(self)]
+
+    def set_mark(self) -> None:
+        """Compare with what was counted until now; with a mark already, since then."""
+        before = self._marked if self.is_marked else np.zeros_like(self._totals)
+        self._before = self._totals - before
+        self._marked = self._totals.copy()
+        self.is_marked = True
+
+    def clear_mark(self) -> None:
+        """Compare with nothing."""
+        self._marked = self._before = np.zeros((0, COUNTS), np.int64)
+        self.is_marked = False
+
+    def row_of(self, key: bytes) -> int:
+        """The row of a flow by its FLOW_KEY, UNKNOWN for one that is not in here."""
+        return int(self._index.find(np.frombuffer(key, np.uint64).reshape(1, -1))[0])
 
     def begin_window(self) -> None:
         """Count what is recent from here on."""
@@ -159,16 +188,25 @@ class FlowTable:
         rows = self._index.add(words)
         if len(self._totals) < self._index.capacity:
             self._grow(self._index.capacity)
-        self._totals[rows] = 0
-        self._recent[rows] = 0
+        for counts in self._counts():
+            counts[rows] = 0
         self._process[rows] = process
         self._first_seen[rows] = now
         self._last_seen[rows] = now
         self.history.clear(rows)
         return rows
 
+    def _counts(self) -> tuple[NDArray[np.int64], ...]:
+        marked = (self._marked, self._before) if self.is_marked else ()
+        return self._totals, self._recent, *marked
+
     def _grow(self, capacity: int) -> None:
         self._totals = grown(self._totals, capacity)
+        if self.is_marked:
+            self._marked, self._before = (
+                grown(self._marked, capacity),
+                grown(self._before, capacity),
+            )
         self._recent = grown(self._recent, capacity)
         self._process = grown(self._process, capacity)
         self._first_seen = grown(self._first_seen, capacity)
@@ -184,13 +222,9 @@ class FlowTable:
         self.other_recent = joined(self.other_recent, joined_rows(self._recent[evicted]))
         self.history.evict(evicted, kept)
         self.evicted += len(evicted)
-        for column in (
-            self._totals,
-            self._recent,
-            self._process,
-            self._first_seen,
-            self._last_seen,
-        ):
+        for counts in self._counts():
+            counts[: len(kept)] = counts[kept]
+        for column in (self._process, self._first_seen, self._last_seen):
             column[: len(kept)] = column[kept]
         self._index.keep(kept)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,8 @@ IDENTITY = frozenset((*_OF_A_PROCESS, *_OF_ENDS))
 OF_ONE_ROLE = frozenset(("latency", "latency_max"))
 """Columns that say nothing of clients and servers together."""
 NONE = "-"
+_SAME = 0.9, 1.1
+_TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,29 @@ class FlowColumn:
     optional: bool = False
 
 
-def columns_by(by: tuple[str, ...]) -> list[FlowColumn]:
-    """All columns, in order; those that rows are put together by come first and always stay."""
+def columns_by(by: tuple[str, ...], sort: str = "", *, commands: bool = False) -> list[FlowColumn]:
+    """All columns, in order; those that rows are put together by come first and always stay.
+
+    sort: what rows are sorted by: its column goes late where not all fit. commands: command lines
+    in place of names of processes.
+    """
+    return [_late(one) if one.sort == sort else one for one in _columns_by(by, commands)]
+
+
+def _columns_by(by: tuple[str, ...], commands: bool) -> list[FlowColumn]:
     keys = [name for key in by for name in _KEY_COLUMNS[key]]
-    by_name = {one.column.name: one for one in (*_COLUMNS, *_PIVOT_ONLY)}
+    columns = [_COMMAND if commands and one.column.name == "comm" else one for one in _COLUMNS]
+    by_name = {one.column.name: one for one in (*columns, *_PIVOT_ONLY)}
     if "flow" in by:
-        return [_always(one) if one.column.name in keys else one for one in _COLUMNS]
+        return [_always(one) if one.column.name in keys else one for one in columns]
     first = [_always(by_name[name]) for name in dict.fromkeys(keys)]
-    return [*first, *(one for one in _COLUMNS if one.column.name not in keys)]
+    return [*first, *(one for one in columns if one.column.name not in keys)]
+
+
+def _late(one: FlowColumn) -> FlowColumn:
+    """Sparklines, which are wide, go when they did."""
+    rank = one.column.rank if one.column.name == SPARK else min(one.column.rank, 1)
+    return replace(one, column=replace(one.column, rank=rank))
 
 
 def _always(one: FlowColumn) -> FlowColumn:
@@ -99,6 +117,20 @@ def _turns(row: FlowRow, interval_s: float) -> str:
     return units.count(turns / interval_s) if turns and interval_s > 0 else ""
 
 
+def _change(row: FlowRow, _: float) -> str:
+    """How many times as much as before the mark, with an arrow: new, gone; `=` within a tenth."""
+    times = row.change
+    if times is None:
+        return ""
+    if times <= 0:
+        return "▼ gone"
+    if times == math.inf:
+        return "▲ new"
+    if _SAME[0] < times < _SAME[1]:
+        return "="
+    return f"{'▲' if times > 1 else '▼'} {_TIMES}{units.times(times)}"
+
+
 def _retransmits(row: FlowRow, _: float) -> str:
     return units.count(row.totals.retransmits) if row.totals.retransmits else ""
 
@@ -113,14 +145,14 @@ _COLUMNS = (
     ),
     FlowColumn(Column("role", "ROLE", 7, 7, 1), lambda row, _: _shown(row.role), style=CYAN),
     FlowColumn(Column(LOCAL, "LOCAL", 12, 45, 12), lambda row, _: units.local(row)),
-    FlowColumn(Column("peer", "PEER", 15, 45, 4), lambda row, _: units.peer(row)),
+    FlowColumn(Column("peer", "PEER", 15, 45, 2), lambda row, _: units.peer(row)),
     FlowColumn(
         Column("peer_process", "PEER PROCESS", 8, 15, 8),
         lambda row, _: units.ANY if row.has_peers else row.peer_comm or "",
         optional=True,
     ),
     FlowColumn(
-        Column(PORT, "PORT", 6, 6, 3, "right"),
+        Column(PORT, "PORT", 6, 6, 4, "right"),
         lambda row, _: units.ANY if row.port is None else str(row.port),
     ),
     FlowColumn(
@@ -129,12 +161,13 @@ _COLUMNS = (
         "tx",
     ),
     FlowColumn(
-        Column("rx", "RX/s", 8, 8, 2, "right"),
+        Column("rx", "RX/s", 8, 8, 3, "right"),
         lambda row, interval_s: _rate(row.recent.rx_bytes, interval_s),
         "rx",
     ),
     FlowColumn(Column("latency", "LATENCY", 8, 8, 5, "right"), _latency, "latency", optional=True),
     FlowColumn(Column("latency_max", "MAX", 6, 6, 6, "right"), _latency_max, optional=True),
+    FlowColumn(Column("change", "CHANGE", 6, 6, 1, "right"), _change, style=BOLD, optional=True),
     FlowColumn(Column("turns", "TURNS/s", 8, 8, 13, "right"), _turns, optional=True),
     FlowColumn(Column("calls", "CALLS/s", 8, 8, 9, "right"), _calls, "calls"),
     FlowColumn(
@@ -168,6 +201,12 @@ _COLUMNS = (
         DIM,
     ),
     FlowColumn(Column(SPARK, "LAST MINUTE", 12, 60, 8), lambda row, _: "", "total", CYAN),
+)
+_COMMAND = FlowColumn(
+    Column("comm", "COMMAND", 24, 80, 3),
+    lambda row, _: row.command or _shown(row.comm),
+    "name",
+    BOLD,
 )
 _PIVOT_ONLY = (
     FlowColumn(Column("family", "FAMILY", 6, 6, 0), _family),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ebprof.identity.containers import short
 from ebprof.model import FlowReport, FlowRow
 from ebprof.screen.browser import View
 from ebprof.screen.layout import GAP, Column
@@ -19,7 +20,7 @@ from ebprof.screen.table import (
     keys_line,
     sort_text,
 )
-from ebprof.screen.text import BOLD, DIM, PLAIN, RED, YELLOW, Line, Span, fit, sparkline
+from ebprof.screen.text import BOLD, DIM, PLAIN, RED, REVERSE, YELLOW, Line, Span, fit, sparkline
 from ebprof.traffic.reports import units
 from ebprof.traffic.reports.columns import (
     IDENTITY,
@@ -32,55 +33,70 @@ from ebprof.traffic.reports.columns import (
 )
 
 FIXED_LINES = 5  # header, headings, totals, footer, keys
-KEYS = "s sort  b by  f freeze  / filter  n names  h help  q quit"
+KEYS = "s sort  b by  enter flows  m mark  w save  h help  q quit"
 HELP = (
-    "s, right, left  the column to sort by",
-    "r               the other way round",
+    "up, down, page  select a row; home: none",
+    "enter           its flows; backspace, left: back",
+    "s, right, left  the column to sort by; r the other way round",
     "b, or 1 to 6    a row for each process, peer, port, role,",
     "                flow, container",
     "f, space        freeze; what moves meanwhile is counted",
     "/               filter: part of a name, address, port or",
     "                container; Enter keeps it, Escape clears it",
-    "n               names of peers, or their addresses",
-    "up, down, page  further rows",
+    "n, c            names of peers; command lines of processes",
+    "m, M            mark: CHANGE is how much more or less there",
+    "                is since of what is sorted by; M clears it",
+    "w               save the rows of the window as JSON",
     "q, Ctrl-C       quit; the last screen stays",
     "",
-    "TX/s, RX/s, TURNS/s, CALLS/s: in the last interval; TX,",
-    "RX, OPEN/CLOSED, FAILED, RETRANS: since the start. 1 kB is",
-    "1000 bytes. LATENCY, MAX: a server's time to answer, a",
-    "client's to wait; the mean, and the longest since the",
-    "start. * stands for several, ~other for flows that found",
-    "no place of their own.",
+    "TX/s, RX/s, TURNS/s, CALLS/s: in the last interval; TX, RX,",
+    "OPEN/CLOSED, FAILED, RETRANS, MAX: since the start.",
+    "LATENCY, MAX: how long a server takes to answer, a client",
+    "waits: the mean, and the longest. 1 kB is 1000 bytes. * is",
+    "several, ~other flows that found no place of their own.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What header and footer say besides. target: what the command line's filters leave."""
+    """What header and footer say besides. target: what the command line's filters leave.
+
+    within: names of the rows whose flows are shown; selected: the anchor of a row. counts_turns:
+    whether latencies are measured.
+    """
 
     backend: str
     target: str
     lost: int
     overflowed: int
+    within: tuple[str, ...] = ()
+    selected: bytes = b""
+    counts_turns: bool = True
 
 
 class FlowFrame:
     """Draws frames; remembers how wide columns were, so that they do not jump."""
 
     def __init__(self) -> None:
-        self._by: tuple[str, ...] = ()
+        self._chosen: tuple[tuple[str, ...], str, bool] = ((), "", False)
         self._columns: dict[str, FlowColumn] = {}
         self._widths = Widths(())
 
     def lines(self, report: FlowReport, view: View, status: Status, size: Size) -> list[Line]:
         """As many lines as the terminal has."""
-        body = help_lines(HELP, size.columns) if view.help else self._table(report, view, size)
+        body = (
+            help_lines(HELP, size.columns)
+            if view.help
+            else self._table(report, view, size, status.selected)
+        )
         footer = _footer(report, view, status, room_for_rows(size))
         header = header_line(_parts(view, status), view, report.elapsed_s, size.columns)
         return assemble(header, body, [footer, keys_line(view, KEYS, size.columns)], size)
 
-    def _table(self, report: FlowReport, view: View, size: Size) -> list[Line]:
-        self._choose(view.by)
+    def _table(
+        self, report: FlowReport, view: View, size: Size, selected: bytes = b""
+    ) -> list[Line]:
+        self._choose(view)
         shown = _visible(report, view, room_for_rows(size))
         rows = [self._cells(row, report.interval_s) for row in shown]
         totals = self._cells(report.totals, report.interval_s, "total")
@@ -88,12 +104,16 @@ class FlowFrame:
         columns = [(self._columns[one.name], cells) for one, cells in self._fit(size.columns)]
         headings = (heading(one.column, cells, one.sort, view) for one, cells in columns)
         lines = [bar(headings, size.columns)]
-        lines += [_row(row, cells, columns) for row, cells in zip(shown, rows, strict=True)]
+        for row, cells in zip(shown, rows, strict=True):
+            is_selected = bool(selected) and row.anchor == selected
+            lines.append(_row(row, cells, columns, REVERSE if is_selected else ""))
         return [*lines, _row(report.totals, totals, columns, BOLD)]
 
-    def _choose(self, by: tuple[str, ...]) -> None:
-        if by != self._by:
-            self._by, columns = by, columns_by(by)
+    def _choose(self, view: View) -> None:
+        chosen = (view.by, view.sort, view.commands)
+        if chosen != self._chosen:
+            self._chosen = chosen
+            columns = columns_by(view.by, view.sort, commands=view.commands)
             self._columns = {one.column.name: one for one in columns}
             optional = [one.column.name for one in columns if one.optional]
             self._widths = Widths([one.column for one in columns], optional)
@@ -151,7 +171,8 @@ def _cell_text(row: FlowRow, column: Column, cells: Mapping[str, str], width: in
 
 def _parts(view: View, status: Status) -> tuple[str, ...]:
     by = f"by {', '.join(view.by)},"
-    return f"ebprof traffic ({status.backend})", by, sort_text(view), status.target
+    within = (f"in {name}," for name in status.within)
+    return f"ebprof traffic ({status.backend})", *within, by, sort_text(view), status.target
 
 
 def _footer(report: FlowReport, view: View, status: Status, room: int) -> Line:
@@ -164,4 +185,25 @@ def _footer(report: FlowReport, view: View, status: Status, room: int) -> Line:
         Span(f"{lost}  ", len(lost) + 2, RED if status.lost else PLAIN),
         Span(overflowed, len(overflowed), YELLOW if status.overflowed else PLAIN),
     ]
-    return tuple(spans)
+    notes = []
+    if report.since_mark_s is not None:
+        notes.append(f"  mark {units.duration(report.since_mark_s)} ago")
+    if not status.counts_turns:
+        notes.append("  no latencies: no calls are seen")
+    return (*spans, *(Span(text, len(text), YELLOW) for text in notes))
+
+
+_NAMES: dict[str, Callable[[FlowRow], str | None]] = {
+    "process": lambda row: f"{row.comm} ({row.pid or '-'})",
+    "peer": units.peer,
+    "port": lambda row: None if row.port is None else f":{row.port}",
+    "local": units.local,
+    "container": lambda row: None if row.container is None else short(row.container),
+    "family": lambda row: None if row.family is None else f"IPv{row.family}",
+}
+
+
+def name_of(row: FlowRow, by: tuple[str, ...]) -> str:
+    """What tells a row from others that are put together by the same, for people."""
+    named = (_NAMES[one](row) if one in _NAMES else getattr(row, one) for one in by)
+    return " ".join(str(name or "-") for name in named)

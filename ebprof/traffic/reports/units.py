@@ -43,6 +43,13 @@ def microseconds(value: float) -> str:
     return f"{_digits(value / 1e6)}s"
 
 
+def times(ratio: float) -> str:
+    """`0.1`, `2.4`, `35`, `12k`: at most 3 cells; what is less or more is the end of that."""
+    if ratio < 9.95:
+        return f"{max(ratio, 0.1):.1f}"
+    return f"{ratio:.0f}" if ratio < 999.5 else f"{min(ratio / 1000, 99):.0f}k"
+
+
 def endpoint(address: str | None, port: int | None) -> str:
     """`10.0.0.1:80`, `[::1]:80`, `10.0.0.1` for an ephemeral port; `*` for what differs."""
     if address is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -157,6 +159,59 @@ def _total_sent(lines: list[str]) -> float:
     at = lines[1].index(" TX ") + len(" TX")
     number, unit = totals(lines)[:at].split()[-2:]
     return float(number) * units[unit]
+
+
+def test_a_row_is_opened_and_left(table: Terminal, flowing: Traffic) -> None:
+    table.press("1")
+    table.until_text("by process,")
+    table.press("Down", "Enter")
+    lines = table.until_text(" by flow,")
+    name, pid = re.findall(r"in (screen_\w+) \((\d+)\),", lines[0])[0]
+    assert int(pid) in (flowing.client, flowing.server)
+    assert len([one for one in lines[2:] if re.match(rf" *{pid} {name} ", one)]) == 1
+    assert "1 shown" in lines[-2] and lines[3].startswith(" total")
+    table.press("BSpace")
+    table.until(lambda lines: "by process," in lines[0] and "2 shown" in lines[-2])
+    table.press("k")
+    table.until_text("no key k: ? shows the keys")
+
+
+def test_command_lines(table: Terminal) -> None:
+    table.resize(250, 24)
+    table.press("c")
+    lines = table.until_text("puppet.py")
+    assert "COMMAND" in lines[1]
+
+
+def test_the_window_is_saved(flowing: Traffic, tmp_path: Path) -> None:
+    """In the directory where ebprof runs; where that cannot be written, one line says so."""
+    with terminal() as opened:
+        opened.press(f"export PYTHONPATH=$PWD; cd {tmp_path}", "Enter")
+        opened.run("traffic", *flowing.options)
+        opened.until_text("screen_cli")
+        opened.press("w")
+        lines = opened.until_text("saved 2 rows to ")
+        (path,) = tmp_path.iterdir()
+        assert lines[-1].endswith(path.name)
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        assert {row["pid"] for row in rows} == {flowing.client, flowing.server}
+        path.unlink()
+        tmp_path.rmdir()
+        opened.press("w")
+        opened.until_text("no such file or directory")
+
+
+def test_what_has_changed_since_a_mark(table: Terminal, flowing: Traffic) -> None:
+    with puppet("screen_new") as new:
+        table.press("m")
+        table.until_text("mark set")
+        new.connect("one", ADDRESS, flowing.port)
+        new.flood("one", MESSAGE, PAUSE_S)
+        table.until(lambda lines: any("screen_new" in one and "▲ new" in one for one in lines))
+        assert "CHANGE" in table.screen()[1] and "mark " in table.screen()[-2]
+        table.press("M")
+        table.until(lambda lines: "mark " not in lines[-2])
+        assert "▲ new" not in "".join(table.screen())
 
 
 def test_help(table: Terminal) -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ebprof._native import lib
-from ebprof.abi import PAIR, PAIR_KEY
+from ebprof.abi import FLOW_KEY, PAIR, PAIR_KEY
 from ebprof.bpf.traffic import FlowBatch
 from ebprof.errors import NoTargetError, UsageError
 from ebprof.identity.placement import Placement
 from ebprof.identity.processes import Processes
 from ebprof.model import FlowReport, FlowRow
+from ebprof.procfs.process import start_time
 from ebprof.traffic import backends
 from ebprof.traffic.endpoint import parse_endpoint
 from ebprof.traffic.filter import FlowFilter
-from ebprof.traffic.grouping import PIVOTS, SORTS, check_sort, parse_pivots
+from ebprof.traffic.grouping import PIVOTS, SORTS, Within, check_sort, parse_pivots
 from ebprof.traffic.monitor import COUNTERS, Monitor
 from ebprof.traffic.table import FlowTable
 from tests.unit.traffic.batches import (
@@ -295,6 +299,66 @@ def test_who_is_at_the_other_end() -> None:
     assert [(rows[pid].peer_pid, rows[pid].peer_comm) for pid in (1, 3)] == [(2, "name-2")] * 2
     assert (rows[2].peer_pid, rows[2].peer_comm, rows[2].has_peers) == (None, None, True)
     assert (rows[4].peer_pid, rows[4].has_peers) == (None, False)
+
+
+def test_the_flows_of_a_row(redis: Monitor) -> None:
+    def opened(by: str, name: str, value: object, *outer: Within) -> tuple[Within, ...]:
+        row = rows_by(redis.rows((by,), within=outer), name)[value]
+        return (*outer, Within((by,), row.anchor))
+
+    process = opened("process", "pid", 1)
+    report = redis.rows(("flow",), within=process)
+    assert {row.peer_address for row in report.rows} == {"10.0.0.2", "10.0.0.3"}
+    assert report.totals.totals.tx_bytes == 110
+    both = opened("peer", "peer_address", "10.0.0.3", *process)
+    (row,) = redis.rows(("flow",), within=both).rows
+    assert (row.pid, row.totals.tx_bytes) == (1, 10)
+    assert redis.rows(("pid",), within=process, anchor=process[0].anchor).place == 0
+    assert redis.rows(("pid",), within=process, anchor=bytes(FLOW_KEY.itemsize)).place is None
+    gone = Within(("process",), bytes(FLOW_KEY.itemsize))
+    assert len(redis.rows(("flow",), within=(gone,)).rows) == 0
+
+
+def at(made: Monitor, seconds: float, *flows: tuple[Any, Any]) -> None:
+    """Take flows, and let so many seconds have passed since the start."""
+    batches_of(made).append(batch(*flows))
+    made.tick()
+    made._now = made._start + seconds
+
+
+def test_what_grew_and_shrank_since_a_mark() -> None:
+    made = monitor()
+    grown, shrunk, gone, new, slow = (key(pid) for pid in range(1, 6))
+    before = counts(tx=100, turns=1, latency_sum=10)
+    at(made, 10.0, (grown, counts(tx=100)), (shrunk, counts(rx=100)), (gone, counts(1)))
+    at(made, 10.0, (slow, before))
+    made.set_baseline()
+    since = counts(tx=50, turns=2, latency_sum=60)
+    at(made, 15.0, (grown, counts(tx=100)), (shrunk, counts(rx=25)), (new, counts(9)))
+    at(made, 15.0, (slow, since))
+    found = {pid: row.change for pid, row in rows_by(made.rows(("pid",)), "pid").items()}
+    assert found == {1: 2.0, 2: 0.5, 3: 0.0, 4: math.inf, 5: 1.0}
+    rows = rows_by(made.rows(("pid",), "latency"), "pid")
+    assert (rows[5].change, rows[1].change) == (3.0, None)
+    assert made.rows(("family",), "tx").rows[0].change == pytest.approx(159 / 5 / (201 / 10))
+    assert made.rows(("pid",)).since_mark_s == 5.0
+    made.set_baseline()  # from the last mark on
+    at(made, 20.0, (grown, counts(tx=300)))
+    assert rows_by(made.rows(("pid",)), "pid")[1].change == 3.0
+    made.clear_baseline()
+    assert made.rows(("pid",)).since_mark_s is made.rows(("pid",)).rows[0].change is None
+
+
+def test_command_lines_of_processes_that_live() -> None:
+    start = start_time(os.getpid()) & 0xFFFFFFFF
+    made = monitor(
+        batch((key(os.getpid(), start=start), counts(1)), (key(os.getpid(), start=3), counts(1)))
+    )
+    assert {row.command for row in made.rows(("flow",)).rows} == {None}
+    made.commands = True
+    program, *arguments = Path("/proc/self/cmdline").read_text().rstrip("\0").split("\0")
+    mine = " ".join([Path(program).name, *arguments])[:256]
+    assert [row.command for row in made.rows(("flow",)).rows] == [mine, None]
 
 
 def test_order_by_age() -> None:

@@ -87,6 +87,32 @@ def test_least_recently_used_go_to_other() -> None:
     assert table.first_seen[table.process == 1] == 1.0
 
 
+def test_a_mark_stays_with_its_rows() -> None:
+    """Rows are evicted, numbered anew and added."""
+    table = FlowTable(0.0, max_rows=4)
+    for pid in range(1, 5):
+        add(table, (key(pid), counts(pid)), now=float(pid))
+    table.set_mark()
+    add(table, (key(1), counts(100)), now=5.0)
+    add(table, (key(9), counts(7)), now=6.0)
+    marked = dict(zip(table.process.tolist(), table.at_mark[:, TX].tolist(), strict=True))
+    assert marked == {1: 1, 3: 3, 4: 4, 9: 0}
+    assert table.before_mark[:, TX].tolist() == table.at_mark[:, TX].tolist()
+    table.set_mark()
+    before = dict(zip(table.process.tolist(), table.before_mark[:, TX].tolist(), strict=True))
+    assert before == {1: 100, 3: 0, 4: 0, 9: 7}
+    table.clear_mark()
+    assert not table.is_marked and len(table.at_mark) == 0
+
+
+def test_a_mark_when_the_table_grows() -> None:
+    table = FlowTable(0.0)
+    add(table, (key(1), counts(1)))
+    table.set_mark()
+    add(table, *((key(pid), counts(1)) for pid in range(2, 3000)))
+    assert table.at_mark[:, TX].sum() == table.before_mark[:, TX].sum() == 1
+
+
 def test_evicted_counts_stay_recent() -> None:
     table = FlowTable(0.0, max_rows=2)
     add(table, (key(1), counts(1)), (key(2), counts(2)))

@@ -154,3 +154,32 @@ def test_help_fits_a_narrow_terminal() -> None:
 def test_hostile_names_do_no_harm() -> None:
     row = client(comm="\x1b[2J\n日本語日本語", peer_name="\u202ex" * 100, container="\r" * 64)
     assert "total" in shown(report(row), NARROW).lines[3]
+
+
+def headings(size: Size, by: str, sort: str) -> list[str]:
+    counts = FlowCounts(tx_bytes=1, turns=2, latency_ns=3_000_000, latency_max_ns=2_000_000)
+    rows = (client(recent=counts, totals=counts, peer_comm="nginx", change=2.0), server())
+    return shown(report(*rows), size, by=(by,), sort=sort).lines[1].replace("▼", "").split()
+
+
+@pytest.mark.parametrize("by", ["flow", "process", "peer"])
+@pytest.mark.parametrize("sort", ["total", "latency"])
+def test_what_is_never_left_out(by: str, sort: str) -> None:
+    """The role; from 80 columns on the server's port; what is sorted by, and what has changed."""
+    for columns in range(60, 240):
+        found = headings(Size(columns, 12), by, sort)
+        assert {"ROLE", "CHANGE"} <= set(found), columns
+        assert columns < 65 or "TX/s" in found, columns
+        assert columns < 80 or {"PORT", "LOCAL"} & set(found), columns
+        assert not {"PORT", "LOCAL"} <= set(found), columns
+        assert sort != "latency" or "LATENCY" in found, columns
+
+
+def test_the_longest_turn_is_since_the_start_and_the_mean_of_the_interval() -> None:
+    recent = FlowCounts(turns=2, latency_ns=3_000_000, latency_max_ns=2_000_000)
+    totals = FlowCounts(turns=3, latency_ns=903_000_000, latency_max_ns=900_000_000)
+    lines = shown(report(client(recent=recent, totals=totals))).lines
+    assert " 1.50ms  900ms " in lines[2]
+    lines = shown(report(client(recent=FlowCounts(), totals=totals))).lines
+    assert " 301ms  900ms " in lines[2]
+    assert "ms" not in lines[3]  # the totals of clients and servers

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from itertools import takewhile
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +49,10 @@ def table() -> Iterator[Table]:
     monitor = FakeMonitor(client(comm="curl"), server(comm="nginx"))
     with Pty(120, 12) as pty, Screen(pty.inner, Keyboard(pty.inner)) as screen:
         yield Table(pty, monitor, screen)
+
+
+def test_the_keys_fit_the_narrowest_terminal() -> None:
+    assert len(KEYS) <= 60
 
 
 def test_it_is_there_before_anything_was_counted(table: Table) -> None:
@@ -146,8 +153,8 @@ def test_arrows_go_through_more_rows_than_there_is_room_for(table: Table) -> Non
     table.monitor.flows = tuple(client(comm=f"c{number}") for number in range(20))
     table.report.show()
     assert table.comms() == [f"c{number}" for number in range(7)]
-    table.press(DOWN, DOWN, UP)
-    assert table.comms() == [f"c{number}" for number in range(1, 8)]
+    table.press(*[DOWN] * 9, UP)  # the first one selects what is shown first
+    assert table.comms() == [f"c{number}" for number in range(2, 9)]
     table.press(*[PAGE_DOWN] * 5)
     assert table.comms() == [f"c{number}" for number in range(13, 20)]
     table.press(HOME, UP)
@@ -183,3 +190,124 @@ def test_losses_are_shown(table: Table) -> None:
     table.monitor.counts |= {"untracked": 3, "overflowed": 4}
     table.report.show()
     assert "lost 3  overflowed 4" in table.lines()[-2]
+
+
+def test_a_key_that_does_nothing_is_named(table: Table) -> None:
+    assert table.press("x")[-1] == "no key x: ? shows the keys"
+    assert table.press("9")[-1] == "no key 9: ? shows the keys"
+    assert table.press("s")[-1] == KEYS
+    table.press("h", "x")  # any key ends the help
+    assert table.lines()[-1] == KEYS
+
+
+def test_enter_opens_the_flows_of_a_row_and_backspace_leads_back(table: Table) -> None:
+    table.press("1", DOWN, DOWN, ENTER)
+    lines = table.lines()
+    assert "in nginx (200), by flow," in lines[0]
+    (within,) = table.monitor.within
+    assert (within.by, within.anchor) == (("process",), b"nginx")
+    lines = table.press(BACKSPACE)
+    assert " in " not in lines[0] and "by process," in lines[0]
+    assert table.monitor.within == ()
+    table.press(ENTER)  # it is still selected
+    assert len(table.monitor.within) == 1
+
+
+@pytest.mark.parametrize("key", [ESCAPE, LEFT, BACKSPACE])
+def test_ways_back(table: Table, key: str) -> None:
+    table.press("2", DOWN, ENTER)
+    assert "in 10.0.0.9:80," in table.lines()[0]
+    table.press("3", DOWN, ENTER)
+    assert "in 10.0.0.9:80, in :80, by flow" in table.lines()[0]
+    assert "in 10.0.0.9:80, by port" in table.press(key)[0]
+    assert "by peer" in table.press(key)[0]
+
+
+def test_escape_clears_the_filter_before_it_leads_back(table: Table) -> None:
+    table.press("1", DOWN, ENTER, "/", "u", ENTER)
+    assert "in curl (100)" in table.press(ESCAPE)[0]
+    assert " in " not in table.press(ESCAPE)[0]
+
+
+def test_enter_without_a_row_to_open(table: Table) -> None:
+    assert table.press(ENTER)[-1] == "select a row first: down, up"
+    assert table.press(DOWN, ENTER)[-1].startswith("a row is one flow already")
+    table.monitor.flows = ()
+    table.press("1", DOWN)
+    assert table.press(ENTER)[-1] == "select a row first: down, up"
+
+
+def test_a_selected_row_is_followed_wherever_it_goes(table: Table) -> None:
+    table.monitor.flows = tuple(client(comm=f"c{number}") for number in range(20))
+    table.press("1", DOWN)
+    table.monitor.flows = table.monitor.flows[::-1]
+    table.report.show()
+    assert "c0" in table.comms()
+    table.press(HOME)
+    table.report.show()
+    assert "c0" not in table.comms()
+
+
+def saved_by(line: str) -> Path:
+    return Path(line.split(" to ")[1])
+
+
+def test_w_saves_what_is_shown_as_json(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = table.press("w")[-1]
+    assert re.fullmatch(r"saved 2 rows to ebprof-traffic-\d{8}-\d{6}\.jsonl", line)
+    text = saved_by(line).read_text()
+    assert [json.loads(one)["comm"] for one in text.splitlines()] == ["curl", "nginx"]
+    assert any(asked["active"] for asked in table.monitor.asked)
+    again = table.press("w")[-1]
+    assert saved_by(again) != saved_by(line) and saved_by(line).read_text() == text
+    assert "saved" not in table.press("s")[-1]
+
+
+def test_w_saves_a_frozen_table_as_it_stands(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table.press("f")
+    table.monitor.flows = (client(comm="wget"),)
+    table.report.show()
+    text = saved_by(table.press("w")[-1]).read_text()
+    assert [json.loads(one)["comm"] for one in text.splitlines()] == ["curl", "nginx"]
+
+
+def test_a_file_that_cannot_be_written_is_one_line(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    line = table.press("w")[-1]
+    assert re.fullmatch(
+        r"cannot write ebprof-traffic-\d{8}-\d{6}\.jsonl: no such file or directory", line
+    )
+    assert not table.report.is_over
+
+
+def test_a_mark_is_set_and_cleared(table: Table) -> None:
+    row = client(comm="curl", change=2.4)
+    table.monitor.flows = (row, server(comm="nginx", change=float("inf")))
+    lines = table.press("m")
+    assert table.monitor.baselines == 1 and lines[-1].startswith("mark set")
+    assert (
+        "CHANGE" in lines[1] and "▲ \N{MULTIPLICATION SIGN}2.4" in lines[2] and "▲ new" in lines[3]
+    )
+    assert lines[-2].endswith("mark 5s ago")
+    table.press("M")
+    assert table.monitor.baselines == 0 and "mark" not in table.press("r")[-2]
+
+
+def test_c_shows_command_lines(table: Table) -> None:
+    table.monitor.flows = (client(comm="curl", command="curl -s http://a/"), server())
+    lines = table.press("c")
+    assert table.monitor.commands
+    assert "COMMAND" in lines[1] and "curl -s http://a/" in lines[2] and "nginx" in lines[3]
+    lines = table.press("c")
+    assert not table.monitor.commands and "curl -s" not in lines[2]

@@ -91,3 +91,21 @@ def test_ends_of_a_flow() -> None:
 def test_reasons_of_failures() -> None:
     assert units.failures(failing(refused=2, timeout=1)) == "refused:2,timeout:1"
     assert units.failures(failing()) == ""
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [
+        (0.0001, "0.1"),
+        (0.94, "0.9"),
+        (0.96, "1.0"),
+        (2.44, "2.4"),
+        (9.96, "10"),
+        (999.4, "999"),
+        (1000.0, "1k"),
+        (1e9, "99k"),
+    ],
+)
+def test_times(ratio: float, text: str) -> None:
+    assert units.times(ratio) == text
+    assert len(text) <= 3
