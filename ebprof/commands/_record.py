@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from ebprof.commands import _streams
 from ebprof.commands._stats import check_stats
 from ebprof.errors import BadFileError
-from ebprof.model import comments_of
-from ebprof.output import Look, OutputFormat, as_seen, rescue, write_file
+from ebprof.model import Profile, comments_of
+from ebprof.output import (
+    Look,
+    OutputFormat,
+    ReadableFormat,
+    as_seen,
+    proposal,
+    rescue,
+    write_file,
+)
 from ebprof.procfs.text import decoded
 from ebprof.recording.recorder import Progress, Recorder, Recording
 from ebprof.sampling.about import facts_of
@@ -57,6 +65,7 @@ def record(target: Target, options: RecordOptions, destination: Destination) -> 
         statistics.write(destination.stats)
     if not destination.quiet:
         _sum_up(statistics, target, recording.warnings, destination)
+        _propose(recording.profile, destination)
     return recording.exit_code
 
 
@@ -121,6 +130,14 @@ def _sum_up(
         lines.append(f"wrote {decoded(destination.path)}")
     for line in lines:
         print(f"ebprof: {line}", file=sys.stderr)
+
+
+def _propose(profile: Profile, destination: Destination) -> None:
+    """Say which windows of a recording in slices may be compared, if it can be read back."""
+    if destination.path and isinstance(destination.output, ReadableFormat):
+        hint = proposal(profile, destination.path)
+        if hint:
+            print(f"ebprof: {hint}", file=sys.stderr)
 
 
 def _details(statistics: Statistics) -> Iterator[str]:

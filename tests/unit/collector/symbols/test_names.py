@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ebprof.comparison import compare
 from ebprof.model import Location
 from ebprof.output import pprof
 from ebprof.wire import symbols
@@ -156,6 +157,11 @@ def test_functions_of_a_stripped_program_are_told_apart(collector: Running, tmp_
         f"[{path.name}]+{start:#x}": len(range(0, size, STEP)) * weight for start, size in chosen
     }
     assert found.keys() == by_tool(path, addresses)
+    query = {"type": "cpu", "query": f'{{service_name="{path.name}"}}'}
+    answer = collector.get(FLAMEGRAPH, format="pprof", **query)
+    one = pprof.read(io.BytesIO(answer.body))
+    compared = compare(one, one).changes()
+    assert {change.function.name for change in compared} == found.keys()
 
 
 def test_a_name_that_comes_later_replaces_a_start_and_stays(
