@@ -144,7 +144,7 @@ def _refusal(code: int, event: Event, scope: Scope) -> EbprofError:
     if code in (errno.EACCES, errno.EPERM):
         return NoPermissionError(
             f"cannot open perf event {event.name}: permission denied",
-            rights.advice("CAP_PERFMON", rights.PARANOID),
+            rights.advice(rights.PARANOID),
         )
     if code == errno.ENOENT and scope.cgroup >= 0:
         return UnsupportedError(

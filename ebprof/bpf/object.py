@@ -257,14 +257,17 @@ class Iteration:
 
 def refusal(what: str, code: int, log: str) -> EbprofError:
     """The error for what the kernel did not load; code: an errno value, log: the verifier's."""
-    if code in (errno.EPERM, errno.EACCES) and rights.is_lacking("CAP_BPF"):
+    if code in (errno.EPERM, errno.EACCES) and rights.lacking():
         return NoPermissionError(
             f"the kernel refused {what} ({os.strerror(code)})",
-            rights.advice("CAP_BPF", rights.UNPRIVILEGED_BPF),
+            rights.advice(rights.UNPRIVILEGED_BPF),
         )
     reason = ": ".join(filter(None, [os.strerror(code), _last_word(log)]))
-    hint = rights.advice("CAP_BPF", rights.UNPRIVILEGED_BPF) if code == errno.EPERM else DOCTOR
-    return UnsupportedError(f"the kernel refused {what} ({reason})\n{_last_lines(log)}", hint)
+    if code == errno.EPERM:  # no verifier has looked at it: the log has nothing to say
+        return UnsupportedError(
+            f"the kernel refused {what} ({reason})", rights.advice(rights.UNPRIVILEGED_BPF)
+        )
+    return UnsupportedError(f"the kernel refused {what} ({reason})\n{_last_lines(log)}", DOCTOR)
 
 
 def cannot_attach(program: str, code: int) -> UnsupportedError:

@@ -15,6 +15,8 @@ PARANOID = "perf_event_paranoid"
 UNPRIVILEGED_BPF = "unprivileged_bpf_disabled"
 # linux/capability.h; CAP_SYS_ADMIN is as good as CAP_PERFMON or CAP_BPF.
 CAPABILITIES = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
+NEEDED = ("CAP_BPF", "CAP_PERFMON")
+"""What programs that trace cannot be loaded without."""
 # include/linux/proc_ns.h, PROC_USER_INIT_INO: the first user namespace's inode never changes.
 INITIAL_USER_NAMESPACE = "user:[4026531837]"
 _EFFECTIVE = re.compile(r"^CapEff:\s*([0-9a-fA-F]{1,16})$", re.MULTILINE)
@@ -23,20 +25,24 @@ _LOCKED = re.compile(r"\[(integrity|confidentiality)\]")
 _ELSE = "a security module can forbid it; `ebprof doctor` shows what this machine allows"
 
 
-def advice(capability: str, sysctl: str) -> str:
-    """The likely reasons that something which needs a capability was refused, with what to do.
+def advice(sysctl: str) -> str:
+    """The likely reasons that something which NEEDED capabilities allow was refused, with what to
+    do.
 
-    sysctl: the kernel's setting that binds whoever lacks it. Nobody who is root is told to become
+    sysctl: the kernel's setting that binds whoever lacks them. Nobody who is root is told to become
     root.
     """
-    return "; ".join(_reasons(capability, sysctl)) or _ELSE
+    return "; ".join(_reasons(sysctl)) or _ELSE
 
 
-def is_lacking(capability: str) -> bool:
-    """Whether we are known to lack it: not held, or of no use in a user namespace."""
+def lacking() -> tuple[str, ...]:
+    """Which of NEEDED we are known to lack: not held, or of no use in a user namespace."""
     held = effective_capabilities()
-    has = held is None or capability in held or "CAP_SYS_ADMIN" in held
-    return not has or _is_in_user_namespace()
+    if _is_in_user_namespace():
+        return NEEDED
+    if held is None or "CAP_SYS_ADMIN" in held:
+        return ()
+    return tuple(one for one in NEEDED if one not in held)
 
 
 def effective_capabilities() -> list[str] | None:
@@ -48,18 +54,23 @@ def effective_capabilities() -> list[str] | None:
     return [name for name, bit in CAPABILITIES.items() if mask >> bit & 1]
 
 
-def _reasons(capability: str, sysctl: str) -> Iterator[str]:
-    if not is_lacking(capability):
+def _reasons(sysctl: str) -> Iterator[str]:
+    missing = lacking()
+    names = " and ".join(missing)
+    if not missing:
         pass
     elif os.geteuid() != 0:
-        yield f"run as root, or grant CAP_BPF and CAP_PERFMON{_setting(sysctl)}"
+        yield f"user {os.geteuid()} lacks {names}{_setting(sysctl)}: run as root, or grant them"
     elif _is_in_user_namespace():
-        yield "this is the root of a user namespace, as in a rootless container: run ebprof outside"
-    else:
-        name = capability.removeprefix("CAP_")
         yield (
-            f"root lacks {capability} here, as in a container: start it with --privileged, "
-            f"or --cap-add {name}{_setting(sysctl)}"
+            f"{names} do not count for the root of a user namespace, as in a rootless container: "
+            "run ebprof outside"
+        )
+    else:
+        options = " ".join(f"--cap-add {name.removeprefix('CAP_')}" for name in missing)
+        yield (
+            f"root lacks {names} here, as in a container{_setting(sysctl)}: start it with "
+            f"--privileged, or {options}"
         )
     if _SECCOMP_FILTER.search(_text(STATUS)):
         yield "a seccomp filter is in force, as in a container: --security-opt seccomp=unconfined"

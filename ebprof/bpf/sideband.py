@@ -170,7 +170,7 @@ class Sideband:
             is_refused = -fd in (errno.EACCES, errno.EPERM)
             raise NoPermissionError(
                 f"cannot watch processes on CPU {cpu}: {os.strerror(-fd)}",
-                rights.advice("CAP_PERFMON", rights.PARANOID) if is_refused else "",
+                rights.advice(rights.PARANOID) if is_refused else "",
             )
         self._cleanup.callback(os.close, fd)
         ring = ffi.new("struct sideband_ring *")

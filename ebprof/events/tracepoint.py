@@ -5,13 +5,15 @@ tracefs says which there are, and by which number perf knows them (Documentation
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ebprof.bpf import rights
 from ebprof.bpf.cpu import CpuSession
 from ebprof.bpf.events import Rate, Scope
-from ebprof.errors import UnsupportedError
+from ebprof.errors import NoPermissionError, UnsupportedError
 from ebprof.events._protocol import Processes
 from ebprof.events._traced import TracedEvent
 from ebprof.procfs import kernelfs, process
@@ -55,8 +57,8 @@ def find(name: str, processes: Processes) -> Tracepoint | None:
 def number_of(name: str) -> int:
     """The number of a tracepoint `group:name`.
 
-    Raises NoTracepointError when there is none of that name, UnsupportedError where tracefs cannot
-    be read, or lists none.
+    Raises NoTracepointError when there is none of that name, NoPermissionError where we may not
+    read tracefs, UnsupportedError where it cannot be read otherwise, or lists none.
     """
     path = f"events/{name.replace(':', '/')}/id"
     try:
@@ -64,9 +66,8 @@ def number_of(name: str) -> int:
             number = root.read(path)
             is_filled = number or root.read(_LIST)
     except UnsupportedError as error:
-        raise UnsupportedError(
-            f"cannot look up {name}: {error.message}", process.more_rights()
-        ) from None
+        refusal = NoPermissionError if os.geteuid() or rights.lacking() else UnsupportedError
+        raise refusal(f"cannot look up {name}: {error.message}", process.more_rights()) from None
     if number:
         return int(number)
     if is_filled:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ebprof.bpf import events
 from ebprof.bpf.events import CPU_CLOCK, CYCLES, Event, Rate, Scope
-from ebprof.bpf.rights import effective_capabilities, is_lacking
+from ebprof.bpf.rights import effective_capabilities, lacking
 from ebprof.bpf.sideband import Sideband
 from ebprof.errors import NoPermissionError
 from ebprof.features._feature import Finding, Probe, limited, ok, read_number, unknown
@@ -49,7 +49,7 @@ def _paranoid() -> Finding:
         return unknown("kernel.perf_event_paranoid cannot be read")
     if held is None:
         return unknown(f"kernel.perf_event_paranoid={level}; whether it binds us is not known")
-    if level < 0 or not is_lacking("CAP_PERFMON"):
+    if level < 0 or "CAP_PERFMON" not in lacking():
         return ok(f"kernel.perf_event_paranoid={level}, which does not bind root and CAP_PERFMON")
     return limited(f"kernel.perf_event_paranoid={level} binds user {os.geteuid()}")
 

@@ -43,10 +43,10 @@ def reading(pid: int) -> Iterator[None]:
 def more_rights() -> str:
     """What to do where the kernel refuses: root is refused for reasons that root cannot see."""
     if os.geteuid():
-        return "run as root"
+        return "run as root, or with CAP_SYS_PTRACE"
     return (
-        "root alone is not enough here: a container, a user namespace or a security module forbids "
-        "it; `ebprof doctor` shows our rights"
+        "root lacks CAP_SYS_PTRACE here, as in a container, or a user namespace or a security "
+        "module forbids it; `ebprof doctor` shows our rights"
     )
 
 
