@@ -8,6 +8,8 @@ PIVOTS = "function", "module", "process", "thread", "container", "comm", "cgroup
 """What a row can be."""
 SORTS = ("self", "total", "name")
 """Orders of rows: the most first, names by the alphabet."""
+CHANGE = "change"
+"""The order of a live table: what grew most since the mark first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class HotRow:
     own: samples in which it was running; total: in which it was on the stack, once each. module
     is empty but for functions. pid, comm: None where several processes have it. tid: of a
     thread. history: samples a second that it was on the stack, oldest first, at most 60 points.
+    before: samples in which it was running before the mark; None without a mark.
     """
 
     number: int
@@ -28,6 +31,7 @@ class HotRow:
     own: int
     total: int
     history: tuple[float, ...] = ()
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ class HotReport:
     """Some rows, in order. hidden: those before and after; first: how many come before.
 
     samples: all that the shares are of; seconds: over which they were taken. apart: samples of
-    ebprof itself in that time, which are not among them.
+    ebprof itself in that time, which are not among them. before_s: over how many seconds samples
+    before the mark were taken; 0 without a mark.
     """
 
     rows: tuple[HotRow, ...]
@@ -44,6 +49,7 @@ class HotReport:
     samples: int
     seconds: float
     apart: int = 0
+    before_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

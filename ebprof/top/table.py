@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ebprof.errors import UsageError
 from ebprof.model import Samples
 from ebprof.model.arrays import wider
-from ebprof.top.rows import PIVOTS, SORTS, Butterfly, HotReport, HotRow, Neighbour
+from ebprof.top.rows import CHANGE, PIVOTS, SORTS, Butterfly, HotReport, HotRow, Neighbour
 from ebprof.top.stacks import TEXTS, Rows, Stacks
 from ebprof.top.window import POINTS, RecentRows, merged
 
@@ -122,6 +122,8 @@ class HotTable:
         self._tally = _Tally()
         self._is_held = False
         self._held: list[_Increment] = []
+        self._before: _Increment | None = None
+        self._own_before = np.zeros(0, np.int64)
 
     def add(self, samples: Samples, seconds: float, apart: int = 0) -> None:
         """Take in what was sampled in so many seconds, after all that was added before.
@@ -165,11 +167,23 @@ class HotTable:
         if (by, within) == (self._by, self._within):
             return
         self._by, self._within, self._tally = by, within, _Tally()
+        self._count_before()
         for second in self._samples.recent:
             self._tally.begin_second()
             for part in second.parts:
                 self._count(part, recent=True)
         self._count(self._samples.all(), recent=False)
+
+    def mark(self) -> None:
+        """From now on rows have what they had in the last WINDOW_S seconds as well."""
+        rows, seconds = self._samples.last(WINDOW_S), self._samples.seconds_of_last(WINDOW_S)
+        self._before = _Increment(rows, seconds, 0)
+        self._count_before()
+
+    def clear_mark(self) -> None:
+        """Rows have what they have now alone."""
+        self._before = None
+        self._count_before()
 
     def order(
         self, sort: str = "self", text: str = "", *, reverse: bool = False, whole: bool = False
@@ -184,7 +198,9 @@ class HotTable:
             names = [self._name(number).lower() for number in found.tolist()]
             ranked = found[sorted(range(len(names)), key=names.__getitem__)]
         else:
-            first, second = (own, total) if sort == "self" else (total, own)
+            first, second = (total, own) if sort == "total" else (own, total)
+            if sort == CHANGE and self._before is not None:
+                first, second = self._growth(own, whole), own
             ranked = found[np.lexsort((-second[found], -first[found]))]
         return ranked[::-1] if reverse else ranked
 
@@ -201,7 +217,13 @@ class HotTable:
         samples, seconds = self._extent(whole)
         apart = self._samples.apart if whole else self._samples.apart_of_last(WINDOW_S)
         return HotReport(
-            self._rows(chosen, whole), len(order) - len(chosen), first, samples, seconds, apart
+            self._rows(chosen, whole),
+            len(order) - len(chosen),
+            first,
+            samples,
+            seconds,
+            apart,
+            self._before.seconds if self._before is not None else 0.0,
         )
 
     def butterfly(self, function: int, *, whole: bool = False) -> Butterfly:
@@ -255,6 +277,24 @@ class HotTable:
             processes = processes[place]
         self._tally.add(own, total, recent=recent)
         self._tally.add_processes(groups, processes)
+
+    def _count_before(self) -> None:
+        """Own counts before the mark, by group."""
+        self._own_before = np.zeros(0, np.int64)
+        if self._before is None:
+            return
+        rows = self._narrowed(self._before.rows)
+        if self._by in _OF_THREADS:
+            self._own_before = _sums(self._owners(rows, self._by), rows["count"])
+        else:
+            self._own_before = self._on_stack(rows)[1]
+
+    def _growth(self, own: NDArray[np.int64], whole: bool) -> NDArray[np.float64]:
+        """How many samples a second more than before the mark each group has."""
+        assert self._before is not None
+        before = wider(self._own_before, max(len(own), len(self._own_before)))[: len(own)]
+        _, seconds = self._extent(whole)
+        return own / max(seconds, 0.1) - before / max(self._before.seconds, 0.1)
 
     def _owners(self, rows: Rows, pivot: str) -> NDArray[Any]:
         """The process, thread, container, ... of each row."""
@@ -322,7 +362,13 @@ class HotTable:
             own=own,
             total=total,
             history=history,
+            before=self._before_of(number),
         )
+
+    def _before_of(self, number: int) -> int | None:
+        if self._before is None:
+            return None
+        return int(self._own_before[number]) if number < len(self._own_before) else 0
 
     def _function_row(self, number: int, own: int, total: int) -> HotRow:
         function = self._stacks.functions[number]

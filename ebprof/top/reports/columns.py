@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ebprof.sampling.source import Sampled
 from ebprof.screen.layout import Column
 from ebprof.screen.text import BOLD, CYAN, DIM, PLAIN
-from ebprof.top.rows import HotReport, HotRow
+from ebprof.top.rows import CHANGE, HotReport, HotRow
 
 SPARK, OWN = "spark", "self"
+_SIGMAS = 2
+"""Smaller changes are what chance makes of samples."""
 SEVERAL = "*"
 
 
@@ -37,7 +40,7 @@ def columns_by(pivot: str, sampled: Sampled, *, many_processes: bool) -> list[Ho
     figures = [*_FIGURES]
     if sampled.cores(1, 1.0) is not None:
         figures.append(_cpu(sampled))
-    columns = (*figures, _name(pivot), *_REST)
+    columns = (*figures, _change(sampled), _name(pivot), *_REST)
     return [one for one in columns if one.column.name not in left_out]
 
 
@@ -47,6 +50,31 @@ def _cpu(sampled: Sampled) -> HotColumn:
     return HotColumn(
         column, lambda row, report: cpu_percent(sampled, row.own, report.seconds) or "-"
     )
+
+
+def _change(sampled: Sampled) -> HotColumn:
+    column = Column("change", "CHANGE", 8, 8, 1, "right")
+    return HotColumn(column, lambda row, report: change_text(sampled, row, report), CHANGE, BOLD)
+
+
+def change_text(sampled: Sampled, row: HotRow, report: HotReport) -> str:
+    """What a row grew or shrank by since the mark: `▲ 12.3`, in %CPU, or samples a second.
+
+    `▲ new` was not there; `=` is within chance; empty without a mark.
+    """
+    if row.before is None:
+        return ""
+    seconds, before_s = max(report.seconds, 0.1), max(report.before_s, 0.1)
+    change = row.own / seconds - row.before / before_s
+    if abs(change) <= _SIGMAS * math.hypot(
+        math.sqrt(row.own) / seconds, math.sqrt(row.before) / before_s
+    ):
+        return "="
+    arrow = "▲" if change > 0 else "▼"
+    if not row.before:
+        return f"{arrow} new"
+    cores = sampled.cores(1, 1.0)
+    return f"{arrow} {abs(change) * (1 if cores is None else 100 * cores):.1f}"
 
 
 def cpu_percent(sampled: Sampled, samples: int, seconds: float) -> str:

@@ -140,7 +140,7 @@ class TopFrame:
             subject = self._subject
             columns = columns_by(by, subject.sampled, many_processes=not subject.is_one_process)
             self._columns = {one.column.name: one for one in columns}
-            self._widths = Widths([one.column for one in columns])
+            self._widths = Widths([one.column for one in columns], optional=["change"])
             self._widths.want(SPARK, self._columns[SPARK].column.wide)
 
     def _cells(self, row: HotRow, report: HotReport) -> dict[str, str]:
@@ -261,6 +261,8 @@ def _footer(shown: Shown, view: TopView) -> Line:
     window = "whole run" if view.whole else f"last {WINDOW_S} s"
     rows = f"{len(report.rows)} shown, {report.hidden} hidden"
     texts = [(f"{window}  {rows}" if shown.butterfly is None else window, PLAIN)]
+    if report.before_s:
+        texts.append(("m: mark set anew, M: cleared", DIM))
     if report.apart:
         texts.append((f"ebprof's own {report.apart} apart", DIM))
     texts.append((f"lost {status.lost}", RED if status.lost else PLAIN))

@@ -9,10 +9,11 @@ import pytest
 from ebprof.errors import UsageError
 from ebprof.model import CONTAINER, Label
 from ebprof.output._rank import rank
-from ebprof.top.rows import HotReport, HotRow
+from ebprof.top.reports.columns import change_text
+from ebprof.top.rows import CHANGE, HotReport, HotRow
 from ebprof.top.table import WINDOW_S, HotTable, Within, check_pivot, check_sort
 from tests.builders import many_stacks, stack
-from tests.hot import stacks, table, taken
+from tests.hot import CLOCK, stacks, table, taken
 
 
 def report(
@@ -277,3 +278,62 @@ def test_words_that_are_none_of_ours_are_refused() -> None:
         check_pivot("flow")
     with pytest.raises(UsageError, match="'age'"):
         check_sort("age")
+
+
+def after_a_mark(by: str = "function") -> HotTable:
+    """Ten seconds of f and g, a mark, ten seconds of f, a bit more of g, and h."""
+    made = HotTable(stacks())
+    made.choose(by)
+    for _ in range(WINDOW_S):
+        made.add(taken(stack("main;f", 40, comm="a"), stack("main;g", 50, pid=2, comm="b")), 1.0)
+    made.mark()
+    for _ in range(WINDOW_S):
+        samples = (
+            stack("main;f", 80, comm="a"),
+            stack("main;g", 51, pid=2, comm="b"),
+            stack("h", 3, pid=3, comm="c"),
+        )
+        made.add(taken(*samples), 1.0)
+    return made
+
+
+def test_since_a_mark_rows_have_what_they_had_before() -> None:
+    made = after_a_mark()
+    shown = report(made)
+    assert {one.name: (one.own, one.before) for one in shown.rows} == {
+        "f": (800, 400),
+        "g": (510, 500),
+        "h": (30, 0),
+        "main": (0, 0),
+    }
+    assert shown.before_s == WINDOW_S
+    assert [change_text(CLOCK, one, shown) for one in shown.rows] == ["▲ 40.4", "=", "▲ new", "="]
+    counted = replace(CLOCK, unit="count")
+    assert change_text(counted, shown.rows[0], shown) == "▲ 40.0"
+    made.clear_mark()
+    assert {one.before for one in report(made).rows} == {None} and report(made).before_s == 0
+    assert change_text(CLOCK, report(made).rows[0], report(made)) == ""
+
+
+def test_what_grew_most_comes_first() -> None:
+    made = after_a_mark()
+    assert [one.name for one in report(made, CHANGE).rows] == ["f", "h", "g", "main"]
+    made.clear_mark()
+    assert [one.name for one in report(made, CHANGE).rows] == ["f", "g", "h", "main"]
+
+
+@pytest.mark.parametrize("by", ["process", "comm"])
+def test_a_mark_holds_whatever_rows_are(by: str) -> None:
+    for made in (after_a_mark(by), after_a_mark()):
+        made.choose(by)
+        found = {one.name: (one.own, one.before) for one in report(made).rows}
+        assert found == {"a": (800, 400), "b": (510, 500), "c": (30, 0)}
+
+
+def test_what_shrank_points_down() -> None:
+    made = table(stack("f", 900), seconds=10.0)
+    made.mark()
+    for _ in range(WINDOW_S):
+        made.add(taken(stack("f", 9)), 1.0)
+    shown = report(made)
+    assert change_text(replace(CLOCK, unit="count"), shown.rows[0], shown) == "▼ 81.0"
