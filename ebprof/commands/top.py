@@ -12,6 +12,7 @@ from ebprof.bpf.tasks import Only
 from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, sampling_options
 from ebprof.commands._schedule import is_live, parse_schedule
+from ebprof.model import comments_of
 from ebprof.output import check_writable
 from ebprof.procfs import process
 from ebprof.sampling.options import RecordOptions
@@ -77,6 +78,7 @@ def command(
     ebprof top -e page-faults -p 1234     who touches new memory
     ebprof top --json 1 60 > top.jsonl    a minute for programs
     """
+    from ebprof.sampling.about import facts_of
     from ebprof.sampling.run import open_run
     from ebprof.sampling.statistics import counted
     from ebprof.top.monitor import TopMonitor
@@ -92,7 +94,8 @@ def command(
     check_writable(None)
     with open_run(target, options, is_mute=True) as run:
         cpus = len(target.cpus or online_cpus())
-        subject = Subject(target.describe(), run.sampled, run.is_one_process, cpus)
+        comments = comments_of(facts_of(target))
+        subject = Subject(target.describe(), run.sampled, run.is_one_process, cpus, comments)
         is_all = target.only is Only.ALL
         own = process.own_family if is_all else tuple
         names = Stacks(name_of=str if full_names or as_json else short_name)

@@ -15,6 +15,7 @@ from ebprof._native import lib
 from ebprof.abi import COMPLETE, STOP_REASONS
 from ebprof.sampling.accounts import Figures
 from ebprof.sampling.windows import Window
+from ebprof.top.kept import KeptSamples
 from ebprof.top.stacks import Stacks
 from ebprof.top.table import WINDOW_S, HotTable
 
@@ -76,8 +77,8 @@ class Status:
 class TopMonitor:
     """Ticks a run, and adds what it brings to a table.
 
-    is_kept: samples stay in the table; else each `mark` begins a new one. own: ebprof's own
-    processes, whose samples are counted apart.
+    is_kept: samples stay in the table, and are kept themselves; else each `mark` begins a new one.
+    own: ebprof's own processes, whose samples are counted apart.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class TopMonitor:
         self._own = own
         self._own_pids: set[int] = set()
         self.table = HotTable(stacks)
+        self.kept = KeptSamples() if is_kept else None
         self._is_kept = is_kept
         self._start = self._taken = time.monotonic()
         self._base = _NOTHING
@@ -182,6 +184,14 @@ class TopMonitor:
             others = one.samples.take(~is_own)
             apart = one.samples.total - others.total
             self.table.add(others, one.end - one.start, apart)
+            if self.kept is not None:
+                self.kept.add(others, one.end - one.start)
+
+    def hold(self, hold: bool) -> None:
+        """Let all that is shown stay as it is (True), or go on with what came meanwhile."""
+        self.table.hold(hold)
+        if self.kept is not None:
+            self.kept.hold(hold)
 
     def _note_cost(self) -> None:
         kernel_seconds = self.run.accounts.figures().kernel_seconds

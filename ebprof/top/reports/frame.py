@@ -45,8 +45,8 @@ from ebprof.top.table import WINDOW_S
 FIXED_LINES = 4  # header, headings, footer, keys
 _AROUND_NEIGHBOURS = 6  # header, the function, two headings, footer, keys
 _HOT, _WARM = 0.1, 0.02
-KEYS = "s sort  b by  enter callers  w window  f freeze  / filter  h help  q quit"
-BUTTERFLY_KEYS = "up, down select  enter go there  backspace back  w window  h help  q quit"
+KEYS = "s sort  b by  enter callers  m mark  w save  a all  / filter  h help  q quit"
+BUTTERFLY_KEYS = "up, down select  enter go there  backspace back  a all  w save  h help  q quit"
 HELP = (
     "up, down, page  select a row; home: none",
     "enter           callers and callees of the function;",
@@ -58,7 +58,10 @@ HELP = (
     "b, or 1 to 8    a row for each function, module, process,",
     "                thread, container, comm (a thread's name),",
     "                cgroup, command line",
-    f"w               the last {WINDOW_S} seconds, or the whole run",
+    f"a               the last {WINDOW_S} seconds, or the whole run",
+    "m, M            mark: CHANGE is how much more or less a row",
+    "                has since; M clears the mark",
+    "w               save what was sampled in the window as pprof",
     "f, space        freeze; what is sampled meanwhile is added",
     "/               filter: part of a function, module, process",
     "                or PID; Enter keeps it, Escape clears it",
@@ -74,13 +77,14 @@ class Subject:
     """Of whom what is sampled.
 
     target: for people; is_one_process: rows need not say whose; cpus: on how many it can run, 0 for
-    unknown.
+    unknown; comments: of profiles that are saved.
     """
 
     target: str
     sampled: Sampled
     is_one_process: bool
     cpus: int = 0
+    comments: tuple[str, ...] = ()
 
     def amount(self, samples: int, seconds: float) -> str:
         """`99 samples/s, 0.98 cores of 2`."""
@@ -262,7 +266,7 @@ def _footer(shown: Shown, view: TopView) -> Line:
     rows = f"{len(report.rows)} shown, {report.hidden} hidden"
     texts = [(f"{window}  {rows}" if shown.butterfly is None else window, PLAIN)]
     if report.before_s:
-        texts.append(("m: mark set anew, M: cleared", DIM))
+        texts.append(("marked (M clears it)", YELLOW))
     if report.apart:
         texts.append((f"ebprof's own {report.apart} apart", DIM))
     texts.append((f"lost {status.lost}", RED if status.lost else PLAIN))

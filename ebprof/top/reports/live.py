@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ebprof.errors import BadFileError
+from ebprof.output import pprof, write_file
 from ebprof.screen import keyboard
 from ebprof.screen.browser import ACTIONS, Browser
 from ebprof.screen.live import Screen
+from ebprof.screen.newfile import new_file
 from ebprof.top.monitor import TopMonitor
 from ebprof.top.reports.frame import Shown, Subject, TopFrame, room_for_rows
 from ebprof.top.reports.view import TopView
-from ebprof.top.rows import PIVOTS, SORTS, Neighbour
+from ebprof.top.rows import CHANGE, PIVOTS, SORTS, Neighbour
 from ebprof.top.table import Within
 
 _NAMES_S = 0.1
@@ -24,7 +27,7 @@ _NAMES_S = 0.1
 class LiveTop(Browser[TopView]):
     """Shows a monitor's table on a screen. most: rows at most, None for what there is room for."""
 
-    pivots, orders = PIVOTS, SORTS
+    pivots, orders = PIVOTS, (*SORTS, CHANGE)
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class LiveTop(Browser[TopView]):
         self._monitor = monitor
         self._most = most
         self._frame = TopFrame(subject)
+        self._subject = subject
         self._order: NDArray[np.int64] = np.zeros(0, np.int64)
         self._shown: Shown | None = None
 
@@ -99,11 +103,35 @@ class LiveTop(Browser[TopView]):
     def freeze(self) -> None:
         """Stop, or go on; what is sampled meanwhile is added when it goes on."""
         super().freeze()
-        self._monitor.table.hold(self.view.frozen)
+        self._monitor.hold(self.view.frozen)
 
     def switch_window(self) -> None:
         """The last seconds, or the whole run."""
         self.view.whole = not self.view.whole
+
+    def mark(self) -> None:
+        """Rows have what they have more, or less, than they had until now."""
+        self._monitor.table.mark()
+        self.view.message = "marked: CHANGE is what grew or shrank since; m marks anew, M clears"
+
+    def clear_mark(self) -> None:
+        """Rows have what they have now alone."""
+        self._monitor.table.clear_mark()
+
+    def save(self) -> None:
+        """Write what was sampled in the window to a new file in the current directory."""
+        assert self._monitor.kept is not None
+        subject = self._subject
+        profile = self._monitor.kept.profile(
+            subject.sampled, subject.comments, whole=self.view.whole
+        )
+        try:
+            path = new_file("ebprof-top", ".pb.gz")
+            write_file(profile, pprof, str(path))
+        except BadFileError as error:
+            self.view.message = error.message
+        else:
+            self.view.message = f"saved {profile.total:,} samples: {path}"
 
     def enter(self) -> None:
         """Show what is behind the selected row: callers and callees, or functions."""
@@ -178,11 +206,14 @@ class LiveTop(Browser[TopView]):
 
 _ACTIONS: Mapping[str, Callable[[Any], None]] = {
     **ACTIONS,
-    "w": LiveTop.switch_window,
+    "a": LiveTop.switch_window,
+    "m": LiveTop.mark,
+    "M": LiveTop.clear_mark,
+    "w": LiveTop.save,
     keyboard.ENTER: LiveTop.enter,
     keyboard.BACKSPACE: LiveTop.go_back,
     keyboard.LEFT: LiveTop.left,
     keyboard.ESCAPE: LiveTop.escape,
 }
-_OF_TABLES = ("s", "r", "/", keyboard.RIGHT)
+_OF_TABLES = ("s", "r", "/", "m", "M", keyboard.RIGHT)
 _BUTTERFLY_ACTIONS = {key: action for key, action in _ACTIONS.items() if key not in _OF_TABLES}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from ebprof.output import read_profile
 from ebprof.screen.keyboard import Keyboard
 from ebprof.screen.live import Screen
 from ebprof.top.monitor import TopMonitor
 from ebprof.top.reports.frame import BUTTERFLY_KEYS, HELP, KEYS, Subject
 from ebprof.top.reports.live import LiveTop
 from ebprof.top.reports.view import TopView
-from ebprof.top.rows import PIVOTS, SORTS
+from ebprof.top.rows import CHANGE, PIVOTS, SORTS
+from ebprof.top.table import WINDOW_S
 from tests.builders import stack
 from tests.hot import CLOCK, FakeRecording, stacks
 from tests.unit.screen.pty import Pressed, Pty
@@ -99,7 +102,7 @@ def test_header_and_footer(table: Table) -> None:
 
 
 def test_keys_choose_the_order(table: Table) -> None:
-    for name in (*SORTS[1:], SORTS[0]):
+    for name in (*SORTS[1:], CHANGE, SORTS[0]):
         assert f"sort {name}" in table.press("s")[0]
     assert "sort total" in table.press(RIGHT)[0] and table.names()[:2] == ["serve", "main"]
     assert "sort self" in table.press(LEFT)[0]
@@ -126,9 +129,42 @@ def test_the_window_and_the_whole_run(table: Table) -> None:
     for _ in range(20):
         table.report.show()
     assert table.lines()[2].split()[2] == "600"
-    lines = table.press("w")
+    lines = table.press("a")
     assert lines[2].split()[2] == "1,260" and lines[-2].startswith("whole run  ")
-    assert table.press("w")[-2].startswith("last 10 s  ")
+    assert table.press("a")[-2].startswith("last 10 s  ")
+
+
+def test_a_mark_begins_a_baseline(table: Table) -> None:
+    assert "CHANGE" not in table.lines()[1]
+    assert "marked: CHANGE is what grew" in table.press("m")[-1]
+    for _ in range(WINDOW_S):
+        table.report.show()
+    lines = table.lines()
+    assert "CHANGE" in lines[1] and "marked (M clears it)" in lines[-2]
+    assert lines[2].split()[4] == "="
+    assert "CHANGE" not in table.press("M")[1] or "=" not in table.lines()[2]
+
+
+def test_a_window_is_saved(table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    table.report.show()
+    said = table.press("w")[-1]
+    (path,) = tmp_path.iterdir()
+    saved = read_profile(str(path))
+    assert f"saved {saved.total:,} samples: {path.name}" in said
+    assert path.name.endswith(".pb.gz") and saved.total % 100 == 0
+    assert {one.comm for one in saved.samples} == {"web", "db"}
+    table.press("w", "w")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_cannot_be_saved_is_said(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert "cannot write ebprof-top-" in table.press("w")[-1]
+    assert table.press("s")[-1] == KEYS
 
 
 @pytest.mark.parametrize("key", ["f", " "])
