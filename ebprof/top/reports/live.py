@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.errors import BadFileError
-from ebprof.output import pprof, write_file
+from ebprof.output import pprof
 from ebprof.screen import keyboard
 from ebprof.screen.browser import ACTIONS, Browser
 from ebprof.screen.live import Screen
-from ebprof.screen.newfile import new_file
+from ebprof.screen.newfile import write_new
 from ebprof.top.monitor import TopMonitor
 from ebprof.top.reports.frame import Shown, Subject, TopFrame, room_for_rows
 from ebprof.top.reports.view import TopView
@@ -126,8 +128,8 @@ class LiveTop(Browser[TopView]):
             subject.sampled, subject.comments, whole=self.view.whole
         )
         try:
-            path = new_file("ebprof-top", ".pb.gz")
-            write_file(profile, pprof, str(path))
+            write = partial(pprof.write, profile)
+            path = write_new("ebprof-top", ".pb.gz", time.time(), write)
         except BadFileError as error:
             self.view.message = error.message
         else:

@@ -12,13 +12,15 @@ from ebprof.model import FlowReport, FlowRow
 from ebprof.screen import keyboard
 from ebprof.screen.browser import ACTIONS, Browser, View
 from ebprof.screen.live import Screen
+from ebprof.screen.newfile import write_new
 from ebprof.traffic.grouping import Within
 from ebprof.traffic.monitor import Monitor
 from ebprof.traffic.reports.counters import lost
 from ebprof.traffic.reports.frame import FlowFrame, Status, name_of, room_for_rows
 from ebprof.traffic.reports.json import JsonForm
-from ebprof.traffic.reports.saved import save
 
+_STEM = "ebprof-traffic"
+"""What files of saved windows are called."""
 PIVOTS = ("process", "peer", "port", "role", "flow", "container")
 # The orders that s goes through, as their columns stand from left to right.
 ORDERS = (
@@ -174,7 +176,8 @@ class LiveReport(Browser[View]):
         """Save the rows of the window as JSON."""
         saved = self._frozen or self._window()
         try:
-            path = save(saved.lines, saved.time_s)
+            text = "".join(saved.lines).encode("utf-8", "replace")
+            path = write_new(_STEM, ".jsonl", saved.time_s, lambda file: file.write(text))
         except BadFileError as error:
             self.view.message = error.message
         else:
