@@ -102,6 +102,9 @@ def command(**values: Any) -> None:
     \b
     ebprof traffic                               live: every flow of the machine
     ebprof traffic --to :6379 --by peer          who calls this service?
+    ebprof traffic --to :6379 -s latency         who waits longest, and keeps others waiting?
+    ebprof traffic --role server --by unit       what this machine's services serve
+    ebprof traffic -G redis-server.service       what a service and its children do
     ebprof traffic -p 1234 -d 10                 10 seconds of a process, one report
     ebprof traffic --by process -s tx 5          the largest senders, every 5 seconds
     ebprof traffic --json 1 60 > flows.jsonl     a minute for programs

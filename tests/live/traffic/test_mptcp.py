@@ -105,6 +105,8 @@ def connected_while(address: str) -> Steps:
         recorded = yield
         check(recorded, client, server, port, 1, 1)
         assert recorded.one(pid=client.pid).local_address == address.removeprefix("::ffff:")
+        turns = {"states": None, "kprobe": 0}.get(recorded.stats["backend"], 1)
+        assert [recorded.one(pid=one.pid).turns for one in (client, server)] == [turns, turns]
 
 
 @SCENARIOS.add_with("client", "server", "neither")
