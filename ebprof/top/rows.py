@@ -19,7 +19,8 @@ class HotRow:
     own: samples in which it was running; total: in which it was on the stack, once each. module
     is empty but for functions. pid, comm: None where several processes have it. tid: of a
     thread. history: samples a second that it was on the stack, oldest first, at most 60 points.
-    before: samples in which it was running before the mark; None without a mark.
+    before: samples in which it was running before the mark; None without a mark. command: the
+    command line of the process, empty where there are several.
     """
 
     number: int
@@ -32,6 +33,7 @@ class HotRow:
     total: int
     history: tuple[float, ...] = ()
     before: int | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class Stacks:
         self.functions: list[Function] = []
         self.modules: list[str] = []
         self.processes: list[Process] = []
+        self.commands: dict[int, str] = {}
         self.threads: list[Thread] = []
         self.texts: dict[str, list[str]] = {pivot: [] for pivot in TEXTS}
         self.paths: list[tuple[int, ...]] = []
@@ -199,13 +200,15 @@ class Stacks:
         name = text_of(PROCESS, labels) or self._process_comm(pid, tid, comm)
         owner = Process(pid, name)
         at = self._number(owner, self.processes, owner)
+        command = text_of(COMMAND, labels) or f"[{name}]"
+        self.commands[at] = command
         number = self._number(key, self.threads, Thread(tid, comm, at))
         self._process_of.extend([at])
         texts = {
             "comm": comm,
             "container": container_of(labels) or NO_CONTAINER,
             "cgroup": text_of(CGROUP, labels) or NO_CGROUP,
-            "command": text_of(COMMAND, labels) or f"[{name}]",
+            "command": command,
         }
         for pivot, text in texts.items():
             found = self._number((pivot, text), self.texts[pivot], text)

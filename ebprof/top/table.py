@@ -363,6 +363,7 @@ class HotTable:
             total=total,
             history=history,
             before=self._before_of(number),
+            command=stacks.commands[int(self._tally.first[number])] if is_one else "",
         )
 
     def _before_of(self, number: int) -> int | None:

@@ -32,15 +32,23 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f}" if part and whole else "-"
 
 
-def columns_by(pivot: str, sampled: Sampled, *, many_processes: bool) -> list[HotColumn]:
-    """The columns for a pivot. many_processes: whether to say whose a row is."""
+def columns_by(
+    pivot: str, sampled: Sampled, *, many_processes: bool, commands: bool = False
+) -> list[HotColumn]:
+    """The columns for a pivot.
+
+    many_processes: whether to say whose a row is; commands: by the command line of the process in
+    place of its name.
+    """
     left_out = set(_LEFT_OUT.get(pivot, _OF_TEXTS))
     if not many_processes and pivot != "process":
         left_out |= {"pid", "comm"}
     figures = [*_FIGURES]
     if sampled.cores(1, 1.0) is not None:
         figures.append(_cpu(sampled))
-    columns = (*figures, _change(sampled), _name(pivot), *_REST)
+    name = _COMMANDS if commands and pivot == "process" else _name(pivot)
+    rest = [_COMMAND if commands and one.column.name == "comm" else one for one in _REST]
+    columns = (*figures, _change(sampled), name, *rest)
     return [one for one in columns if one.column.name not in left_out]
 
 
@@ -115,6 +123,12 @@ _REST = (
         style=DIM,
     ),
     HotColumn(Column(SPARK, "LAST MINUTE", 12, 30, 4), lambda row, _: "", style=CYAN),
+)
+_COMMAND = HotColumn(
+    Column("comm", "COMMAND", 12, 80, 3), lambda row, _: row.command or SEVERAL, style=DIM
+)
+_COMMANDS = HotColumn(
+    Column("name", "PROCESS", 30, 200, 0), lambda row, _: row.command or row.name, "name", BOLD
 )
 _LEFT_OUT = {
     "function": ("tid",),

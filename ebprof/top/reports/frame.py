@@ -59,6 +59,7 @@ HELP = (
     "                thread, container, comm (a thread's name),",
     "                cgroup, command line",
     f"a               the last {WINDOW_S} seconds, or the whole run",
+    "c               command lines in place of names of processes",
     "m, M            mark: CHANGE is how much more or less a row",
     "                has since; M clears the mark",
     "w               save what was sampled in the window as pprof",
@@ -108,7 +109,7 @@ class TopFrame:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._by = ""
+        self._chosen = "", False
         self._columns: dict[str, HotColumn] = {}
         self._widths = Widths(())
 
@@ -127,7 +128,7 @@ class TopFrame:
         return self._table(shown.report, view, size.columns)
 
     def _table(self, report: HotReport, view: TopView, width: int) -> list[Line]:
-        self._choose(view.by[0])
+        self._choose(view.by[0], commands=view.commands)
         rows = [self._cells(row, report) for row in report.rows]
         self._widths.widen(rows)
         columns = [(self._columns[one.name], cells) for one, cells in self._widths.fit(width)]
@@ -138,11 +139,16 @@ class TopFrame:
             lines.append(_row(row, cells, columns, report.samples, is_selected=is_selected))
         return lines
 
-    def _choose(self, by: str) -> None:
-        if by != self._by:
-            self._by = by
+    def _choose(self, by: str, *, commands: bool) -> None:
+        if (by, commands) != self._chosen:
+            self._chosen = by, commands
             subject = self._subject
-            columns = columns_by(by, subject.sampled, many_processes=not subject.is_one_process)
+            columns = columns_by(
+                by,
+                subject.sampled,
+                many_processes=not subject.is_one_process,
+                commands=commands,
+            )
             self._columns = {one.column.name: one for one in columns}
             self._widths = Widths([one.column for one in columns], optional=["change"])
             self._widths.want(SPARK, self._columns[SPARK].column.wide)

@@ -209,6 +209,7 @@ class LiveTop(Browser[TopView]):
 _ACTIONS: Mapping[str, Callable[[Any], None]] = {
     **ACTIONS,
     "a": LiveTop.switch_window,
+    "c": LiveTop.toggle_commands,
     "m": LiveTop.mark,
     "M": LiveTop.clear_mark,
     "w": LiveTop.save,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ebprof.model import Label
 from ebprof.output import read_profile
 from ebprof.screen.keyboard import Keyboard
 from ebprof.screen.live import Screen
@@ -132,6 +133,18 @@ def test_the_window_and_the_whole_run(table: Table) -> None:
     lines = table.press("a")
     assert lines[2].split()[2] == "1,260" and lines[-2].startswith("whole run  ")
     assert table.press("a")[-2].startswith("last 10 s  ")
+
+
+def test_command_lines_in_place_of_names(table: Table) -> None:
+    labels = (Label("command", "web --port 80"),)
+    table.recording.samples = [stack("main", 50, pid=11, comm="front", labels=labels)]
+    table.report.show()
+    table.press("3")
+    assert "front" in table.names()
+    lines = table.press("c")
+    assert any("web --port 80" in line for line in lines) and "[web]" in table.names()
+    assert "COMMAND" in table.press("1")[1]
+    assert "COMMAND" not in table.press("c")[1]
 
 
 def test_a_mark_begins_a_baseline(table: Table) -> None:
