@@ -40,7 +40,9 @@ _NAMED = 5
     help="A process, or module, of A has this name in B; repeatable.",
 )
 @click.option("--full-names", is_flag=True, help="std::basic_string<char, ...>, not std::string.")
-@click.option("--absolute", is_flag=True, help="Compare samples, not shares of the total.")
+@click.option(
+    "--absolute", is_flag=True, help="Compare cores (or samples), not shares of the total."
+)
 @click.option("-s", "--sort", type=click.Choice([SELF, TOTAL]), help="Change that comes first.")
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
 @click.option(
@@ -97,7 +99,8 @@ def command(
         is_absolute=absolute,
         renaming=renaming.renaming(old, new, mapped),
     )
-    say([*renaming.unknown(old, new, mapped), *matching.warnings(comparison)])
+    missing = renaming.unknown(old, new, mapped)
+    say([*missing, *matching.warnings(comparison), *text.warnings(comparison)])
     is_short = getattr(report, "IS_FOR_PEOPLE", False) and not full_names
     shown = comparison.with_short_names() if is_short else comparison
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import sqrt
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from ebprof.comparison.renaming import NOTHING, Renaming
 from ebprof.errors import UsageError
 from ebprof.model import Profile
 from ebprof.output import _functions
+from ebprof.output._cpu import cpu_ns
 from ebprof.output._functions import Function
 from ebprof.output._measure import Measure, divisor, measure
 from ebprof.output._text import printable
@@ -25,6 +27,9 @@ from ebprof.output._types import in_parts, is_bare, select
 from ebprof.shortnames import short_name
 
 SELF, TOTAL = "self", "total"
+_MILLION = 1_000_000
+CORES = Measure((("", _MILLION),), "cores")
+"""Amounts in millionths of a core."""
 SIGMAS = 3
 
 
@@ -40,6 +45,7 @@ class Run:
     """One of two profiles compared.
 
     name: what it is shown by, printable. incomplete: samples whose user stack lacks its callers.
+    cpu_ns: the CPU time that a sample stands for; 0 where it is none.
     """
 
     name: str
@@ -48,6 +54,17 @@ class Run:
     period: int
     time_ns: int
     duration_ns: int
+    cpu_ns: int = 0
+
+    @property
+    def cores(self) -> float | None:
+        """How many cores its samples kept busy; None where nobody knows."""
+        is_known = self.cpu_ns and self.duration_ns > 0
+        return self.samples * self.cpu_ns / self.duration_ns if is_known else None
+
+    def millionths(self, samples: int) -> int:
+        """Millionths of a core that so many samples kept busy."""
+        return round(Fraction(samples * self.cpu_ns * _MILLION, self.duration_ns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +125,22 @@ class Comparison:
         periods = {self.before.period, self.after.period}
         return len(periods) == 2 and 0 not in periods
 
+    @property
+    def is_in_cores(self) -> bool:
+        """Whether amounts are cores: CPU time a second, whatever the lengths of the two."""
+        return self.is_absolute and None not in (self.before.cores, self.after.cores)
+
+    @property
+    def shown(self) -> Measure | None:
+        """How amounts are written; None for numbers of samples, or values in `unit`."""
+        return CORES if self.is_in_cores else self.measure
+
     def amount(self, count: Pair) -> Pair:
-        """What the samples amount to: values in `unit` if `has_values`, else themselves."""
+        """What the samples amount to: millionths of a core if `is_in_cores`, values in `unit` if
+        `has_values`, else themselves.
+        """
+        if self.is_in_cores:
+            return Pair(self.before.millionths(count.before), self.after.millionths(count.after))
         if not self.has_values:
             return count
         return Pair(count.before * self.before.period, count.after * self.after.period)
@@ -287,6 +318,7 @@ def _run(profile: Profile, name: str) -> Run:
         profile.period if profile.is_sampled else 0,
         profile.time_ns,
         profile.duration_ns,
+        cpu_ns(profile),
     )
 
 

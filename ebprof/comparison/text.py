@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ebprof.comparison.join import Comparison, FunctionChange, Pair, Run
+from ebprof.comparison.join import CORES, Comparison, FunctionChange, Pair, Run
 from ebprof.output._text import amount, percent
 
 _NAME_LENGTH = 48
 _MOST_BUILDS = 5
+_SAME, _SEVERAL = 0.95, 1.5
 
 
 def points(change: float) -> str:
@@ -52,13 +53,15 @@ def measure(comparison: Comparison) -> str:
     """What changes are counted in."""
     if not comparison.is_absolute:
         return "percentage points"
-    if comparison.measure is not None:
-        return comparison.measure.noun or comparison.unit
+    if comparison.shown is not None:
+        return comparison.shown.noun or comparison.unit
     return comparison.unit if comparison.has_values else "samples"
 
 
 def number(comparison: Comparison, amount: int) -> str:
     """An amount, with its unit where that changes with the size."""
+    if comparison.is_in_cores:
+        return f"{amount / CORES.steps[0][1]:.2f}"
     return comparison.measure.number(amount) if comparison.measure else f"{amount:,}"
 
 
@@ -83,6 +86,26 @@ def notes(comparison: Comparison) -> list[str]:
     return found
 
 
+def warnings(comparison: Comparison) -> list[str]:
+    """What is easily overlooked: amounts of unequal times, and shares of unequal amounts."""
+    before, after = comparison.before, comparison.after
+    seconds = [one.duration_ns / 1e9 for one in (before, after)]
+    if comparison.is_absolute and not comparison.is_in_cores:
+        if min(seconds) < _SAME * max(seconds):
+            return [
+                f"A is {seconds[0]:.1f} s long, B {seconds[1]:.1f} s: their amounts are of unequal"
+                " times; leave out --absolute to compare shares"
+            ]
+    elif not comparison.is_absolute and before.cores and after.cores:
+        least, most = sorted((before.cores, after.cores))
+        if least * _SEVERAL < most:
+            return [
+                f"A kept {before.cores:.2f} cores busy, B {after.cores:.2f}: shares do not show"
+                " that; --absolute compares cores"
+            ]
+    return []
+
+
 def runs(comparison: Comparison) -> tuple[str, str]:
     """A line on each of the two profiles."""
     return _run(comparison, "A", comparison.before), _run(comparison, "B", comparison.after)
@@ -95,6 +118,8 @@ def _run(comparison: Comparison, letter: str, run: Run) -> str:
     parts = [f"{letter}: {name}", taken]
     if run.duration_ns:
         parts.append(f"{run.duration_ns / 1e9:.1f} s")
+    if run.cores is not None:
+        parts.append(f"{run.cores:.2f} cores")
     if run.incomplete:
         parts.append(f"{percent(run.incomplete, run.samples)} with an incomplete stack")
     return ", ".join(parts)

@@ -13,11 +13,16 @@ def cores(profile: Profile, count: int) -> float | None:
     """How many cores so many samples, or so much of the value shown, kept busy; None where these
     are not CPU time, or nobody knows over how long.
     """
-    kind, each = profile.subject, profile.period if profile.is_sampled else 1
-    is_time = kind.name in CLOCKS and kind.unit == "nanoseconds"
-    if not is_time or each <= 0 or profile.duration_ns <= 0:
-        return None
-    return count * each / profile.duration_ns
+    each = cpu_ns(profile)
+    return count * each / profile.duration_ns if each and profile.duration_ns > 0 else None
+
+
+def cpu_ns(profile: Profile) -> int:
+    """The CPU time that a sample, or one of the value shown, stands for; 0 where it is none."""
+    kind = profile.subject
+    if kind.name not in CLOCKS or kind.unit != "nanoseconds":
+        return 0
+    return max(0, profile.period) if profile.is_sampled else 1
 
 
 def cpus(profile: Profile) -> int:

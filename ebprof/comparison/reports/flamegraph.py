@@ -35,7 +35,7 @@ def _diff(comparison: Comparison, view: View) -> dict[str, Any]:
         "runs": text.runs(comparison),
         "widths": view.widths,
         "is_absolute": comparison.is_absolute,
-        **({"measure": comparison.measure._asdict()} if comparison.measure else {}),
+        **({"measure": comparison.shown._asdict()} if comparison.shown else {}),
         "unit": comparison.unit if comparison.is_absolute and comparison.has_values else "samples",
         "whole": comparison.whole,
         "a": [one.before for one in ends],

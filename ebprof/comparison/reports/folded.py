@@ -1,12 +1,14 @@
 """Two counts a stack, as difffolded.pl writes them for flamegraph.pl: `comm;main;f 12 34`.
 
 Frames are written as in folded stacks. Unless counts are absolute, those of A are scaled to B's
-total; they are rounded so that their sum is exact.
+total; they are rounded so that their sum is exact. Of CPU time, absolute counts of A are scaled to
+the length of B.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from typing import BinaryIO
 
 from ebprof.comparison.join import Comparison
@@ -24,13 +26,14 @@ def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
     frames = [_frame(function) for function in comparison.functions]
     before: Counter[str] = Counter()
     after: Counter[str] = Counter()
+    is_amount = comparison.is_absolute and not comparison.is_in_cores
     for stack in comparison.stacks:
         text = end(";".join(frames[number] for number in stack.path)) or UNKNOWN_COMM
-        counts = comparison.amount(stack.count) if comparison.is_absolute else stack.count
+        counts = comparison.amount(stack.count) if is_amount else stack.count
         before[text] += counts.before
         after[text] += counts.after
-    if not comparison.is_absolute:
-        before = _scale(before, after.total())
+    if not is_amount:
+        before = _scale(before, _total(comparison))
     number = count_writer(comparison.unit)
     for text in sorted(before.keys() | after.keys()):
         if before[text] or after[text]:
@@ -39,6 +42,15 @@ def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
 
 def _frame(function: Function) -> str:
     return clean(function.name) + (KERNEL_SUFFIX if function.kind == KERNEL else "")
+
+
+def _total(comparison: Comparison) -> int:
+    """What counts of A are scaled to: B's total or, for cores, A's in as long a time as B's."""
+    if not comparison.is_in_cores:
+        return comparison.total.after
+    before, after = comparison.before, comparison.after
+    amount = before.samples * before.cpu_ns * after.duration_ns
+    return round(Fraction(amount, before.duration_ns * after.cpu_ns))
 
 
 def _scale(counts: Counter[str], total: int) -> Counter[str]:

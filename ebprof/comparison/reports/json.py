@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from ebprof.comparison.join import Comparison, FunctionChange, Pair
+from ebprof.comparison.join import Comparison, FunctionChange, Pair, Run
 from ebprof.comparison.ranking import View, rank
 
 OPTIONS = ("sort", "rows")
@@ -23,13 +23,18 @@ def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
         "event": comparison.event,
         "unit": comparison.unit,
         "is_absolute": comparison.is_absolute,
-        "a": asdict(comparison.before),
-        "b": asdict(comparison.after),
+        "is_in_cores": comparison.is_in_cores,
+        "a": _run(comparison.before),
+        "b": _run(comparison.after),
         "changed": len(changes),
         "functions": [_function(comparison, one) for one in changes[: view.rows]],
         "builds": [_function(comparison, one) for one in comparison.builds()],
     }
     file.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {**asdict(run), "cores": run.cores}
 
 
 def _function(comparison: Comparison, change: FunctionChange) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def test_two_windows_of_one_recording(sliced: str, capsys: Capture) -> None:
 
 def test_a_window_and_the_whole(sliced: str, capsys: Capture) -> None:
     code, out, _ = run(capsys, sliced, f"{sliced}@3s-4s", "--absolute")
-    assert (code, out) == (0, "demo;main;f 50 0\ndemo;main;g 50 25\n")
+    assert (code, out) == (0, "demo;main;f 13 0\ndemo;main;g 12 25\n")
 
 
 def test_many_offenders_are_one_line(saved: Path, capsys: Capture) -> None:

@@ -136,9 +136,26 @@ def test_a_profile_without_samples_is_refused(pair: tuple[Profile, Profile]) -> 
 def test_samples_of_other_periods_are_compared_by_what_they_stand_for() -> None:
     one, other = profile(stack("f", 10), period=1_000), profile(stack("f", 1), period=10_000)
     comparison = compare(one, other, is_absolute=True)
-    assert comparison.amount(Pair(10, 1)) == (10_000, 10_000)
+    assert comparison.amount(Pair(10, 1)) == (10, 10) and comparison.is_in_cores
     assert rank(comparison, SELF) == []
+    few, many = (replace(each, event="page-faults", unit="count") for each in (one, other))
+    assert compare(few, many, is_absolute=True).amount(Pair(10, 1)) == (10_000, 10_000)
     assert compare(one, folded("f"), is_absolute=True).amount(Pair(10, 1)) == (10, 1)
+
+
+def test_cores_do_not_depend_on_the_length_of_a_recording() -> None:
+    """Half a core in one second, and in four: 500 and 2,000 samples of a millisecond."""
+    short = profile(stack("f", 300), stack("g", 200))
+    long = profile(stack("f", 1200), stack("g", 800), duration_ns=4 * 10**9)
+    comparison = compare(short, long, is_absolute=True)
+    assert rank(comparison, SELF) == []
+    assert comparison.before.cores == comparison.after.cores == 0.5
+    assert comparison.amount(Pair(300, 1200)) == (300_000, 300_000)
+    twice = compare(short, profile(stack("f", 600), stack("g", 200)), is_absolute=True)
+    (f,) = rank(twice, SELF)
+    assert f.function.name == "f" and not twice.is_chance(f.own)
+    assert compare(short, folded("f"), is_absolute=True).is_in_cores is False
+    assert compare(short, replace(long, duration_ns=0), is_absolute=True).is_in_cores is False
 
 
 def test_what_chance_may_make_is_told_from_what_it_may_not() -> None:

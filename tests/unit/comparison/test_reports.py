@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from ebprof import plugins
-from ebprof.comparison import Comparison, compare, reports, shades
+from ebprof.comparison import Comparison, compare, reports, shades, text
 from ebprof.comparison.ranking import View
 from ebprof.comparison.reports import table
 from ebprof.model import Profile
@@ -22,6 +23,7 @@ SPACE = "{http://www.w3.org/2000/svg}"
 NAMES = plugins.names(reports)
 BEFORE = profile(stack("main;f", 60), stack("main;gone;read_[k]", 40))
 AFTER = profile(stack("main;f", 100), stack("main;new", 98), stack("main;gone;read_[k]", 2))
+FAULTS = tuple(replace(one, event="page-faults", unit="count") for one in (BEFORE, AFTER))
 
 
 def written(name: str, comparison: Comparison, view: View | None = None) -> str:
@@ -35,7 +37,7 @@ def written(name: str, comparison: Comparison, view: View | None = None) -> str:
 def rows(text: str) -> dict[str, list[str]]:
     """Cells by function, of a table whose functions and modules are single words."""
     cells = [line.split() for line in text.splitlines()]
-    return {cell[6]: cell[:6] for cell in cells if len(cell) == 8 and cell[0] != "A:"}
+    return {cell[6]: cell[:6] for cell in cells if len(cell) == 8 and cell[0] not in ("A:", "B:")}
 
 
 def page_data(text: str) -> Any:
@@ -51,13 +53,54 @@ def test_table_has_both_shares_and_the_change() -> None:
     assert found["new"] == ["0.00%", "49.00%", "+49.00", "0.00%", "49.00%", "+49.00"]
     assert found["read"] == ["40.00%", "1.00%", "-39.00", "40.00%", "1.00%", "-39.00"]
     assert found["f"] == ["60.00%", "50.00%", "-10.00~", "60.00%", "50.00%", "-10.00~"]
-    assert "A: A, 100 samples, 1.0 s\nB: B, 200 samples, 1.0 s\n" in text
+    assert "A: A, 100 samples, 1.0 s, 0.10 cores\nB: B, 200 samples, 1.0 s, 0.20 cores\n" in text
 
 
 def test_table_of_counts() -> None:
-    found = rows(written("table", compare(BEFORE, AFTER, is_absolute=True)))
+    found = rows(written("table", compare(FAULTS[0], FAULTS[1], is_absolute=True)))
     assert found["f"] == ["60", "100", "+40", "60", "100", "+40"]
     assert found["main"] == ["0", "0", "0", "100", "200", "+100"]
+
+
+def test_table_of_cores() -> None:
+    found = rows(written("table", compare(BEFORE, AFTER, is_absolute=True)))
+    assert found["f"] == ["0.06", "0.10", "+0.04", "0.06", "0.10", "+0.04"]
+    assert found["main"] == ["0.00", "0.00", "0", "0.10", "0.20", "+0.10"]
+
+
+def test_a_page_of_cores_has_millionths() -> None:
+    page = page_data(written("flamegraph", compare(BEFORE, AFTER, is_absolute=True)))
+    assert page["diff"]["measure"] == {"steps": [["", 1_000_000]], "noun": "cores"}
+    assert sum(page["diff"]["b"]) == 200_000 and page["diff"]["whole"] == [200_000, 200_000]
+
+
+def test_folded_cores_are_of_as_long_a_time() -> None:
+    longer = replace(AFTER, duration_ns=4 * 10**9)
+    written_lines = written("folded", compare(BEFORE, longer, is_absolute=True)).splitlines()
+    assert written_lines[0] == "demo;main;f 240 100"
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_absolute", "said"),
+    [
+        ({}, False, "A kept 0.10 cores busy, B 0.20: shares do not show that"),
+        ({"duration_ns": 2 * 10**9}, False, ""),
+        ({}, True, ""),
+        ({"event": "faults", "unit": "count"}, True, ""),
+        (
+            {"event": "faults", "unit": "count", "duration_ns": 2 * 10**9},
+            True,
+            "A is 1.0 s long, B 2.0 s: their amounts are of unequal times",
+        ),
+    ],
+)
+def test_what_is_easily_overlooked(fields: dict[str, Any], is_absolute: bool, said: str) -> None:
+    alike = {key: value for key, value in fields.items() if key != "duration_ns"}
+    comparison = compare(
+        replace(BEFORE, **alike), replace(AFTER, **fields), is_absolute=is_absolute
+    )
+    warnings = text.warnings(comparison)
+    assert len(warnings) == bool(said) and all(said in one for one in warnings)
 
 
 def test_table_by_total_has_so_many_rows() -> None:
