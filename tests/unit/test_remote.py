@@ -15,6 +15,7 @@ import pytest
 
 from ebprof import cli, remote
 from ebprof.errors import BadFileError, UsageError
+from ebprof.model import Sample
 from ebprof.remote import Access, fetch
 from ebprof.tls import server_context
 from tests import builders, certificates, pushes
@@ -119,6 +120,36 @@ def test_a_diff_is_labelled_by_what_was_asked(
         cli.main(["diff", server.url, server.url, "-f", "json"])
     found = json.loads(capsys.readouterr().out)
     assert [found[side]["name"] for side in "ab"] == [QUERY, QUERY]
+
+
+@pytest.mark.parametrize(
+    ("served", "words", "line"),
+    [
+        ([builders.stack("main;f", comm="")], "", "main;f 2 2\n"),
+        (
+            [builders.stack("main;f", comm="shop-1"), builders.stack("run", comm="cron")],
+            "--map shop-1=shop-2",
+            "shop-2;main;f 2 2\n",
+        ),
+    ],
+    ids=("without_processes", "mapped"),
+)
+def test_processes_of_a_query_and_of_a_file(
+    served: list[Sample],
+    words: str,
+    line: str,
+    server: Collector,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """A collector's answer has no names of processes: those of a recording are left out then."""
+    server.body = pushes.pprof_bytes(builders.profile(*served))
+    path = tmp_path / "x.folded"
+    path.write_text("shop-2;main;f 2\n" + ("cron;run 2\n" if words else ""))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["diff", server.url, str(path), *words.split()])
+    out, err = capsys.readouterr()
+    assert (not ended.value.code, line in out, err) == (True, True, "")
 
 
 def test_tokens_come_from_a_file_or_the_environment(
