@@ -90,7 +90,7 @@ def page(open_page: Callable[[Profile], Page]) -> Page:
 
 
 def test_header_says_event_samples_duration_and_stop_reasons(page: Page) -> None:
-    assert page.text("title") == "cpu-clock flame graph"
+    assert page.text("title") == "cpu-clock flame graph: 0.40 cores"
     assert page.text("summary").startswith("398 samples, 3.98 s · over 10 s")
     assert page.text("stops").split("\n") == [
         "complete 90.45%",
