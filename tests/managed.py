@@ -22,7 +22,7 @@ PERF_MAPS_SINCE = (3, 12)
 @contextmanager
 def openjdk() -> Iterator[Running]:
     """Work.java, all compiled, with a perf map. Raises MissingCompilerError."""
-    javac, java, jcmd = (_find(name) for name in ("javac", "java", "jcmd"))
+    javac, java, jcmd = (find(name) for name in ("javac", "java", "jcmd"))
     with tempfile.TemporaryDirectory() as classes:
         source = targets.PROGRAMS / "Work.java"
         subprocess.run([javac, "-d", classes, source], check=True, capture_output=True)
@@ -39,7 +39,7 @@ def v8() -> Iterator[Running]:
     source = targets.PROGRAMS / "work.js"
     with tempfile.TemporaryDirectory() as logs:  # of V8's own, which --perf-basic-prof turns on
         log = ("--no-logfile-per-isolate", f"--logfile={logs}/v8.log")
-        with targets.started([_find("node"), *V8, *log, source]) as target:
+        with targets.started([find("node"), *V8, *log, source]) as target:
             yield target
 
 
@@ -57,7 +57,8 @@ def plain_js(function: str) -> str:
     return re.sub(r"^JS:\W*(\w+) .*", r"\1", function)
 
 
-def _find(name: str) -> str:
+def find(name: str) -> str:
+    """The path of a program. Raises MissingCompilerError where it is not there."""
     path = shutil.which(name)
     if path is None:
         raise MissingCompilerError(f"no {name} here")

@@ -56,6 +56,14 @@ def warn(*profiles: Profile) -> None:
     say(dict.fromkeys(line for one in profiles for line in one.warnings))
 
 
+def say_nameless(profile: Profile) -> None:
+    """Say on stderr what a saved profile has no names for, and what to do about it."""
+    from ebprof.symbolize.nameless import lines_of, nameless_in
+
+    for line in lines_of(nameless_in(profile.samples)):
+        print(f"ebprof: {line}", file=sys.stderr)
+
+
 def say(warnings: Iterable[str]) -> None:
     """Write warnings to stderr, a line each."""
     for warning in warnings:

@@ -27,6 +27,7 @@ from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.run import open_run
 from ebprof.sampling.statistics import Statistics, complete_text, summary
 from ebprof.sampling.target import Target
+from ebprof.symbolize.nameless import lines_of
 from ebprof.watch.loop import Schedule, Watch
 
 PROGRESS_S = 0.25
@@ -125,6 +126,7 @@ def _sum_up(
     lines = summary(statistics, target.describe())
     if destination.verbose:
         lines.extend(_details(statistics))
+    lines.extend(lines_of(statistics.subject.nameless))
     lines.extend(f"warning: {warning}" for warning in warnings)
     if destination.path:
         lines.append(f"wrote {decoded(destination.path)}")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ebprof.commands import _complete
-from ebprof.commands._input_options import reading_options, warn
+from ebprof.commands._input_options import reading_options, say_nameless, warn
 from ebprof.commands._options import RecordingCommand, recording_options
 from ebprof.commands._output_options import look_options
 from ebprof.errors import UsageError
@@ -78,5 +78,6 @@ def command(
     warn(profile)
     write_file(as_seen(profile, output, look), output, path)
     if not rest["quiet"]:
+        say_nameless(profile)
         print(f"ebprof: wrote {decoded(path)}", file=sys.stderr)
     return 0

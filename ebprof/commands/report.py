@@ -7,7 +7,7 @@ import sys
 import click
 
 from ebprof.commands import _complete
-from ebprof.commands._input_options import reading_options, warn
+from ebprof.commands._input_options import reading_options, say_nameless, warn
 from ebprof.commands._output_options import format_option, look_options, output_option
 from ebprof.output import (
     Look,
@@ -47,6 +47,8 @@ def command(file: str, look: Look, format_name: str | None, path: str | None, ho
     profile = read_profile(file, how)
     warn(profile)
     write_file(as_seen(profile, output, look), output, path)
-    hint = proposal(profile, file) if getattr(output, "IS_FOR_PEOPLE", False) else ""
-    if hint:
-        print(f"ebprof: {hint}", file=sys.stderr)
+    if getattr(output, "IS_FOR_PEOPLE", False):
+        say_nameless(profile)
+        hint = proposal(profile, file)
+        if hint:
+            print(f"ebprof: {hint}", file=sys.stderr)

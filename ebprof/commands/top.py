@@ -81,6 +81,7 @@ def command(
     from ebprof.sampling.about import facts_of
     from ebprof.sampling.run import open_run
     from ebprof.sampling.statistics import counted
+    from ebprof.symbolize.nameless import lines_of
     from ebprof.top.monitor import TopMonitor
     from ebprof.top.reports.forms import JsonForm, TextForm
     from ebprof.top.reports.frame import Subject
@@ -108,6 +109,8 @@ def command(
             most = rows or (None if as_json else STREAM_ROWS)
             _run_stream(monitor, schedule, form, sort, most, subject)
         for line in counted({}, run.accounts.counters()):
+            _say(line)
+        for line in lines_of(monitor.gaps.found()):
             _say(line)
         for warning in run.accounts.warnings:
             _say(f"warning: {warning}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ebprof.sampling.options import RecordOptions
 from ebprof.sampling.run import SamplingRun
 from ebprof.sampling.statistics import Statistics
 from ebprof.sampling.windows import Window
+from ebprof.symbolize.nameless import nameless_in
 from ebprof.watch.clock import seconds_since_start
 
 
@@ -112,7 +114,10 @@ class Recorder:
         return Recording(
             profile=profile,
             statistics=self._run.accounts.statistics(
-                profile.total, self._end - self._start, self._ready
+                profile.total,
+                self._end - self._start,
+                self._ready,
+                nameless_in(profile.samples, (os.getpid(),)),
             ),
             sampling_end=self._end,
             exit_code=self._run.exit_code,

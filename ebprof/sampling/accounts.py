@@ -18,6 +18,7 @@ from ebprof.sampling.statistics import (
     UserCounts,
 )
 from ebprof.sampling.windows import Windows
+from ebprof.symbolize.nameless import Nameless
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.walls import Walls
 from ebprof.watch.ledger import BpfCost, Ledger, ToolCost
@@ -92,10 +93,13 @@ class Accounts:
             *self._walls.warnings,
         )
 
-    def statistics(self, named: int, duration: float, ready: float) -> Statistics:
+    def statistics(
+        self, named: int, duration: float, ready: float, nameless: tuple[Nameless, ...] = ()
+    ) -> Statistics:
         """All figures of a run that is over; the tool's own cost is still to come.
 
-        named: samples in windows. duration: seconds of sampling; ready: until it began.
+        named: samples in windows. duration: seconds of sampling; ready: until it began. nameless:
+        what has no names in them.
         """
         source, objects = self._source, self._code.objects
         sampled, counters = source.sampled, self._counters()
@@ -117,6 +121,7 @@ class Accounts:
                 table_bytes=4 * self._code.tables.most_words,
                 compile_seconds=objects.compile_seconds,
             ),
+            nameless=nameless,
         )
         return Ledger(
             subject=figures,

@@ -8,6 +8,7 @@ from typing import Any
 
 from ebprof.abi import COMPLETE, COUNTERS, STOP_REASONS, Counter
 from ebprof.bpf.events import Rate
+from ebprof.symbolize.nameless import Nameless
 from ebprof.watch.ledger import Ledger
 
 NOT_SAMPLES = "filtered"
@@ -101,7 +102,9 @@ class UnwindStatistics:
 
 @dataclass(frozen=True, slots=True)
 class SampledFigures:
-    """What a run sampled. frequency: 0 where each `period`-th event was sampled."""
+    """What a run sampled. frequency: 0 where each `period`-th event was sampled. nameless: what has
+    no names in the profile.
+    """
 
     event: str
     frequency: int
@@ -109,6 +112,7 @@ class SampledFigures:
     samples: SampleStatistics
     stacks: StackStatistics
     unwind: UnwindStatistics
+    nameless: tuple[Nameless, ...] = ()
 
     @property
     def complete_share(self) -> float | None:

@@ -15,6 +15,7 @@ from ebprof._native import lib
 from ebprof.abi import COMPLETE, STOP_REASONS
 from ebprof.sampling.accounts import Figures
 from ebprof.sampling.windows import Window
+from ebprof.symbolize.nameless import NameGaps
 from ebprof.top.kept import KeptSamples
 from ebprof.top.stacks import Stacks
 from ebprof.top.table import WINDOW_S, HotTable
@@ -78,7 +79,8 @@ class TopMonitor:
     """Ticks a run, and adds what it brings to a table.
 
     is_kept: samples stay in the table, and are kept themselves; else each `mark` begins a new one.
-    own: ebprof's own processes, whose samples are counted apart.
+    own: ebprof's own processes, whose samples are counted apart. gaps: what has no names, since
+    the start.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class TopMonitor:
         self._own = own
         self._own_pids: set[int] = set()
         self.table = HotTable(stacks)
+        self.gaps = NameGaps()
         self.kept = KeptSamples() if is_kept else None
         self._is_kept = is_kept
         self._start = self._taken = time.monotonic()
@@ -184,6 +187,7 @@ class TopMonitor:
             others = one.samples.take(~is_own)
             apart = one.samples.total - others.total
             self.table.add(others, one.end - one.start, apart)
+            self.gaps.add(others)
             if self.kept is not None:
                 self.kept.add(others, one.end - one.start)
 

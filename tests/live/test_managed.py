@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
-from tests import managed
+from tests import managed, targets
 from tests.live.profiled import SOME, Profiled, Stack, assert_share, profile
 
 COMPLETE = 0.98
@@ -51,3 +52,31 @@ def test_python() -> None:
     names = {frame for stack in done.stacks for frame in stack if frame.startswith("py::")}
     assert any(name.startswith("py::recurse:") for name in names)
     assert done.complete_share >= COMPLETE, done.stops
+
+
+def test_what_has_no_names_is_said() -> None:
+    """By this Python, which was started without perf support."""
+    with targets.started([sys.executable, targets.PROGRAMS / "work.py"]) as target:
+        done = profile("-p", target.pid)
+    (one,) = done.stats["nameless"]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert (one["what"], one["pids"]) == (f"Python {version}", [target.pid])
+    assert one["samples"] >= 0.9 * done.total
+    assert f"ebprof: PID {target.pid} is Python {version}: its functions have no" in done.stderr
+    assert one["text"] in done.stderr
+
+
+def test_what_has_names_is_not_said() -> None:
+    with managed.v8() as target:
+        done = profile("-p", target.pid)
+    assert done.stats["nameless"] == []
+    assert "no names" not in done.stderr
+
+
+def test_node_without_a_perf_map_is_told_how_to_get_one() -> None:
+    program = [managed.find("node"), "--no-turbo-inlining", targets.PROGRAMS / "work.js"]
+    with targets.started(program) as target:
+        done = profile("-p", target.pid)
+    (one,) = done.stats["nameless"]
+    assert (one["what"], one["pids"]) == ("Node.js", [target.pid])
+    assert "--perf-basic-prof" in done.stderr
