@@ -10,7 +10,7 @@
 
 #include "socket.bpf.h"
 
-VARIABLE(uint32_t, pairing);	/* enum pairing */
+VARIABLE(uint32_t, pairing);	/* enum pairing_mode */
 
 #ifdef EBPROF_BCC
 

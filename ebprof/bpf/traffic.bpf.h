@@ -397,7 +397,22 @@ static __always_inline int64_t bytes_until(struct direction *direction, struct p
 	return bytes;
 }
 
-#define take(from) (*(from) ? __sync_lock_test_and_set(from, 0) : 0)
+static __always_inline uint64_t take(uint64_t *from)
+{
+	return *from ? __sync_lock_test_and_set(from, 0) : 0;
+}
+
+/* The same of 32 bits, which bcc's compiler cannot exchange. Two who take at once have it twice, and who
+ * takes next gives it back.
+ */
+static __always_inline int32_t take_half(uint32_t *from)
+{
+	int32_t taken = *from;
+
+	if (taken)
+		__sync_fetch_and_add(from, -taken);
+	return taken;
+}
 
 static __always_inline struct direction *side(struct socket_state *state, bool is_tx)
 {
@@ -409,13 +424,17 @@ static __always_inline struct progress *progress_of(struct socket_state *state, 
 	return is_tx ? &state->sent : &state->received;
 }
 
-static __noinline void count_moved(struct socket_state *state, uint64_t process, bool is_tx,
-				   int64_t bytes, uint64_t calls)
+static __always_inline void add_moved(struct flow_counts *counts, bool is_tx, int64_t bytes,
+				      int64_t calls)
 {
-	struct flow_counts *counts = counts_of(state, process);
-
 	add(is_tx ? &counts->tx_bytes : &counts->rx_bytes, bytes);
 	add(is_tx ? &counts->tx_calls : &counts->rx_calls, calls);
+}
+
+static __noinline void count_moved(struct socket_state *state, uint64_t process, bool is_tx,
+				   int64_t bytes, int64_t calls)
+{
+	add_moved(counts_of(state, process), is_tx, bytes, calls);
 }
 
 /* Those who race for a longest one at the same moment may lose the shorter of theirs. */
@@ -425,12 +444,9 @@ static __always_inline void raise_to(uint64_t *largest, uint64_t value)
 		*largest = value;
 }
 
-static __noinline void count_turns(struct socket_state *state, uint64_t process)
+static __always_inline void add_turns(struct flow_counts *counts, struct turns *turns)
 {
-	struct flow_counts *counts = counts_of(state, process);
-	struct turns *turns = &state->turns;
-
-	add(&counts->turns, take(&turns->answered));
+	add(&counts->turns, take_half(&turns->answered));
 	add(&counts->latency_sum, take(&turns->latency_sum));
 	raise_to(&counts->latency_max, take(&turns->latency_max));
 }
@@ -443,12 +459,16 @@ static __noinline void settle(struct socket_state *state, bool is_tx, uint64_t p
 {
 	struct direction *direction = side(state, is_tx);
 	int64_t bytes = bytes_until(direction, progress_of(state, is_tx), position, is_final);
-	uint64_t calls = take(&direction->calls);
+	int64_t calls = take_half(&direction->calls);
+	bool has_turns = state->turns.answered && !direction->asks;
+	struct flow_counts *counts;
 
-	if (bytes || calls)
-		count_moved(state, direction->owner, is_tx, bytes, calls);
-	if (state->turns.answered && !direction->asks)
-		count_turns(state, direction->owner);
+	if (!bytes && !calls && !has_turns)
+		return;
+	counts = counts_of(state, direction->owner);
+	add_moved(counts, is_tx, bytes, calls);
+	if (has_turns)
+		add_turns(counts, &state->turns);
 }
 
 static __always_inline bool is_unchanged(struct socket_state *state, bool is_tx, uint64_t position)
@@ -480,7 +500,14 @@ static __always_inline bool in_send(struct sock *sk)
 /* For hooks that do not tell how many bytes a call has moved: up to where the last one went. */
 static __always_inline uint32_t last_call(struct progress *progress, uint64_t position)
 {
+#ifdef EBPROF_BCC	/* has no exchange of 32 bits: two at once may both be told of the one before */
+	uint32_t before = progress->called;
+
+	progress->called = position;
+	return before;
+#else
 	return __sync_lock_test_and_set(&progress->called, (uint32_t)position);
+#endif
 }
 
 static __always_inline void count_call(struct direction *direction)

@@ -108,7 +108,7 @@ class TrafficSession:
 
     max_flows: how many may change between two drains; what is beyond goes to `other`. loader: of
     loaders.LOADERS. listening: who listens, asked where no program can look. namespace: ours of
-    PIDs (device, inode), None for the host's; those of OWNER are of it. pairing: of enum pairing.
+    PIDs (device, inode), None for the host's; those of OWNER are of it. pairing: of pairing_mode.
     Raises UnsupportedError when the kernel refuses them, NoPermissionError without the right to.
     """
 

@@ -70,7 +70,7 @@ struct flow_key {
 };
 
 /* Whether the two ends of a connection within this machine meet. */
-enum pairing {
+enum pairing_mode {
 	PAIRING_OFF = 0,
 	PAIRING_APART,		/* they do, and flows are told apart by the other end's process */
 	PAIRING_NAMED,		/* they do, and user space reads of each pair who is there */

@@ -148,7 +148,7 @@ _COLUMNS = (
     FlowColumn(Column("peer", "PEER", 15, 45, 2), lambda row, _: units.peer(row)),
     FlowColumn(
         Column("peer_process", "PEER PROCESS", 8, 15, 8),
-        lambda row, _: units.ANY if row.has_peers else row.peer_comm or "",
+        lambda row, _: units.peer_process(row),
         optional=True,
     ),
     FlowColumn(

@@ -50,6 +50,7 @@ _FIGURES = (
     _Column("LAT_US", 8, "right", lambda row, counts: _whole(counts.latency_mean_us)),
     _Column("LAT_MAX_US", 10, "right", lambda row, counts: _whole(counts.latency_max_us)),
     _Column("FAILED", 6, "left", lambda row, counts: units.failures(counts)),
+    _Column("PEER_COMM", 15, "left", lambda row, counts: units.peer_process(row)),
 )
 _CLOCK = "%H:%M:%S"
 _CLOCK_WIDTH = 8

@@ -68,6 +68,11 @@ def peer(row: FlowRow) -> str:
     return shown + _translation(plain, endpoint(row.nat_peer_address, row.nat_peer_port))
 
 
+def peer_process(row: FlowRow) -> str:
+    """The name of the process at the other end, where that is here; `*` for several."""
+    return ANY if row.has_peers else row.peer_comm or ""
+
+
 def local(row: FlowRow) -> str:
     """A row's own end, translated in the same way."""
     shown = endpoint(row.local_address, row.local_port)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,6 +156,11 @@ def test_help_fits_a_narrow_terminal() -> None:
 def test_hostile_names_do_no_harm() -> None:
     row = client(comm="\x1b[2J\n日本語日本語", peer_name="\u202ex" * 100, container="\r" * 64)
     assert "total" in shown(report(row), NARROW).lines[3]
+
+
+def test_that_there_are_no_latencies_is_said() -> None:
+    lines = shown(report(client()), status=replace(STATUS, counts_turns=False)).lines
+    assert lines[-2].endswith("no latencies: no calls are seen")
 
 
 def headings(size: Size, by: str, sort: str) -> list[str]:

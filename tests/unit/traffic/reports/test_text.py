@@ -38,6 +38,7 @@ def test_a_row_is_a_line_of_whole_numbers() -> None:
         "LAT_US": "-",
         "LAT_MAX_US": "-",
         "FAILED": "-",
+        "PEER_COMM": "-",
     }
 
 

@@ -88,6 +88,11 @@ def test_ends_of_a_flow() -> None:
     assert units.peer(client(peer_name="db.example")) == "db.example:80"
 
 
+def test_processes_at_other_ends() -> None:
+    found = (client(), client(peer_comm="nginx"), client(has_peers=True))
+    assert [units.peer_process(row) for row in found] == ["", "nginx", "*"]
+
+
 def test_reasons_of_failures() -> None:
     assert units.failures(failing(refused=2, timeout=1)) == "refused:2,timeout:1"
     assert units.failures(failing()) == ""
