@@ -109,12 +109,14 @@ class FakeMonitor:
         if active:
             found = [row for row in found if row.recent != FlowCounts()]
         made = report(*found)
-        shown = made.rows[:limit]
+        last = [row for row in found if row.is_other]  # whatever the limit
+        found = [row for row in found if not row.is_other]
+        shown = (*found[:limit], *last)
         places = [place for place, row in enumerate(found) if anchor and row.anchor == anchor]
         return replace(
             made,
             rows=shown,
-            hidden=len(found) - len(shown),
+            hidden=len(found) - len(found[:limit]),
             place=places[0] if places else None,
             since_mark_s=5.0 if self.baselines else None,
         )

@@ -189,7 +189,8 @@ class LiveReport(Browser[View]):
         room = self._room()
         report = self._rows(self.view.first + room)
         number = len(report.rows) + report.hidden
-        first = self._first_in_sight(report.place, number, room)
+        in_sight = room - 1 if _ends_with_other(report) else room
+        first = self._first_in_sight(report.place, number, room, in_sight)
         if first != self.view.first:
             self.view.first = first
             report = self._rows(first + room)
@@ -215,11 +216,14 @@ class LiveReport(Browser[View]):
         room = room_for_rows(self.screen.size)
         return room if self.most is None else min(room, self.most)
 
-    def _first_in_sight(self, place: int | None, number: int, room: int) -> int:
-        """The first row, so that the selected one is shown; never beyond the last ones."""
+    def _first_in_sight(self, place: int | None, number: int, room: int, in_sight: int) -> int:
+        """The first row, so that the selected one is shown; never beyond the last ones.
+
+        in_sight: rows besides `~other`, which is always shown.
+        """
         first = self.view.first
         if place is not None:
-            first = min(max(first, place - room + 1), place)
+            first = min(max(first, place - in_sight + 1), place)
         return max(0, min(first, number - room))
 
     def _selected_row(self) -> FlowRow | None:

@@ -17,7 +17,7 @@ from ebprof.traffic.grouping import PIVOTS, SORTS
 from ebprof.traffic.reports import live
 from ebprof.traffic.reports.frame import HELP, KEYS
 from ebprof.traffic.reports.live import LiveReport
-from tests.flows import FakeMonitor, client, server
+from tests.flows import FakeMonitor, client, other, server
 from tests.unit.screen.pty import Pressed, Pty
 
 ENTER, ESCAPE, BACKSPACE, CTRL_U = "\r", "\x1b", "\x7f", "\x15"
@@ -246,6 +246,15 @@ def test_a_selected_row_is_followed_wherever_it_goes(table: Table) -> None:
     table.press(HOME)
     table.report.show()
     assert "c0" not in table.comms()
+
+
+def test_a_selected_row_is_not_hidden_by_other(table: Table) -> None:
+    rows = [client(comm=f"c{number}") for number in range(20)]
+    table.monitor.flows = (*rows, other())
+    table.press("1", *[DOWN] * 9)
+    assert "c8" in table.comms()
+    table.press(*[DOWN] * 30, ENTER)  # `~other` cannot be opened
+    assert table.monitor.within[0].anchor == b"c19"
 
 
 def saved_by(line: str) -> Path:
