@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import targets
+from tests import slow, targets
 
-settings.register_profile("ebprof", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "ebprof",
+    max_examples=slow.examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("ebprof")
 
 

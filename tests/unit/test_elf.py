@@ -26,6 +26,7 @@ else:
 
 from ebprof.elf import DebugLink, ElfImage, ObjectFile, Segment, memory_file, open_regular
 from ebprof.errors import BadFileError
+from tests import slow
 
 LIBRARIES = sorted(
     path.resolve() for path in Path("/usr/lib/x86_64-linux-gnu").glob("*.so*") if path.is_file()
@@ -228,7 +229,7 @@ def test_survives_truncation(size: int) -> None:
             assert "corrupt ELF file" in error.message
 
 
-@settings(max_examples=300)
+@settings(max_examples=slow.examples(300))
 @given(st.lists(st.tuples(st.integers(0, HEADERS - 1), st.integers(0, 255)), max_size=8))
 def test_survives_damaged_headers(damage: list[tuple[int, int]]) -> None:
     data = bytearray(SAMPLE)
@@ -240,7 +241,7 @@ def test_survives_damaged_headers(damage: list[tuple[int, int]]) -> None:
         assert error.message
 
 
-@settings(max_examples=300)
+@settings(max_examples=slow.examples(300))
 @given(st.data())
 def test_survives_damaged_section_headers(data: st.DataObject) -> None:
     (start,) = struct.unpack_from("<Q", SAMPLE, E_SHOFF)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -16,6 +17,7 @@ from ebprof import output, plugins
 from ebprof.commands.completion import SHELLS
 from ebprof.comparison import reports
 from ebprof.top.rows import PIVOTS, SORTS
+from tests.forked import Forked
 from tests.unit.screen.pty import Pty
 
 ROOT = Path(__file__).parents[3]
@@ -101,21 +103,18 @@ def shell(request: pytest.FixtureRequest, environment: dict[str, str]) -> Iterat
 
 def offered(*words: str, shell: str = "bash") -> list[str]:
     """What the program answers for the last of the words, without the word's kind."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ebprof"],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "_EBPROF_COMPLETE": f"{shell}_complete",
-            "COMP_WORDS": " ".join(words),
-            "COMP_CWORD": str(len(words) - 1),
-        },
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return [line.removeprefix("plain,") for line in done.stdout.splitlines() if line]
+    asked = {
+        "_EBPROF_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    with (
+        patch.dict(os.environ, asked),
+        Forked("ebprof", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        answer, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said) == (0, "")
+    return [line.removeprefix("plain,") for line in answer.splitlines() if line]
 
 
 def test_a_tab_completes_commands_options_values_and_files(shell: Shell, tmp_path: Path) -> None:

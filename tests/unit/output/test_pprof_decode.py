@@ -15,7 +15,7 @@ from ebprof.model import Profile
 from ebprof.output import _pprof_columns, pprof
 from ebprof.output._pprof_decode import decode, is_profile
 from ebprof.output._profile_proto import ProfileMessage
-from tests import builders
+from tests import builders, slow
 from tests.fuzz import corpus
 from tests.unit.output import naive_pprof
 from tests.unit.output.built import heap, wall
@@ -96,13 +96,13 @@ def seeds() -> list[bytes]:
 
 
 @given(MESSAGE)
-@settings(max_examples=400)
+@settings(max_examples=slow.examples(400))
 def test_any_message_is_read_as_protobuf_reads_it(values: dict[str, Any]) -> None:
     check(message(values))
 
 
 @given(st.data())
-@settings(max_examples=400)
+@settings(max_examples=slow.examples(400))
 def test_any_change_is_read_as_protobuf_reads_it(data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from(seeds())))
     for _ in range(data.draw(st.integers(1, 3))):

@@ -24,7 +24,7 @@ from ebprof.symbolize.functions import find_functions
 from ebprof.symbolize.go import GoSymbols, read_go_symbols
 from ebprof.symbolize.source import Call
 from ebprof.unwind.object_rows import object_rows
-from tests import targets
+from tests import slow, targets
 from tests.unit.go_builder import END, INLINED, TEXT, WORK, GoFile
 from tests.unit.symbolize.conftest import opened
 
@@ -121,7 +121,7 @@ def test_a_table_of_other_code_is_not_believed() -> None:
         GoSymbols(ElfImage(memory_file(bytes(data))), elsewhere)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=slow.examples(150), deadline=None)
 @given(data=st.data())
 def test_hostile_tables(data: st.DataObject) -> None:
     version = data.draw(st.sampled_from(VERSIONS))

@@ -18,6 +18,7 @@ from ebprof.procfs import process
 from ebprof.symbolize import Symbolizer, perfmap, runtimes
 from ebprof.symbolize.budget import Budget
 from ebprof.symbolize.perfmap import PerfMap
+from tests import slow
 
 OTHER_USER = 65534
 
@@ -165,7 +166,7 @@ def test_hostile_lines_are_counted(target: subprocess.Popen[bytes]) -> None:
     perf_map.close()
 
 
-@settings(max_examples=100)
+@settings(max_examples=slow.examples(100))
 @given(st.binary(max_size=300))
 def test_garbage(data: bytes) -> None:
     perf_map = PerfMap(os.getpid())

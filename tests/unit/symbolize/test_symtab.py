@@ -17,6 +17,7 @@ from ebprof.symbolize.functions import find_functions
 from ebprof.symbolize.plt import StubTable
 from ebprof.symbolize.symtab import SymbolTable, best_name, read_symbols
 from ebprof.unwind.compile import UnwindRows, compile_rows, frame_sections
+from tests import slow
 from tests.binutils import functions, run
 from tests.unit.symbolize.conftest import STATICS, Compile, opened
 
@@ -345,7 +346,7 @@ def look_up_everything(data: bytes) -> None:
 
 
 @settings(
-    max_examples=200,
+    max_examples=slow.examples(200),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())

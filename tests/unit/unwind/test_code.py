@@ -19,6 +19,7 @@ from ebprof.elf import ElfImage, Section, memory_file
 from ebprof.unwind.code import CODE_ENTRY, MAX_CODE, follow, symbols_of, with_code_rows
 from ebprof.unwind.compile import UnwindRows, compile_rows, frame_sections
 from ebprof.unwind.object_rows import object_rows
+from tests import slow
 from tests.unit.test_elf import with_section
 from tests.unit.unwind.frame_builder import CODE, row_texts, rule_at, rule_text
 
@@ -328,7 +329,7 @@ def test_init_and_fini_have_rows() -> None:
 # ---- hostile code --------------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
+@settings(max_examples=slow.examples(300))
 @given(
     st.one_of(
         st.binary(min_size=1, max_size=300),

@@ -16,7 +16,7 @@ from ebprof.golang import GO_1_20, GoTable, find_go_table
 from ebprof.unwind.compile import FrameSection, UnwindRows, compile_rows
 from ebprof.unwind.object_rows import object_rows
 from ebprof.unwind.pclntab import compile_table, foreign_functions
-from tests import targets
+from tests import slow, targets
 from tests.unit import go_builder
 from tests.unit.go_builder import GoFile
 from tests.unit.unwind.frame_builder import rule_text
@@ -96,7 +96,7 @@ def table_of(path: Path) -> bytes:
     return data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=slow.examples(200), deadline=None)
 @given(data=st.data())
 def test_hostile_tables(gowork: Path, data: st.DataObject) -> None:
     table = bytearray(table_of(gowork)[: data.draw(st.integers(0, 20000))])

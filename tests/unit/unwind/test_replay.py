@@ -21,7 +21,7 @@ from ebprof.unwind.compile import FrameCounters, UnwindRows
 from ebprof.unwind.memory import Shards
 from ebprof.unwind.replay import Replayer, UnwoundStack
 from ebprof.unwind.tables import TableStore
-from tests import targets
+from tests import slow, targets
 from tests.unit.unwind.fakes import FakeShards, Stores
 
 SEED = 0x1234_5678_9ABC_DEF0
@@ -420,7 +420,7 @@ any_rule = st.builds(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=slow.examples(500))
 @given(st.lists(any_rule, min_size=1, max_size=4), st.data())
 def test_hostile_registers_and_stacks(rules: list[NDArray[Any]], data: st.DataObject) -> None:
     words = data.draw(st.lists(address, max_size=200))

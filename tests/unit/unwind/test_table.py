@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ebprof._native import ffi, lib
 from ebprof.abi import UNWIND_RULE
 from ebprof.unwind.compile import FrameCounters, UnwindRows, pack, plan
+from tests import slow
 
 WIDE_GAP = 1 << 24
 NO_COUNTERS = FrameCounters(0, 0, 0, 0, 0, 0, 0, 0, False)
@@ -85,7 +86,7 @@ def any_rows(draw: st.DrawFn) -> UnwindRows:
     return make_rows(offsets, [*rules[:-1], 0])
 
 
-@settings(max_examples=300)
+@settings(max_examples=slow.examples(300))
 @given(any_rows())
 def test_every_row_is_found(rows: UnwindRows) -> None:
     table = Table(rows)

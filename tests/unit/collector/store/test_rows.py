@@ -22,7 +22,7 @@ from ebprof.collector.store.rows import Known, Labels, Rows, Sent, rows_of
 from ebprof.errors import BadFileError
 from ebprof.model import Location, Profile, SampleType, samples_of
 from ebprof.output import pprof
-from tests import builders, pushes
+from tests import builders, pushes, slow
 from tests.unit.output.test_pprof_decode import MESSAGE, message
 
 LABELS: Labels = (("pod", "p"), ("service_name", "x"))
@@ -160,7 +160,7 @@ def test_rows_of_stacks_are_made_when_they_are_asked_for(monkeypatch: pytest.Mon
     assert [one[:2] for one in made] == [keys[1]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=slow.examples(100), deadline=None)
 @given(st.lists(MESSAGE, min_size=1, max_size=4))
 def test_any_messages_are_read_alike(messages: list[Any]) -> None:
     readable, known = [], Counter[Any]()
