@@ -52,12 +52,21 @@ from ebprof.unwind import processes as unwind_processes
 from ebprof.unwind.objects import ObjectStore
 from ebprof.unwind.processes import ProcessStore
 from ebprof.walls import Walls
+from tests import slow
 from tests.builders import example
 from tests.unit.test_walls import SURPRISES
 from tests.unit.traffic import batches
 from tests.unit.unwind.fakes import FakeMap, Stores, room
 
 pytestmark = pytest.mark.usefixtures("walls_hold")
+
+SAMPLE = (OSError, ValueError, MemoryError, AssertionError)
+"""What readers deal with themselves elsewhere, and what they know nothing of."""
+ROWS = [
+    pytest.param(error, id=type(error).__name__, marks=() if type(error) in SAMPLE else slow.only)
+    for error in SURPRISES
+]
+"""Every one of them at a wall is in `test_walls.py`."""
 
 SELF = os.getpid()
 CODE = 0x7000
@@ -82,7 +91,7 @@ class Faults:
         self.monkeypatch.setattr(owner, name, fail)
 
 
-@pytest.fixture(params=SURPRISES, ids=lambda error: type(error).__name__)
+@pytest.fixture(params=ROWS)
 def faults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
     """Put faults in, use what reads; the wall says so in the end."""
     made = Faults(monkeypatch, request.param, Walls())
@@ -91,7 +100,7 @@ def faults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     assert type(made.error).__name__ in next(made.walls.warnings)
 
 
-@pytest.fixture(params=SURPRISES, ids=lambda error: type(error).__name__)
+@pytest.fixture(params=ROWS)
 def surprise(request: pytest.FixtureRequest) -> Exception:
     error: Exception = request.param
     return error

@@ -119,14 +119,16 @@ def test_the_page_tells_what_is_lost_from_what_is_only_counted() -> None:
     }
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_no_module_is_too_long(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= MAX_LINES
+def test_no_module_is_too_long() -> None:
+    lengths = {module_name(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert len(lengths) > 100
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
-@pytest.mark.parametrize("path", PLACES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_unit_tests_stand_where_what_they_test_does(path: Path) -> None:
-    assert (PACKAGE / path.relative_to(UNIT_TESTS)).is_dir()
+def test_unit_tests_stand_where_what_they_test_does() -> None:
+    assert len(PLACES) > 10
+    places = [path.relative_to(UNIT_TESTS) for path in PLACES]
+    assert [place for place in places if not (PACKAGE / place).is_dir()] == []
 
 
 @pytest.mark.parametrize("path", BPF_SOURCES, ids=lambda path: path.name)
