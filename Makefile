@@ -86,7 +86,7 @@ bench: $(VENV)/.installed-test ## Measure against perf and others; prints ratios
 
 .PHONY: fuzz
 fuzz: $(VENV)/.installed-test ## Fuzz all that reads foreign bytes, for FUZZ_SECONDS (60) in all
-	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_OPTIONS)
 
 .PHONY: differential
 differential: $(VENV)/.installed-test ## Compare unwind rows with readelf's for all programs here

@@ -2,6 +2,7 @@
 
     python -m tests.fuzz --seconds 600            # all targets, the time shared out evenly
     python -m tests.fuzz --seconds 60 elf pprof
+    python -m tests.fuzz --seconds 12 --sample 5   # those in C, and five of the others
     python -m tests.fuzz --keep          # of what runs here have found, add the best to `corpus`
 
 A run begins from the inputs in `corpus`, from seeds, and from what earlier runs found, which is in
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -52,11 +54,16 @@ def main(arguments: list[str]) -> int:
         default=60,
         help="for all targets together, as many of which run at a time as there are CPUs",
     )
+    parser.add_argument(
+        "--sample",
+        type=int,
+        help="so many of the readers in Python, at random: each takes seconds to begin",
+    )
     parser.add_argument("--keep", action="store_true", help="write corpus instead")
     parser.add_argument("targets", nargs="*", help="default: all")
     options = parser.parse_args(arguments)
     known = [*C_TARGETS, *reader.names()]
-    targets = options.targets or [*C_TARGETS, *_runnable()]
+    targets = options.targets or [*C_TARGETS, *_sampled(_runnable(), options.sample)]
     if unknown := set(targets) - set(known):
         parser.error(f"no target {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     _build(set(targets) & set(C_TARGETS))
@@ -77,6 +84,11 @@ def _runnable() -> list[str]:
         return reader.names()
     print("no atheris here: readers in Python are left out", file=sys.stderr)
     return []
+
+
+def _sampled(names: list[str], count: int | None) -> list[str]:
+    """So many of some names, all where it is None or there are fewer."""
+    return sorted(random.sample(names, len(names) if count is None else min(count, len(names))))
 
 
 def fuzz(target: str, seconds: int) -> bool:

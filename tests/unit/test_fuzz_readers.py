@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz import corpus, reader
+from tests.fuzz.__main__ import _sampled
 
 DAMAGED = 40
 
@@ -56,3 +57,9 @@ def test_what_is_kept_is_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert found == bytes(3)
     assert {b"one", b"two"} < set(others)
     assert len((tmp_path / "x.txt").read_bytes()) < corpus.MOST_BYTES + 100
+
+
+def test_a_sample_is_of_those_that_there_are() -> None:
+    names = ["a", "b", "c"]
+    assert _sampled(names, None) == _sampled(names, 9) == names
+    assert len(_sampled(names, 2)) == 2 and set(_sampled(names, 2)) < {*names}
