@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -138,18 +139,24 @@ def after_work(
     They are stopped before and after that: others have their CPU meanwhile. Who traces a process
     sees such signals in its place; those are not to be stopped.
     """
+    stopped = pids if are_stopped else ()
+    return _running_while(stopped, lambda: wait_for_work(pids, work))
 
-    def wait(recorder: int) -> None:
-        if are_stopped:
-            _send(pids, signal.SIGSTOP)
+
+def after_time(pids: Sequence[int], seconds: float) -> Until:
+    """What waits until some processes, which are stopped before and after, have run so long."""
+    return _running_while(pids, lambda: time.sleep(seconds))
+
+
+def _running_while(pids: Sequence[int], wait: Callable[[], None]) -> Until:
+    def wait_for(recorder: int) -> None:
+        _send(pids, signal.SIGSTOP)
         wait_until_sampling(recorder)
-        if are_stopped:
-            _send(pids, signal.SIGCONT)
-        wait_for_work(pids, work)
-        if are_stopped:
-            _send(pids, signal.SIGSTOP)
+        _send(pids, signal.SIGCONT)
+        wait()
+        _send(pids, signal.SIGSTOP)
 
-    return wait
+    return wait_for
 
 
 def profile(
@@ -164,14 +171,16 @@ def profile(
     """Profile with options (a target, mostly); inlined calls are left out, as perf's are.
 
     until, or seconds: how long. Without them until each process of `work_of`, or of the option `-p`
-    that stands first, has had `work` seconds of CPU time, on a busy machine later.
+    that stands first, has had `work` seconds of CPU time, on a busy machine later. Before and after
+    that these processes are stopped.
     """
     words = ["-F", frequency, "--no-inline", *options]
     pids = work_of or _targets(options)
-    if until is None and (seconds is not None or not pids):
+    if until is None and not pids:
         return _profile(["-d", seconds or SECONDS, *words], module=module)
+    waits = after_work(pids, work) if seconds is None else after_time(pids, seconds)
     try:
-        return _profile(words, module=module, until=until or after_work(pids, work))
+        return _profile(words, module=module, until=until or waits)
     finally:
         _send(pids, signal.SIGCONT)
 

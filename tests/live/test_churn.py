@@ -147,7 +147,7 @@ def test_new_mappings_of_a_process_that_takes_long_to_read(target: str, count: i
     """It is read seldom, and samples wait for it."""
     with targets.running("mappings", targets.build("plugin"), count, "new") as running:
         options = ["-p", running.pid] if target == "process" else ["--comm", "mappings"]
-        done = profile(*options, seconds=2.5)
+        done = profile(*options, work_of=[running.pid], seconds=2.5)
     check_accounts(done)
     right = done.count_calls("run_copies", "plugin_work", "plugin_leaf")
     assert done.complete_share >= COMPLETE_SHARE, done.stops
@@ -175,7 +175,7 @@ def test_libraries_at_the_same_addresses(
     """Each turn has a thread of its own, whose name says which library is open."""
     with targets.running("swap", milliseconds, *plugins) as running:
         options = ["-p", running.pid] if target == "process" else ["--comm", "plugin2"]
-        done = profile(*options, seconds=2.5)
+        done = profile(*options, work_of=[running.pid], seconds=2.5)
     right = check_swapped(done, len(plugins))
     assert right > SOME / 2
     if target == "process":  # others may be read only after the first sample
@@ -187,8 +187,10 @@ def test_libraries_that_are_gone_when_ebprof_finds_the_time(
     milliseconds: int, plugins: list[Path]
 ) -> None:
     """What is open then has taken their place; the process is read for the first time, too."""
-    with targets.running("swap", milliseconds, *plugins):
-        done = profile("--comm", "plugin2", seconds=4, module="tests.live.late")
+    with targets.running("swap", milliseconds, *plugins) as running:
+        done = profile(
+            *("--comm", "plugin2"), work_of=[running.pid], seconds=4, module="tests.live.late"
+        )
     right = check_swapped(done, len(plugins))
     assert right > SOME / 10
     unknown = done.stops.get("no_mapping", 0) + done.stops.get("no_table_yet", 0)

@@ -67,12 +67,12 @@ def check_objects_known(done: Profiled) -> None:
 
 
 @contextmanager
-def looping(directory: Path) -> Iterator[None]:
-    """The loop, running since before anybody looked."""
+def looping(directory: Path) -> Iterator[int]:
+    """The loop, running since before anybody looked; its PID."""
     command = ["sh", "-c", LOOP.format(turns=100000, directory=directory)]
     with subprocess.Popen(command) as shell:
         try:
-            yield
+            yield shell.pid
         finally:
             shell.kill()
 
@@ -90,8 +90,8 @@ def test_a_loop_of_short_lived_processes(directory: Path) -> None:
     "name", ["ls", *(pytest.param(n, marks=slow.only) for n in ("seq", "sort"))]
 )
 def test_short_lived_processes_of_the_whole_machine(name: str, directory: Path) -> None:
-    with looping(directory):
-        done = profile("-a", "--comm", name, seconds=3)
+    with looping(directory) as shell:
+        done = profile("-a", "--comm", name, work_of=[shell], seconds=3)
     check_accounts(done)
     assert done.total > SOME
     assert done.complete_share >= SHORT_LIVED_SHARE, done.stops
@@ -155,7 +155,7 @@ def test_a_plugin_is_known_from_its_first_sample(target: str, again: list[str]) 
 
 def test_an_address_that_stays_unknown_costs_little() -> None:
     with targets.running("bogus") as target:
-        done = profile("-p", target.pid, work=2)
+        done = profile("-p", target.pid, work=1)
     check_accounts(done)
     assert done.stops["no_mapping"] >= 0.99 * done.total
     assert done.count_of("work") >= 0.99 * done.total
