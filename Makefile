@@ -112,6 +112,10 @@ crashes: $(VENV)/.installed-test ## Kill collector, store and agent CRASHES (200
 docs: $(VENV)/.installed ## Bring the help texts in docs/ up to date
 	$(BIN)/python -m scripts.docs
 
+.PHONY: tutorial
+tutorial: $(VENV)/.installed-test ## Run the commands of docs/tutorial.md, as root, and write what they print
+	$(BIN)/python -m scripts.tutorial
+
 .PHONY: screenshots
 screenshots: $(VENV)/.installed-test ## Take pictures of the pages anew, for docs/
 	$(BIN)/python -m scripts.screenshots

@@ -68,13 +68,9 @@ class Shell:
             found.append(line.rstrip("\n"))
         raise SystemExit(f"the shell ended at: {command}")
 
-    def variable(self, name: str) -> str:
-        """What the shell knows by a name."""
-        return " ".join(self.run(f'printf "%s\\n" "${{{name}}}"'))
-
     def close(self) -> None:
         """End it, and what it started."""
-        self.run('kill $(jobs -p) 2>/dev/null; wait 2>/dev/null; rm -f "$0.none"')
+        self.run('kill $(jobs -p) 2>/dev/null; wait 2>/dev/null')
         assert self._shell.stdin
         self._shell.stdin.close()
         self._shell.wait(10)
@@ -82,7 +78,7 @@ class Shell:
     def screen(self, columns: int, rows: int, steps: list[str]) -> list[str]:
         """What a terminal shows after some steps: a command, then `wait S` and `key NAME`."""
         command, *then = steps
-        expanded = self.run(f'printf "%s\\n" "{command}"')[0]
+        expanded = self.run(f'printf "%s\\n" "{command}"')[-1]
         tmux = ["tmux", "-u", "-S", str(self._directory / ".screen")]
         size = ["-x", str(columns), "-y", str(rows)]
         start = [*tmux, "new-session", "-d", *size, "-c", str(self._directory), expanded]
