@@ -159,10 +159,11 @@ struct socket_state {
 	uint8_t is_connecting;
 	uint8_t is_connected;
 	uint8_t unclaimed_drains;	/* drains left for a process to call and get the connection */
-	uint8_t reserved;
+	uint8_t sends_begun;	/* of calls that are seen at their start: how many, modulo 256 */
 	uint32_t network;	/* as struct pair_key has it */
 	uint16_t client_port;	/* 0: the ends of the connection do not meet */
-	uint16_t reserved_too;
+	uint8_t sends_counted;	/* sends_begun at the last one that was counted */
+	uint8_t is_receiving;	/* the last receive, seen at its start, is not counted yet */
 };
 
 enum { SOCKET_STATE_SIZE = 184 };

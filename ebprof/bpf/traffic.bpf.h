@@ -515,19 +515,31 @@ static __always_inline void count_call(struct direction *direction)
 	__sync_fetch_and_add(&direction->calls, 1);
 }
 
-/* Where sends are seen at their start, the last one counts when it is over. */
+/*
+ * Where sends are seen at their start, the last one counts once it has moved something: at the next
+ * one or at a drain, be it over or not. What moved while calls were not hooked is of none. One that
+ * begins meanwhile on another CPU is not lost: it begins after `begun` was read.
+ */
 static __always_inline void count_last_send(struct socket_state *state, uint64_t position)
 {
+	uint8_t begun = state->sends_begun;
+
 	if (SENDS_SEEN_AT_START && state->tx.is_open &&
-	    last_call(&state->sent, position) != (uint32_t)position)
+	    last_call(&state->sent, position) != (uint32_t)position &&
+	    begun != state->sends_counted) {
+		state->sends_counted = begun;
 		count_call(&state->tx);
+	}
 }
 
 /* The same of MPTCP's receives. */
 static __always_inline void count_last_receive(struct socket_state *state, uint64_t position)
 {
-	if (SENDS_SEEN_AT_START && last_call(&state->received, position) != (uint32_t)position)
+	if (SENDS_SEEN_AT_START &&
+	    last_call(&state->received, position) != (uint32_t)position && state->is_receiving) {
+		state->is_receiving = false;
 		count_call(&state->rx);
+	}
 }
 
 static __noinline void measure_mptcp(struct socket_state *state, struct sock *sk, bool has_moved)

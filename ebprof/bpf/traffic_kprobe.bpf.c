@@ -22,6 +22,7 @@ static __always_inline int on_sending(struct sock *sk)
 		return 0;
 	position = tx_position(state, sk, tp);
 	count_last_send(state, position);
+	state->sends_begun++;
 	if (!is_owner(&state->tx))
 		hand_over(state, true, position, current_process());
 	note_turn(state, &state->tx);
@@ -53,6 +54,7 @@ int BPF_KPROBE(on_mptcp_receive, struct sock *sk)
 		return 0;
 	position = rx_position(state, sk, NULL);
 	count_last_receive(state, position);
+	state->is_receiving = true;
 	if (!is_owner(&state->rx))
 		hand_over(state, false, position, current_process());
 	return 0;

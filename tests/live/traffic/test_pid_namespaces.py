@@ -16,6 +16,9 @@ from tests.live.traffic.recorded import Flow, recording
 START_SECONDS = 20
 NESTED = ("unshare", "--pid", "--fork")
 PAIRS = (("inside", "outside"), ("outside", "inside"), ("outside", "outside"), ("nested", "inside"))
+# Whose hook of receives knows how far a socket was read, not what a call took: of one that no process
+# in our namespace leads to, and that is older than ebprof, the first receive is not counted.
+SEES_POSITIONS = "fentry", "kprobe"
 # Before Linux 6.5 only the number of who is in a call is known, and none of a namespace below.
 KNOWS_ALL = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 5)
 
@@ -34,9 +37,9 @@ def test_processes_outside_are_known_by_name(backend: str) -> None:
     with ExitStack() as stack:
         within = stack.enter_context(namespace())
         words = {"inside": within, "outside": (), "nested": (*within, *NESTED)}
-        pairs = [connected(stack, places, words) for places in PAIRS]
+        old = [connected(stack, places, words) for places in PAIRS]
         running = stack.enter_context(recording(backend, within=within))
-        pairs += [connected(stack, places, words) for places in PAIRS]
+        pairs = [*old, *(connected(stack, places, words) for places in PAIRS)]
         for pair in pairs:
             pair.client.send("c", 300)
             pair.server.receive("s", 300)
@@ -47,7 +50,8 @@ def test_processes_outside_are_known_by_name(backend: str) -> None:
             asked = recorded.one(role="client", peer_port=pair.port)
             served = recorded.one(role="server", local_port=pair.port)
             assert (asked.tx_bytes, asked.rx_bytes) == (300, 20)
-            assert (served.tx_bytes, served.rx_bytes) == (20, 300)
+            is_late = pair in old and pair.places[1] == "outside" and backend in SEES_POSITIONS
+            assert (served.tx_bytes, served.rx_bytes) == (20, 0 if is_late else 300)
             check_process(asked, pair.client, pair.places[0])
             check_process(served, pair.server, pair.places[1])
         assert recorded.stats["counters"]["outside"] >= 4
