@@ -263,7 +263,7 @@ def two_processes_send_at_the_same_time() -> Steps:
         sent = moved(recorded, parent)[0], moved(recorded, child)[0]
         assert sum(sent) == 3_700 * CALLS
         # A kprobe sees only where a send begins: what another wrote meanwhile is taken for its own.
-        inexact = 0.01 if recorded.stats["backend"] == "kprobe" else 0
+        inexact = 0.1 if recorded.stats["backend"] == "kprobe" else 0
         assert sent == pytest.approx((3_000 * CALLS, 700 * CALLS), rel=inexact, abs=0)
 
 
