@@ -15,11 +15,20 @@ from click.shell_completion import CompletionItem
 
 from ebprof import __version__, commands, plugins
 from ebprof.commands import CommandModule, _streams
-from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, EbprofError, reason_of
+from ebprof.errors import (
+    EXIT_BAD_FILE,
+    EXIT_FAILURE,
+    EXIT_USAGE,
+    EbprofError,
+    UsageError,
+    reason_of,
+)
 from ebprof.procfs.text import decoded
 from ebprof.signals import ENDING
 
 EXIT_INTERRUPTED = 130
+PERF_COMMANDS = {"record": "profile", "script": "report -f folded"}
+"""What perf calls something, and what comes closest here."""
 ALIASES = {"top-traffic": "traffic"}
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -34,6 +43,9 @@ class CommandGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The `command` of the module of that name, or of the one that it is an alias of."""
+        if cmd_name in PERF_COMMANDS and cmd_name not in self.list_commands(ctx):
+            instead = f"perf's is `ebprof {PERF_COMMANDS[cmd_name]}` here"
+            raise UsageError(f"no such command {cmd_name!r}", instead)
         try:
             with _one_thread_of_numpy():
                 module = plugins.load(commands, ALIASES.get(cmd_name, cmd_name), CommandModule)

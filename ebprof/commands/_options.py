@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from ebprof.bpf.loaders import AUTO, LOADERS
 from ebprof.commands import _complete
 from ebprof.commands._stats import stats_option
 from ebprof.commands._values import given, parse_duration, parse_numbers
-from ebprof.errors import UsageError
+from ebprof.errors import UnsupportedError, UsageError
 from ebprof.events import listing
 from ebprof.identity.containers import find_container
 from ebprof.identity.groups import find_cgroup
@@ -27,7 +28,19 @@ from ebprof.sampling.options import (
 from ebprof.sampling.target import Target, parse_cpus
 
 Function = Callable[..., Any]
+MAX = "max"
+MAX_SAMPLE_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
 _HAS_COMMAND = f"{__name__}.has_command"
+
+
+def most_frequent() -> int:
+    """Samples a second that the kernel allows; raises UnsupportedError where it does not say."""
+    try:
+        return int(MAX_SAMPLE_RATE.read_text())
+    except (OSError, ValueError):
+        raise UnsupportedError(
+            f"{MAX_SAMPLE_RATE} does not say what -F max is", "give a number"
+        ) from None
 
 
 def _list_events(ctx: click.Context, option: click.Parameter, name: str) -> str:
@@ -43,6 +56,33 @@ def _event_names() -> list[str]:
     return [event for event, _ in listing()]
 
 
+class FrequencyType(click.IntRange):
+    """A number of samples a second, or `max`: what the kernel allows."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; fails for any other text."""
+        return most_frequent() if value == MAX else int(super().convert(value, param, ctx))
+
+
+class CallGraphType(click.Choice[str]):
+    """How to unwind. perf's `dwarf,BYTES` is taken for `dwarf`: no stack is copied."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """One of the choices; fails for any other text."""
+        way, _, size = str(value).partition(",")
+        return super().convert(way if way == "dwarf" and size.isdigit() else value, param, ctx)
+
+
+def _not_taken(words: Sequence[str]) -> UsageError:
+    """The error for words that are no option's and no argument."""
+    shown = " ".join(words)
+    if all(word.isdigit() for word in words):
+        hint = "name processes like -p 12,34"
+    else:
+        hint = f"a command comes after --, like -- {shown}"
+    return UsageError(f"unexpected extra argument ({shown})", hint)
+
+
 class RecordingCommand(click.Command):
     """A command that may end in `-- COMMAND`, which it gets as `command_line`.
 
@@ -56,7 +96,10 @@ class RecordingCommand(click.Command):
         words = tuple(args[end + 1 :])
         if end < len(args) and not words and not ctx.resilient_parsing:
             raise UsageError("no command after --", "write it like -- ./server --port 80")
+        ctx.allow_extra_args = True  # what they are is said better here
         rest = super().parse_args(ctx, args[:end])
+        if rest and not ctx.resilient_parsing:
+            raise _not_taken(rest)
         ctx.params["command_line"] = words
         ctx.meta[_HAS_COMMAND] = end < len(args)
         return rest
@@ -118,9 +161,9 @@ _SAMPLING_OPTIONS = (
     click.option(
         "-F",
         "--frequency",
-        type=click.IntRange(1),
+        type=FrequencyType(1),
         metavar="HZ",
-        help="Samples a second on each CPU; 99 for what takes time.",
+        help="Samples a second on each CPU, or max; 99 for what takes time.",
     ),
     click.option(
         "-c",
@@ -135,10 +178,18 @@ _SAMPLING_OPTIONS = (
     click.option("-K", "--kernel-stacks-only", is_flag=True, help="No user stacks."),
     click.option(
         "--call-graph",
-        type=click.Choice(["auto", "dwarf", "fp"]),
+        type=CallGraphType(["auto", "dwarf", "fp"]),
         default="auto",
         show_default=True,
         help="Unwind by .eh_frame, by frame pointers, or by whichever fits the code.",
+    ),
+    click.option(
+        "-g",
+        "has_stacks",
+        is_flag=True,
+        hidden=True,
+        expose_value=False,
+        help="Nothing: what hands type that know perf, where stacks are to be asked for.",
     ),
     click.option("-I", "--include-idle", is_flag=True, help="Sample idle CPUs too."),
     click.option("--no-inline", is_flag=True, help="Show physical functions only."),

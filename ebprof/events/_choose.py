@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -10,6 +11,18 @@ from ebprof import plugins
 from ebprof.errors import UnsupportedError, UsageError
 from ebprof.events._protocol import Event, EventKind, Processes
 from ebprof.procfs.text import printable
+
+_OFF_CPU = (
+    "what waits takes no CPU time; `-e sched:sched_switch` counts where tasks leave the CPU "
+    "(blocked or preempted), not how long they stay away"
+)
+_ALLOCATIONS = "`-e u:/path/libc.so.6:malloc`, or `-e u:malloc -p PID`, counts who calls malloc"
+_MODIFIER = re.compile(r"(.+):([ukhGHpPSDIWe]{1,8})")
+# Events that people ask for, and that there are not: what comes closest.
+_WISHES = {
+    **dict.fromkeys(("off-cpu", "offcpu", "off_cpu", "wall", "block", "wait"), _OFF_CPU),
+    **dict.fromkeys(("heap", "malloc", "alloc", "mem", "memory"), _ALLOCATIONS),
+}
 
 
 def choose(name: str, processes: Processes) -> Event:
@@ -52,7 +65,14 @@ def _asked(name: str) -> Iterator[EventKind]:
 
 
 def _hint(name: str) -> str:
+    if name in _WISHES:
+        return _WISHES[name]
     known = [one for one, _ in listing()]
+    if "," in name and not name.startswith("u:"):
+        return "one event a run: start ebprof once for each"
+    modifier = _MODIFIER.fullmatch(name)
+    if modifier and modifier[1] in known:
+        return f"`-e {modifier[1]} -U` has user stacks alone, -K kernel stacks alone"
     close = get_close_matches(name, known, n=3)
     if close:
         return f"did you mean {' or '.join(close)}? `-e help` lists all"
