@@ -14,7 +14,7 @@ from setuptools.command.build_ext import build_ext
 sys.path.insert(0, str(Path(__file__).parent))
 
 from ebprof.bpf import compile as bpf_compiler
-from native import ffi_module
+from native import ffi_module, needed
 
 
 class BuildNative(build_ext):
@@ -50,6 +50,7 @@ class BuildManPage(Command):
 
 MAN_PAGE = Path("build/man/ebprof.1")
 build.sub_commands.append(("build_man_page", None))
+needed.check()
 sources = [ffi_module.write_source(Path("build/native")), *ffi_module.SOURCES]
 headers = sorted(map(str, Path("ebprof").rglob("*.h")))
 setup(
