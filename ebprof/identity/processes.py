@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ebprof._native import lib
 from ebprof.errors import NoPermissionError, NoTargetError
 from ebprof.identity.cgroups import CgroupPaths
+from ebprof.identity.names import ContainerNames
 from ebprof.identity.placement import UNKNOWN as NOWHERE
 from ebprof.identity.placement import Placement, parse_placement, place
 from ebprof.index import UNKNOWN, KeyIndex, Pool, grown
@@ -51,6 +52,7 @@ class Processes:
         self._looked_up = 0
         self._cgroup_paths = self._open_cgroups()
         self._by_cgroup: dict[int, Placement] = {}
+        self._container_names = ContainerNames()
         self._commands: dict[int, str | None] = {}
 
     def __len__(self) -> int:
@@ -112,6 +114,10 @@ class Processes:
         """The cgroup and container of a process."""
         return self._placements.values[int(self._placement[row])]
 
+    def container_name(self, container: str | None) -> str:
+        """What people call the container of this ID; empty where nobody does, and for none."""
+        return self._container_names.of(container) if container else ""
+
     def are_named(self, comm: str) -> NDArray[np.bool_]:
         """Which processes have this name, by row."""
         return self._select(self._comms, self._comm, lambda value: value == comm)
@@ -137,7 +143,12 @@ class Processes:
         """Which processes have a text in their name or container, by row; text: in lower case."""
         named = self._select(self._comms, self._comm, lambda value: text in value.lower())
         return named | self._select(
-            self._placements, self._placement, lambda value: text in value.container.lower()
+            self._placements,
+            self._placement,
+            lambda value: (
+                text in value.container.lower()
+                or text in self.container_name(value.container).lower()
+            ),
         )
 
     def identify(

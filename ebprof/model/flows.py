@@ -54,9 +54,10 @@ class FlowRow(NamedTuple):
     this machine and known; has_peers: there are several of them. command: its command line, where
     it was asked for. anchor: tells the row from others that are put together by the same. change:
     how many times as much as before a mark; inf: there was nothing then. container: the whole ID;
-    pod: its UID; unit: systemd's. flows: how many were put together. totals: since the start, or
-    since the flow was first seen; recent: in the report's interval. rtt_us: mean of the smoothed
-    round trip times in the interval, else of all. age_s: since first sight of the oldest flow.
+    container_name: what people call it; pod: its UID; unit: systemd's. flows: how many were put
+    together. totals: since the start, or since the flow was first seen; recent: in the report's
+    interval. rtt_us: mean of the smoothed round trip times in the interval, else of all. age_s:
+    since first sight of the oldest flow.
     history: bytes a second both ways, a point a second, oldest first, at most 60. is_other: what
     found no place of its own in the kernel's or our tables.
     """
@@ -83,6 +84,7 @@ class FlowRow(NamedTuple):
     change: float | None = None
     cgroup: str | None = None
     container: str | None = None
+    container_name: str | None = None
     pod: str | None = None
     unit: str | None = None
     flows: int = 0

@@ -169,6 +169,8 @@ class FlowRows(Sequence[FlowRow]):
         for name, column in numbers.items():
             values = [getattr(placement, name) or None for placement in placements]
             found[name] = _common(values, _agree(column[process], starts))
+        containers = found["container"]
+        found["container_name"] = [processes.container_name(one) or None for one in containers]
         return found
 
     def _other_ends(self, keys: NDArray[Any], starts: NDArray[Any]) -> dict[str, list[Any]]:

@@ -155,7 +155,7 @@ COMMAND_LINE = re.compile(r"^\$ ebprof (\w+) (.*)$", re.MULTILINE)
     ("name", "line"), COMMAND_LINE.findall((ROOT / "docs" / "tutorial.md").read_text() + "\n")
 )
 def test_the_program_understands_what_the_tutorial_types(name: str, line: str) -> None:
-    words = list(itertools.takewhile(lambda word: word != ">", shlex.split(line)))
+    words = list(itertools.takewhile(lambda word: word not in (">", "|"), shlex.split(line)))
     command = plugins.load(commands, name).command
     assert isinstance(command, click.Command)
     with command_lines.parsed(command, words):

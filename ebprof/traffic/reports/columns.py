@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ebprof.identity.containers import short
 from ebprof.model import FlowRow
 from ebprof.screen.layout import Column
 from ebprof.screen.text import BOLD, CYAN, DIM, PLAIN, RED, YELLOW
@@ -139,8 +138,8 @@ _COLUMNS = (
     FlowColumn(Column("pid", "PID", 6, 7, 6, "right"), _pid),
     FlowColumn(Column("comm", "COMM", 8, 15, 3), lambda row, _: _shown(row.comm), "name", BOLD),
     FlowColumn(
-        Column("container", "CONTAINER", 12, 12, 10),
-        lambda row, _: short(row.container or ""),
+        Column("container", "CONTAINER", 12, 30, 10),
+        lambda row, _: units.container(row),
         optional=True,
     ),
     FlowColumn(Column("role", "ROLE", 7, 7, 1), lambda row, _: _shown(row.role), style=CYAN),

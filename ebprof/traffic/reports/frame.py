@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ebprof.identity.containers import short
 from ebprof.model import FlowReport, FlowRow
 from ebprof.screen.browser import View
 from ebprof.screen.layout import GAP, Column
@@ -198,7 +197,7 @@ _NAMES: dict[str, Callable[[FlowRow], str | None]] = {
     "peer": units.peer,
     "port": lambda row: None if row.port is None else f":{row.port}",
     "local": units.local,
-    "container": lambda row: None if row.container is None else short(row.container),
+    "container": lambda row: units.container(row) or None,
     "family": lambda row: None if row.family is None else f"IPv{row.family}",
 }
 

@@ -48,6 +48,7 @@ def _values(row: FlowRow, counts: FlowCounts, time_s: float) -> dict[str, object
         "peer_comm": row.peer_comm,
         "cgroup": row.cgroup,
         "container": row.container,
+        "container_name": row.container_name,
         "pod": row.pod,
         "unit": row.unit,
         "nat_local_address": row.nat_local_address,

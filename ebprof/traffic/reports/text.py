@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from ebprof.identity.containers import short
 from ebprof.model import FlowCounts, FlowRow
 from ebprof.screen.text import Align, clean, width_of
 from ebprof.traffic.reports import units
@@ -29,7 +28,7 @@ _IDENTITY = (
     _Column("PORT", 5, "right", lambda row, counts: row.port),
     _Column("LOCAL", 21, "left", lambda row, counts: units.local(row)),
     _Column("PEER", 21, "left", lambda row, counts: units.peer(row)),
-    _Column("CONTAINER", 12, "left", lambda row, counts: short(row.container or "-")),
+    _Column("CONTAINER", 12, "left", lambda row, counts: units.container(row) or "-"),
 )
 _ON_REQUEST = {
     "family": _Column("FAMILY", 6, "right", lambda row, counts: row.family),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ebprof.identity.containers import short
 from ebprof.model import FlowCounts, FlowRow
 
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
@@ -71,6 +72,11 @@ def peer(row: FlowRow) -> str:
 def peer_process(row: FlowRow) -> str:
     """The name of the process at the other end, where that is here; `*` for several."""
     return ANY if row.has_peers else row.peer_comm or ""
+
+
+def container(row: FlowRow) -> str:
+    """What people call a container, else as much of its ID as they write; empty for none."""
+    return row.container_name or short(row.container or "")
 
 
 def local(row: FlowRow) -> str:

@@ -17,7 +17,7 @@ START_SECONDS = 20
 NESTED = ("unshare", "--pid", "--fork")
 PAIRS = (("inside", "outside"), ("outside", "inside"), ("outside", "outside"), ("nested", "inside"))
 # Whose hook of receives knows how far a socket was read, not what a call took: of one that no
-# process in our namespace leads to, and that is older than ebprof, the first receive is not counted.
+# process in our namespace leads to, and older than ebprof, the first receive is not counted.
 SEES_POSITIONS = "fentry", "kprobe"
 # Before Linux 6.5 only the number of who is in a call is known, and none of a namespace below.
 KNOWS_ALL = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 5)

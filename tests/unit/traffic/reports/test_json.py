@@ -56,6 +56,7 @@ def test_every_field() -> None:
         "peer_comm": "redis",
         "cgroup": "/a",
         "container": CONTAINER,
+        "container_name": None,
         "pod": "uid",
         "unit": "a.service",
         "nat_local_address": "10.2.0.1",

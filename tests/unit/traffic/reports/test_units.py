@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from ebprof.model import FlowRow
 from ebprof.traffic.reports import units
 from tests.flows import client, failing, server
 
@@ -114,3 +115,10 @@ def test_reasons_of_failures() -> None:
 def test_times(ratio: float, text: str) -> None:
     assert units.times(ratio) == text
     assert len(text) <= 3
+
+
+def test_a_container_is_called_as_people_do() -> None:
+    whole = "3f4e" * 16
+    assert units.container(FlowRow(container=whole, container_name="web")) == "web"
+    assert units.container(FlowRow(container=whole)) == whole[:12]
+    assert units.container(FlowRow()) == ""
