@@ -11,6 +11,7 @@ import pytest
 
 from ebprof import cli
 from tests import targets
+from tests.live.profiled import run
 
 NOT_UTF_8 = os.fsdecode(b"caf\xe9")
 FOLDED = "a;b 3\n"
@@ -150,11 +151,11 @@ def test_a_function_that_is_not_utf_8_is_looked_for(tmp_path: Path) -> None:
 def test_files_whose_names_are_not_utf_8(saved: str, tmp_path: Path) -> None:
     for name in ("x.folded", "x.json", "x.pb.gz", "x.html", "x.svg"):
         path = tmp_path / f"{NOT_UTF_8}{name}"
-        assert ebprof("report", saved, "-o", str(path)).returncode == 0
+        assert run("report", saved, "-o", path).returncode == 0
         assert path.stat().st_size > 0
     folded = str(tmp_path / f"{NOT_UTF_8}x.folded")
     for form in ("table", "json", "folded"):
-        done = ebprof("diff", folded, folded, "-f", form)
+        done = run("diff", folded, folded, "-f", form)
         assert (done.returncode, done.stderr) == (0, "")
     done = ebprof("flame", folded, "-o", str(tmp_path / f"{NOT_UTF_8}.html"))
     assert done.returncode == 0 and done.stderr.startswith("ebprof: wrote ")
