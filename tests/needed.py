@@ -39,20 +39,21 @@ _directory: Path | None = None
 
 
 @cache
-def _probe(name: str) -> Feature:
+def found(name: str) -> Feature:
+    """A feature, looked for once for all tests of this run."""
     if _directory is None:
         return features.probe(name)
     with targets.locked(_directory / name):
         kept = _directory / name / "found"
         if not kept.exists():
             kept.write_bytes(pickle.dumps(features.probe(name)))
-        found: Feature = pickle.loads(kept.read_bytes())
-        return found
+        feature: Feature = pickle.loads(kept.read_bytes())
+        return feature
 
 
 def missing(name: str, *states: str) -> str:
     """Why a feature is in none of these states (none given: not all there); empty when it is."""
-    feature = _probe(name)
+    feature = found(name)
     if feature.state in (states or (features.OK,)):
         return ""
     return f"{feature.name}: {feature.detail}"

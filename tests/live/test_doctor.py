@@ -6,7 +6,7 @@ import pytest
 
 from ebprof import features
 from ebprof.features import MISSING, OK
-from tests import targets
+from tests import needed, targets
 from tests.live.profiled import assert_complete, profile
 
 FOR_NEW_KERNELS = ("bpf_loop", "bpf_task_pt_regs", "growing_maps")
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.vm
 
 
 def test_profiles_work_where_it_says_so() -> None:
-    required = [probe.run() for probe in features.PROBES if probe.required]
+    required = [needed.found(probe.name) for probe in features.PROBES if probe.required]
     assert required and not any(feature.state == MISSING for feature in required)
     with targets.running("split") as target:
         assert_complete(profile("-p", target.pid))

@@ -52,7 +52,7 @@ def test_always():
 def feature(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a feature of which there is half."""
     half = Feature("half", features.LIMITED, "the other half is missing", "", "", False)
-    monkeypatch.setattr(needed, "_probe", lambda _: half)
+    monkeypatch.setattr(needed, "found", lambda _: half)
     return half.name
 
 
