@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 EBPROF := $(BIN)/ebprof
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 SOURCES := pyproject.toml setup.py $(wildcard native/* ebprof/*/*.[ch])
+PREFIX ?= /usr/local
 DEMO_SECONDS ?= 10
 FUZZ_SECONDS ?= 60
 CRASHES ?= 200
@@ -107,6 +108,19 @@ crashes: $(VENV)/.installed-test ## Kill collector, store and agent CRASHES (200
 	EBPROF_CRASHES=$(CRASHES) EBPROF_POWER_CUTS=$(POWER_CUTS) $(BIN)/python -m pytest -s \
 		tests/unit/collector/test_crashes.py tests/live/test_agent_crashes.py \
 		tests/live/test_power_cut.py
+
+.PHONY: install
+install: ## Install for all users: PREFIX/bin/ebprof and its man page, in an environment of its own
+	PYTHON=$(PYTHON) scripts/system-packages build
+	$(PYTHON) -m venv $(PREFIX)/lib/ebprof
+	$(PREFIX)/lib/ebprof/bin/python -m pip install -q --disable-pip-version-check .
+	mkdir -p $(PREFIX)/bin $(PREFIX)/share/man/man1
+	ln -sf ../lib/ebprof/bin/ebprof $(PREFIX)/bin/ebprof
+	ln -sf ../../../lib/ebprof/share/man/man1/ebprof.1 $(PREFIX)/share/man/man1/ebprof.1
+
+.PHONY: uninstall
+uninstall: ## Remove what `make install` installed
+	rm -rf $(PREFIX)/lib/ebprof $(PREFIX)/bin/ebprof $(PREFIX)/share/man/man1/ebprof.1
 
 .PHONY: docs
 docs: $(VENV)/.installed ## Bring the help texts in docs/ up to date

@@ -101,6 +101,9 @@ def ebprof(ctx: click.Context) -> None:
     ebprof top                                    hottest functions, live
     ebprof traffic --to :6379 --by peer           who calls this service, live
     ebprof doctor                                 what works on this machine
+
+    `ebprof COMMAND --help` has a command's options; `man ebprof` has those of all, and formats,
+    stop reasons, counters and files.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)

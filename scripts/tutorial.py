@@ -70,7 +70,7 @@ class Shell:
 
     def close(self) -> None:
         """End it, and what it started."""
-        self.run('kill $(jobs -p) 2>/dev/null; wait 2>/dev/null')
+        self.run("kill $(jobs -p) 2>/dev/null; wait 2>/dev/null")
         assert self._shell.stdin
         self._shell.stdin.close()
         self._shell.wait(10)

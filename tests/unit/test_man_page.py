@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
-from ebprof import cli, commands, plugins
+from ebprof import cli, commands, output, plugins
+from ebprof.abi import STOP_REASONS
+from ebprof.sampling.statistics import ALL_COUNTERS
+from ebprof.traffic.monitor import COUNTERS as TRAFFIC_COUNTERS
 from native import man_page
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +81,42 @@ def test_examples_are_as_they_were_written(shown: str, name: str) -> None:
 def test_exit_codes_are_there(shown: str) -> None:
     words = " ".join(shown.partition("EXIT STATUS")[2].split())
     assert (cli.ebprof.epilog or "") in words
+
+
+def part(text: str, name: str) -> str:
+    """What stands in a section, without line breaks."""
+    found = re.search(rf"^{name}\n(.*?)(?=^\S)", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, name
+    return " ".join(found[1].split())
+
+
+def test_formats_are_there(shown: str) -> None:
+    said = part(shown, "FORMATS")
+    for name in plugins.module_names(output):
+        suffixes = import_module(f"ebprof.output.{name}").SUFFIXES
+        assert f" {name} {', '.join(suffixes)}: " in said
+
+
+def test_stop_reasons_are_there(shown: str) -> None:
+    said = part(shown, "STOP REASONS")
+    assert len(STOP_REASONS) > 10
+    for one in STOP_REASONS:
+        assert f"{one.name} {one.help}" in said
+
+
+def test_counters_are_there(shown: str) -> None:
+    said = part(shown, "COUNTERS")
+    for one in (*ALL_COUNTERS, *TRAFFIC_COUNTERS):
+        assert f"{one.name} {one.help}" in said
+
+
+def test_examples_and_files_have_a_section(shown: str) -> None:
+    assert "ebprof traffic --to :6379 --by peer" in part(shown, "EXAMPLES")
+    assert "/tmp/perf-PID.map" in part(shown, "FILES")
+
+
+def test_help_refers_to_it() -> None:
+    assert "`man ebprof`" in (cli.ebprof.help or "")
 
 
 def test_text_is_never_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
