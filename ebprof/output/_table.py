@@ -93,7 +93,7 @@ def _figures(profile: Profile, by: str) -> list[_Cells]:
         whole = Column("total", "TOTAL", 7, 7, 1, "right")
         columns.append(_Cells(whole, lambda row: percent(row.total, total)))
     if cores(profile, total) is not None:
-        busy = Column("cores", "CORES", 5, 9, 5, "right")
+        busy = Column("cores", "CORES", 5, 9, 4, "right")
         columns.append(_Cells(busy, lambda row: f"{cores(profile, row.own) or 0:.2f}"))
     samples = Column("samples", _amounts(profile), 7, _ANY_WIDTH, 5, "right")
     columns.append(_Cells(samples, lambda row: number(row.own)))
