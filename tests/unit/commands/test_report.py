@@ -153,3 +153,13 @@ def test_no_comm(saved: Path, capsys: Capture) -> None:
 def test_comparisons_are_refused(words: str, saved: Path, capsys: Capture) -> None:
     code, line = fail(capsys, *words.split())
     assert code == EXIT_BAD_FILE and "two: it has two counts a line" in line
+
+
+def test_what_has_no_names_is_said_to_people(saved: Path, capsys: Capture) -> None:
+    Path("loop").write_text("python3;main;_PyEval_EvalFrameDefault 9\n")
+    _, _, err = run(capsys, "report", "loop", "-f", "table")
+    assert err.startswith("ebprof: a process is Python: its functions have no names here (100 %")
+    _, _, err = run(capsys, "flame", "loop", "-o", "x.html")
+    assert "a process is Python" in err
+    assert run(capsys, "flame", "loop", "-q", "-o", "x.html")[2] == ""
+    assert run(capsys, "report", "loop", "-f", "folded")[2] == ""

@@ -82,3 +82,13 @@ def test_it_is_over_when_the_recording_is() -> None:
         assert not made.is_over
         recording.is_over = True
         assert made.is_over
+
+
+def test_what_has_no_names_is_added_up_since_the_start() -> None:
+    with closing(FakeRecording(stack("_PyEval_EvalFrameDefault", 3))) as recording:
+        made = opened(recording, is_kept=False)
+        made.catch_up(1.0)
+        made.mark()
+        made.catch_up(1.0)
+        (one,) = made.gaps.found()
+        assert (one.what, one.samples) == ("Python", 6)
