@@ -33,6 +33,8 @@ _C_LIBRARY = re.compile(
 )
 _IN_MEMORY = re.compile(r"anon|memfd:.*")
 _SEE = "docs/symbols.md"
+_UNSEEN = ("no_mapping", "no_table_yet")
+"""Stops of stacks in code that may well be in a file: ebprof does not know what is mapped there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ _COMPILERS = (
         ".NET", re.compile(r"libcoreclr\.so"), lambda _: "start it with DOTNET_PerfMapEnabled=1"
     ),
     _Runtime("Erlang", re.compile(r"beam(\.smp)?"), lambda _: "start it with `erl +JPperf map`"),
+    _Runtime("QEMU", re.compile(r"qemu-.*"), lambda _: "start it with -perfmap (QEMU 8 and later)"),
 )
 _UNKNOWN = _Runtime(
     "code in no file, as of a just-in-time compiler",
@@ -126,15 +129,23 @@ class NameGaps:
         if not len(samples):
             return
         self._total += samples.total
+        strings = samples.tables.strings
+        unseen = [one for one in np.unique(samples.rows["stop"]) if strings[one] in _UNSEEN]
         looked_at = _looked_at(samples, np.append(self._bits.of(samples.tables), 0))
+        is_seen = ~np.isin(samples.rows["stop"], unseen)
         pids, of_row = np.unique(samples.rows["pid"], return_inverse=True)
         processes = [self._processes.setdefault(pid, _Process()) for pid in pids.tolist()]
-        self._add_processes(processes, of_row.reshape(-1), samples.counts, looked_at)
+        self._add_processes(processes, of_row.reshape(-1), samples.counts, is_seen, looked_at)
         self._add_loops(processes, of_row.reshape(-1), samples, looked_at)
         self._add_files(samples, looked_at)
 
     def _add_processes(
-        self, processes: list[_Process], of_row: Numbers, counts: Numbers, found: _LookedAt
+        self,
+        processes: list[_Process],
+        of_row: Numbers,
+        counts: Numbers,
+        is_seen: NDArray[np.bool_],
+        found: _LookedAt,
     ) -> None:
         size = len(processes)
         seen = np.zeros(size, np.int64)
@@ -142,8 +153,8 @@ class NameGaps:
         columns = (
             seen,
             sums(of_row, counts, size),
-            sums(of_row, counts * (found.bits & _ANON != 0), size),
-            sums(of_row, counts * found.ends_in_anon, size),
+            sums(of_row, counts * (is_seen & (found.bits & _ANON != 0)), size),
+            sums(of_row, counts * (is_seen & found.ends_in_anon), size),
         )
         for one, bits, total, in_anon, on_anon in zip(
             processes, *(column.tolist() for column in columns), strict=True
@@ -234,12 +245,13 @@ def _of_runtime(
 ) -> Nameless:
     what = f"{runtime.name} {version}".strip()
     whom, verb, whose = _whom(pids)
-    is_known = runtime is not _UNKNOWN
+    if runtime is _UNKNOWN:
+        verb = "runs" if len(pids) == 1 else "run"
     advice = runtime.advice(version)
     if len(pids) == 1 and pids[0] > 0:
         advice = advice.replace("PID", str(pids[0]))
     text = (
-        f"{whom} {verb if is_known else 'runs'} {what}: {whose} functions have no names here "
+        f"{whom} {verb} {what}: {whose} functions have no names here "
         f"({_percent(share)} of {whose} samples): {advice}"
     )
     return Nameless(what, tuple(pid for pid in pids if pid > 0), count, share, text)

@@ -71,6 +71,7 @@ def test_python_with_a_perf_map_has_names() -> None:
         ("/usr/lib/jvm/java-17/lib/server/libjvm.so", "Java", "`jcmd 7 Compiler.perfmap`"),
         ("/usr/share/dotnet/libcoreclr.so", ".NET", "DOTNET_PerfMapEnabled=1"),
         ("/usr/lib/erlang/bin/beam.smp", "Erlang", "`erl +JPperf map`"),
+        ("/usr/bin/qemu-system-x86_64", "QEMU", "-perfmap"),
     ],
 )
 def test_compilers_are_known_by_their_files(module: str, name: str, advice: str) -> None:
@@ -92,7 +93,17 @@ def test_code_in_memory_of_an_unknown_runtime() -> None:
     (text,) = found(sample("//anon/:[anon]+0x7f12", "/usr/bin/luajit:main"))
     assert text.startswith("PID 7 runs code in no file")
     assert "/tmp/perf-7.map" in text
+    pair = [sample("//anon/:[anon]+0x7f12", pid=pid) for pid in (8, 9)]
+    assert found(*pair)[0].startswith("PIDs 8 and 9 run code in no file")
     assert not found(sample("libc.so.6:memcpy", "//anon/:[anon]+0x7f12"))  # a walk gone astray
+
+
+@pytest.mark.parametrize("stop", ["no_mapping", "no_table_yet"])
+def test_code_of_which_nothing_is_known_is_no_compilers(stop: str) -> None:
+    """It was in a file, most likely: of a process that was too short, or too new."""
+    gone = Sample(7, 7, "x", (location("//anon/:[anon]+0x7f12"),), stop, 100)
+    assert not found(gone)
+    assert not found(gone, sample("/usr/bin/node:main", count=5))
 
 
 def test_little_does_not_matter() -> None:
