@@ -18,7 +18,7 @@ PROCESSES = 10_000 if slow.IS_SLOW else 1_500
 PROGRAMS = 3_000 if slow.IS_SLOW else 600
 MANY_SAMPLES = 4_999
 """Samples a second: 50 times what is usual, so that a minute has those of an hour."""
-FLAT = 16 << 20
+FLAT = 12 << 20
 """Bytes that memory may differ by: what samples take, and how the C library feels."""
 SHORT_LIVED_SHARE = 0.95
 TABLE_MEMORY = 4
