@@ -160,6 +160,28 @@ class Browser(ABC, Generic[AnyView]):
         """Command lines in place of names of processes, or the names."""
         self.view.commands = not self.view.commands
 
+    @property
+    def has_way_back(self) -> bool:
+        """Whether what is shown is behind a row of a table that was left for it."""
+        return False
+
+    def go_back(self) -> None:
+        """Return to the table that was left, if there is one."""
+
+    def left(self) -> None:
+        """Return to the table that was left; at the first one, sort by the previous column."""
+        if self.has_way_back:
+            self.go_back()
+        else:
+            self.previous_order()
+
+    def escape(self) -> None:
+        """Show all rows; when there was no filter, return to the table that was left."""
+        if self.view.text:
+            self.clear_filter()
+        else:
+            self.go_back()
+
     def show_help(self) -> None:
         """Until the next key."""
         self.view.help = True

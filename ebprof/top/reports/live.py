@@ -152,19 +152,10 @@ class LiveTop(Browser[TopView]):
         """Return to where we were before."""
         self.view.go_back()
 
-    def left(self) -> None:
-        """Return to where we were before; at the first table, sort by the previous column."""
-        if self.view.visits:
-            self.view.go_back()
-        else:
-            self.previous_order()
-
-    def escape(self) -> None:
-        """Show all rows; when there was no filter, return to where we were before."""
-        if self.view.text:
-            self.clear_filter()
-        else:
-            self.view.go_back()
+    @property
+    def has_way_back(self) -> bool:
+        """Whether this is behind a row of another table."""
+        return bool(self.view.visits)
 
     def _enter_neighbour(self) -> None:
         """Go on to the selected caller or callee; back, when none is selected."""

@@ -142,19 +142,10 @@ class LiveReport(Browser[View]):
             self.view.by, self.view.first, self.view.text = visit.by, visit.first, visit.text
             self._selected = visit.selected
 
-    def left(self) -> None:
-        """Return to the table that we came from; at the first one, sort by the previous column."""
-        if self._visits:
-            self.go_back()
-        else:
-            self.previous_order()
-
-    def escape(self) -> None:
-        """Show all rows; when there was no filter, return to the table that we came from."""
-        if self.view.text:
-            self.clear_filter()
-        else:
-            self.go_back()
+    @property
+    def has_way_back(self) -> bool:
+        """Whether these are flows of a row of another table."""
+        return bool(self._visits)
 
     def set_mark(self) -> None:
         """Compare with what was until now, from now on."""
