@@ -21,10 +21,13 @@ COMMANDS = (
     "top -d 1",
     "traffic --json 1 1",
 )
+# One for each thing that is tried first: a perf event, a program, tracefs.
+DIFFERENT = ("profile -d 1", "traffic --json 1 1", "profile -e sched:sched_switch -d 1")
+BOTH = "CAP_BPF and CAP_PERFMON"
 HELD_BACK = {
     "CAP_BPF": "cap_bpf,cap_sys_admin",
     "CAP_PERFMON": "cap_perfmon,cap_sys_admin",
-    "CAP_BPF and CAP_PERFMON": "cap_bpf,cap_perfmon,cap_sys_admin",
+    BOTH: "cap_bpf,cap_perfmon,cap_sys_admin",
 }
 NO_CAPSH = pytest.mark.skipif(shutil.which("capsh") is None, reason="no capsh here")
 
@@ -41,8 +44,13 @@ def assert_refused(done: CompletedProcess[str]) -> None:
 
 
 @NO_CAPSH
-@pytest.mark.parametrize("missing", HELD_BACK)
-@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        *((words, BOTH) for words in COMMANDS),
+        *((words, missing) for words in DIFFERENT for missing in HELD_BACK if missing != BOTH),
+    ],
+)
 def test_root_is_told_which_it_lacks(words: str, missing: str) -> None:
     command = f"{sys.executable} -m ebprof {words}"
     done = run("capsh", f"--drop={HELD_BACK[missing]}", "--", "-c", command)
@@ -50,7 +58,7 @@ def test_root_is_told_which_it_lacks(words: str, missing: str) -> None:
     assert f"root lacks {missing} here" in done.stderr
 
 
-@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.parametrize("words", DIFFERENT)
 def test_root_of_a_user_namespace_is_told_to_leave_it(words: str) -> None:
     if run("unshare", "-Ur", "true").returncode:
         pytest.skip("no user namespaces here")
