@@ -47,11 +47,17 @@ class Running:
             stored.begin(data, Retention())
         words = ["collector", "--listen", f"127.0.0.1:{port}", "--data", data, *options]
         self.process = Forked("ebprof", *words, stderr=PIPE, text=True)
+        self.port = int(self._first_match()[1])
+
+    def _first_match(self) -> re.Match[str]:
+        """Of the line that says where it listens; what it mended of its log it says before."""
+        said = ""
         assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        match = _ADDRESS.search(line)
-        assert match, line + self.process.stderr.read()
-        self.port = int(match[1])
+        for line in self.process.stderr:
+            if match := _ADDRESS.search(line):
+                return match
+            said += line
+        raise AssertionError(said)
 
     def __enter__(self) -> Running:
         return self
