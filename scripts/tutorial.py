@@ -43,6 +43,7 @@ class Shell:
         path = f"{ROOT}/.venv/bin:{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "repository": str(ROOT), "NO_COLOR": "1"}
         self._directory = directory
+        self._screens = 0
         self._shell = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             stdin=subprocess.PIPE,
@@ -79,7 +80,8 @@ class Shell:
         """What a terminal shows after some steps: a command, then `wait S` and `key NAME`."""
         command, *then = steps
         expanded = self.run(f'printf "%s\\n" "{command}"')[-1]
-        tmux = ["tmux", "-u", "-S", str(self._directory / ".screen")]
+        self._screens += 1
+        tmux = ["tmux", "-u", "-S", str(self._directory / f".screen-{self._screens}")]
         size = ["-x", str(columns), "-y", str(rows)]
         start = [*tmux, "new-session", "-d", *size, "-c", str(self._directory), expanded]
         environment = {**os.environ, "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}"}
