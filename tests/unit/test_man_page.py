@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ebprof import cli, commands, output, plugins
 from ebprof.abi import STOP_REASONS
 from ebprof.sampling.statistics import ALL_COUNTERS
 from ebprof.traffic.monitor import COUNTERS as TRAFFIC_COUNTERS
-from native import man_page
+from native import backend, man_page
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 100
@@ -135,21 +136,27 @@ def test_text_is_never_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_build_has_what_the_commands_import() -> None:
-    required = dict(requirements("requires"))
+    required = dict(named(backend.REQUIRES))
     code = "import sys, native.man_page as page; page.render(); print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     packages = {"elftools": "pyelftools", "google": "protobuf"}
-    for name, version in requirements("dependencies"):
+    for name, version in named(dependencies()):
         module = next((one for one, package in packages.items() if package == name), name)
         assert module not in loaded or required.get(name) == version, name
 
 
-def requirements(key: str) -> list[tuple[str, str]]:
-    """Names and versions of a list in pyproject.toml."""
+def dependencies() -> list[str]:
+    """Those of pyproject.toml."""
     text = (ROOT / "pyproject.toml").read_text()
-    block = re.search(rf"^{key} = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    block = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
     assert block is not None
-    return re.findall(r'^ +"([\w-]+)([^";]*)', block[1], re.MULTILINE)
+    return re.findall(r'^ +"(.*)"', block[1], re.MULTILINE)
+
+
+def named(requirements: Iterable[str]) -> list[tuple[str, str]]:
+    """Names and versions."""
+    found = (re.match(r"([\w-]+)([^;]*)", one) for one in requirements)
+    return [(one[1], one[2]) for one in found if one]

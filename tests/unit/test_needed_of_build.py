@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from setuptools import build_meta
 
-from native import needed
+from native import backend, needed
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,10 +34,14 @@ def test_each_that_is_missing_is_named(place: int, monkeypatch: pytest.MonkeyPat
     assert str(caught.value) == f"ebprof cannot be built here: {one.what}: {command}"
 
 
-def test_without_a_compiler_setup_ends_with_one_line(tmp_path: Path) -> None:
-    """As pip calls it: first it asks what the build requires, by egg_info."""
+ASK = "from native import backend; backend.get_requires_for_build_wheel()"
+
+
+@pytest.mark.parametrize("words", [["-c", ASK], ["setup.py", "--version"]], ids=["pip", "setup"])
+def test_without_a_compiler_there_is_one_line(tmp_path: Path, words: list[str]) -> None:
+    """pip asks what a build requires before it installs that."""
     done = subprocess.run(
-        [sys.executable, "setup.py", "egg_info", "--egg-base", tmp_path],
+        [sys.executable, *words],
         cwd=ROOT,
         env={**os.environ, "PATH": str(tmp_path)},
         capture_output=True,
@@ -46,6 +51,18 @@ def test_without_a_compiler_setup_ends_with_one_line(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("ebprof cannot be built here: no C compiler (cc): ")
     assert done.stderr.endswith(" install gcc\n")
+
+
+def test_a_backend_has_the_hooks_of_setuptools() -> None:
+    for name in (
+        "build_wheel",
+        "build_sdist",
+        "build_editable",
+        "prepare_metadata_for_build_wheel",
+    ):
+        assert getattr(backend, name) is getattr(build_meta, name)
+    assert backend.get_requires_for_build_editable() == list(backend.REQUIRES)
+    assert not hasattr(backend, "nonesuch") and not hasattr(backend, "__path__")
 
 
 def test_without_a_compiler_headers_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
