@@ -75,8 +75,16 @@ def test_samples_have_their_container_as_a_label(contained: Path) -> None:
     with targets.running("split") as inside, targets.running("recursion") as outside:
         (contained / "cgroup.procs").write_text(str(inside.pid))
         done = record_each([inside.pid, outside.pid])
-    labels = {one["pid"]: one.get("labels") for one in json.loads(done.output)["samples"]}
-    assert labels == {inside.pid: [{"key": "container", "text": CONTAINER}], outside.pid: None}
+    labels = {
+        one["pid"]: {label["key"]: label["text"] for label in one["labels"]}
+        for one in json.loads(done.output)["samples"]
+    }
+    assert labels.keys() == {inside.pid, outside.pid}
+    assert labels[inside.pid]["container"] == CONTAINER
+    assert "container" not in labels[outside.pid]
+    for pid, name in ((inside.pid, "split"), (outside.pid, "recursion")):
+        assert labels[pid]["process"] == name and labels[pid]["command"].startswith("/")
+    assert labels[inside.pid]["cgroup"].endswith("/init")
 
 
 @pytest.mark.vm

@@ -55,7 +55,8 @@ def test_functions_have_their_shares(table: Terminal) -> None:
     samples = int(row(lines, HOT)[2].replace(",", "")) * 100 / float(row(lines, HOT)[0])
     assert_share(round(share * samples), round(samples), targets.SHARES[HOT], slack=0.08)
     assert re.match(
-        r"ebprof top: PID \d+, [\w-]+ at 499 Hz, [\d,]+ samples/s, \d+\.\d % ", lines[0]
+        r"ebprof top: PID \d+, [\w-]+ at 499 Hz, [\d,]+ samples/s, \d\.\d\d cores of \d+, ",
+        lines[0],
     )
     assert lines[1].split()[-2:] == ["LAST", "MINUTE"] and "SELF %▼" in lines[1]
     assert re.match(r"last 10 s  \d+ shown, \d+ hidden  lost 0  ", lines[-2])
@@ -88,7 +89,7 @@ def test_threads_and_their_functions(table: Terminal) -> None:
 def test_orders_windows_and_a_frozen_table(table: Terminal) -> None:
     table.press("s")
     table.until(lambda lines: "sort total" in lines[0] and "TOTAL %▼" in lines[1])
-    table.press("w")
+    table.press("a")
     table.until(lambda lines: lines[-2].startswith("whole run"))
     table.press("f")
     frozen = table.until_text("FROZEN")
@@ -200,4 +201,5 @@ def test_text_of_the_whole_machine(demo: targets.Running) -> None:
     done = run("top", "-a", "-d", 2, "--by", "process")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()[2:] if line]
-    assert str(demo.pid) in [words[3] for words in rows]
+    assert str(demo.pid) in [words[4] for words in rows]
+    assert "%CPU     PID PROCESS" in done.stdout.splitlines()[1]
