@@ -44,7 +44,7 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The `command` of the module of that name, or of the one that it is an alias of."""
         if cmd_name in PERF_COMMANDS and cmd_name not in self.list_commands(ctx):
-            instead = f"perf's is `ebprof {PERF_COMMANDS[cmd_name]}` here"
+            instead = f"`perf {cmd_name}` is `ebprof {PERF_COMMANDS[cmd_name]}` here"
             raise UsageError(f"no such command {cmd_name!r}", instead)
         try:
             with _one_thread_of_numpy():

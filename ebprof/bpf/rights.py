@@ -69,8 +69,8 @@ def _reasons(sysctl: str) -> Iterator[str]:
     else:
         options = " ".join(f"--cap-add {name.removeprefix('CAP_')}" for name in missing)
         yield (
-            f"root lacks {names} here, as in a container{_setting(sysctl)}: start it with "
-            f"--privileged, or {options}"
+            f"root lacks {names} here, as in a container{_setting(sysctl)}: start the container "
+            f"with --privileged, or {options}"
         )
     if _SECCOMP_FILTER.search(_text(STATUS)):
         yield "a seccomp filter is in force, as in a container: --security-opt seccomp=unconfined"

@@ -37,10 +37,10 @@ def _warning(comparison: Comparison) -> str:
     pairs = likely(comparison)
     if pairs:
         options = " ".join(f"--map {quote(f'{old}={new}')}" for old, new in pairs)
-        return f"{found}; what has another name now is said by {options}"
+        return f"{found}; if a process or module was renamed, add {options}"
     if comparison.rebuilt:
         names = ", ".join(sorted(set(comparison.rebuilt.values()))[:_MOST_NAMES])
-        return f"{found}; {names} is of another build, and has no symbols"
+        return f"{found}; without symbols, other builds do not match: {names}"
     return found
 
 

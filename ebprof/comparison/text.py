@@ -74,7 +74,7 @@ def notes(comparison: Comparison) -> list[str]:
     """Sentences on what is called otherwise in A and in B, the most important first."""
     builds = sorted(comparison.builds(), key=lambda one: -max(one.total))
     found = [
-        f"{one.function.module} is of another build in B: its code without names,"
+        f"{one.function.module} is another build in B; its code without names:"
         f" {sentence(comparison, one.own)}"
         for one in builds[:_MOST_BUILDS]
     ]

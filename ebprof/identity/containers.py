@@ -53,7 +53,7 @@ def find_container(name: str) -> Container:
     shown = printable(name)
     if chosen:
         raise NoTargetError(
-            f"{len(chosen)} containers are {shown!r}, or begin so",
+            f"{len(chosen)} containers have the name {shown!r}, or an ID that begins so",
             f"choose one of {_some(chosen, names)}",
         )
     hint = f"there are {_some(found, names)}" if found else "no container runs here"

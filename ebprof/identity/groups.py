@@ -49,9 +49,9 @@ def _find_unit(name: str) -> str:
     shown = printable(name)
     if paths:
         raise NoTargetError(
-            f"{len(paths)} cgroups are of a unit {shown!r}",
+            f"{len(paths)} cgroups have the name of unit {shown!r}",
             f"give the path of one: {printable(', '.join(sorted(paths)[:5]))}",
         )
     raise NoTargetError(
-        f"no cgroup of a unit {shown!r}", "`systemd-cgls` lists those that run something"
+        f"no cgroup of a unit {shown!r}", "`systemd-cgls` lists units that run something"
     )

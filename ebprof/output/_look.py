@@ -49,9 +49,12 @@ def styled(output: OutputFormat, look: Look) -> OutputFormat:
     if isinstance(output, RowsFormat):
         return output.styled(look)
     if look.width is not None:
-        raise UsageError("--width is of tables", "choose -f table, or leave out --width")
+        raise UsageError("--width is for tables", "choose -f table, or leave out --width")
     if look.by in PIVOTS[:2]:
-        raise UsageError(f"--by {look.by} needs a table", "choose -f table")
+        raise UsageError(
+            f"--by {look.by} needs a table",
+            "choose -f table of `ebprof profile` or `ebprof report`",
+        )
     if look.by is not None and not getattr(output, "SHOWS_ROOTS", False):
         raise UsageError(
             f"--by {look.by} needs a table, or a format of whole stacks",

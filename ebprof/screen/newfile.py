@@ -39,7 +39,9 @@ def _create(name: str, suffix: str) -> tuple[Path, int]:
             continue
         except OSError as error:
             raise BadFileError(f"cannot write {path}: {reason_of(error)}") from None
-    raise BadFileError(f"cannot write {name}{suffix}: there are {_MOST} of this second")
+    raise BadFileError(
+        f"cannot write {name}{suffix}: {_MOST} files of this second are there already"
+    )
 
 
 def _stamp(time_s: float) -> str:

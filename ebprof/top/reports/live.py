@@ -114,7 +114,9 @@ class LiveTop(Browser[TopView]):
     def mark(self) -> None:
         """Rows have what they have more, or less, than they had until now."""
         self._monitor.table.mark()
-        self.view.message = "marked: CHANGE is what grew or shrank since; m marks anew, M clears"
+        self.view.message = (
+            "marked: CHANGE is what grew or shrank since; m marks anew, M clears the mark"
+        )
 
     def clear_mark(self) -> None:
         """Rows have what they have now alone."""

@@ -124,7 +124,7 @@ class LiveReport(Browser[View]):
         if row is None:
             self.view.message = "select a row first: down, up"
         elif "flow" in self.view.by:
-            self.view.message = "a row is one flow already: b, or 1 to 6, for other rows"
+            self.view.message = "a row is one flow already: b, or 1 to 6, shows other rows"
         else:
             self._visits.append(
                 Visit(self.view.by, self._selected, self.view.first, self.view.text)
@@ -150,7 +150,7 @@ class LiveReport(Browser[View]):
     def set_mark(self) -> None:
         """Compare with what was until now, from now on."""
         self.monitor.set_baseline()
-        self.view.message = "mark set: CHANGE says what differs since; M clears it"
+        self.view.message = "mark set: CHANGE says what differs since; M clears the mark"
 
     def clear_mark(self) -> None:
         """Compare no more."""

@@ -48,7 +48,7 @@ def fail(capsys: Capture, *words: object) -> tuple[int, str]:
         ("profile -e malloc", "`-e u:malloc -p PID`"),
         ("profile --call-graph dwarf,big", "'dwarf,big' is not one of"),
         ("profile -F most", "'most' is not a valid"),
-        ("record -g", "no such command 'record': perf's is `ebprof profile` here"),
+        ("record -g", "no such command 'record': `perf record` is `ebprof profile` here"),
         ("profile ls -- ls", "unexpected extra argument (ls)"),
         ("profile --", "no command after --"),
         ("profile -F 0", "0 is not in the range"),

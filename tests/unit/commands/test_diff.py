@@ -198,7 +198,7 @@ def test_names_are_proposed_where_hardly_anything_matches(shops: Path, capsys: C
     assert code == 0 and out.count("\n") == 6
     assert err == (
         "ebprof: warning: hardly any stack of A is in B: 0.00% of A's samples, 0.00% of B's;"
-        " what has another name now is said by --map shop-1=shop-2\n"
+        " if a process or module was renamed, add --map shop-1=shop-2\n"
     )
 
 

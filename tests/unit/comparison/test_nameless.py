@@ -78,7 +78,7 @@ def test_functions_of_other_builds_are_gone_and_new() -> None:
 
 def test_all_forms_tell_builds_apart() -> None:
     comparison = compare(BEFORE, AFTER)
-    note = "shop is of another build in B: its code without names, 100.00% in A, 100.00% in B"
+    note = "shop is another build in B; its code without names: 100.00% in A, 100.00% in B"
     assert text.notes(comparison) == [f"{note}, 0.00 points"]
     assert note in written(table, comparison)
     assert note in written(flamegraph, comparison)
@@ -86,7 +86,7 @@ def test_all_forms_tell_builds_apart() -> None:
     assert "shop;[shop@c0ffee]+0x2000;[shop@c0ffee]+0x3000 6 0" in lines
     (module,) = json.loads(written(json_report, comparison))["builds"]
     assert (module["function"], module["self"]["points"]) == ("[shop]", 0)
-    assert "shop is of another build, and has no symbols" in warnings(comparison)[0]
+    assert "without symbols, other builds do not match: shop" in warnings(comparison)[0]
 
 
 def test_another_build_is_no_regression() -> None:

@@ -48,7 +48,9 @@ def test_a_container_by_its_id_and_by_what_it_begins_with(root: Path) -> None:
 def test_one_of_many_has_to_be_named(root: Path) -> None:
     for container in (FIRST, SECOND, OTHER):
         make(root / f"v2/docker/{container}")
-    with pytest.raises(NoTargetError, match="2 containers are '3f4', or begin so") as caught:
+    with pytest.raises(
+        NoTargetError, match="2 containers have the name '3f4', or an ID that begins so"
+    ) as caught:
         find_container("3f4")
     assert "3f4d3f4d3f4d, 3f4e3f4e3f4e" in caught.value.hint
     with pytest.raises(NoTargetError, match="no container 'b\ufffd'") as caught:
@@ -68,7 +70,7 @@ def test_a_container_by_its_name(root: Path, monkeypatch: pytest.MonkeyPatch) ->
         find_container("nobody")
     assert f"{SECOND[:12]} db, {FIRST[:12]} web" in caught.value.hint
     names[SECOND] = "web"
-    with pytest.raises(NoTargetError, match="2 containers are 'web'"):
+    with pytest.raises(NoTargetError, match="2 containers have the name 'web'"):
         find_container("web")
 
 

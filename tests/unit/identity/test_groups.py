@@ -48,7 +48,9 @@ def test_a_unit_wherever_it_is(root: Path) -> None:
 def test_of_several_units_one_has_to_be_named(root: Path) -> None:
     for parent in ("system.slice", "user.slice"):
         make(root / "v2" / parent / "web.service")
-    with pytest.raises(NoTargetError, match=r"2 cgroups are of a unit 'web\.service'") as caught:
+    with pytest.raises(
+        NoTargetError, match=r"2 cgroups have the name of unit 'web\.service'"
+    ) as caught:
         find_cgroup("web.service")
     assert "/system.slice/web.service, /user.slice/web.service" in caught.value.hint
 

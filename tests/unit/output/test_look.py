@@ -91,7 +91,7 @@ def test_a_table_has_rows_of_anything(by: str) -> None:
 
 
 def test_only_tables_have_a_width() -> None:
-    with pytest.raises(UsageError, match="--width is of tables"):
+    with pytest.raises(UsageError, match="--width is for tables"):
         styled(folded, Look(width=80))
 
 

@@ -43,7 +43,7 @@ def test_a_link_that_waits_there_is_not_followed(here: Path) -> None:
 def test_a_second_has_so_many_names() -> None:
     for _ in range(100):
         save([], AT)
-    with pytest.raises(BadFileError, match=r"cannot write ebprof-traffic-.*there are 100"):
+    with pytest.raises(BadFileError, match=r"cannot write ebprof-traffic-.*: 100 files"):
         save([], AT)
 
 
