@@ -102,7 +102,7 @@ def ebprof(ctx: click.Context) -> None:
     ebprof traffic --to :6379 --by peer           who calls this service, live
     ebprof doctor                                 what works on this machine
 
-    `ebprof COMMAND --help` has a command's options; `man ebprof` has those of all, and formats,
+    `ebprof COMMAND --help` lists the options of a command; `man ebprof` has all options, formats,
     stop reasons, counters and files.
     """
     if ctx.invoked_subcommand is None:

@@ -142,7 +142,7 @@ _TARGET_OPTIONS = (
     click.option(
         "--container",
         metavar="NAME|ID",
-        help="Only this container: its name, its ID, or the beginning of that.",
+        help="Only this container: its name, or (the beginning of) its ID.",
     ),
     click.option("-i", "--no-inherit", is_flag=True, help="Not what processes start."),
 )
@@ -189,7 +189,7 @@ _SAMPLING_OPTIONS = (
         is_flag=True,
         hidden=True,
         expose_value=False,
-        help="Nothing: what hands type that know perf, where stacks are to be asked for.",
+        help="No effect: perf needs it for stacks, which are always there here.",
     ),
     click.option("-I", "--include-idle", is_flag=True, help="Sample idle CPUs too."),
     click.option("--no-inline", is_flag=True, help="Show physical functions only."),

@@ -42,9 +42,9 @@ _LOOK_OPTIONS = (
         type=click.Choice(PIVOTS),
         help="What rows of a table are, or what stacks begin with.",
     ),
-    click.option("--width", type=click.IntRange(20), metavar="COLUMNS", help="Of tables."),
+    click.option("--width", type=click.IntRange(20), metavar="COLUMNS", help="Width of a table."),
     click.option(
-        "--full-names", is_flag=True, help="std::basic_string<char, ...>, not std::string."
+        "--full-names", is_flag=True, help="Show std::basic_string<char, ...>, not std::string."
     ),
 )
 

@@ -37,9 +37,11 @@ _NAMED = 5
     "names",
     metavar="OLD=NEW",
     multiple=True,
-    help="A process, or module, of A has this name in B; repeatable.",
+    help="The process, or module, OLD of A is called NEW in B; repeatable.",
 )
-@click.option("--full-names", is_flag=True, help="std::basic_string<char, ...>, not std::string.")
+@click.option(
+    "--full-names", is_flag=True, help="Show std::basic_string<char, ...>, not std::string."
+)
 @click.option(
     "--absolute", is_flag=True, help="Compare cores (or samples), not shares of the total."
 )
@@ -77,9 +79,10 @@ def command(
     ebprof diff old.pb.gz new.pb.gz                   functions, largest change first
     ebprof diff old.pb.gz new.pb.gz -o diff.html      red grew, blue shrank
     ebprof diff old.folded new.folded | flamegraph.pl > diff.svg
+    ebprof diff old.pb.gz new.pb.gz --absolute        cores of CPU time, not shares
     ebprof diff old.pb.gz new.pb.gz -f table --fail-above 5%
     ebprof diff x.pb.gz@0s-30s x.pb.gz@30s-60s        two windows of one recording
-    ebprof diff 1.pb.gz 2.pb.gz --map shop-1=shop-2   a process that has another name now
+    ebprof diff 1.pb.gz 2.pb.gz --map shop-1=shop-2   a process that has another name in B
     ebprof diff URL1 URL2                             two queries of a collector
     """
     report = _report(format_name, path)

@@ -25,7 +25,7 @@ MIN_SLICE_S, MAX_SLICE_S = 0.01, 86_400
     "--slice",
     "slice_text",
     metavar="TIME",
-    help="Keep the samples of each so long apart, for FILE@START-STOP.",
+    help="Keep slices of this length apart, for FILE@START-STOP.",
 )
 @look_options
 @format_option(names, "docs/formats.md")

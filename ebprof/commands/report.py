@@ -34,7 +34,8 @@ def command(file: str, look: Look, format_name: str | None, path: str | None, ho
 
     \b
     ebprof report cpu.pb.gz                    the table of hottest functions
-    ebprof report cpu.pb.gz --by process -f table
+    ebprof report cpu.pb.gz --by process       which process, and how many cores of CPU time
+    ebprof report cpu.pb.gz --width 200 --full-names
     ebprof report cpu.pb.gz -o flame.html
     ebprof report stacks.folded -f pprof -o cpu.pb.gz
     ebprof report sliced.pb.gz                 load over time first, and windows to compare

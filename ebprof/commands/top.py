@@ -51,7 +51,9 @@ STREAM_ROWS = 20
     help=f"What comes first: {', '.join(SORTS)}.",
 )
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
-@click.option("--full-names", is_flag=True, help="std::basic_string<char, ...>, not std::string.")
+@click.option(
+    "--full-names", is_flag=True, help="Show std::basic_string<char, ...>, not std::string."
+)
 @click.option("--json", "as_json", is_flag=True, help="One object a line, see docs/top.md.")
 def command(
     target: Target,
@@ -74,7 +76,7 @@ def command(
     ebprof top -p 1234                    a process
     ebprof top --by process 5             processes, every 5 seconds
     ebprof top --by command               command lines: short processes of a loop together
-    ebprof top -G system.slice/nginx.service -U -F 999
+    ebprof top -G nginx.service -U -F 999
     ebprof top -e page-faults -p 1234     who touches new memory
     ebprof top --json 1 60 > top.jsonl    a minute for programs
     """

@@ -52,12 +52,12 @@ class Wanted:
     "-G",
     "--cgroup",
     metavar="CGROUP",
-    help="Only this cgroup and those below it: a path, a unit, or a container's ID.",
+    help="Only this cgroup and those below it: a path, a unit like nginx.service, or a container.",
 )
 @click.option(
     "--container",
     metavar="NAME|ID",
-    help="Only this container: its name, its ID, or the beginning of that.",
+    help="Only this container: its name, or (the beginning of) its ID.",
 )
 @click.option("--port", metavar="N", help="Only this port, at either end.")
 @click.option("--from", "source", metavar="ADDR[:PORT]", help="Only connections from there.")
