@@ -60,7 +60,8 @@ class Shell:
         """The lines that a command prints."""
         assert self._shell.stdin and self._shell.stdout
         # A redirection of the shell's own input would be taken from what follows.
-        print(f"{command}\n(exit $?); echo '{_END}'", file=self._shell.stdin, flush=True)
+        end = f"_code=$?; echo '{_END}'; (exit $_code)"  # the next command may ask for $?
+        print(f"{command}\n{end}", file=self._shell.stdin, flush=True)
         found: list[str] = []
         for line in self._shell.stdout:
             if line.endswith(f"{_END}\n"):
