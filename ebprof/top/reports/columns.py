@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ebprof.sampling.source import Sampled
 from ebprof.screen.layout import Column
@@ -48,8 +48,15 @@ def columns_by(
         figures.append(_cpu(sampled))
     name = _COMMANDS if commands and pivot == "process" else _name(pivot)
     rest = [_COMMAND if commands and one.column.name == "comm" else one for one in _REST]
+    if pivot in _OF_A_PROCESS:
+        rest = [_always(one) if one.column.name == "pid" else one for one in rest]
     columns = (*figures, _change(sampled), name, *rest)
     return [one for one in columns if one.column.name not in left_out]
+
+
+def _always(one: HotColumn) -> HotColumn:
+    """It tells rows apart: it stays where there is little room."""
+    return replace(one, column=replace(one.column, rank=1))
 
 
 def _cpu(sampled: Sampled) -> HotColumn:
@@ -130,6 +137,7 @@ _COMMAND = HotColumn(
 _COMMANDS = HotColumn(
     Column("name", "PROCESS", 30, 200, 0), lambda row, _: row.command or row.name, "name", BOLD
 )
+_OF_A_PROCESS = "process", "thread"
 _LEFT_OUT = {
     "function": ("tid",),
     "module": ("tid", "module"),

@@ -274,9 +274,9 @@ class Machine:
         monkeypatch.setattr(process, "is_running", self.alive.__contains__)
 
     def run(self, **options: Any) -> SamplingRun:
-        """A run over this machine."""
+        """A run over this machine; its processes have no labels, whoever has their numbers."""
         made = RecordOptions(**options)
-        return SamplingRun(cast(Any, self), made, cast(Any, self.symbols), Walls())
+        return SamplingRun(cast(Any, self), made, cast(Any, self.symbols), Walls(), lambda pid: ())
 
     def live(self, steps: int, file_of: Any) -> Iterator[None]:
         """So many processes run, one after the other; each runs the file that `file_of` says.

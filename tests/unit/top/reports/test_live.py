@@ -295,6 +295,14 @@ def test_names_that_are_not_known_yet_are_said(table: Table) -> None:
     assert "reading symbols" in table.lines()[-2]
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_what_tells_rows_apart_stays(table: Table, columns: int) -> None:
+    with Pty(columns, 12) as pty, Screen(pty.inner, Keyboard(pty.inner)) as screen:
+        narrow = Table(pty, table.recording, screen)
+        assert " PID" in narrow.press("3")[1]
+        assert " PID" in narrow.press("4")[1] and " TID" in narrow.lines()[1]
+
+
 @pytest.mark.parametrize("columns", [60, 80, 230])
 def test_it_fits_any_width(table: Table, columns: int) -> None:
     with Pty(columns, 12) as pty, Screen(pty.inner, Keyboard(pty.inner)) as screen:
