@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ebprof.identity.sightings import Sightings
-from ebprof.model import CONTAINER, Label, Sample, Samples
+from ebprof.model import CONTAINER, Sample, Samples, text_of
 from ebprof.procfs import process
 from ebprof.sampling.naming import Namer
 from ebprof.walls import Walls
@@ -55,8 +55,8 @@ def test_a_sample_of_a_container_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     run.count(1, 5, count=3)
     run.count(2, 5, count=2)
     run.count(1, 6, count=1)
-    found = {(one.pid, one.labels) for one in run.take()}
-    assert found == {(1, (Label(CONTAINER, CONTAINER_ID),)), (2, ())}
+    found = {(one.pid, text_of(CONTAINER, one.labels)) for one in run.take()}
+    assert found == {(1, CONTAINER_ID), (2, "")}
 
 
 def test_equal_stacks_have_one_number() -> None:
