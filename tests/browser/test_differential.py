@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,8 @@ def test_header_and_legend_explain_what_is_compared(browser: Any, tmp_path: Path
     page = Page(browser, compare(BEFORE, AFTER, ("old", "new")), View(), tmp_path)
     assert page.text("title") == "cpu-clock: A to B, differential flame graph"
     assert page.text("summary").split("\n") == [
-        "A: old, 100 samples, 1.0 s",
-        "B: new, 200 samples, 1.0 s",
+        "A: old, 100 samples, 1.0 s, 0.10 cores",
+        "B: new, 200 samples, 1.0 s, 0.20 cores",
     ]
     legend = page.text("legend").split("\n")
     assert legend[0] == "from A to B, percentage points of all samples:"
@@ -92,7 +93,8 @@ def test_hover_tells_both_shares_and_the_change(browser: Any, tmp_path: Path) ->
 
 
 def test_hover_tells_quantities_where_they_are_compared(browser: Any, tmp_path: Path) -> None:
-    page = Page(browser, compare(BEFORE, AFTER, is_absolute=True), View(widths="A"), tmp_path)
+    before, after = (replace(one, event="faults", unit="count") for one in (BEFORE, AFTER))
+    page = Page(browser, compare(before, after, is_absolute=True), View(widths="A"), tmp_path)
     assert page.detail("scan")[3] == "+50 samples (+100.0%)"
     assert page.detail("gone")[3] == "-10 samples (-100.0%), no such stack in B"
 
