@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ebprof.commands import _service_options
+from ebprof.commands._decorate import with_options
 from ebprof.model import Profile
 from ebprof.output import Reading
 from ebprof.remote import Access
@@ -45,10 +46,7 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
         access = Access(token_file, tls_ca)
         return function(how=Reading(sample_type, no_comm, strict, access), **values)
 
-    decorated: Callable[..., Any] = wrapper
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return with_options(wrapper, _OPTIONS)
 
 
 def warn(*profiles: Profile) -> None:

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from ebprof.bpf.loaders import AUTO, LOADERS
 from ebprof.commands import _complete
+from ebprof.commands._decorate import with_options
 from ebprof.commands._stats import stats_option
 from ebprof.commands._values import given, parse_duration, parse_numbers
 from ebprof.errors import UnsupportedError, UsageError
@@ -212,7 +213,7 @@ _OUTPUT_OPTIONS = (
 
 def recording_options(function: Function) -> Function:
     """`sampling_options`, and what to say of the run."""
-    return sampling_options(_with_options(function, _OUTPUT_OPTIONS))
+    return sampling_options(with_options(function, _OUTPUT_OPTIONS))
 
 
 def sampling_options(function: Function) -> Function:
@@ -223,13 +224,7 @@ def sampling_options(function: Function) -> Function:
         target, options = _target(values), _options(values)
         return function(target=target, options=options, **values)
 
-    return _with_options(wrapper, (*_TARGET_OPTIONS, *_SAMPLING_OPTIONS))
-
-
-def _with_options(function: Function, options: Sequence[Function]) -> Function:
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return with_options(wrapper, (*_TARGET_OPTIONS, *_SAMPLING_OPTIONS))
 
 
 def _target(values: dict[str, Any]) -> Target:

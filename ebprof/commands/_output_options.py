@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from ebprof.commands import _complete
+from ebprof.commands._decorate import Decorator, with_options
 from ebprof.output import PIVOTS, Look
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def format_option(names: Callable[[], Iterable[str]], page: str) -> Decorator:
@@ -36,6 +35,11 @@ output_option: Decorator = click.option(
 )
 """`-o FILE`, as `path`."""
 
+full_names_option: Decorator = click.option(
+    "--full-names", is_flag=True, help="Show std::basic_string<char, ...>, not std::string."
+)
+"""`--full-names`, as `full_names`."""
+
 _LOOK_OPTIONS = (
     click.option(
         "--by",
@@ -43,9 +47,7 @@ _LOOK_OPTIONS = (
         help="What rows of a table are, or what stacks begin with.",
     ),
     click.option("--width", type=click.IntRange(20), metavar="COLUMNS", help="Width of a table."),
-    click.option(
-        "--full-names", is_flag=True, help="Show std::basic_string<char, ...>, not std::string."
-    ),
+    full_names_option,
 )
 
 
@@ -56,7 +58,4 @@ def look_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(by: str | None, width: int | None, full_names: bool, **values: Any) -> Any:
         return function(look=Look(by, width, full_names), **values)
 
-    decorated: Callable[..., Any] = wrapper
-    for option in reversed(_LOOK_OPTIONS):
-        decorated = option(decorated)
-    return decorated
+    return with_options(wrapper, _LOOK_OPTIONS)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ebprof.commands import _complete
+from ebprof.commands._decorate import Decorator, with_options
 
 if TYPE_CHECKING:
     from ebprof.tls import TlsFiles
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 interval = click.option(
     "--interval", metavar="TIME", default="10s", show_default=True, help="Of a window."
@@ -100,12 +100,8 @@ TLS_FILES = {
 def tls(whom: str) -> Decorator:
     """Files of TLS; whom: what --tls-ca is for."""
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        for name, what in reversed(TLS_FILES.items()):
-            function = file(name, what.format(whom))(function)
-        return function
-
-    return decorate
+    options = [file(name, what.format(whom)) for name, what in TLS_FILES.items()]
+    return lambda function: with_options(function, options)
 
 
 def access(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,9 +111,7 @@ def access(function: Callable[..., Any]) -> Callable[..., Any]:
         insecure("Serve a public address without tokens."),
         tls("clients', who have to show one"),
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return with_options(function, options)
 
 
 def tls_files(values: Mapping[str, Any]) -> TlsFiles:

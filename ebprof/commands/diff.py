@@ -14,7 +14,7 @@ import click
 from ebprof import plugins, remote
 from ebprof.commands import _complete, _streams
 from ebprof.commands._input_options import reading_options, say, warn
-from ebprof.commands._output_options import format_option, output_option
+from ebprof.commands._output_options import format_option, full_names_option, output_option
 from ebprof.comparison import Comparison, compare, matching, renaming, reports, text
 from ebprof.comparison.join import SELF, TOTAL
 from ebprof.comparison.ranking import AFTER, BEFORE, View, grown
@@ -39,9 +39,7 @@ _NAMED = 5
     multiple=True,
     help="The process, or module, OLD of A is called NEW in B; repeatable.",
 )
-@click.option(
-    "--full-names", is_flag=True, help="Show std::basic_string<char, ...>, not std::string."
-)
+@full_names_option
 @click.option(
     "--absolute", is_flag=True, help="Compare cores (or samples), not shares of the total."
 )

@@ -11,12 +11,13 @@ import click
 from ebprof.bpf.tasks import Only
 from ebprof.commands import _complete
 from ebprof.commands._options import RecordingCommand, sampling_options
+from ebprof.commands._output_options import full_names_option
 from ebprof.commands._schedule import is_live, parse_schedule
-from ebprof.model import comments_of
+from ebprof.model import CPUS, comments_of
 from ebprof.output import check_writable
 from ebprof.procfs import process
 from ebprof.sampling.options import RecordOptions
-from ebprof.sampling.target import Target, online_cpus
+from ebprof.sampling.target import Target
 from ebprof.shortnames import short_name
 from ebprof.top.rows import PIVOTS, SORTS
 from ebprof.top.table import check_pivot, check_sort
@@ -51,9 +52,7 @@ STREAM_ROWS = 20
     help=f"What comes first: {', '.join(SORTS)}.",
 )
 @click.option("-r", "--rows", type=click.IntRange(1), metavar="ROWS", help="At most so many rows.")
-@click.option(
-    "--full-names", is_flag=True, help="Show std::basic_string<char, ...>, not std::string."
-)
+@full_names_option
 @click.option("--json", "as_json", is_flag=True, help="One object a line, see docs/top.md.")
 def command(
     target: Target,
@@ -96,11 +95,10 @@ def command(
     live = is_live(schedule, as_json=as_json)
     check_writable(None)
     with open_run(target, options, is_mute=True) as run:
-        cpus = len(target.cpus or online_cpus())
-        comments = comments_of(facts_of(target))
+        facts = facts_of(target)
+        cpus, comments = int(facts[CPUS]), comments_of(facts)
         subject = Subject(target.describe(), run.sampled, run.is_one_process, cpus, comments)
-        is_all = target.only is Only.ALL
-        own = process.own_family if is_all else tuple
+        own = process.own_family if target.only is Only.ALL else tuple
         names = Stacks(name_of=str if full_names or as_json else short_name)
         monitor = TopMonitor(run, names, own, is_kept=live)
         if live:
@@ -110,12 +108,10 @@ def command(
             monitor.table.choose(by)
             most = rows or (None if as_json else STREAM_ROWS)
             _run_stream(monitor, schedule, form, sort, most, subject)
-        for line in counted({}, run.accounts.counters()):
+        warnings = (f"warning: {one}" for one in run.accounts.warnings)
+        gaps = lines_of(monitor.gaps.found())
+        for line in (*counted({}, run.accounts.counters()), *gaps, *warnings):
             _say(line)
-        for line in lines_of(monitor.gaps.found()):
-            _say(line)
-        for warning in run.accounts.warnings:
-            _say(f"warning: {warning}")
         return run.exit_code
 
 
