@@ -22,7 +22,7 @@ from ebprof.output._functions import (
     index_functions,
     process,
 )
-from ebprof.output._owners import OWNERS, owned
+from ebprof.output._owners import OWNERS, Owned, owned
 
 FUNCTION, MODULE = "function", "module"
 NO_MODULE = "[no module]"
@@ -77,19 +77,18 @@ def _owner_rows(samples: Samples, by: str) -> list[Row]:
         Row(one.name, own=count, total=count, pid=one.pid, tid=one.tid)
         for one, count in zip(found.owners, counts, strict=True)
     ]
-    _count_processes(rows, found.of_sample, samples, samples.counts)
+    _count_processes(rows, found.of_sample, owned(samples, "process"), samples.counts)
     return rows
 
 
 def _count_processes(
-    rows: list[Row], row_of: NDArray[np.int64], samples: Samples, counts: NDArray[np.int64]
+    rows: list[Row], row_of: NDArray[np.int64], processes: Owned, counts: NDArray[np.int64]
 ) -> None:
-    """Samples (each of which belongs to a row) by the name of their process."""
-    found = owned(samples, "process")
-    groups = grouped(row_of, found.of_sample)
-    columns = row_of[groups.first], found.of_sample[groups.first], groups.sums(counts)
+    """Samples by row and name of their process; row_of: of each sample, as processes has them."""
+    groups = grouped(row_of, processes.of_sample)
+    columns = row_of[groups.first], processes.of_sample[groups.first], groups.sums(counts)
     for row, owner, count in zip(*(one.tolist() for one in columns), strict=True):
-        rows[row].processes[found.owners[owner].name] += count
+        rows[row].processes[processes.owners[owner].name] += count
 
 
 def _stack_rows(profile: Profile, by: str) -> list[Row]:
@@ -106,9 +105,10 @@ def _stack_rows(profile: Profile, by: str) -> list[Row]:
     own = sums(leaves, counts[has_path], len(rows))
     path, on_row = _once(on_path)
     total = sums(on_row, counts[path], len(rows))
-    for row, *found in zip(rows, own.tolist(), total.tolist(), strict=True):
-        row.own, row.total = found
-    _count_processes(rows, on_row, samples.take(groups.first[path]), counts[path])
+    for row, *figures in zip(rows, own.tolist(), total.tolist(), strict=True):
+        row.own, row.total = figures
+    found = owned(samples.take(groups.first), "process")
+    _count_processes(rows, on_row, Owned(found.of_sample[path], found.owners), counts[path])
     rows += _stackless(samples, by)
     if by == FUNCTION:
         _count_lines(rows, row_of, index, _Locations(samples, stacks, counts))
