@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ebprof.agent.packer import Closed
-from ebprof.model import Profile
 from ebprof.sampling.accounts import Figures
 from ebprof.sampling.source import Sampled
 from ebprof.sampling.windows import Window
@@ -185,15 +184,8 @@ class AgentMonitor:
     def _hand_on_named(self, windows: Iterable[Window]) -> None:
         for window in windows:
             span = self._span_of(window)
-            sampled = span.sampled
-            profile = Profile(
-                samples=window.samples,
-                event=sampled.event,
-                unit=sampled.unit,
-                period=sampled.period,
-                time_ns=span.start_ns,
-                duration_ns=span.end_ns - span.start_ns,
-            )
+            duration_ns = span.end_ns - span.start_ns
+            profile = span.sampled.profile(window.samples, span.start_ns, duration_ns)
             losses, span.losses = span.losses, {}
             self._hand_on(Closed(profile, losses))
 

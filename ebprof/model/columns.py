@@ -251,6 +251,10 @@ class Samples(Sequence[Sample]):
         """Some of the samples: by their numbers, bool[n], or a slice."""
         return Samples(self.tables, self.rows[chosen], self.counts[chosen], self.values[chosen])
 
+    def most_first(self) -> Samples:
+        """The samples with the largest counts first, else in their order."""
+        return self.take(np.argsort(-self.counts, kind="stable"))
+
     @property
     def total(self) -> int:
         """The sum of the counts."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from ebprof.abi import COMPLETE
 from ebprof.durations import written
@@ -130,17 +128,10 @@ class Recorder:
         self._slice_ns = window.slice_ns
 
     def _profile(self) -> Profile:
-        sampled, samples = self._run.sampled, self._samples.total(self._slice_ns)
-        return Profile(
-            samples=samples.take(np.argsort(-samples.counts, kind="stable")),
-            event=sampled.event,
-            unit=sampled.unit,
-            period=sampled.period,
-            time_ns=self._began_ns,
-            duration_ns=round((self._end - self._start) * 1e9),
-            comments=self._comments,
-            slice_ns=self._slice_ns,
-        )
+        samples = self._samples.total(self._slice_ns).most_first()
+        duration_ns = round((self._end - self._start) * 1e9)
+        profile = self._run.sampled.profile(samples, self._began_ns, duration_ns)
+        return replace(profile, comments=self._comments, slice_ns=self._slice_ns)
 
     def _warnings(self, profile: Profile) -> tuple[str, ...]:
         joined = profile.slice_ns > self._options.slice_ns

@@ -15,6 +15,7 @@ from ebprof.bpf.sideband import Sideband
 from ebprof.bpf.tasks import Only
 from ebprof.events import Event, Processes, choose, tend, warnings_of
 from ebprof.identity.cgroups import open_cgroup
+from ebprof.model import Profile, Samples
 from ebprof.procfs import process
 from ebprof.sampling.expectation import Expectation
 from ebprof.sampling.launch import HeldCommand
@@ -44,6 +45,17 @@ class Sampled:
     def describe(self) -> str:
         """`cpu-clock at 99 Hz`."""
         return self.rate.describe(self.event)
+
+    def profile(self, samples: Samples, time_ns: int, duration_ns: int) -> Profile:
+        """Samples of it as a profile. time_ns: Unix time of its start."""
+        return Profile(
+            samples=samples,
+            event=self.event,
+            unit=self.unit,
+            period=self.period,
+            time_ns=time_ns,
+            duration_ns=duration_ns,
+        )
 
     def cores(self, samples: int, seconds: float) -> float | None:
         """How many cores so many samples kept busy; None where they are not CPU time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,16 +90,10 @@ class KeptSamples:
         for part in self._parts(whole):
             folded.add(part)
         seconds = self._seconds if whole else sum(length for _, length in self._recent)
-        samples = folded.total(0)
-        return Profile(
-            samples=samples.take(np.argsort(-samples.counts, kind="stable")),
-            event=sampled.event,
-            unit=sampled.unit,
-            period=sampled.period,
-            time_ns=self._end_ns - round(seconds * 1e9),
-            duration_ns=round(seconds * 1e9),
-            comments=comments,
-        )
+        duration_ns = round(seconds * 1e9)
+        start_ns = self._end_ns - duration_ns
+        profile = sampled.profile(folded.total(0).most_first(), start_ns, duration_ns)
+        return replace(profile, comments=comments)
 
     def _parts(self, whole: bool) -> list[Samples]:
         if whole:
