@@ -202,14 +202,10 @@ class LiveTop(Browser[TopView]):
 _ACTIONS: Mapping[str, Callable[[Any], None]] = {
     **ACTIONS,
     "a": LiveTop.switch_window,
-    "c": LiveTop.toggle_commands,
     "m": LiveTop.mark,
     "M": LiveTop.clear_mark,
     "w": LiveTop.save,
     keyboard.ENTER: LiveTop.enter,
-    keyboard.BACKSPACE: LiveTop.go_back,
-    keyboard.LEFT: LiveTop.left,
-    keyboard.ESCAPE: LiveTop.escape,
 }
 _OF_TABLES = ("s", "r", "/", "m", "M", keyboard.RIGHT)
 _BUTTERFLY_ACTIONS = {key: action for key, action in _ACTIONS.items() if key not in _OF_TABLES}

@@ -250,12 +250,8 @@ def _ends_with_other(report: FlowReport) -> bool:
 _ACTIONS: Mapping[str, Callable[[Any], None]] = {
     **ACTIONS,
     "n": LiveReport.toggle_names,
-    "c": LiveReport.toggle_commands,
     "m": LiveReport.set_mark,
     "M": LiveReport.clear_mark,
     "w": LiveReport.write,
     keyboard.ENTER: LiveReport.enter,
-    keyboard.BACKSPACE: LiveReport.go_back,
-    keyboard.LEFT: LiveReport.left,
-    keyboard.ESCAPE: LiveReport.escape,
 }
