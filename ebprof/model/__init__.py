@@ -37,7 +37,9 @@ from ebprof.model.values import (
     Mapping,
     Sample,
     SampleType,
-    container_of,
+    cgroup_text,
+    command_text,
+    container_text,
     text_of,
 )
 
@@ -76,8 +78,10 @@ __all__ = [
     "SampleType",
     "Samples",
     "Tables",
+    "cgroup_text",
+    "command_text",
     "comments_of",
-    "container_of",
+    "container_text",
     "distinct",
     "fact",
     "first_seen",

@@ -106,12 +106,25 @@ def text_of(key: str, labels: Iterable[Label]) -> str:
     return next((one.text for one in labels if one.key == key), "")
 
 
-def container_of(labels: Sequence[Label]) -> str:
+def container_text(labels: Sequence[Label]) -> str:
     """`web (3f4e5a6b7c8d)`: the name of a container and as much of its ID as people write; the
-    whole ID of one that has no name, empty for none.
+    whole ID of one that has no name; `[no container]`.
     """
     name, whole = text_of(CONTAINER_NAME, labels), text_of(CONTAINER, labels)
-    return f"{name} ({whole[:_SHORT]})" if name and whole else name or whole
+    shown = f"{name} ({whole[:_SHORT]})" if name and whole else name or whole
+    return shown or "[no container]"
+
+
+def cgroup_text(labels: Iterable[Label]) -> str:
+    """The path of a cgroup, or `[no cgroup]`."""
+    return text_of(CGROUP, labels) or "[no cgroup]"
+
+
+def command_text(labels: Iterable[Label], process: str) -> str:
+    """A command line; as ps has it, in brackets the name of a process that has none, or that was
+    gone too soon.
+    """
+    return text_of(COMMAND, labels) or f"[{process}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.model import (
-    CGROUP,
-    COMMAND,
     PROCESS,
     Label,
     Samples,
-    container_of,
+    cgroup_text,
+    command_text,
+    container_text,
     text_of,
 )
 from ebprof.output._text import UNKNOWN_COMM
-
-NO_CONTAINER, NO_CGROUP = "[no container]", "[no cgroup]"
 
 
 class Owner(NamedTuple):
@@ -104,18 +102,13 @@ def _one_thread(thread: _Thread) -> Owner:
     return Owner(thread.comm, thread.pid, thread.tid) if is_known else Owner(thread.comm)
 
 
-def _command(thread: _Thread) -> Owner:
-    """As ps has it: in brackets the name of what has no command line, or was gone too soon."""
-    return Owner(text_of(COMMAND, thread.labels) or f"[{thread.process}]")
-
-
 _READERS: dict[str, Callable[[_Thread], Owner]] = {
     "process": _process,
     "comm": lambda thread: Owner(thread.comm),
     "thread": _one_thread,
-    "container": lambda thread: Owner(container_of(thread.labels) or NO_CONTAINER),
-    "cgroup": lambda thread: Owner(text_of(CGROUP, thread.labels) or NO_CGROUP),
-    "command": _command,
+    "container": lambda thread: Owner(container_text(thread.labels)),
+    "cgroup": lambda thread: Owner(cgroup_text(thread.labels)),
+    "command": lambda thread: Owner(command_text(thread.labels, thread.process)),
 }
 OWNERS = tuple(_READERS)
 """What samples can be put together by, other than by their stacks."""

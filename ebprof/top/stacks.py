@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from ebprof.errors import EbprofError
 from ebprof.model import (
-    CGROUP,
-    COMMAND,
     NONE,
     PROCESS,
     Label,
     Mapping,
     Samples,
     Tables,
-    container_of,
+    cgroup_text,
+    command_text,
+    container_text,
     text_of,
 )
 from ebprof.model.arrays import Growing
@@ -28,7 +28,6 @@ from ebprof.procfs import process
 from ebprof.shortnames import short_name
 
 NO_STACK = "[no stack]"
-NO_CONTAINER, NO_CGROUP = "[no container]", "[no cgroup]"
 TEXTS = "comm", "container", "cgroup", "command"
 """What threads have in common by a text; pivots, like processes and threads."""
 ROWS = np.dtype([("path", np.int32), ("thread", np.int32), ("count", np.int64)])
@@ -200,14 +199,14 @@ class Stacks:
         name = text_of(PROCESS, labels) or self._process_comm(pid, tid, comm)
         owner = Process(pid, name)
         at = self._number(owner, self.processes, owner)
-        command = text_of(COMMAND, labels) or f"[{name}]"
+        command = command_text(labels, name)
         self.commands[at] = command
         number = self._number(key, self.threads, Thread(tid, comm, at))
         self._process_of.extend([at])
         texts = {
             "comm": comm,
-            "container": container_of(labels) or NO_CONTAINER,
-            "cgroup": text_of(CGROUP, labels) or NO_CGROUP,
+            "container": container_text(labels),
+            "cgroup": cgroup_text(labels),
             "command": command,
         }
         for pivot, text in texts.items():
