@@ -90,8 +90,7 @@ def _kernel_thread(comm: str) -> str:
 def _facts(pid: int, comm: str) -> Facts:
     placement = parse_placement(process.cgroups(pid))
     exe = printable(process.executable(pid))
-    command = printable(process.command_line(pid).rstrip(b"\0").replace(b"\0", b" "))
-    return Facts(comm, exe, command, placement)
+    return Facts(comm, exe, process.command_text(pid), placement)
 
 
 def _owner(pid: int, facts: Facts, service: Service) -> Owner:

@@ -10,7 +10,6 @@ from ebprof.identity.names import ContainerNames
 from ebprof.identity.placement import parse_placement
 from ebprof.model import CGROUP, COMMAND, CONTAINER, CONTAINER_NAME, PROCESS, Label
 from ebprof.procfs import process
-from ebprof.procfs.text import printable
 from ebprof.walls import Walls
 
 MAX_PROCESSES = 65_536
@@ -104,7 +103,8 @@ class Places:
 
     def labels(self, pid: int) -> Labels:
         """What is not known, or is nowhere, has no label."""
-        found = Label(PROCESS, process.comm(pid)), Label(COMMAND, _command(pid))
+        command = process.command_text(pid)[:MAX_COMMAND]
+        found = Label(PROCESS, process.comm(pid)), Label(COMMAND, command)
         return (*self._placed(process.cgroups(pid)), *(one for one in found if one.text))
 
     def _placed(self, text: bytes) -> Labels:
@@ -117,11 +117,6 @@ class Places:
             )
             _put(self._by_text, text, tuple(one for one in found if one.text), MAX_TEXTS)
         return self._by_text[text]
-
-
-def _command(pid: int) -> str:
-    arguments = process.command_line(pid).rstrip(b"\0").replace(b"\0", b" ")
-    return printable(arguments)[:MAX_COMMAND]
 
 
 def _put(known: dict[Key, Value], key: Key, value: Value, most: int) -> None:

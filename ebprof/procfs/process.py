@@ -138,6 +138,11 @@ def command_line(pid: int) -> bytes:
     return _read_start(pid, "cmdline", _MAX_ARGUMENTS)
 
 
+def command_text(pid: int) -> str:
+    """The same as people write it: with blanks between the arguments, printable."""
+    return printable(command_line(pid).rstrip(b"\0").replace(b"\0", b" "))
+
+
 def variables(pid: int, names: Collection[bytes]) -> dict[bytes, bytes]:
     """The values that some variables of the environment have; nothing else of it is kept.
 

@@ -29,8 +29,7 @@ def facts_of(target: Target) -> dict[str, str]:
 def _command_line(target: Target) -> str:
     if target.command:
         return printable(shlex.join(map(decoded, target.command)))
-    found = b""
     if len(target.pids) == 1:
         with suppress(NoTargetError, NoPermissionError):
-            found = process.command_line(target.pids[0])
-    return printable(found.rstrip(b"\0").replace(b"\0", b" "))
+            return process.command_text(target.pids[0])
+    return ""
