@@ -94,9 +94,8 @@ def line(profile: Profile, width: int, encoding: str) -> str:
 
     encoding: of what it is written to: blocks are ASCII where it has none.
     """
-    from ebprof.screen.text import (
-        sparkline,
-    )  # it needs rich, which choosing a format shall not load
+    # It needs rich, which choosing a format shall not load.
+    from ebprof.screen.text import sparkline
 
     load = load_of(profile)
     if load is None:

@@ -12,7 +12,16 @@ from rich.text import Text
 
 from ebprof.model import Profile
 from ebprof.output import _slices
-from ebprof.output._console import console, encoding_of, width_of_terminal
+from ebprof.output._console import (
+    ANY_WIDTH,
+    GAP,
+    TableColumn,
+    console,
+    encoded,
+    encoding_of,
+    table_of,
+    width_of_terminal,
+)
 from ebprof.output._cpu import cores
 from ebprof.output._heading import heading
 from ebprof.output._look import Look
@@ -25,8 +34,6 @@ from ebprof.screen.text import width_of
 
 ROWS = 30
 
-_GAP = 2
-_ANY_WIDTH = 1 << 20
 _PLURALS = {"process": "processes"}
 
 
@@ -44,7 +51,7 @@ def draw(profile: Profile, look: Look, file: BinaryIO) -> None:
     by = look.by or FUNCTION
     rows = rank(profile, by)
     text = io.StringIO()
-    width = look.width or width_of_terminal(file) or _ANY_WIDTH
+    width = look.width or width_of_terminal(file) or ANY_WIDTH
     to = console(file, text, width)
     if told := heading(profile):
         to.print(told, style="bold", highlight=False, markup=False)
@@ -53,8 +60,7 @@ def draw(profile: Profile, look: Look, file: BinaryIO) -> None:
     columns = _columns(profile, rows, by)
     to.print(_table(rows[:ROWS], columns, width, profile.total))
     to.print(_footer(profile, len(rows), by), style="dim", highlight=False, markup=False)
-    lines = (line.rstrip(" ") for line in text.getvalue().split("\n"))
-    file.write("\n".join(lines).encode("utf-8", "replace"))
+    file.write(encoded(text))
 
 
 def _columns(profile: Profile, rows: Sequence[Row], by: str) -> list[_Cells]:
@@ -68,16 +74,16 @@ def _columns(profile: Profile, rows: Sequence[Row], by: str) -> list[_Cells]:
         columns.append(
             _Cells(Column("tid", "TID", 6, 10, 2, "right"), lambda row: _number(row.tid))
         )
-    columns.append(_Cells(Column("name", by.upper(), 30, _ANY_WIDTH, 0), lambda row: row.name))
+    columns.append(_Cells(Column("name", by.upper(), 30, ANY_WIDTH, 0), lambda row: row.name))
     if by not in ("process", "comm") and len({name for row in rows for name in row.processes}) > 1:
-        process = Column("process", "PROCESS", 10, _ANY_WIDTH, 3)
+        process = Column("process", "PROCESS", 10, ANY_WIDTH, 3)
         columns.append(_Cells(process, lambda row: row.process, "green"))
     if by == FUNCTION:
         columns.append(
-            _Cells(Column("module", "MODULE", 10, _ANY_WIDTH, 6), lambda row: row.module, "cyan")
+            _Cells(Column("module", "MODULE", 10, ANY_WIDTH, 6), lambda row: row.module, "cyan")
         )
         columns.append(
-            _Cells(Column("line", "LINE", 10, _ANY_WIDTH, 7), lambda row: row.place, "dim")
+            _Cells(Column("line", "LINE", 10, ANY_WIDTH, 7), lambda row: row.place, "dim")
         )
     return columns
 
@@ -95,7 +101,7 @@ def _figures(profile: Profile, by: str) -> list[_Cells]:
     if cores(profile, total) is not None:
         busy = Column("cores", "CORES", 5, 9, 4, "right")
         columns.append(_Cells(busy, lambda row: f"{cores(profile, row.own) or 0:.2f}"))
-    samples = Column("samples", _amounts(profile), 7, _ANY_WIDTH, 5, "right")
+    samples = Column("samples", _amounts(profile), 7, ANY_WIDTH, 5, "right")
     columns.append(_Cells(samples, lambda row: number(row.own)))
     return columns
 
@@ -110,23 +116,16 @@ def _number(value: int | None) -> str:
 
 def _table(rows: Sequence[Row], columns: Sequence[_Cells], width: int, total: int) -> Table:
     cells = {one.column.name: [one.text(row) for row in rows] for one in columns}
-    chosen = _fit(columns, cells, width)
+    texts = {name: [*map(Text, found)] for name, found in cells.items()}
+    for text, row in zip(texts[columns[0].column.name], rows, strict=True):
+        text.stylize(_heat(row.own, total))
     styles = {one.column.name: one.style for one in columns}
-    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold", pad_edge=False)
-    for column, room in chosen:
-        table.add_column(
-            column.heading,
-            justify=column.align,
-            width=room,
-            no_wrap=True,
-            overflow="ellipsis",
-            style=styles[column.name],
-        )
-    for number, row in enumerate(rows):
-        texts = [Text(cells[column.name][number]) for column, _ in chosen]
-        texts[0].stylize(_heat(row.own, total))
-        table.add_row(*texts)
-    return table
+    return table_of(
+        [
+            TableColumn(one.heading, room, texts[one.name], one.align, styles[one.name])
+            for one, room in _fit(columns, cells, width)
+        ]
+    )
 
 
 def _fit(
@@ -141,7 +140,7 @@ def _fit(
         replace(one.column, narrow=min(one.column.narrow, wanted[one.column.name]))
         for one in columns
     ]
-    return fit_columns(slim, wanted, width, _GAP)
+    return fit_columns(slim, wanted, width, GAP)
 
 
 def _heat(part: int, whole: int) -> str:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, BinaryIO
 from ebprof.comparison import text
 from ebprof.comparison.join import SELF, SIGMAS, TOTAL, Comparison, FunctionChange, Pair
 from ebprof.comparison.ranking import DEFAULT_ROWS, View, rank
-from ebprof.output._console import console, width_of_terminal
+from ebprof.output._console import (
+    ANY_WIDTH,
+    GAP,
+    TableColumn,
+    console,
+    encoded,
+    table_of,
+    width_of_terminal,
+)
 from ebprof.output._text import amount
 
 if TYPE_CHECKING:
@@ -25,9 +33,7 @@ if TYPE_CHECKING:
 OPTIONS = ("sort", "rows")
 IS_FOR_PEOPLE = True
 
-_GAP = 2
 _ROOM_FOR_NAMES = 30
-_ANY_WIDTH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,13 @@ def write(comparison: Comparison, view: View, file: BinaryIO) -> None:
     changes = rank(comparison, view.sort)
     shown = changes[: view.rows or DEFAULT_ROWS]
     written = io.StringIO()
-    width = width_of_terminal(file) or _ANY_WIDTH
+    width = width_of_terminal(file) or ANY_WIDTH
     to = console(file, written, width)
     if shown:
         to.print(_table(_fit(_columns(comparison, shown), view.sort, width), width))
     for line in _footer(comparison, changes, len(shown)):
         to.print(line, style="dim", highlight=False, markup=False)
-    lines = (line.rstrip(" ") for line in written.getvalue().split("\n"))
-    file.write("\n".join(lines).encode("utf-8", "replace"))
+    file.write(encoded(written))
 
 
 def _columns(comparison: Comparison, changes: list[FunctionChange]) -> list[_Column]:
@@ -86,30 +91,26 @@ def _fit(columns: list[_Column], sort: str, width: int) -> list[_Column]:
             min(one.width, _ROOM_FOR_NAMES) if one.of == "FUNCTION" else one.width
             for one in columns
         )
-        if sum(wanted) + _GAP * (len(columns) - 1) <= width:
+        if sum(wanted) + GAP * (len(columns) - 1) <= width:
             break
         columns = [one for one in columns if one.of != last]
     return columns
 
 
 def _table(columns: list[_Column], width: int) -> Table:
-    from rich.table import Table
-
-    others = sum(one.width + _GAP for one in columns if one.of != "FUNCTION")
-    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="bold", pad_edge=False)
-    for one in columns:
-        is_name = one.of == "FUNCTION"
-        table.add_column(
-            one.heading,
-            justify="right" if one.of in (SELF, TOTAL) else "left",
-            width=max(1, min(one.width, width - others)) if is_name else one.width,
-            no_wrap=True,
-            overflow="ellipsis",
-            style="cyan" if one.of == "MODULE" else "",
-        )
-    for row in zip(*(one.cells for one in columns), strict=True):
-        table.add_row(*row)
-    return table
+    others = sum(one.width + GAP for one in columns if one.of != "FUNCTION")
+    return table_of(
+        [
+            TableColumn(
+                one.heading,
+                max(1, min(one.width, width - others)) if one.of == "FUNCTION" else one.width,
+                one.cells,
+                "right" if one.of in (SELF, TOTAL) else "left",
+                "cyan" if one.of == "MODULE" else "",
+            )
+            for one in columns
+        ]
+    )
 
 
 def _cells(comparison: Comparison, count: Pair) -> tuple[Text, Text, Text]:
