@@ -16,10 +16,11 @@ from ebprof.bpf.events import Rate, Scope
 from ebprof.errors import NoPermissionError, UnsupportedError
 from ebprof.events._protocol import Processes
 from ebprof.events._traced import TracedEvent
-from ebprof.procfs import kernelfs, process
+from ebprof.procfs import kernelfs
 
 _NAME = re.compile(r"([\w-]{1,100}):([\w-]{1,100})", re.ASCII)
 _LIST = "available_events"
+_UNMOUNTED = "root with CAP_SYS_ADMIN reads tracefs, mounted or not"
 _LOCKDOWN = "kernel lockdown in its mode confidentiality leaves tracefs empty"
 
 
@@ -66,8 +67,11 @@ def number_of(name: str) -> int:
             number = root.read(path)
             is_filled = number or root.read(_LIST)
     except UnsupportedError as error:
-        refusal = NoPermissionError if os.geteuid() or rights.lacking() else UnsupportedError
-        raise refusal(f"cannot look up {name}: {error.message}", process.more_rights()) from None
+        message = f"cannot look up {name}: {error.message}"
+        if rights.lacking():
+            raise NoPermissionError(message, rights.advice(rights.PARANOID)) from None
+        refusal = NoPermissionError if os.geteuid() else UnsupportedError
+        raise refusal(message, _UNMOUNTED) from None
     if number:
         return int(number)
     if is_filled:
