@@ -44,6 +44,8 @@ _MAX_NAME = 256
 _MAX_NOTE_SEGMENTS = 8
 _MAX_NOTES = 16 << 10
 _MAX_BUILD_ID = 64
+_MAX_HEADER = 24
+"""Bytes before those of a compressed section that say how it is compressed."""
 _PAGE = 4096
 
 _COMPRESSIBLE, _OLD_COMPRESSED = ".debug_", ".zdebug_"
@@ -190,6 +192,12 @@ class ElfImage:
             raise BadFileError(f"section {section.name} of {section.size} bytes is too large")
         data = self._read(section.offset, section.size)
         return self._decompress(section, data, limit) if section.is_compressed else data
+
+    def plain_size(self, section: Section) -> int:
+        """Bytes that a section says it has when it is unpacked; raises BadFileError."""
+        if not section.is_compressed:
+            return section.size
+        return self._packed(section, self._read(section.offset, min(section.size, _MAX_HEADER)))[1]
 
     def eh_frame_section(self) -> Section | None:
         """`.eh_frame`, found through PT_GNU_EH_FRAME when the section headers are gone.

@@ -61,3 +61,9 @@ def renamed(path: Path) -> Path:
             file.seek(note.offset + note.size - _RENAMED)
             file.write(hashlib.sha256(str(path).encode()).digest()[:_RENAMED])
     return path
+
+
+def linked(path: Path, debug: Path, target: Path) -> Path:
+    """Without symbols, but with the name and the checksum of its separate debug file."""
+    run("objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", path, target)
+    return target

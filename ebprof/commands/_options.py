@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ebprof.bpf.loaders import AUTO, LOADERS
-from ebprof.commands import _complete
+from ebprof.commands import _complete, _symbol_options
 from ebprof.commands._decorate import with_options
 from ebprof.commands._stats import stats_option
 from ebprof.commands._values import given, parse_duration, parse_numbers
@@ -147,6 +147,7 @@ _TARGET_OPTIONS = (
     ),
     click.option("-i", "--no-inherit", is_flag=True, help="Not what processes start."),
 )
+_DEBUG_DIR, _DEBUGINFOD = _symbol_options.options(exists=True)
 _SAMPLING_OPTIONS = (
     click.option(
         "-e",
@@ -202,6 +203,8 @@ _SAMPLING_OPTIONS = (
         show_default=True,
         help="Memory for unwind tables.",
     ),
+    _DEBUG_DIR,
+    _DEBUGINFOD,
     loader_option,
 )
 _OUTPUT_OPTIONS = (
@@ -283,4 +286,6 @@ def _options(values: dict[str, Any]) -> RecordOptions:
         inline=not values.pop("no_inline"),
         table_memory=values.pop("table_memory"),
         loader=values.pop("loader"),
+        debug_dirs=tuple(values.pop("debug_dirs")),
+        debuginfod=_symbol_options.servers(values.pop("debuginfod")),
     )

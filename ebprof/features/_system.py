@@ -153,13 +153,13 @@ def _clang() -> Finding:
 
 
 def _debuginfod() -> Finding:
-    servers = os.environ.get("DEBUGINFOD_URLS", "").split()
+    servers = debuginfod.servers([debuginfod.ENVIRONMENT])
     if not servers:
-        return missing("$DEBUGINFOD_URLS is not set")
-    ignored = [url for url in servers if not url.startswith(debuginfod.SCHEMES)]
+        return missing("$DEBUGINFOD_URLS is not set, for --debuginfod env")
+    ignored = debuginfod.not_urls(servers)
     if ignored:
-        return limited(f"$DEBUGINFOD_URLS: {printable(ignored[0])} is no http or https address")
-    return ok(printable(" ".join(servers)))
+        return limited(f"$DEBUGINFOD_URLS: {ignored[0]} is no http or https address")
+    return ok(f"{printable(' '.join(servers))}, asked with --debuginfod env")
 
 
 PROBES = (
@@ -232,7 +232,8 @@ FILE_PROBES = (
         "debuginfod",
         _debuginfod,
         lost="debug information from servers",
-        remedy="set $DEBUGINFOD_URLS, for Debian to https://debuginfod.debian.net",
+        remedy="--debuginfod URL, for Debian https://debuginfod.debian.net; or set "
+        "$DEBUGINFOD_URLS, and give --debuginfod env",
     ),
     Probe(
         "clang",

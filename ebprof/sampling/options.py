@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ebprof.bpf.loaders import AUTO
 
@@ -19,8 +20,9 @@ class RecordOptions:
     table_memory: for unwind tables, MiB. preload: make tables of some processes that nobody named
     before sampling; the others get theirs when a sample meets them. symbol_memory: for symbols of
     files, MiB. slice_ns: keep samples apart by slices of time; 0: do not. loader: of BPF programs,
-    one of LOADERS. is_always_timed: the kernel times all runs of BPF programs, of others too, which
-    costs each some 50 ns; else it does so for a share of the time.
+    one of LOADERS. debug_dirs: where debug files are looked for as well; debuginfod: URLs of
+    servers that are asked for them. is_always_timed: the kernel times all runs of BPF programs, of
+    others too, which costs each some 50 ns; else it does so for a share of the time.
     """
 
     event: str = "cpu"
@@ -37,4 +39,6 @@ class RecordOptions:
     symbol_memory: int = 1024
     slice_ns: int = 0
     loader: str = AUTO
+    debug_dirs: tuple[Path, ...] = ()
+    debuginfod: tuple[str, ...] = ()
     is_always_timed: bool = True

@@ -21,6 +21,7 @@ from ebprof.sampling.stacks import StackStore
 from ebprof.sampling.target import Target
 from ebprof.sampling.timeline import Timeline
 from ebprof.sampling.windows import Window, Windows
+from ebprof.symbolize.elsewhere import Elsewhere
 from ebprof.symbolize.node import Met, NodeSymbolizer
 from ebprof.symbolize.symbolizer import Symbolizer
 from ebprof.walls import Walls
@@ -216,10 +217,14 @@ def open_run(
     """
     walls = Walls()
     source = Source(target, options, walls, is_mute=is_mute)
-    kept = options.symbol_memory << 20
-    symbolizer = (
-        NodeSymbolizer(met, walls)
-        if met
-        else Symbolizer(inline=options.inline, walls=walls, most_kept=kept)
-    )
+    symbolizer = NodeSymbolizer(met, walls) if met else _symbolizer(options, walls)
     return SamplingRun(source, options, symbolizer, walls, read)
+
+
+def _symbolizer(options: RecordOptions, walls: Walls) -> Symbolizer:
+    return Symbolizer(
+        inline=options.inline,
+        walls=walls,
+        most_kept=options.symbol_memory << 20,
+        elsewhere=Elsewhere(options.debug_dirs, options.debuginfod),
+    )

@@ -37,7 +37,7 @@ class Budget:
 
 
 class Budgets:
-    """What is limited in one run: bytes, except dwarf_seconds."""
+    """What is limited in one run: bytes, except dwarf_seconds and server_seconds."""
 
     def __init__(self) -> None:
         self.checksums = Budget(
@@ -45,10 +45,14 @@ class Budgets:
         )
         self.symbols = Budget(16 * GIB, "symbol tables are larger than 16 GiB together")
         self.dwarf_seconds = Budget(180.0, "debug information takes too long to read")
+        self.server_seconds = Budget(60.0, "debuginfod servers take too long to answer")
         self.perf_maps = Budget(2 * GIB, "perf maps take more than 2 GiB together")
 
     @property
     def warnings(self) -> Iterator[str]:
         """What was left undone."""
-        for budget in (self.checksums, self.symbols, self.dwarf_seconds, self.perf_maps):
+        for budget in (
+            *(self.checksums, self.symbols, self.dwarf_seconds),
+            *(self.server_seconds, self.perf_maps),
+        ):
             yield from budget.warnings

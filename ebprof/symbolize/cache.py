@@ -1,6 +1,7 @@
-"""SymCaches on disk, so that DWARF is read once per object and machine.
+"""Files that are kept on disk: SymCaches, so that DWARF is read once per object and machine, and
+what debuginfod servers gave.
 
-A cache is found by build ID together with the file's inode, size and times: a build ID alone is
+A SymCache is found by build ID together with the file's inode, size and times: a build ID alone is
 what its file says it is, and a process could put names of its choice on libc's.
 """
 
@@ -47,16 +48,19 @@ def default_cache() -> Path | None:
 DEFAULT_CACHE = default_cache()
 
 
-class SymCacheStore:
+class FileStore:
     """A directory of files, written atomically, the least recently used deleted beyond a limit.
 
     The directory must be ours alone; without one (None, or it cannot be made) nothing is kept.
-    limit: bytes in all files together.
+    limit: bytes in all files together. suffix: of their names.
     """
 
-    def __init__(self, path: Path | None, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(
+        self, path: Path | None, limit: int = DEFAULT_LIMIT, suffix: str = _SUFFIX
+    ) -> None:
         self.warning = ""
         self._limit = limit
+        self._suffix = suffix
         self._left = -1
         """Bytes that may be written before the directory is looked at."""
         self._directory = self._open_directory(path) if path else None
@@ -66,7 +70,7 @@ class SymCacheStore:
         if self._directory is None:
             return None
         try:
-            file = FileIO(os.open(_name(key), os.O_RDONLY | _OPEN, dir_fd=self._directory))
+            file = FileIO(os.open(self._name(key), os.O_RDONLY | _OPEN, dir_fd=self._directory))
         except OSError:
             return None
         if not _is_ours_alone(os.fstat(file.fileno())):
@@ -77,13 +81,14 @@ class SymCacheStore:
 
     def create(self) -> NewEntry:
         """A file to write to; nothing is kept before it is committed."""
-        return NewEntry(self._directory)
+        return NewEntry(self._directory, self._suffix)
 
     def commit(self, entry: NewEntry, key: str) -> None:
         """Keep what was written, under a key, and delete what would get over the limit."""
         if self._directory is None or not entry.name:
             return
-        os.rename(entry.name, _name(key), src_dir_fd=self._directory, dst_dir_fd=self._directory)
+        name = self._name(key)
+        os.rename(entry.name, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
         entry.name = ""
         self._left -= os.fstat(entry.file.fileno()).st_size
         if self._left < 0:
@@ -92,13 +97,17 @@ class SymCacheStore:
     def remove(self, key: str) -> None:
         """Forget what is kept under a key."""
         if self._directory is not None:
-            _unlink(_name(key), self._directory)
+            _unlink(self._name(key), self._directory)
 
     def close(self) -> None:
         """Close the directory."""
         if self._directory is not None:
             os.close(self._directory)
             self._directory = None
+
+    def _name(self, key: str) -> str:
+        digest = hashlib.blake2b(f"{FORMAT} {key}".encode(), digest_size=16).hexdigest()
+        return f"{digest}{self._suffix}"
 
     def _open_directory(self, path: Path) -> int | None:
         try:
@@ -120,7 +129,7 @@ class SymCacheStore:
                 # Another ebprof may be deleting, too.
                 with suppress(FileNotFoundError):
                     info = entry.stat(follow_symlinks=False)
-                    if entry.name.endswith(_SUFFIX):
+                    if entry.name.endswith(self._suffix):
                         entries.append((info.st_mtime_ns, info.st_size, entry.name))
         self._left = self._limit // _RESERVE
         total = sum(size for _, size, _ in entries)
@@ -132,12 +141,22 @@ class SymCacheStore:
 
 
 class NewEntry:
-    """A file being written: in the cache's directory under a passing name, or in memory."""
+    """A file being written: in the cache's directory under a passing name, or in memory.
 
-    def __init__(self, directory: int | None) -> None:
+    At the end of a `with` it is discarded.
+    """
+
+    def __init__(self, directory: int | None, suffix: str = _SUFFIX) -> None:
         self.name = ""
         self._directory = directory
+        self._suffix = suffix
         self.file = self._create()
+
+    def __enter__(self) -> NewEntry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
 
     def discard(self) -> None:
         """Close the file; delete it unless it was committed."""
@@ -149,7 +168,7 @@ class NewEntry:
     def _create(self) -> FileIO:
         if self._directory is None or _is_nearly_full(self._directory):
             return memory_file(b"")
-        name = f"new-{secrets.token_hex(8)}{_SUFFIX}"
+        name = f"new-{secrets.token_hex(8)}{self._suffix}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _OPEN
         try:
             file = FileIO(os.open(name, flags, 0o600, dir_fd=self._directory), "r+b")
@@ -157,11 +176,6 @@ class NewEntry:
             return memory_file(b"")
         self.name = name
         return file
-
-
-def _name(key: str) -> str:
-    digest = hashlib.blake2b(f"{FORMAT} {key}".encode(), digest_size=16).hexdigest()
-    return f"{digest}{_SUFFIX}"
 
 
 def _is_ours_alone(info: os.stat_result) -> bool:

@@ -1,8 +1,9 @@
 """Separate debug files: by build ID and by `.gnu_debuglink` (GDB manual, "Separate Debug Files").
 
-They are looked for under the root of the process that maps the object, then under ours. A file
-counts only when its build ID, or the debug link's CRC, is the right one, and when it is the
-object's owner's or everybody may read it: the process could lead us to what it may not read itself.
+They are looked for in directories that the user names, under the root of the process that maps the
+object, then under ours. A file counts only when its build ID, or the debug link's CRC, is the right
+one. What the user did not name has to be the object's owner's or everybody's as well: the process
+could lead us to what it may not read itself.
 Beside the object no link is followed, elsewhere none that leads out of the root.
 """
 
@@ -10,16 +11,18 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
 from ebprof.elf import DebugLink, ElfImage, ObjectFile
 from ebprof.errors import BadFileError
-from ebprof.procfs.rooted import open_rooted
+from ebprof.procfs.rooted import open_beneath, open_rooted
 from ebprof.symbolize.budget import Budget
+from ebprof.symbolize.folders import DebugFolder
 
 DEBUG_ROOT = "/usr/lib/debug"
 
@@ -36,14 +39,28 @@ class DebugFinder(Protocol):
 
 
 class DebugFiles:
-    """Finds debug files. checksums: bytes that may be read for them in a run."""
+    """Finds debug files. checksums: bytes that may be read for them in a run. folders: where they
+    are looked for first; what these hold that cannot be read, `warn` is told.
+    """
 
-    def __init__(self, checksums: Budget, debug_root: str = DEBUG_ROOT) -> None:
+    def __init__(
+        self,
+        checksums: Budget,
+        debug_root: str = DEBUG_ROOT,
+        folders: Sequence[Path] = (),
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._checksums = checksums
         self._debug_root = os.fsencode(debug_root)
+        self._folders = [DebugFolder(path, lambda _, text: warn(text)) for path in folders]
+        self._is_scanned = False
+        self._lock = threading.Lock()
 
     def find(self, file: ObjectFile) -> FileIO | None:
         """The debug file of an object, open; None when there is none."""
+        found = self._in_folders(file)
+        if found is not None:
+            return found
         search = _Search(file, self._checksums)
         for path in self._build_id_paths(file.image.build_id):
             found = search.open(path, follow=True)
@@ -55,6 +72,42 @@ class DebugFiles:
         directory = os.fsencode(Path(file.path).parent)
         for path, follow in self._linked_paths(directory, link.name):
             found = search.open(path, follow=follow, link=link)
+            if found is not None:
+                return found
+        return None
+
+    def _in_folders(self, file: ObjectFile) -> FileIO | None:
+        """The first file with DWARF of those with an object's build ID, else the first of these;
+        where there is none, the one that its debug link names.
+        """
+        if not self._folders:
+            return None
+        self._scan()
+        build_id = file.image.build_id
+        files = [one for folder in self._folders for one in folder.open(build_id)]
+        if not files:
+            return self._linked_in_folders(file)
+        found = max(files, key=lambda one: has_dwarf(ElfImage(one)))
+        for one in files:
+            if one is not found:
+                one.close()
+        return found
+
+    def _scan(self) -> None:
+        with self._lock:
+            if not self._is_scanned:
+                for folder in self._folders:
+                    folder.scan()
+            self._is_scanned = True
+
+    def _linked_in_folders(self, file: ObjectFile) -> FileIO | None:
+        link = _link_or_none(file.image)
+        if link is None or not file.path.startswith("/"):
+            return None
+        search = _Search(file, self._checksums)
+        place = os.fsencode(Path(file.path).parent).lstrip(b"/") + b"/" + link.name
+        for folder in self._folders:
+            found = search.open_in(folder, place.lstrip(b"/"), link)
             if found is not None:
                 return found
         return None
@@ -94,6 +147,17 @@ class _Search:
     def _may_be_given(self, file: FileIO) -> bool:
         info = os.fstat(file.fileno())
         return info.st_uid == self._owner or bool(info.st_mode & stat.S_IROTH)
+
+    def open_in(self, folder: DebugFolder, path: bytes, link: DebugLink) -> FileIO | None:
+        """The file of this name in a directory, if it is the right one."""
+        try:
+            file = open_beneath(str(folder.path), path)
+        except (OSError, BadFileError):
+            return None
+        if self._is_right(file, link):
+            return file
+        file.close()
+        return None
 
     def _is_right(self, file: FileIO, link: DebugLink | None) -> bool:
         build_id = _build_id_of(file)

@@ -10,7 +10,7 @@ from ebprof.elf import ElfImage
 from ebprof.errors import BadFileError
 from ebprof.procfs.text import printable
 from ebprof.symbolize.budget import Budget
-from ebprof.symbolize.cache import SymCacheStore
+from ebprof.symbolize.cache import FileStore
 from ebprof.symbolize.source import Call
 from ebprof.symbolize.strings import MAX_NAME
 from ebprof.symbolize.worker import OP_SYMCACHE, Worker, WorkerError
@@ -57,7 +57,7 @@ def _text(name: str) -> str:
 def open_dwarf(
     image: ElfImage,
     object_image: ElfImage,
-    store: SymCacheStore,
+    store: FileStore,
     worker: Worker,
     seconds: Budget,
 ) -> DwarfSource | None:
@@ -99,7 +99,7 @@ def _key(image: ElfImage) -> str:
     return f"{SYMCACHE_LATEST_VERSION} {image.build_id} {parts}"
 
 
-def _load(store: SymCacheStore, key: str) -> _SymCache | None:
+def _load(store: FileStore, key: str) -> _SymCache | None:
     file = store.open(key)
     if file is None:
         return None
@@ -110,20 +110,18 @@ def _load(store: SymCacheStore, key: str) -> _SymCache | None:
     return symcache
 
 
-def _make(image: ElfImage, store: SymCacheStore, key: str, worker: Worker) -> _SymCache:
-    entry = store.create()
+def _make(image: ElfImage, store: FileStore, key: str, worker: Worker) -> _SymCache:
     try:
-        worker.request(OP_SYMCACHE, b"", [image.fd, entry.file.fileno()], _TIMEOUT_S)
-        symcache = _open(entry.file.fileno())
-        if symcache is None:
-            raise BadFileError("its symbol cache cannot be read")
-        store.commit(entry, key)
+        with store.create() as entry:
+            worker.request(OP_SYMCACHE, b"", [image.fd, entry.file.fileno()], _TIMEOUT_S)
+            symcache = _open(entry.file.fileno())
+            if symcache is None:
+                raise BadFileError("its symbol cache cannot be read")
+            store.commit(entry, key)
     except WorkerError as error:
         raise BadFileError(printable(f"DWARF cannot be read: {error}")) from None
     except OSError as error:
         raise BadFileError(f"its symbol cache cannot be kept: {error.strerror}") from None
-    finally:
-        entry.discard()
     return symcache
 
 

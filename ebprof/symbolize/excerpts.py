@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,6 +69,11 @@ class Excerpt:
         places = (_SPAN.pack(one.offset, one.end - one.offset) for one in self.spans)
         return _HEAD.pack(_MAGIC, self.size, len(self.spans)) + b"".join(places)
 
+    def has(self, offset: int, size: int) -> bool:
+        """Whether these bytes of the file are in it."""
+        place = bisect_right(self.spans, offset, key=lambda one: one.offset) - 1
+        return not size or (place >= 0 and offset + size <= self.spans[place].end)
+
     @cached_property
     def length(self) -> int:
         """Bytes of its stream."""
@@ -102,18 +108,33 @@ def excerpt_of(image: ElfImage) -> Excerpt:
     return Excerpt(image.size, _joined(found, image.size))
 
 
-def unpack(stream: FileIO, target: FileIO) -> None:
-    """Write the file that a stream is an excerpt of; raises BadFileError."""
+def unpack(stream: FileIO, target: FileIO) -> Excerpt:
+    """Write the file that a stream is an excerpt of, which is returned; raises BadFileError."""
     excerpt = read_head(stream)
     if excerpt.length != os.fstat(stream.fileno()).st_size:
         raise BadFileError("an excerpt of another length")
     os.truncate(target.fileno(), excerpt.size)
     position = len(excerpt.head)
     for span in excerpt.spans:
-        for offset in range(span.offset, span.end, _BLOCK):
-            data = _exactly(stream.fileno(), position, min(_BLOCK, span.end - offset))
-            os.pwrite(target.fileno(), data, offset)
-            position += len(data)
+        _copy(stream, position, target, span)
+        position += span.end - span.offset
+    return excerpt
+
+
+def copy(source: FileIO, excerpt: Excerpt, target: FileIO) -> None:
+    """Write the file that an excerpt of another would be unpacked to; raises BadFileError."""
+    os.truncate(target.fileno(), excerpt.size)
+    for span in excerpt.spans:
+        _copy(source, span.offset, target, span)
+
+
+def needed_sections(image: ElfImage) -> Iterator[Section]:
+    """Those that names are made of, of each name the first one; raises BadFileError."""
+    names = set()
+    for section in _needed(image):
+        if section.name not in names:
+            names.add(section.name)
+            yield section
 
 
 def read_head(stream: FileIO) -> Excerpt:
@@ -146,6 +167,14 @@ def _is_needed(name: str, with_go: bool) -> bool:
         return False
     prefixes = _PREFIXES + _GO_PREFIXES if with_go else _PREFIXES
     return name in _NAMES or name.startswith(prefixes)
+
+
+def _copy(source: FileIO, position: int, target: FileIO, span: Span) -> None:
+    """Write what stands in a file from a position on to where a span is."""
+    for offset in range(span.offset, span.end, _BLOCK):
+        data = _exactly(source.fileno(), position, min(_BLOCK, span.end - offset))
+        os.pwrite(target.fileno(), data, offset)
+        position += len(data)
 
 
 def _joined(spans: Iterable[Span], size: int) -> tuple[Span, ...]:

@@ -11,7 +11,7 @@ from ebprof.elf import ElfImage, ObjectFile
 from ebprof.errors import BadFileError
 from ebprof.model import Mapping
 from ebprof.symbolize.budget import Budget, Budgets
-from ebprof.symbolize.cache import SymCacheStore
+from ebprof.symbolize.cache import FileStore
 from ebprof.symbolize.debugfiles import DebugFinder, has_dwarf
 from ebprof.symbolize.debuginfod import Debuginfod
 from ebprof.symbolize.dwarf import DwarfSource, open_dwarf
@@ -29,7 +29,7 @@ class Tools:
     what all this may cost.
     """
 
-    store: SymCacheStore
+    store: FileStore
     worker: Worker
     budgets: Budgets
     debug_files: DebugFinder

@@ -11,10 +11,11 @@ from pathlib import Path
 from ebprof.elf import ObjectFile, ObjectKey
 from ebprof.model import KERNEL_PATH, Frame, Location, Mapping
 from ebprof.symbolize.budget import Budgets
-from ebprof.symbolize.cache import DEFAULT_CACHE, SymCacheStore
+from ebprof.symbolize.cache import DEFAULT_CACHE, FileStore
 from ebprof.symbolize.debugfiles import DebugFiles, DebugFinder
-from ebprof.symbolize.debuginfod import Debuginfod
+from ebprof.symbolize.debuginfod import Debuginfod, not_urls
 from ebprof.symbolize.demangle import Demangler
+from ebprof.symbolize.elsewhere import NOWHERE, Elsewhere
 from ebprof.symbolize.kernel import KALLSYMS, KernelSymbols, why_hidden
 from ebprof.symbolize.mapped import IsObject, MappedFiles
 from ebprof.symbolize.objects import ObjectSymbols, Tools
@@ -42,7 +43,7 @@ class Symbolizer:
     `[module]+0xstart`, and code of which not even that is known as `[module]+0xaddress`.
 
     cache: directory for SymCaches, None for none. inline: False shows the physical function only.
-    debuginfod: ask the servers in $DEBUGINFOD_URLS for debug files. walls: around each object,
+    elsewhere: where else to look for debug files. walls: around each object,
     address and process, and around the kernel's symbols. debug_files: finds separate debug files,
     by default where this machine has them. most_kept: bytes of symbols, beyond which those of the
     objects used least recently are read again.
@@ -57,7 +58,7 @@ class Symbolizer:
         *,
         cache: Path | None = DEFAULT_CACHE,
         inline: bool = True,
-        debuginfod: bool = False,
+        elsewhere: Elsewhere = NOWHERE,
         walls: Walls | None = None,
         debug_files: DebugFinder | None = None,
         most_kept: int = _MOST_KEPT,
@@ -69,14 +70,15 @@ class Symbolizer:
         self._warnings = Notes()
         self._worker = Worker()
         self._demangler = Demangler(self._worker)
-        self._store = SymCacheStore(cache)
+        self._store = FileStore(cache)
         self._budgets = Budgets()
         self._tools = Tools(
             self._store,
             self._worker,
             self._budgets,
-            debug_files or DebugFiles(self._budgets.checksums),
-            Debuginfod(cache.parent / "debuginfod" if cache else None) if debuginfod else None,
+            debug_files
+            or DebugFiles(self._budgets.checksums, folders=elsewhere.folders, warn=self._warn),
+            self._debuginfod(cache, elsewhere.servers) if elsewhere.servers else None,
             self._warn,
         )
         self._objects: dict[ObjectKey, ObjectSymbols | None] = {}
@@ -95,8 +97,6 @@ class Symbolizer:
             found = dict.fromkeys(self._warnings)
             if self._store.warning:
                 found[self._store.warning] = None
-            if self._tools.debuginfod:
-                found.update(dict.fromkeys(self._tools.debuginfod.warnings))
             found.update(dict.fromkeys(self._runtimes.warnings))
             found.update(dict.fromkeys(self._budgets.warnings))
             return tuple(found)
@@ -210,6 +210,14 @@ class Symbolizer:
             self._worker.close()
             self._store.close()
             self._runtimes.close()
+
+    def _debuginfod(self, cache: Path | None, servers: tuple[str, ...]) -> Debuginfod:
+        for one in not_urls(servers):
+            self._warn(f"debuginfod: {one} was not asked: it is no http or https address")
+        store = FileStore(cache.parent / "debuginfod" if cache else None, suffix=".debuginfod")
+        return Debuginfod(
+            servers, store, self._budgets.server_seconds, lambda _, text: self._warn(text)
+        )
 
     def _named(self, file: ObjectFile, addresses: Iterable[int]) -> dict[int, Location]:
         """Locations of addresses that were not asked for before."""
@@ -340,7 +348,8 @@ class Symbolizer:
         return mapping
 
     def _warn(self, what: str) -> None:
-        self._warnings.add(what)
+        if what:
+            self._warnings.add(what)
 
 
 def _size(symbols: ObjectSymbols | None) -> int:

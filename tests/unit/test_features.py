@@ -209,7 +209,9 @@ def test_kernel_symbols_without_addresses_are_none(
 
 def test_debuginfod_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEBUGINFOD_URLS", "https://a.example https://b.example")
-    assert features.probe("debuginfod").detail == "https://a.example https://b.example"
+    assert features.probe("debuginfod").detail == (
+        "https://a.example https://b.example, asked with --debuginfod env"
+    )
     monkeypatch.setenv("DEBUGINFOD_URLS", " ")
     assert features.probe("debuginfod").state == MISSING
 

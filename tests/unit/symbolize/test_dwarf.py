@@ -12,7 +12,7 @@ from ebprof.elf import ElfImage, ObjectFile
 from ebprof.errors import BadFileError
 from ebprof.model import Frame
 from ebprof.symbolize import Symbolizer, cache
-from ebprof.symbolize.cache import SymCacheStore
+from ebprof.symbolize.cache import FileStore
 from tests.binutils import functions, run
 from tests.unit.symbolize.conftest import INLINED, RUST, STATICS, Compile, opened
 
@@ -254,17 +254,17 @@ def test_cache_of_others_is_not_used(tmp_path: Path) -> None:
     directory = tmp_path / "cache"
     directory.mkdir()
     directory.chmod(0o777)
-    store = SymCacheStore(directory)
+    store = FileStore(directory)
     assert "can be written by other users" in store.warning
     link = tmp_path / "link"
     directory.chmod(0o700)
     link.symlink_to(directory)
-    assert SymCacheStore(link).warning
-    assert not SymCacheStore(directory).warning
+    assert FileStore(link).warning
+    assert not FileStore(directory).warning
 
 
 def test_cache_keeps_within_its_limit(tmp_path: Path) -> None:
-    store = SymCacheStore(tmp_path, limit=2500)
+    store = FileStore(tmp_path, limit=2500)
     for number in range(4):
         entry = store.create()
         entry.file.write(bytes(1000))
@@ -292,7 +292,7 @@ def test_the_cache_is_not_looked_through_for_each_file(
     looks: list[int] = []
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda at: looks.append(at) or scandir(at))
-    store = SymCacheStore(tmp_path, limit=100 * 1000)
+    store = FileStore(tmp_path, limit=100 * 1000)
     for number in range(200):
         entry = store.create()
         entry.file.write(bytes(1000))

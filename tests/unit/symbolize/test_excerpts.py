@@ -45,7 +45,7 @@ def assert_same_names(path: Path, excerpt: Path) -> None:
         (stripped.copied, Quality.DWARF),
         (stripped.debug_file, Quality.DWARF),
         (stripped.without_debug, Quality.TABLE),
-        (stripped.with_minidebug, Quality.TABLE),
+        (stripped.with_minidebug, Quality.DYNAMIC),
         (stripped.without_symbols, Quality.DYNAMIC),
         (stripped.without_build_id, Quality.DWARF),
     ],
