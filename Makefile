@@ -12,6 +12,7 @@ DEMO_SECONDS ?= 10
 FUZZ_SECONDS ?= 60
 CRASHES ?= 200
 POWER_CUTS ?= 50
+HOURS ?= 1
 VM_KERNELS ?= 5.10 6.1 6.12 7.2
 VM_TESTS ?= -m vm tests/live
 VM_SECONDS ?= 5400
@@ -108,6 +109,10 @@ crashes: $(VENV)/.installed-test ## Kill collector, store and agent CRASHES (200
 	EBPROF_CRASHES=$(CRASHES) EBPROF_POWER_CUTS=$(POWER_CUTS) $(BIN)/python -m pytest -s \
 		tests/unit/collector/test_crashes.py tests/live/test_agent_crashes.py \
 		tests/live/test_power_cut.py
+
+.PHONY: soak
+soak: $(VENV)/.installed-test build/demo ## Run agent and collector for HOURS (1) under load, with faults, and keep books (root)
+	$(BIN)/python -m tests.soak --hours $(HOURS) $(SOAK_OPTIONS)
 
 .PHONY: install
 install: ## Install for all users: PREFIX/bin/ebprof and its man page, in an environment of its own

@@ -66,7 +66,7 @@ RUST_VARIANTS: dict[str, tuple[str, ...]] = {
 
 # Shared objects that a program is linked with.
 LIBRARIES = {"plt": ("pltlib",), "lazy": ("lazylib",)}
-SHARED_OBJECTS = ("plugin", "pltlib", "lazylib")
+SHARED_OBJECTS = ("plugin", "pltlib", "lazylib", "stepped")
 
 # The demo's measured split: the share of the workers' samples with this function on the stack.
 SHARES = {
