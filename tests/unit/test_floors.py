@@ -24,7 +24,7 @@ FLOORS = (
     ("tables", "unwind"),
     ("bpf", "rows"),
     ("collector",),
-    ("comparison", "identity"),
+    ("changes", "comparison", "identity"),
     ("output",),
     ("screen", "symbolize", "watch"),
     ("walls",),
@@ -39,6 +39,7 @@ FLOORS = (
 # What is below and no business of theirs all the same.
 WALLS = {
     "bpf": ("comparison", "elf", "identity", "output", "procfs", "screen", "symbolize"),
+    "changes": ("output", "symbolize"),
     "collector": ("elf", "identity", "procfs", "screen", "watch"),
     "comparison": ("symbolize",),
     "recording": ("output",),

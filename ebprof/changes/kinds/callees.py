@@ -1,0 +1,16 @@
+"""Whom the services call: bytes both ways, connections, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ebprof.changes import judge
+from ebprof.changes.change import Change
+from ebprof.changes.observed import Observation
+
+MEASURES = ("bytes_in", "bytes_out", "connections", "failures")
+
+
+def find(observation: Observation) -> Iterable[Change]:
+    """Those that are called more or less, or fail to answer."""
+    return judge.changes("callees", observation, MEASURES, "callees")

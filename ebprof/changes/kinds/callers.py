@@ -1,0 +1,16 @@
+"""Who calls the services: bytes both ways, connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ebprof.changes import judge
+from ebprof.changes.change import Change
+from ebprof.changes.observed import Observation
+
+MEASURES = ("bytes_in", "bytes_out", "connections", "failures")
+
+
+def find(observation: Observation) -> Iterable[Change]:
+    """Callers of which more or less comes; failures: connections that they could not make."""
+    return judge.changes("callers", observation, MEASURES, "callers")
