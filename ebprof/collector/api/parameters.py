@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from starlette.datastructures import QueryParams
 
 from ebprof.collector.query import selector, times
+from ebprof.collector.query.changes import Changes
 from ebprof.collector.query.flows import DEFAULT_BY, FlowSums
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import Selector
 from ebprof.collector.query.services import DEFAULT_BY as DEFAULT_SERVICES_BY
 from ebprof.collector.query.services import Services
 from ebprof.collector.query.times import Range
+from ebprof.collector.query.timing import BASELINES, BEFORE
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.question import BadQuestionError
 
@@ -67,6 +69,11 @@ class Parameters:
         """Services that `query` selects, in the range, by `by`."""
         by = self.text("by", DEFAULT_SERVICES_BY)
         return Services(self.selector(), self.range(), by, self._now_ms, retention)
+
+    def changes(self, retention: Retention) -> Changes:
+        """Changes of what `query` selects, in the range, against `baseline`."""
+        baseline = self.choice("baseline", tuple(BASELINES), BEFORE)
+        return Changes(self.selector(), self.range(), self._now_ms, retention, baseline)
 
     def step_ms(self) -> int:
         """The length of `step`; 0 where it is left out."""

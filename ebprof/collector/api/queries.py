@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ebprof.changes import Change, text
 from ebprof.collector.api.answers import bytes_answer, error, json_answer
 from ebprof.collector.api.parameters import RANGE, SELECTION, SIDES, Parameters
-from ebprof.collector.query import times
+from ebprof.collector.query import links, times
+from ebprof.collector.query.changes import ChangesAnswer
 from ebprof.collector.query.diff import Diff, DiffAnswer
 from ebprof.collector.query.flamegraph import (
     COLUMNS,
@@ -29,6 +31,7 @@ from ebprof.collector.query.flow_points import VALUES, FlowPoints, FlowPointsAns
 from ebprof.collector.query.flows import FlowsAnswer
 from ebprof.collector.query.labels import Agents, LabelNames, LabelValues, ProfileTypes
 from ebprof.collector.query.services import Service, ServicesAnswer
+from ebprof.collector.query.timing import Timing
 from ebprof.collector.query.totals import Totals, TotalsAnswer
 from ebprof.collector.service import Collector
 from ebprof.collector.store.question import BadQuestionError, StoreError
@@ -161,6 +164,39 @@ def _service(by: str, found: Service) -> dict[str, Any]:
     }
 
 
+async def _changes(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, ("query", *RANGE, "baseline"))
+    question = given.changes(collector.retention)
+    answer: ChangesAnswer = await collector.ask(question)
+    timing = answer.timing
+    names = ("after", "before", "past")
+    return json_answer(
+        {
+            **times.written_range(timing.after),
+            "baseline": {"name": question.baseline, **times.written_range(timing.before)},
+            "step": timing.step_ms / 1000,
+            "windows": dict(zip(names, answer.windows, strict=True)),
+            "notes": answer.notes,
+            "rows": [_change(one, timing) for one in answer.changes],
+        }
+    )
+
+
+def _change(found: Change, timing: Timing) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "service": found.subject.service,
+        "name": found.subject.name,
+        "details": dict(found.subject.details),
+        "fate": found.fate,
+        "since": None if found.since_ms is None else times.written(found.since_ms),
+        "weight": found.weight,
+        "figures": [asdict(one) for one in found.figures],
+        "text": text.headline(found),
+        "link": links.link(found, timing),
+    }
+
+
 _ENDPOINTS: dict[str, _Endpoint] = {
     "/services": _services,
     "/labels": _labels,
@@ -172,6 +208,7 @@ _ENDPOINTS: dict[str, _Endpoint] = {
     "/flows": _flows,
     "/flows/series": _flow_series,
     "/agents": _agents,
+    "/changes": _changes,
 }
 
 

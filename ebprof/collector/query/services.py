@@ -64,7 +64,7 @@ class Services:
         """Those that used most CPU time first; raises BadQuestionError."""
         step = self._step_ms()
         label = SERVICE if self.by == DEFAULT_BY else self.by
-        of = Selection(_CPU, _renamed(self.selector), self.range, self.now_ms, self.retention)
+        of = Selection(_CPU, renamed(self.selector), self.range, self.now_ms, self.retention)
         cpu: TotalsAnswer = Totals(of, label, step).answer(database)
         traffic = self._traffic(step).answer(database) if self._has_traffic() else None
         first = cpu.covered.start_ms // step * step
@@ -89,7 +89,7 @@ class Services:
         return FlowPoints(sums, step)
 
 
-def _renamed(selector: Selector) -> Selector:
+def renamed(selector: Selector) -> Selector:
     """`service` is the label `service_name`."""
     names = {DEFAULT_BY: SERVICE}
     return Selector(
