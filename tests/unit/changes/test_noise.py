@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from ebprof.changes.noise import LEAST_WINDOWS, MOST_COSINES, long_run_variance, student_tail, verdicts
+from ebprof.changes.noise import (
+    LEAST_WINDOWS,
+    MOST_COSINES,
+    long_run_variance,
+    student_tail,
+    verdicts,
+)
 from ebprof.changes.observed import Floats, Spans
 
 WINDOWS = 40
