@@ -85,9 +85,12 @@ class Child:
             self._process.send_signal(signal.SIGHUP)
 
     def end(self) -> None:
-        """End it as Ctrl-C does; it is killed when it takes too long."""
+        """Have it end; it is killed when it takes too long.
+
+        By SIGTERM: a shell has what it starts in the background ignore SIGINT, and we hand that on.
+        """
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.terminate()
         try:
             self._process.wait(self._end_s)
         except subprocess.TimeoutExpired:
