@@ -16,6 +16,10 @@ from ebprof.collector.query.services import DEFAULT_BY as DEFAULT_SERVICES_BY
 from ebprof.collector.query.services import Services
 from ebprof.collector.query.times import Range
 from ebprof.collector.query.timing import BASELINES, BEFORE
+from ebprof.collector.query.topology import DEFAULT_BY as DEFAULT_TOPOLOGY_BY
+from ebprof.collector.query.topology import DEFAULT_NODES as DEFAULT_TOPOLOGY_NODES
+from ebprof.collector.query.topology import MAX_NODES as MAX_TOPOLOGY_NODES
+from ebprof.collector.query.topology import Topology
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.question import BadQuestionError
 
@@ -74,6 +78,12 @@ class Parameters:
         """Changes of what `query` selects, in the range, against `baseline`."""
         baseline = self.choice("baseline", tuple(BASELINES), BEFORE)
         return Changes(self.selector(), self.range(), self._now_ms, retention, baseline)
+
+    def topology(self, retention: Retention) -> Topology:
+        """Edges that `query` selects, in the range, by `by`."""
+        by = self.text("by", DEFAULT_TOPOLOGY_BY)
+        most = self.number("max_nodes", DEFAULT_TOPOLOGY_NODES, MAX_TOPOLOGY_NODES)
+        return Topology(self.selector(), self.range(), by, self._now_ms, retention, most)
 
     def step_ms(self) -> int:
         """The length of `step`; 0 where it is left out."""

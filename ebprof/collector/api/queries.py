@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from ebprof.changes import Change, text
 from ebprof.collector.api.answers import bytes_answer, error, json_answer
+from ebprof.collector.api.graph import topology_json
 from ebprof.collector.api.parameters import RANGE, SELECTION, SIDES, Parameters
 from ebprof.collector.query import links, times
 from ebprof.collector.query.changes import ChangesAnswer
@@ -197,6 +198,12 @@ def _change(found: Change, timing: Timing) -> dict[str, Any]:
     }
 
 
+async def _topology(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, ("query", *RANGE, "by", "max_nodes"))
+    question = given.topology(collector.retention)
+    return json_answer(topology_json(question.by, await collector.ask(question)))
+
+
 _ENDPOINTS: dict[str, _Endpoint] = {
     "/services": _services,
     "/labels": _labels,
@@ -207,6 +214,7 @@ _ENDPOINTS: dict[str, _Endpoint] = {
     "/profiles/diff": _diff,
     "/flows": _flows,
     "/flows/series": _flow_series,
+    "/topology": _topology,
     "/agents": _agents,
     "/changes": _changes,
 }

@@ -130,6 +130,24 @@ def test_who_calls_whom(collector: Running) -> None:
     assert answer.json["from"] < answer.json["to"]
 
 
+def test_topology_has_each_connection_once(collector: Running) -> None:
+    answer = collector.get("/api/v1/topology", by="service", from_="now-1h")
+    assert answer.status == 200
+    assert [(one["name"], one["kind"]) for one in answer.json["nodes"]] == [
+        ("redis", "service"),
+        ("shop", "service"),
+    ]
+    (edge,) = answer.json["edges"]
+    assert (edge["client"], edge["server"], edge["seen_by"]) == ("shop", "redis", "both")
+    assert (edge["tx_bytes"], edge["rx_bytes"], edge["connections"]) == (7, 70, 0)
+    assert edge["server_side"]["connections"] == 2
+    assert answer.json["total"]["tx_bytes"] == 7
+    assert edge["rates"]["rx_bytes"] == round(70 / 3600, 3)
+    refused = collector.get("/api/v1/topology", by="colour")
+    assert refused.status == 400
+    assert "service" in refused.json["hint"]
+
+
 def test_flows_that_are_pushed_again_are_not_stored_again(collector: Running) -> None:
     before = collector.metric("flows_total")
     assert before == 2 and collector.metric("flow_losses_total") == 3
