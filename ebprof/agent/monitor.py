@@ -14,11 +14,13 @@ from ebprof.sampling.accounts import Figures
 from ebprof.sampling.source import Sampled
 from ebprof.sampling.windows import Window
 
-_FIGURES_S = 1.0
+_FIGURES_S = 0.9
 _REST_S = 0.25
 """After each tick: what comes meanwhile is handled together, for less."""
-_PATIENCE = 2
-"""An agent may leave its run alone for longer than those who wait for what it finds."""
+_PATIENCE, _MORE_PATIENCE = 2, 4
+"""An agent may leave its run alone for longer than those who wait for what it finds, and longer
+still where a tick found that no process had changed: new stacks of old processes can wait.
+"""
 
 
 class Accounts(Protocol):
@@ -41,7 +43,7 @@ class Run(Protocol):
     def tend_s(self) -> float: ...
 
     def start(self) -> float: ...
-    def tend(self) -> None: ...
+    def tend(self) -> bool: ...
     def take(self) -> None: ...
     def set_frequency(self, frequency: int) -> None: ...
     def renew_labels(self) -> None: ...
@@ -80,8 +82,8 @@ class AgentMonitor:
     of windows are those of the clock, so that windows of all nodes begin together. Windows that the
     run itself ends are parts of these, with the same times.
 
-    figures: of the run, as they were a second ago at most. ticked: time.monotonic(). sleep: for so
-    many seconds.
+    figures: of the run, as they were two seconds ago at most. ticked: time.monotonic(). sleep:
+    for so many seconds.
     """
 
     is_over = False
@@ -105,6 +107,7 @@ class AgentMonitor:
         self._hand_on = hand_on
         self._clock = clock
         self._start_ns = self._due_ns = 0
+        self._patience = _PATIENCE
         self._spans: deque[_Span] = deque()
         self._losses: dict[str, int] = {}
         self.figures = Figures(0, 0, 0, {}, 0.0)
@@ -113,7 +116,7 @@ class AgentMonitor:
     @property
     def tick_s(self) -> float:
         """Seconds between ticks at most."""
-        return min(_PATIENCE * self._run.tend_s, self._left_s())
+        return min(self._patience * self._run.tend_s, self._left_s())
 
     @property
     def watched(self) -> list[tuple[int, int]]:
@@ -133,7 +136,7 @@ class AgentMonitor:
 
     def tick(self) -> None:
         """Take in what there is, and at its time end the window."""
-        self._run.tend()
+        self._patience = _PATIENCE if self._run.tend() else _MORE_PATIENCE
         if self._companion is not None:
             self._companion.tick()
         self._hand_on_named(self._run.named())

@@ -133,8 +133,12 @@ class SamplingRun:
         self._windows.begun = self._source.start()
         return self._windows.begun
 
-    def tend(self) -> None:
-        """Take in what the rings hold; soon after the first news, so that others come with it."""
+    def tend(self) -> bool:
+        """Take in what the rings hold; soon after the first news, so that others come with it.
+
+        Returns whether there were any that would not wait: changes of processes, samples in new
+        code.
+        """
         ready = {fd for fd, _ in self._poll.poll(0)}
         for fd in self._source.exits & ready:
             self._source.note_exit(fd)
@@ -145,6 +149,7 @@ class SamplingRun:
             self.take()
         if ready:
             time.sleep(BATCH_S)
+        return bool(ready)
 
     def take(self) -> None:
         """Have what was counted since the last call named."""

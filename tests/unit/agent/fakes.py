@@ -31,7 +31,9 @@ def profile(*samples: Sample | str, **fields: Any) -> Profile:
 
 
 class FakeRun:
-    """Brings what is put into `pending` at the next take. lag: windows that have no names yet."""
+    """Brings what is put into `pending` at the next take. lag: windows that have no names yet.
+    hears: whether processes change.
+    """
 
     tend_s = 0.01
     sampled = CLOCK
@@ -41,6 +43,7 @@ class FakeRun:
         self.losing: dict[str, int] = {"ring_full": 0}
         self.lag = 0
         self.takes = 0
+        self.hears = True
         self.is_stopped = False
         self.frequencies: list[int] = []
         self.renewals = 0
@@ -56,8 +59,8 @@ class FakeRun:
     def start(self) -> float:
         return 0.0
 
-    def tend(self) -> None:
-        pass
+    def tend(self) -> bool:
+        return self.hears
 
     def take(self) -> None:
         self.takes += 1

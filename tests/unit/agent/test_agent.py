@@ -44,11 +44,12 @@ class Feeding(FakeRun):
         self._until = until
         self._end = time.monotonic() + PATIENCE_S
 
-    def tend(self) -> None:
+    def tend(self) -> bool:
         self.pending.append("main;f")
         is_over = self.takes >= self._windows and self._until()
         if is_over or time.monotonic() > self._end:
             os.kill(os.getpid(), signal.SIGINT)
+        return super().tend()
 
 
 def options(tmp_path: Path, *urls: str, **fields: Any) -> AgentOptions:
@@ -274,10 +275,10 @@ def test_options_are_read_anew(tmp_path: Path) -> None:
             return answer
 
         class HangingUp(Feeding):
-            def tend(self) -> None:
+            def tend(self) -> bool:
                 if answers and self.takes > 2 - len(answers):
                     os.kill(os.getpid(), SIGHUP)
-                super().tend()
+                return super().tend()
 
         feeding = HangingUp(4, lambda: second.total > 0)
         identities = Identities("n", ())

@@ -64,6 +64,14 @@ def test_windows_end_at_multiples_of_the_interval(world: World) -> None:
     assert world.spans[:3] == [(0, 7), (7, 10), (17, 10)]
 
 
+def test_it_looks_less_often_while_no_process_changes(world: World) -> None:
+    world.run.tend_s = 0.25
+    for hears, seconds in ((True, 0.5), (False, 1.0), (True, 0.5)):
+        world.run.hears = hears
+        world.tick(0.5)
+        assert world.monitor.tick_s == pytest.approx(seconds)
+
+
 def test_all_samples_are_in_windows(world: World) -> None:
     for number in range(1, 8):
         world.run.pending = [f"main;f{number}"] * number

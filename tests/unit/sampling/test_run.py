@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -184,6 +185,17 @@ def test_samples_that_nobody_took_are_in_the_last_window(machine: Machine) -> No
             run.tend()
         run.stop()
         assert sum(check(run.finish()).values()) == 60
+
+
+def test_news_that_will_not_wait_are_told_from_others(machine: Machine) -> None:
+    with machine.run() as run:
+        run.start()
+        machine.execute(PID, 7)
+        run.tend()
+        machine.sample(PID)  # a new stack: the ring's descriptor stays as it was
+        assert not run.tend()
+        os.eventfd_write(machine.session.fd, 1)
+        assert run.tend()
 
 
 def test_a_window_without_samples_is_one(machine: Machine) -> None:
