@@ -14,6 +14,7 @@ METRICS = (
     Metric("flows_total", "Rows of accepted flows, each once."),
     Metric("duplicate_flow_pushes_total", "Pushes of flows that were sent again, and not stored."),
     Metric("flow_losses_total", "What agents could not count of flows, by what they say."),
+    Metric("hosts_refused_total", "Requests that called the collector by a name of others."),
     Metric("log_bytes", "Bytes in the log that are not in the store yet, or being removed."),
     Metric("log_limit_bytes", "Bytes of the log at which pushes are refused."),
     Metric("log_segments", "Sealed segments of the log that are not in the store yet."),

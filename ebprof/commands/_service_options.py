@@ -109,6 +109,12 @@ def access(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         file("--token-file", "Who may push and read; without it everybody who can connect."),
         insecure("Serve a public address without tokens."),
+        click.option(
+            "--allow-host",
+            metavar="NAME",
+            multiple=True,
+            help="What it may be called on loopback, besides localhost; several.",
+        ),
         tls("clients', who have to show one"),
     )
     return with_options(function, options)

@@ -101,6 +101,7 @@ def _options(given: _config.Given) -> ServerOptions:
         token_file=values["token_file"],
         tls=tls,
         metrics_of=metrics_of,
+        allow_host=tuple(values["allow_host"]),
     )
 
 

@@ -59,6 +59,6 @@ def _passed(ctx: click.Context, child: click.Command) -> Iterator[str]:
         name, value = str(option.name), ctx.params[str(option.name)]
         is_given = ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
         if is_given and name in known and name not in _OURS:
-            yield option.opts[0]
-            if not (isinstance(option, click.Option) and option.is_flag):
-                yield str(value)
+            is_flag = isinstance(option, click.Option) and option.is_flag
+            for one in value if isinstance(value, tuple) else [value]:
+                yield from (option.opts[0],) if is_flag else (option.opts[0], str(one))

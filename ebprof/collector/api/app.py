@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -12,6 +14,7 @@ from ebprof.address import Place
 from ebprof.collector.api import health, pages, pushes, queries, symbols
 from ebprof.collector.api.access import PUSH, READ, Tokens
 from ebprof.collector.api.answers import error, on_http_error, on_surprise
+from ebprof.collector.api.hosts import HostGuard
 from ebprof.collector.service import Collector
 
 _PUSHED = frozenset((*pushes.PATHS, *symbols.PATHS))
@@ -21,9 +24,19 @@ _FOR_ALL = (health.HEALTHY, health.READY)
 
 
 def application(
-    collector: Collector, tokens: Tokens | None, metrics_of: Place | None = None
+    collector: Collector,
+    tokens: Tokens | None,
+    metrics_of: Place | None = None,
+    names: tuple[str, ...] | None = None,
 ) -> Starlette:
-    """The ASGI application; tokens: None where everybody may do everything."""
+    """The ASGI application; tokens: None where everybody may do everything.
+
+    names: what it may be called besides `localhost`; None where it may be called anything.
+    """
+    guards = [Middleware(_Guard, tokens=tokens)] if tokens else []
+    if names is not None:
+        count = partial(collector.counters.add, "hosts_refused_total")
+        guards.insert(0, Middleware(HostGuard, names=names, on_refusal=count))
     found = Starlette(
         routes=[
             *pushes.routes(collector),
@@ -32,7 +45,7 @@ def application(
             *health.routes(collector, metrics_of),
             *pages.routes(),
         ],
-        middleware=[Middleware(_Guard, tokens=tokens)] if tokens else [],
+        middleware=guards,
         exception_handlers={HTTPException: on_http_error, Exception: on_surprise},
     )
     found.router.redirect_slashes = False  # a path with one more is no path of ours

@@ -10,7 +10,7 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.service import OBJECT_MIB, CollectorOptions
 from ebprof.tls import TlsFiles
 
-_FIXED = ("listen", "data", "object_size", "metrics_of")
+_FIXED = ("listen", "allow_host", "data", "object_size", "metrics_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class ServerOptions:
     """listen: the first one is announced; those on this machine's file system (UnixAddress) ask for
     neither tokens nor TLS. object_size: of all object files, in MiB. token_file: None where
     everybody may do everything. metrics_of: a server whose metrics are added to ours.
+    allow_host: names that the collector may be called on loopback, besides `localhost`.
     """
 
     listen: tuple[Place, ...]
@@ -27,6 +28,7 @@ class ServerOptions:
     token_file: Path | None = None
     tls: TlsFiles = field(default_factory=TlsFiles)
     metrics_of: Place | None = None
+    allow_host: tuple[str, ...] = ()
 
     @property
     def collector(self) -> CollectorOptions:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
-from ebprof.address import Address, UnixAddress, listen
+from ebprof.address import Address, Place, UnixAddress, listen
 from ebprof.collector.api.access import Tokens
 from ebprof.collector.api.app import application
 from ebprof.collector.api.options import ServerOptions
@@ -62,7 +62,7 @@ class _Serving:
     async def begin(self) -> None:
         """Have a collector and servers; signals end or renew them."""
         self.collector = Collector(self._options.collector)
-        self._servers = [self._server(isinstance(one, UnixAddress)) for one in self._options.listen]
+        self._servers = list(map(self._server, self._options.listen))
         loop = asyncio.get_running_loop()
         for number in ending():
             loop.add_signal_handler(number, self.end)
@@ -88,10 +88,12 @@ class _Serving:
         for server in self._servers:
             server.should_exit = True
 
-    def _server(self, is_local: bool) -> _Server:
+    def _server(self, place: Place) -> _Server:
+        is_local = isinstance(place, UnixAddress)
         tokens = None if is_local else self._tokens
+        names = self._options.allow_host if place.is_loopback and not is_local else None
         config = uvicorn.Config(
-            application(self.collector, tokens, self._options.metrics_of),
+            application(self.collector, tokens, self._options.metrics_of, names),
             lifespan="off",
             log_config=None,
             log_level="warning",

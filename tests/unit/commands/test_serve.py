@@ -41,6 +41,13 @@ def test_each_is_told_what_it_knows(told: dict[str, Any]) -> None:
     assert told["is_configured"] is False
 
 
+def test_an_option_that_is_given_twice_is_told_twice(told: dict[str, Any]) -> None:
+    run("--allow-host", "a.example", "--allow-host", "b.example")
+    allowed = ["--allow-host", "a.example", "--allow-host", "b.example"]
+    assert told["collector"] == ["--listen", "127.0.0.1:8080", *allowed]
+    assert told["agent"] == []
+
+
 def test_what_is_not_given_is_left_to_them_and_to_the_file(
     told: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -216,3 +216,19 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     _, said = running.process.communicate(timeout=PATIENCE_S)
     assert running.process.returncode == 1
     assert "was written by a newer ebprof" in said.splitlines()[-1]
+
+
+def test_on_loopback_names_of_others_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "collector.sock"
+    options = ("--listen", f"unix:{path}", "--allow-host", "profiles.example")
+    with Running(tmp_path / "data", *options) as running:
+        hosts = ("127.0.0.1", "localhost:1", "LocalHost.", "[::1]:8080", "10.0.0.1", "[fd00::1]")
+        for host in (*hosts, "profiles.example:443"):
+            assert running.request("GET", "/-/healthy", headers={"Host": host}).status == 200
+        others = ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8080", "", "[")
+        for number, host in enumerate(others, 1):
+            answer = running.request("GET", TYPES, headers={"Host": host})
+            assert answer.status == 421
+            assert repr(host)[:64] in answer.json["error"]
+            assert "--allow-host" in answer.json["hint"]
+            assert running.metric("hosts_refused_total") == number
