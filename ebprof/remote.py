@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -55,19 +56,41 @@ def label(url: str) -> str:
     return unquote_plus(urlsplit(url).query) or url
 
 
+def ask(collector: str, path: str, given: Mapping[str, str], access: Access) -> Any:
+    """What a collector answers to a question below its URL, as JSON has it.
+
+    Raises UsageError for what is no URL of a collector; BadFileError with its reason where it does
+    not answer.
+    """
+    parts = _split(collector, "http://HOST:8080")
+    if parts.query or parts.path.strip("/"):
+        raise UsageError(f"{collector!r} is no collector", "write it like http://HOST:8080")
+    text = urlencode({name: value for name, value in given.items() if value})
+    data = _get(parts, f"{path}?{text}" if text else path, access)
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise BadFileError(f"{collector} does not answer in JSON", "is it a collector?") from None
+
+
 def fetch(url: str, access: Access) -> bytes:
     """The pprof file that the query of a URL gives, whatever format it asks for.
 
     Raises UsageError for a URL of something else; BadFileError, with the collector's reason, where
     there is no profile.
     """
+    parts = _parts(url)
+    return _get(parts, _query(parts), access)
+
+
+def _get(parts: SplitResult, target: str, access: Access) -> bytes:
+    """The body of an answer, of MAX_BYTES at most."""
     import http.client  # 100 ms with TLS, which commands without a URL need not wait for
 
-    parts = _parts(url)
     where = f"{parts.scheme}://{parts.netloc}"
     connection = _connection(parts, access)
     try:
-        connection.request("GET", _query(parts), headers=_headers(access.token))
+        connection.request("GET", target, headers=_headers(access.token))
         answer = connection.getresponse()
         if answer.status != HTTPStatus.OK:
             raise _refusal(where, answer)
@@ -81,21 +104,25 @@ def fetch(url: str, access: Access) -> bytes:
         connection.close()
     if len(data) > MAX_BYTES:
         raise BadFileError(
-            f"the profile of {where} is larger than {MAX_BYTES >> 20} MiB", "ask for max_nodes"
+            f"the answer of {where} is larger than {MAX_BYTES >> 20} MiB", "ask for max_nodes"
         )
     return data
 
 
-def _parts(url: str) -> SplitResult:
+def _split(url: str, form: str) -> SplitResult:
+    """A URL of http or https; form: what one may look like."""
     try:
         parts = urlsplit(url)
-        is_whole = bool(parts.hostname) and parts.port != 0
+        is_whole = bool(parts.hostname) and parts.port != 0 and is_url(url)
     except ValueError:
-        raise UsageError(
-            f"cannot read URL {url!r}", f"write it like http://HOST:8080{PATH}"
-        ) from None
+        is_whole = False
     if not is_whole or "@" in parts.netloc:
-        raise UsageError(f"cannot read URL {url!r}", f"write it like http://HOST:8080{PATH}")
+        raise UsageError(f"cannot read URL {url!r}", f"write it like {form}")
+    return parts
+
+
+def _parts(url: str) -> SplitResult:
+    parts = _split(url, f"http://HOST:8080{PATH}")
     if parts.path.endswith(PAGE):
         return _of_page(parts)
     if not parts.path.endswith(PATH):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
 
 from ebprof.changes.change import GONE, NEW, Change, Figure
 
@@ -14,6 +17,21 @@ _BUILD_CHARACTERS = 12
 def headline(change: Change) -> str:
     """What has changed, without the service and the time: `+212 MB/s in from reindexer (pid 3)`."""
     return _HEADLINES.get(change.kind, _plain)(change)
+
+
+def as_json(change: Change) -> dict[str, Any]:
+    """A change as a row of an answer."""
+    return {
+        "kind": change.kind,
+        "service": change.subject.service,
+        "name": change.subject.name,
+        "details": dict(change.subject.details),
+        "fate": change.fate,
+        "since": None if change.since_ms is None else moment(change.since_ms),
+        "weight": change.weight,
+        "figures": [asdict(one) for one in change.figures],
+        "text": headline(change),
+    }
 
 
 def figure(found: Figure) -> str:
@@ -37,11 +55,9 @@ def _of_traffic(change: Change) -> str:
 
 
 def _of_function(change: Change) -> str:
-    cores, share = change.figures
-    return (
-        f"{change.subject.name} {figure(share)} of its CPU, {figure(cores)}"
-        f"{', new' if change.fate == NEW else ', gone' if change.fate == GONE else ''}"
-    )
+    *cores, share = change.figures
+    told = [f"{change.subject.name} {figure(share)} of its CPU", *map(figure, cores)]
+    return ", ".join([*told, *([change.fate] if change.fate in (NEW, GONE) else [])])
 
 
 def _of_build(change: Change) -> str:
@@ -88,6 +104,12 @@ def _whom(change: Change) -> str:
     known = dict(change.subject.details)
     told = [f"{name} {known[name]}" for name in _SHOWN if name in known]
     return f"{change.subject.name} ({', '.join(told)})" if told else change.subject.name
+
+
+def moment(time_ms: int) -> str:
+    """RFC 3339, in UTC."""
+    found = datetime.fromtimestamp(time_ms / 1000, timezone.utc)
+    return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _times(found: Figure) -> str:

@@ -39,7 +39,7 @@ FLOORS = (
 # What is below and no business of theirs all the same.
 WALLS = {
     "bpf": ("comparison", "elf", "identity", "output", "procfs", "screen", "symbolize"),
-    "changes": ("output", "symbolize"),
+    "changes": ("symbolize",),
     "collector": ("elf", "identity", "procfs", "screen", "watch"),
     "comparison": ("symbolize",),
     "recording": ("output",),

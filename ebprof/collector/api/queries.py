@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ebprof.changes import Change, text
+from ebprof.changes.text import as_json
 from ebprof.collector.api.answers import bytes_answer, error, json_answer
 from ebprof.collector.api.graph import topology_json
 from ebprof.collector.api.parameters import RANGE, SELECTION, SIDES, Parameters
@@ -32,7 +32,6 @@ from ebprof.collector.query.flow_points import VALUES, FlowPoints, FlowPointsAns
 from ebprof.collector.query.flows import FlowsAnswer
 from ebprof.collector.query.labels import Agents, LabelNames, LabelValues, ProfileTypes
 from ebprof.collector.query.services import Service, ServicesAnswer
-from ebprof.collector.query.timing import Timing
 from ebprof.collector.query.totals import Totals, TotalsAnswer
 from ebprof.collector.service import Collector
 from ebprof.collector.store.question import BadQuestionError, StoreError
@@ -178,24 +177,9 @@ async def _changes(collector: Collector, request: Request) -> Response:
             "step": timing.step_ms / 1000,
             "windows": dict(zip(names, answer.windows, strict=True)),
             "notes": answer.notes,
-            "rows": [_change(one, timing) for one in answer.changes],
+            "rows": [as_json(one) | {"link": links.link(one, timing)} for one in answer.changes],
         }
     )
-
-
-def _change(found: Change, timing: Timing) -> dict[str, Any]:
-    return {
-        "kind": found.kind,
-        "service": found.subject.service,
-        "name": found.subject.name,
-        "details": dict(found.subject.details),
-        "fate": found.fate,
-        "since": None if found.since_ms is None else times.written(found.since_ms),
-        "weight": found.weight,
-        "figures": [asdict(one) for one in found.figures],
-        "text": text.headline(found),
-        "link": links.link(found, timing),
-    }
 
 
 async def _topology(collector: Collector, request: Request) -> Response:
