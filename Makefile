@@ -102,13 +102,18 @@ proof: $(VENV)/.installed-test ## Compare every stack with the truth, here and u
 .PHONY: nightly
 nightly: VM_OPTIONS := --stamp
 nightly: FUZZ_SECONDS := 3600
-nightly: slow vm proof differential fuzz ## Run what takes hours: those five, and fuzzing for one
+nightly: slow clickhouse vm proof differential fuzz ## Run what takes hours: those five, and fuzzing for one
 
 .PHONY: crashes
 crashes: $(VENV)/.installed-test ## Kill collector, store and agent CRASHES (200) times under load, and cut the power POWER_CUTS (50) times
 	EBPROF_CRASHES=$(CRASHES) EBPROF_POWER_CUTS=$(POWER_CUTS) $(BIN)/python -m pytest -s \
 		tests/unit/collector/test_crashes.py tests/live/test_agent_crashes.py \
 		tests/live/test_power_cut.py
+
+.PHONY: clickhouse
+clickhouse: $(VENV)/.installed-test ## Test stores on a server, with a real ClickHouse (178 MB from npm)
+	cd tests/clickhouse && npm ci --silent --no-fund --no-audit
+	$(BIN)/python -m pytest tests/unit/collector/store/test_remote.py
 
 .PHONY: soak
 soak: $(VENV)/.installed-test build/demo ## Run agent and collector for HOURS (1) under load, with faults, and keep books (root)

@@ -35,7 +35,7 @@ LONGEST = 1 << 17
 MOST_DESCRIPTORS = 8
 NOT_IMPORTED = (
     "ebprof.__main__",
-    "ebprof.collector.store.database",
+    "ebprof.collector.store.embedded",
     "ebprof.collector.store.process",
 )
 """What runs when it is imported, and what starts threads then."""

@@ -116,7 +116,9 @@ def _empty(retention: Retention) -> Path:
 def _fingerprint(retention: Retention) -> str:
     """Of all that says what is in an empty store."""
     found = hashlib.sha256(f"{version('chdb-core')} {retention}".encode())
-    for path in sorted([*STORE.glob("migrations/*.sql"), STORE / "database.py"]):
+    for path in sorted(
+        [*STORE.glob("migrations/*.sql"), STORE / "database.py", STORE / "embedded.py"]
+    ):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
 

@@ -28,6 +28,7 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.store.client import StoreClient
 from ebprof.collector.store.ending import Ending
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
+from ebprof.collector.store.url import StoreUrl
 from ebprof.collector.store.wire import Written
 from ebprof.collector.symbols.service import Symbols
 from ebprof.durable import rename
@@ -57,11 +58,12 @@ _Accept = Callable[[bytes, str], _Taken[_Push]]
 class CollectorOptions:
     """data: directory of log, IDs, store and object files; it is made if it is not there.
 
-    object_bytes: of all object files.
+    store: where that is on a server. object_bytes: of all object files.
     """
 
     data: Path
     retention: Retention = field(default_factory=Retention)
+    store: StoreUrl | None = None
     log: LogOptions = field(default_factory=LogOptions)
     object_bytes: int = OBJECT_MIB << 20
 
@@ -76,7 +78,9 @@ class Collector:
         self._options = options
         self._log = PushLog(options.data / "log", SeenIds(options.data / "ids"), options.log)
         self._intake = Intake(self._log)
-        self._store = StoreClient(options.data / "store", options.retention, self._note_ending)
+        self._store = StoreClient(
+            options.data / "store", options.retention, self._note_ending, options.store
+        )
         self.symbols = Symbols(options.data, options.object_bytes, self._store, self.counters)
         self._threads = ThreadPoolExecutor(_CHECKING, "push")
         self._pushes = 0

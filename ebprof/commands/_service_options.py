@@ -64,6 +64,12 @@ retention = click.option(
     help="How long samples, and sums of hours and days, are kept.",
 )
 
+store = click.option(
+    "--store",
+    metavar="URL",
+    help="Of a ClickHouse server, clickhouse://user:pw@host:8123/db, instead of one in --data.",
+)
+
 
 def insecure(what: str) -> Decorator:
     """Whether a public address is served without tokens."""

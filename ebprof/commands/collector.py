@@ -16,7 +16,7 @@ from ebprof.errors import UnsupportedError, UsageError
 if TYPE_CHECKING:
     from ebprof.collector.api.options import ServerOptions
 
-_NEEDED = ("chdb", "starlette", "uvicorn")
+_NEEDED = ("chdb", "clickhouse_connect", "starlette", "uvicorn")
 
 
 @click.command(cls=_config.ConfiguredCommand)
@@ -29,6 +29,7 @@ _NEEDED = ("chdb", "starlette", "uvicorn")
     help="Where to serve; several, also unix:PATH, which needs no token.",
 )
 @_service_options.directory("--data", "/var/lib/ebprof", "Log, store, object files.")
+@_service_options.store
 @_service_options.retention
 @click.option(
     "--object-size",
@@ -80,6 +81,7 @@ def _options(given: _config.Given) -> ServerOptions:
     from ebprof.address import parse_place
     from ebprof.collector.api.options import ServerOptions
     from ebprof.collector.retention import parse
+    from ebprof.collector.store.url import parse_store_url
 
     values = given.values
     tls = _service_options.tls_files(values)
@@ -93,9 +95,11 @@ def _options(given: _config.Given) -> ServerOptions:
             "give --token-file, or --insecure where the network keeps them out",
         )
     metrics_of = parse_place(values["metrics_of"]) if values["metrics_of"] else None
+    store = parse_store_url(values["store"]) if values["store"] else None
     return ServerOptions(
         listen=places,
         data=values["data"],
+        store=store,
         retention=parse(values["retention"]),
         object_size=values["object_size"],
         token_file=values["token_file"],

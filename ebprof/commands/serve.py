@@ -25,6 +25,7 @@ _OURS = ("listen", "data")
 @_service_options.cpu_budget
 @_service_options.memory_budget
 @_service_options.node
+@_service_options.store
 @_service_options.retention
 @_service_options.access
 @_service_options.file("--config", "The same as TOML, and rules for names of services.")

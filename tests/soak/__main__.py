@@ -196,7 +196,8 @@ def _system(base: Path) -> Iterator[System]:
         clocks = Clock(base / "agent.clock"), Clock(base / "collector.clock")
         collector = Collector(collectors.place, base, clocks[1], net)
         stack.callback(_make_sure, collector)
-        options = ("--spool-size", "1")
+        # A machine that runs other things as well would have it sample less and less.
+        options = ("--spool-size", "1", "--cpu-budget", "50", "--memory-budget", "1024")
         agent = Agent(agents.place, base, clocks[0], options)
         stack.callback(_make_sure, agent)
         yield System(agent, collector, net, agents, collectors, *clocks)

@@ -8,21 +8,24 @@ from pathlib import Path
 from ebprof.address import Place
 from ebprof.collector.retention import Retention
 from ebprof.collector.service import OBJECT_MIB, CollectorOptions
+from ebprof.collector.store.url import StoreUrl
 from ebprof.tls import TlsFiles
 
-_FIXED = ("listen", "allow_host", "data", "object_size", "metrics_of")
+_FIXED = ("listen", "allow_host", "data", "store", "object_size", "metrics_of")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
     """listen: the first one is announced; those on this machine's file system (UnixAddress) ask for
-    neither tokens nor TLS. object_size: of all object files, in MiB. token_file: None where
-    everybody may do everything. metrics_of: a server whose metrics are added to ours.
-    allow_host: names that the collector may be called on loopback, besides `localhost`.
+    neither tokens nor TLS. store: a server that it is on, None where it is in data. object_size: of
+    all object files, in MiB. token_file: None where everybody may do everything. metrics_of: a
+    server whose metrics are added to ours. allow_host: names that the collector may be called on
+    loopback, besides `localhost`.
     """
 
     listen: tuple[Place, ...]
     data: Path
+    store: StoreUrl | None = None
     retention: Retention = field(default_factory=Retention)
     object_size: int = OBJECT_MIB
     token_file: Path | None = None
@@ -33,7 +36,8 @@ class ServerOptions:
     @property
     def collector(self) -> CollectorOptions:
         """What of it needs no HTTP."""
-        return CollectorOptions(self.data, self.retention, object_bytes=self.object_size << 20)
+        object_bytes = self.object_size << 20
+        return CollectorOptions(self.data, self.retention, self.store, object_bytes=object_bytes)
 
     def fixed(self, other: ServerOptions) -> list[str]:
         """Names of options that are others now, and that a running collector cannot change."""

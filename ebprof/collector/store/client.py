@@ -19,8 +19,11 @@ from ebprof.collector.retention import Retention
 from ebprof.collector.store.ending import MOST_ENDS, Ending, ending_of
 from ebprof.collector.store.frames import FrameRow
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError, Work
+from ebprof.collector.store.url import StoreUrl
 from ebprof.collector.store.wire import (
+    ELSEWHERE,
     HEADER,
+    Away,
     Failure,
     KeepRequest,
     NameRequest,
@@ -39,6 +42,7 @@ COMMAND = (sys.executable, "-m", "ebprof.collector.store.process")
 _LAST_WORDS_S, _END_S = 2.0, 10.0
 _MOST_WORDS = 1 << 16
 _STARTING = "the store is starting"
+_AWAY = "the store is away: "
 MOST_WAITING = 64
 _log = logging.getLogger(__name__)
 
@@ -48,16 +52,22 @@ class CannotStartError(EbprofError):
 
 
 class StoreClient:
-    """The process, and what it was asked. For one event loop.
+    """The process, and what it was asked. For one event loop. url: of the server that the store is
+    on, if it is not in the directory.
 
     restarts: how often it died. retention: of the next process. noted: is told of each end.
     trouble: why it does not answer, None while it does.
     """
 
     def __init__(
-        self, directory: Path, retention: Retention, noted: Callable[[Ending], None]
+        self,
+        directory: Path,
+        retention: Retention,
+        noted: Callable[[Ending], None],
+        url: StoreUrl | None = None,
     ) -> None:
         self._directory = directory
+        self._url = url
         self._noted = noted
         self.retention = retention
         self.trouble: str | None = _STARTING
@@ -169,6 +179,7 @@ class StoreClient:
             *COMMAND,
             *(str(theirs.fileno()), str(self._directory)),
             *map(str, (kept.raw_ms, kept.hour_ms, kept.day_ms)),
+            *([ELSEWHERE] if self._url else []),
         ]
         # Its own session: Ctrl-C at the terminal is the collector's.
         self._process = subprocess.Popen(
@@ -180,6 +191,8 @@ class StoreClient:
         )
         theirs.close()
         reader, self._socket = await asyncio.open_connection(sock=ours)
+        if self._url:
+            self._socket.write(pack(0, self._url))
         return reader, self._process
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
@@ -187,11 +200,24 @@ class StoreClient:
             number, length = HEADER.unpack(await reader.readexactly(HEADER.size))
             answer = pickle.loads(await reader.readexactly(length))
             if not number:
-                self.is_ready, self._was_ready, self.trouble = True, True, None
+                self._note_standing(answer)
                 continue
             future = self._waiting.get(number)
             if future is not None and not future.done():
                 future.set_result(answer)
+
+    def _note_standing(self, standing: Away | str) -> None:
+        """It is there, or not any more, or not yet."""
+        before, self.trouble = self.trouble, None
+        self.is_ready = not isinstance(standing, Away)
+        if isinstance(standing, Away):
+            self.trouble = f"{_AWAY}{standing.reason}"
+            if before != self.trouble:
+                _log.warning("%s", self.trouble)
+            return
+        self._was_ready = True
+        if before and before.startswith(_AWAY):
+            _log.warning("the store is back")
 
     def _end(self) -> None:
         self.is_ready = False

@@ -1,4 +1,4 @@
-"""The embedded database: ClickHouse as a library (chdb), on one directory."""
+"""The database: ClickHouse, as a library (`embedded.py`) or on a server (`remote.py`)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
-import chdb
 import pyarrow as pa
 
 from ebprof.collector.retention import DAY_MS, Retention
+from ebprof.collector.store.connection import AwayError, Connection, Engine, Settings
 from ebprof.collector.store.question import BadQuestionError, StoreError
 
 READERS = 3
@@ -23,16 +23,26 @@ _LIMITS = {
     "max_threads": 2,
 }
 # One block of each INSERT for a partition: it is there as a whole, or not at all.
-_ONE_BLOCK = {
+_ONE_BLOCK: Settings = {
     "max_insert_block_size": 1 << 40,
     "min_insert_block_size_rows": 1 << 40,
     "min_insert_block_size_bytes": 1 << 50,
     "max_insert_threads": 1,
     "async_insert": 0,
-    "insert_deduplicate": 0,
     # Rows of an INSERT are added up already: to look for equal ones once more takes a third of it.
     "optimize_on_insert": 0,
 }
+SUMMED = (
+    *("samples", "samples_1h", "samples_1d", "services_1h", "services_1d", "totals_1h"),
+    *("flows", "flows_1h"),
+)
+"""Tables that get each row once."""
+_TOKENS = {
+    "non_replicated_deduplication_window": 10_000,
+    "replicated_deduplication_window": 10_000,
+    "replicated_deduplication_window_seconds": 7 * 24 * 3600,
+}
+"""How many tokens a table knows: an INSERT is tried again as soon as the server answers."""
 TIDY_SHARE = 8
 """One row of so many may be of a frame that no stack has."""
 _UNUSED = "frame_id NOT IN (SELECT arrayJoin(frame_ids) FROM stacks)"
@@ -46,29 +56,44 @@ _TOO_MUCH[396] = "its result is too large"
 class Database:
     """One connection to write, and some to ask. May be asked from several threads."""
 
-    def __init__(self, path: str, retention: Retention) -> None:
-        self._writer = chdb.connect(path)
+    def __init__(self, engine: Engine, retention: Retention) -> None:
+        """Raises AwayError, StoreError."""
+        self._engine = engine
+        self._writer: Connection = engine.connect({})
         self._migrate()
         self.keep(retention)
-        self._readers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._readers: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         for _ in range(READERS):
-            connection = chdb.connect(path)
-            _set(connection, _LIMITS)
-            self._readers.put(connection)
+            self._readers.put(engine.connect(_LIMITS))
 
-    def insert(self, table: str, rows: pa.Table) -> None:
-        """Add rows, one block for each partition, on disk when this returns; raises StoreError."""
-        text = ", ".join(f"{name} = {value}" for name, value in _ONE_BLOCK.items())
-        statement = f"INSERT INTO {table} ({', '.join(rows.column_names)}) SETTINGS {text}"
+    def look(self) -> None:
+        """Raise AwayError where it does not answer."""
+        self._engine.connect({}).close()
+
+    def insert(self, table: str, rows: pa.Table, token: str = "") -> None:
+        """Add rows, one block for each partition, on disk when this returns; raises StoreError.
+
+        token: rows with one that the table had lately are not added, where blocks have no numbers.
+        """
+        settings: dict[str, int | str] = dict(_ONE_BLOCK)
+        if token and not self._engine.numbers_blocks:
+            settings |= {"insert_deduplicate": 1, "insert_deduplication_token": token}
+        else:
+            settings["insert_deduplicate"] = 0
         try:
-            with self._writer.send_insert(statement, "ArrowStream") as inserter:
-                inserter.append(_stream(rows))
-                inserter.finish()
+            self._writer.insert(table, rows.column_names, _stream(rows), settings)
+        except AwayError:
+            raise
         except Exception as error:  # chdb raises several kinds
             raise StoreError(f"cannot write to the store: {_reason(error)[1]}") from None
 
     def blocks(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
-        """The number of the last block in each partition of some tables, by table."""
+        """The number of the last block in each partition of some tables, by table.
+
+        Nothing where others insert as well: there tokens tell what was inserted.
+        """
+        if not self._engine.numbers_blocks:
+            return {}
         sql = (
             "SELECT table, partition, max(max_block_number) AS last FROM system.parts"
             " WHERE active AND database = currentDatabase()"
@@ -83,7 +108,9 @@ class Database:
     def run(self, statement: str) -> None:
         """Run a statement that gives no rows, on the connection that writes."""
         try:
-            self._writer.query(statement)
+            self._writer.run(self._engine.fitted(statement))
+        except AwayError:
+            raise
         except Exception as error:
             raise StoreError(f"the store refuses {statement[:80]!r}: {_reason(error)[1]}") from None
 
@@ -118,6 +145,8 @@ class Database:
             ttl = f"TTL {column} + toIntervalSecond({length_ms // 1000})"
             if ttl not in definitions[table]:
                 self.run(f"ALTER TABLE {table} MODIFY {ttl}")
+            if not self._engine.numbers_blocks and table in SUMMED:
+                self._know_tokens(table, definitions[table])
 
     def tidy(self) -> int:
         """Remove frames of which no stack is left, where they are many; raises StoreError.
@@ -156,6 +185,12 @@ class Database:
                     self.run(statement)
                 self.run(f"INSERT INTO migrations VALUES ({number})")
 
+    def _know_tokens(self, table: str, definition: str) -> None:
+        for name, value in _TOKENS.items():
+            is_other = name.startswith("replicated") and "ENGINE = Replicated" not in definition
+            if not is_other and f"{name} = {value}" not in definition:
+                self.run(f"ALTER TABLE {table} MODIFY SETTING {name} = {value}")
+
     def _definitions(self) -> dict[str, str]:
         """What made each table, as it is now."""
         sql = (
@@ -169,7 +204,7 @@ class Database:
 class _Session:
     """See `Session`."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._kept: set[str] = set()
 
@@ -198,9 +233,11 @@ def statements(text: str) -> list[str]:
     return [one.strip() for one in re.split(r";\s*$", text, flags=re.MULTILINE) if one.strip()]
 
 
-def _run(connection: Any, sql: str, parameters: Mapping[str, Any] | None = None) -> bytes:
+def _run(connection: Connection, sql: str, parameters: Mapping[str, Any] | None = None) -> bytes:
     try:
-        return bytes(connection.query(sql, "ArrowStream", params=dict(parameters or {})).bytes())
+        return connection.query(sql, parameters or {})
+    except AwayError:
+        raise
     except Exception as error:
         code, reason = _reason(error)
         if code == _CANNOT_COMPILE_REGEXP:
@@ -212,11 +249,6 @@ def _run(connection: Any, sql: str, parameters: Mapping[str, Any] | None = None)
             hint = "ask for a shorter range or fewer series"
             raise BadQuestionError(f"the query is too large: {_TOO_MUCH[code]}", hint) from None
         raise StoreError(f"the store cannot answer: {reason}") from None
-
-
-def _set(connection: Any, settings: Mapping[str, int]) -> None:
-    text = ", ".join(f"{name} = {value}" for name, value in settings.items())
-    connection.query(f"SET {text}")
 
 
 def _stream(rows: pa.Table) -> bytes:

@@ -1,6 +1,7 @@
 """The process of the store: `python -m ebprof.collector.store.process DESCRIPTOR DIRECTORY ...`.
 
-What follows are milliseconds that samples, and sums of hours and of days, are kept.
+What follows are milliseconds that samples, and sums of hours and of days, are kept; and ELSEWHERE
+where the store is on a server: which one, the first message says, so that nobody else sees it.
 It answers requests from a socket until that is closed, and dies with the collector. One thread
 writes, some answer questions: what takes long does not keep others waiting.
 """
@@ -14,18 +15,23 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ebprof.collector.retention import Retention
+from ebprof.collector.store.connection import AwayError, Engine
 from ebprof.collector.store.database import READERS, Database
 from ebprof.collector.store.hashes import hasher_of
 from ebprof.collector.store.journal import Journal
-from ebprof.collector.store.question import BadQuestionError
+from ebprof.collector.store.question import BadQuestionError, StoreError
 from ebprof.collector.store.wire import (
+    ELSEWHERE,
+    READY,
+    Away,
     Failure,
     KeepRequest,
     NameRequest,
@@ -42,7 +48,8 @@ from ebprof.parent import die_with_parent
 from ebprof.signals import ENDING
 from ebprof.walls import describe
 
-READY = "ready"
+LOOK_S = 2.0
+"""Between looks for a server that is away."""
 _LAST = 900
 """A descriptor beyond those of the database: when a process dies they are closed in their order."""
 _log = logging.getLogger(__name__)
@@ -56,6 +63,8 @@ class Server:
         self._database = database
         self._writer = writer
         self._sending = threading.Lock()
+        self._noting = threading.Lock()
+        self._is_away = False
         self._writing = ThreadPoolExecutor(1, "writer")
         self._asking = ThreadPoolExecutor(READERS, "question")
 
@@ -102,12 +111,31 @@ class Server:
         try:
             answer = function(request)
         except EbprofError as error:
+            if isinstance(error, AwayError):
+                self._note_away(error)
             is_question = isinstance(error, BadQuestionError)
             answer = Failure(error.message, error.hint, is_question)
         except Exception as error:
             _log.exception("cannot answer %s", type(request).__name__)
             answer = Failure(f"the store failed: {describe(error)}", "", False)
         self._send(number, answer)
+
+    def _note_away(self, error: AwayError) -> None:
+        """Say so, and when it is back."""
+        with self._noting:
+            if self._is_away:
+                return
+            self._is_away = True
+        self._send(0, Away(error.message))
+        threading.Thread(target=self._look_for_it, name="looks", daemon=True).start()
+
+    def _look_for_it(self) -> None:
+        while self._is_away:
+            time.sleep(LOOK_S)
+            with suppress(StoreError):
+                self._database.look()
+                self._is_away = False
+        self._send(0, READY)
 
     def _send(self, number: int, answer: Any) -> None:
         with self._sending:
@@ -124,19 +152,41 @@ def _saying_why() -> Iterator[None]:
         os._exit(EXIT_FAILURE)
 
 
+def _engine(directory: Path, connection: socket.socket | None) -> Engine:
+    """A server, which the connection says, or without one the library."""
+    if connection is not None:
+        from ebprof.collector.store.remote import Remote
+
+        return Remote(receive(connection)[1])
+    from ebprof.collector.store.embedded import Embedded
+
+    directory.mkdir(parents=True, exist_ok=True)
+    return Embedded(str(directory))
+
+
+def _opened(engine: Engine, retention: Retention, connection: socket.socket) -> Database:
+    """The database, as soon as it answers; raises StoreError."""
+    while True:
+        try:
+            return Database(engine, retention)
+        except AwayError as error:
+            connection.sendall(pack(0, Away(error.message)))
+        time.sleep(LOOK_S)
+
+
 def main(arguments: list[str]) -> None:
     """See the module's description."""
     descriptor, directory = int(arguments[0]), Path(arguments[1])
-    retention = Retention(*map(int, arguments[2:]))
+    retention = Retention(*map(int, arguments[2:5]))
     die_with_parent(signal.SIGKILL)
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # the collector ends us when it is done
     connection = socket.socket(fileno=descriptor)
     with _saying_why(), (directory.parent / "store.lock").open("w") as lock:
-        directory.mkdir(parents=True, exist_ok=True)
         fcntl.flock(lock, fcntl.LOCK_EX)  # the process before us may not be dead yet
         fcntl.fcntl(lock, fcntl.F_DUPFD, _LAST)  # and gives the database's own lock back before
-        database = Database(str(directory), retention)
+        engine = _engine(directory, connection if ELSEWHERE in arguments else None)
+        database = _opened(engine, retention, connection)
         hasher = hasher_of(directory.parent / "key")
         writer = Writer(database, Journal(directory.parent / "journal"), hasher)
         Server(connection, database, writer).serve()

@@ -40,8 +40,10 @@ class Asked(Protocol):
 class Kept(Asked, Protocol):
     """The database, for those who add to it."""
 
-    def insert(self, table: str, rows: pa.Table) -> None:
-        """Add rows: one block for each partition; raises StoreError."""
+    def insert(self, table: str, rows: pa.Table, token: str = "") -> None:
+        """Add rows: one block for each partition; raises StoreError. token: of what is inserted
+        once, however often it is tried.
+        """
 
 
 class Work(Protocol):

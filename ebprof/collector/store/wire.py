@@ -54,6 +54,18 @@ class WorkRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """Not an answer, but how it stands: nobody answers there. `READY` says that somebody does."""
+
+    reason: str
+
+
+READY = "ready"
+ELSEWHERE = "elsewhere"
+"""The last word of the process's command line where the first message says where the store is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a segment held.
 

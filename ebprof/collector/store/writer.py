@@ -32,8 +32,8 @@ _Row = TypeVar("_Row")
 class Inserted(Protocol):
     """What a writer needs of a database."""
 
-    def insert(self, table: str, rows: pa.Table) -> None:
-        """Add rows: one block for each partition."""
+    def insert(self, table: str, rows: pa.Table, token: str = "") -> None:
+        """Add rows: one block for each partition; those with a token once."""
 
     def blocks(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
         """The last block of each partition of some tables; nothing of those without any."""
@@ -66,7 +66,8 @@ class Writer:
     """Writes segments; for one thread.
 
     Series, stacks and frames come first and may be there twice: the tables keep one. Of samples and
-    rollups, the journal says what was begun, and blocks what of it is there.
+    rollups, the journal says what was begun, and blocks what of it is there; or the database, which
+    knows the tokens that it had lately.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Writer:
         self._journal = journal
         self._today = today or (lambda: datetime.now(timezone.utc).date())
         self._known = Known(hasher)
+        self._sender = hasher.hash_of(["token"], 8).hex()  # others write to the same server
         self._series, self._stacks, self._frames = _Seen(), _Seen(), _Seen()
 
     def write(self, number: int, path: Path) -> Written:
@@ -134,7 +136,7 @@ class Writer:
         else:
             self._begin(segment, part, list(summed))
         for name, found in summed.items():
-            self._insert_new(name, found)
+            self._insert_new(name, found, f"{self._sender}-{segment}-{part}")
         return objects
 
     def _insert_frames(self, rows: Rows, day: date) -> set[str]:
@@ -171,9 +173,9 @@ class Writer:
             self._insert_new("series", tables.series(list(new.values()), day))
             self._series.add(new)
 
-    def _insert_new(self, table: str, rows: pa.Table) -> None:
+    def _insert_new(self, table: str, rows: pa.Table, token: str = "") -> None:
         if len(rows):
-            self._database.insert(table, rows)
+            self._database.insert(table, rows, token)
 
 
 def _summed(rows: Rows) -> dict[str, pa.Table]:

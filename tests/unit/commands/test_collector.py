@@ -37,6 +37,7 @@ def test_without_the_extra_it_says_what_to_install(
         (["--listen", "0.0.0.0:0"], "can be reached by others"),
         (["--listen", "x"], "cannot read address 'x'"),
         (["--retention", "raw=3"], "cannot read retention 'raw=3'"),
+        (["--store", "clickhouse://me:secret@"], "cannot read --store 'clickhouse://'"),
         (["--retention", "raw=9d,1h=8d"], "what is coarser is kept as long"),
     ],
 )

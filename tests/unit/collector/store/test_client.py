@@ -116,3 +116,29 @@ def test_each_end_has_a_reason(code: int, reason: str) -> None:
     found = ending_of(code, "a\x1b[31mb\n")
     assert (found.reason, found.last_line) == (reason, "a[31mb")
     assert str(found).startswith("the store's process ended ")
+
+
+AWAY = READY.replace('"ready"', 'Away("no answer from there")').replace(
+    "import pack", "import Away, pack"
+)
+BACK = 'connection.sendall(pack(0, "ready"))\n'
+
+
+def test_a_store_that_is_away_is_not_ready_and_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether its process ends meanwhile or not; once it is back it is ready."""
+    world = World(tmp_path, monkeypatch, AWAY + BACK + END + "sys.exit(7)")
+    world.run_until(MOST_ENDS + 1)
+    assert len(world.endings) == MOST_ENDS + 1
+    assert world.troubles[0] is None
+    assert caplog.messages[:2] == ["the store is away: no answer from there", "the store is back"]
+
+
+def test_one_that_was_only_ever_away_is_given_up_when_its_process_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, monkeypatch, AWAY + END + "sys.exit(7)")
+    with pytest.raises(CannotStartError):
+        world.run_until(MOST_ENDS + 1)
+    assert world.troubles[0] == "the store is away: no answer from there"

@@ -157,7 +157,8 @@ def test_a_store_of_any_earlier_version_is_brought_up_to_date(tmp_path: Path, la
         "import sys; from ebprof.collector.store import database;"
         f"every = database.migrations(); database.migrations = lambda: every[:{last}];"
         "database.Database.keep = lambda *_: None;"
-        "one = database.Database(sys.argv[1], None);"
+        "from ebprof.collector.store.embedded import Embedded;"
+        "one = database.Database(Embedded(sys.argv[1]), None);"
         "one.run(\"INSERT INTO frames VALUES (7, '/a', 'aa00', 16, [], [], [], [], 1)\");"
         "one.run(\"INSERT INTO frames VALUES (8, '/a', 'aa00', 32, ['f'], [''], [''], [0], 9)\");"
     )

@@ -42,7 +42,7 @@ class Database:
         self.fails, self.is_late = -1, False
         self._blocks: dict[str, dict[str, int]] = {}
 
-    def insert(self, table: str, rows: Any) -> None:
+    def insert(self, table: str, rows: Any, token: str = "") -> None:
         self.fails -= 1
         if self.fails == 0 and not self.is_late:
             raise StoreError("no")
