@@ -22,6 +22,7 @@ import numpy as np
 from bench.fleet_pushes import SERIES, WINDOW_S, Template, templates
 from bench.run import print_bars, print_table
 from bench.traffic_loads import cpu_seconds_of
+from ebprof.agent.pusher import SPREAD
 from ebprof.wire import push
 from tests import pushes
 from tests.collecting import Running
@@ -53,9 +54,12 @@ class Load:
 
     @property
     def from_sample_s(self) -> float:
-        """From a sample to an answer that has it, 95th percentile: its window has to end first."""
-        in_window = np.linspace(0, WINDOW_S, 201)
-        return float(np.percentile(np.add.outer(np.array(self.waits_s), in_window), 95))
+        """From a sample to an answer that has it, 95th percentile: its window has to end first, and
+        its node to have its turn.
+        """
+        in_window, turns = np.linspace(0, WINDOW_S, 201), np.linspace(0, SPREAD * WINDOW_S, 31)
+        waits = np.add.outer(np.array(self.waits_s), np.add.outer(in_window, turns))
+        return float(np.percentile(waits, 95))
 
 
 def main() -> None:
@@ -117,7 +121,10 @@ def _measure(running: Running, fleet: _Fleet, seconds: float) -> Load:
 
 
 class _Fleet:
-    """Agents that push by turns, each every WINDOW_S. late_s: how much later than it should."""
+    """Agents that push by turns, soon after the end of each window, as `ebprof agent` does.
+
+    late_s: how much later than they should.
+    """
 
     def __init__(self, agents: int, groups: list[list[Template]], port: int) -> None:
         self.agents = agents
@@ -135,10 +142,10 @@ class _Fleet:
         while True:
             with self._lock:
                 turn = next(self._turns)
-            due = self._begin + turn * WINDOW_S / self.agents
+            window, agent = divmod(turn, self.agents)
+            due = self._begin + WINDOW_S * (window + SPREAD * agent / self.agents)
             if due > end:
                 break
-            window, agent = divmod(turn, self.agents)
             windows = self._groups[agent % len(self._groups)]
             body, _ = windows[(window + agent) % len(windows)].push(agent)
             time.sleep(max(0.0, due - time.monotonic()))

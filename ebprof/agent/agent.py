@@ -21,7 +21,7 @@ from ebprof.agent.monitor import AgentMonitor, Run, Silence
 from ebprof.agent.objects import Objects
 from ebprof.agent.options import AgentOptions
 from ebprof.agent.packer import Packer
-from ebprof.agent.pusher import Pusher
+from ebprof.agent.pusher import Pusher, turn_s
 from ebprof.agent.sender import Sender
 from ebprof.agent.spool import Spool
 from ebprof.agent.traffic import Session, TrafficFigures, TrafficMonitor
@@ -133,7 +133,8 @@ class Agent:
             raise
         self._cleanup.callback(listener.close)
         self.place: Place = listener.place
-        self._pusher = Pusher(self._spool, collectors, self._counters, say)
+        turn = turn_s(options.node, options.interval_s)
+        self._pusher = Pusher(self._spool, collectors, self._counters, say, turn)
         self._uploader = (
             Uploader(objects, collectors, self._counters, self._walls, say) if objects else None
         )

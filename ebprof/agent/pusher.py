@@ -5,28 +5,45 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from hashlib import blake2b
 
 from ebprof.agent.collectors import Collectors, Outcome
 from ebprof.agent.kinds import PROFILES, Kind
 from ebprof.agent.spool import Entry, Spool
 from ebprof.metrics import Counters
 
+SPREAD = 0.3
+"""Of an interval. Windows of all nodes end at once: within this part of the next, each pushes."""
 _LOOK_S = 60.0
+
+
+def turn_s(node: str, interval_s: float) -> float:
+    """How long after the end of a window a node pushes: always as long, by a hash of its name."""
+    name = node.encode("utf-8", "surrogateescape")
+    number = int.from_bytes(blake2b(name, digest_size=4).digest(), "big")
+    return SPREAD * interval_s * number / 2**32
 
 
 class Pusher:
     """Pushes files of a spool, the oldest first. say: a line for people, when something changes.
 
-    collectors: may be replaced by others at any time.
+    collectors: may be replaced by others at any time. turn_s: how long what comes to an empty spool
+    waits.
     """
 
     def __init__(
-        self, spool: Spool, collectors: Collectors, counters: Counters, say: Callable[[str], None]
+        self,
+        spool: Spool,
+        collectors: Collectors,
+        counters: Counters,
+        say: Callable[[str], None],
+        turn_s: float = 0.0,
     ) -> None:
         self._spool = spool
         self.collectors = collectors
         self._counters = counters
         self._say = say
+        self._turn_s = turn_s
         self._failing: set[Kind] = set()
         self._ending = threading.Event()
         self._deadline = float("inf")
@@ -42,8 +59,11 @@ class Pusher:
 
     def _run(self) -> None:
         while time.monotonic() < self._deadline:
+            was_empty = not len(self._spool)
             entry = self._spool.hold(_LOOK_S)
             if entry is not None:
+                if was_empty:
+                    self._ending.wait(self._turn_s)
                 self._push(entry)
             elif self._ending.is_set():
                 return
