@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ebprof.collector.query.times import written
+from tests.browser.conftest import END_S, MINUTES
 from tests.browser.pages import Pages
 from tests.made_up import HOSTILE
 
@@ -29,6 +31,27 @@ def test_figures_are_those_of_the_api(pages: Pages) -> None:
         assert float(shown[1]) == pytest.approx(row["cpu"] / pages.seconds / 1e9, abs=0.005)
         assert shown[7] == str(row["failed_connects"])
         assert f"{row['rx_bytes']:,} in all" in titles
+
+
+def test_what_changed_stands_first_and_leads_on(pages: Pages) -> None:
+    """In the second half `redis` has a new caller, and `search` another build."""
+    middle = written((END_S - 30 * MINUTES) * 1000)
+    pages.open("/", from_=middle, to=written(END_S * 1000))
+    script = "return [...document.querySelectorAll('.changes li')].map((one) => one.innerText)"
+    rows = [re.sub(r"\s+", " ", row) for row in pages.wait(lambda: pages.run(script))]
+    assert "from reindexer (node b, pid 8317)" in rows[0] and rows[0].startswith("▲ redis +")
+    assert any("RankTree::score" in row and "% of its CPU" in row for row in rows)
+    assert pages.text(".changes h2").startswith("what changed, against the 7.5 min before")
+    link = next(one for one in pages.all(".changes li a") if one.text.startswith("diff"))
+    link.click()
+    pages.wait(lambda: pages.url.startswith("/compare?"))
+    assert "search=RankTree" in pages.url and "left_query" in pages.url
+
+
+def test_without_a_range_before_nothing_is_said_to_be_new(pages: Pages) -> None:
+    pages.open("/")
+    assert pages.text(".changes .note").startswith("nothing was pushed in the baseline")
+    assert pages.all(".changes li") == []
 
 
 def test_hostile_names_are_text(pages: Pages) -> None:

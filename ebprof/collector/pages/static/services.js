@@ -1,6 +1,7 @@
 /* The start: what each service uses and moves. */
 
 import { path, useAnswer } from "./api.js";
+import { Changes } from "./changes.js";
 import { html } from "./html.js";
 import { digits, exact, nanoseconds, si } from "./numbers.js";
 import { Answer, Command, Link, Name, Spark } from "./parts.js";
@@ -10,7 +11,7 @@ import { Table } from "./table.js";
 
 const PREFERRED = ["service", "node", "namespace", "pod", "container_id", "process"];
 
-export function Services({ store, state, turn }) {
+export function Services({ store, state, turn, slowTurn }) {
   const found = useAnswer(path("services", { from: state.from, to: state.to, query: state.query, by: state.by }), turn);
   const labels = useAnswer(path("labels", { from: state.from, to: state.to }), 0);
   const rows = found.data?.rows ?? [];
@@ -19,6 +20,7 @@ export function Services({ store, state, turn }) {
   return html`
     <div class="own"><h1>Services</h1><${By} store=${store} state=${state} names=${labels.data?.rows ?? []} />
       <span class="sum">${found.data && summary(shown, rows, lengthOf(found.data))}</span></div>
+    ${rows.length > 0 && html`<${Changes} store=${store} state=${state} turn=${slowTurn} />`}
     <${Answer} found=${found} isEmpty=${rows.length === 0} empty=${html`<${Nothing} store=${store} state=${state} />`}>
       <${Table} columns=${columnsOf(store, state, shown, found.data)} rows=${shown} sort=${state.sort || "cpu"}
         onSort=${(sort) => store.set({ sort })} keyOf=${(row) => row[state.by]} caption="services" />

@@ -7,7 +7,7 @@ const PATHS = { services: "/", profiles: "/profiles", compare: "/compare", traff
 /* What each page knows, by its default. Names of the API's parameters mean the same. */
 const COMMON = { from: "now-1h", to: "now", live: "", query: "" };
 const OWN = {
-  services: { by: "service", sort: "", search: "" },
+  services: { by: "service", sort: "", search: "", changes: "" },
   profiles: {
     type: "cpu", by: "", view: "flame", icicle: "1", search: "", hide: "", drop: "", focus: "", merge: "",
     only: "", callers: "", zoom: "", sort: "",

@@ -42,6 +42,14 @@ export function momentText(time, hasSeconds = false) {
   return day + clock + (hasSeconds ? `:${two(at.getSeconds())}` : "");
 }
 
+/* `15 min`, `1 h`: a length in seconds by its largest unit. */
+export function lengthText(length) {
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]]) {
+    if (length >= 0.99 * size) return `${Number((length / size).toFixed(1))} ${unit}`;
+  }
+  return `${Math.round(length)} s`;
+}
+
 export const utcText = (time) => `${absolute(time).replace("T", " ").replace("Z", "")} UTC`;
 
 /* The range moved by a share of its length; as a patch of the state. */

@@ -130,6 +130,14 @@ def test_who_calls_whom(collector: Running) -> None:
     assert answer.json["from"] < answer.json["to"]
 
 
+def test_what_changed_needs_something_to_compare_with(collector: Running) -> None:
+    answer = collector.get("/api/v1/changes", query='{service="redis"}', baseline="1h")
+    assert answer.status == 200
+    assert set(answer.json) == {"from", "to", "baseline", "step", "windows", "notes", "rows"}
+    assert answer.json["baseline"]["name"] == "1h"
+    assert answer.json["rows"] == [] and len(answer.json["notes"]) == 1
+
+
 def test_topology_has_each_connection_once(collector: Running) -> None:
     answer = collector.get("/api/v1/topology", by="service", from_="now-1h")
     assert answer.status == 200
@@ -193,6 +201,9 @@ def test_totals_over_time(collector: Running) -> None:
         ("/api/v1/labels/x/values", {}, "no series has the label 'x'"),
         ("/api/v1/profiles/series", {"type": "cpu", "by": "x"}, "no series has the label 'x'"),
         ("/api/v1/profiles/series", {"type": "cpu", "step": "x"}, "cannot read step 'x'"),
+        ("/api/v1/changes", {"baseline": "2h"}, "unknown baseline '2h'"),
+        ("/api/v1/changes", {"query": '{a="b"}'}, "nothing has the label 'a'"),
+        ("/api/v1/changes", {"type": "cpu"}, "unknown parameter 'type'"),
     ],
 )
 def test_what_cannot_be_answered(
