@@ -95,7 +95,7 @@ class Offering:
 def offerings(met: Met, debug_files: DebugFiles) -> Iterator[Offering]:
     """What there is of an object; raises BadFileError where it cannot be read any more."""
     file = ObjectFile.open(met.file, met.path, met.root)
-    yield _offering(met, file.image, met.file, is_debug=False)
+    yield offering_of(met.identity, met.path, file.image, met.file, is_debug=False)
     if has_dwarf(file.image) or not file.image.build_id:
         return
     debug = debug_files.find(file)
@@ -104,12 +104,15 @@ def offerings(met: Met, debug_files: DebugFiles) -> Iterator[Offering]:
     try:
         image = ElfImage(debug)
         if image.build_id == met.identity:  # by which the collector knows it
-            yield _offering(met, image, debug, is_debug=True)
+            yield offering_of(met.identity, met.path, image, debug, is_debug=True)
             return
     except BadFileError:
         pass
     debug.close()
 
 
-def _offering(met: Met, image: ElfImage, file: FileIO, *, is_debug: bool) -> Offering:
-    return Offering(met.identity, is_debug, quality_of(image), excerpt_of(image), file, met.path)
+def offering_of(
+    identity: str, path: str, image: ElfImage, file: FileIO, *, is_debug: bool
+) -> Offering:
+    """What there is of an open file; raises BadFileError."""
+    return Offering(identity, is_debug, quality_of(image), excerpt_of(image), file, path)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import http.client
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
@@ -18,13 +16,14 @@ from ebprof.agent.collectors import Collectors
 from ebprof.agent.kinds import NO_SERVICE, REFUSED
 from ebprof.agent.objects import Met, Objects, Offering, offerings
 from ebprof.agent.sender import Answer
+from ebprof.agent.streams import Stream, describe
 from ebprof.errors import BadFileError
 from ebprof.metrics import Counters
 from ebprof.symbolize.budget import Budgets
 from ebprof.symbolize.debugfiles import DebugFiles
 from ebprof.walls import MOST_NOTES, Walls
 from ebprof.wire import symbols as wire
-from ebprof.wire.symbols import MAX_OFFERS, PART, Verdict
+from ebprof.wire.symbols import MAX_OFFERS, Verdict
 
 RATE, BURST = 1 << 20, 32 << 20
 """Bytes of streams that are sent: a second for long, and at once after a pause."""
@@ -67,36 +66,16 @@ class _Allowance:
 
 @dataclass(slots=True)
 class _Kept:
-    """An offering; due: when to offer it, time.monotonic(). is_decided: until then.
+    """A file that can be sent; due: when to offer it, time.monotonic(). is_decided: until then."""
 
-    checksum: of the stream up to position.
-    """
-
-    offering: Offering
+    stream: Stream
     due: float = 0.0
     is_decided: bool = False
-    checksum: Any = field(default_factory=hashlib.sha256)
-    position: int = 0
-
-    def read(self) -> bytes:
-        """The next part of the stream; raises BadFileError."""
-        offering = self.offering
-        data = offering.excerpt.read(offering.file.fileno(), self.position, PART)
-        self.checksum.update(data)
-        self.position += len(data)
-        return data
-
-    def seek(self, offset: int) -> None:
-        """Go to a part's begin; what was passed over is read for the checksum."""
-        if offset < self.position:
-            self.checksum, self.position = hashlib.sha256(), 0
-        while self.position < offset:
-            self.read()
 
     @property
-    def left(self) -> int:
-        """Bytes of the stream that were not read."""
-        return self.offering.excerpt.length - self.position
+    def offering(self) -> Offering:
+        """What it is."""
+        return self.stream.offering
 
 
 class Uploader:
@@ -174,7 +153,7 @@ class Uploader:
         with self._walls.around(met.path):
             try:
                 for one in offerings(met, self._debug_files):
-                    self._kept[one.identity, one.is_debug] = _Kept(one)
+                    self._kept[one.identity, one.is_debug] = _Kept(Stream(one))
             except BadFileError as error:
                 self._count("unreadable", f"{error.message}: its functions stay addresses")
 
@@ -191,7 +170,7 @@ class Uploader:
     def _offer_some(self, kept: list[_Kept]) -> None:
         request = wire.WantRequest(sender=self._name)
         for one in kept:
-            _describe(request.offers.add(), one.offering)
+            describe(request.offers.add(), one.offering)
         answer = self._call(wire.WANT_PATH, request.SerializeToString())
         found = wire.WantResponse.FromString(_body(answer))
         if len(found.decisions) != len(kept):
@@ -233,7 +212,7 @@ class Uploader:
         is_kept = None
         with self._walls.around(path, _TroubleError, *_OF_THE_COLLECTOR):
             try:
-                kept.seek(offset)
+                kept.stream.seek(offset)
                 is_kept = self._send_rest(kept)
             except BadFileError as error:
                 self._count("unreadable", f"{path}: {error.message}: its functions stay addresses")
@@ -249,12 +228,9 @@ class Uploader:
 
         New files come first, if they are smaller; it goes on later.
         """
-        while kept.left and not self._has_others:
-            request = wire.UploadRequest(sender=self._name, offset=kept.position)
-            request.data = kept.read()
-            _describe(request.offer, kept.offering)
-            if not kept.left:
-                request.sha256 = kept.checksum.digest()
+        stream = kept.stream
+        while stream.left and not self._has_others:
+            request = stream.next_part(self._name)
             answer = self._call(wire.UPLOAD_PATH, request.SerializeToString())
             if answer.status in REFUSED:
                 self._count("refused", f"{kept.offering.path}: the collector refuses it")
@@ -263,7 +239,7 @@ class Uploader:
             self._counters.add("object_bytes_total", len(request.data))
             if response.is_kept:
                 return True
-            if response.offset != kept.position:
+            if response.offset != stream.position:
                 return False  # it has lost what it had: it is asked again
             self._ending.wait(self._allowance.wait_s(len(request.data)))
         return False
@@ -287,11 +263,6 @@ class Uploader:
         if warning not in self._said and len(self._said) < MOST_NOTES:
             self._said.add(warning)
             self._say(f"warning: {warning}")
-
-
-def _describe(offer: Any, offering: Offering) -> None:
-    offer.id, offer.is_debug = offering.identity, offering.is_debug
-    offer.quality, offer.size = int(offering.quality), offering.excerpt.length
 
 
 def _body(answer: Answer) -> bytes:

@@ -8,14 +8,19 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult
 
 from ebprof.agent.figures import METRICS, PREFIX
+from ebprof.agent.sender import Answer
+from ebprof.collector.symbols.files import ObjectFiles
+from ebprof.collector.symbols.uploads import Offer, Uploads
 from ebprof.metrics import Counters
 from ebprof.model import Profile, Sample, samples_of
 from ebprof.sampling.accounts import Figures
 from ebprof.sampling.windows import Window
-from ebprof.wire import flows
+from ebprof.wire import flows, symbols
 from ebprof.wire.push import PATH, PushRequest
 from tests import builders
 from tests.hot import CLOCK, taken
@@ -179,3 +184,42 @@ def decoded(series: Any) -> Profile:
 
 def labels(series: Any) -> dict[str, str]:
     return {one.name: one.value for one in series.labels}
+
+
+class Service:
+    """What a collector has of the service, behind `send` of `Collectors`."""
+
+    def __init__(self, path: Path) -> None:
+        self.files = ObjectFiles(path, 1 << 30)
+        self.uploads = Uploads(self.files, lambda identity: None)
+        self.failures: list[OSError | int] = []
+        self.wants = self.parts = 0
+
+    def send(self, url: SplitResult, body: bytes, token: str, path: str) -> Answer:
+        data = gzip.decompress(body)
+        if path == symbols.WANT_PATH:
+            self.wants += 1
+            return self._answer(self._want(data))
+        self.parts += 1
+        failure = self.failures.pop(0) if self.failures and self.parts > 1 else None
+        if isinstance(failure, OSError):
+            raise failure
+        return Answer(failure) if failure else self._answer(self._take(data))
+
+    def _want(self, data: bytes) -> object:
+        request, answer = symbols.WantRequest.FromString(data), symbols.WantResponse()
+        for one in request.offers:
+            offer = Offer(request.sender, one.id, one.is_debug, one.quality, one.size)
+            verdict, offset = self.uploads.decide(offer)
+            answer.decisions.add(verdict=int(verdict), offset=offset)
+        return answer
+
+    def _take(self, data: bytes) -> object:
+        request = symbols.UploadRequest.FromString(data)
+        one = request.offer
+        offer = Offer(request.sender, one.id, one.is_debug, one.quality, one.size)
+        progress = self.uploads.take(offer, request.offset, request.data, request.sha256)
+        return symbols.UploadResponse(offset=progress.offset, is_kept=progress.is_kept)
+
+    def _answer(self, message: object) -> Answer:
+        return Answer(200, body=message.SerializeToString())  # type: ignore[attr-defined]

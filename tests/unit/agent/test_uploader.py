@@ -2,72 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult
 
 import pytest
 
-from ebprof.agent import objects, uploader
+from ebprof.agent import objects, streams, uploader
 from ebprof.agent.collectors import Collectors
 from ebprof.agent.objects import Objects
 from ebprof.agent.sender import Answer
 from ebprof.agent.uploader import Uploader
-from ebprof.collector.symbols.files import ObjectFiles
-from ebprof.collector.symbols.uploads import Offer, Uploads
 from ebprof.elf import ObjectFile, open_regular
 from ebprof.symbolize.excerpts import Excerpt
 from ebprof.symbolize.ids import object_id
 from ebprof.walls import Walls
-from ebprof.wire import symbols
 from tests import stripped, targets
-from tests.unit.agent.fakes import counters
+from tests.unit.agent.fakes import Service, counters
 
 PATIENCE_S = 60
 PART = 50_000
-
-
-class Service:
-    """What a collector has of the service, behind `send` of `Collectors`."""
-
-    def __init__(self, path: Path) -> None:
-        self.files = ObjectFiles(path, 1 << 30)
-        self.uploads = Uploads(self.files, lambda identity: None)
-        self.failures: list[OSError | int] = []
-        self.wants = self.parts = 0
-
-    def send(self, url: SplitResult, body: bytes, token: str, path: str) -> Answer:
-        data = gzip.decompress(body)
-        if path == symbols.WANT_PATH:
-            self.wants += 1
-            return self._answer(self._want(data))
-        self.parts += 1
-        failure = self.failures.pop(0) if self.failures and self.parts > 1 else None
-        if isinstance(failure, OSError):
-            raise failure
-        return Answer(failure) if failure else self._answer(self._take(data))
-
-    def _want(self, data: bytes) -> object:
-        request, answer = symbols.WantRequest.FromString(data), symbols.WantResponse()
-        for one in request.offers:
-            offer = Offer(request.sender, one.id, one.is_debug, one.quality, one.size)
-            verdict, offset = self.uploads.decide(offer)
-            answer.decisions.add(verdict=int(verdict), offset=offset)
-        return answer
-
-    def _take(self, data: bytes) -> object:
-        request = symbols.UploadRequest.FromString(data)
-        one = request.offer
-        offer = Offer(request.sender, one.id, one.is_debug, one.quality, one.size)
-        progress = self.uploads.take(offer, request.offset, request.data, request.sha256)
-        return symbols.UploadResponse(offset=progress.offset, is_kept=progress.is_kept)
-
-    def _answer(self, message: object) -> Answer:
-        return Answer(200, body=message.SerializeToString())  # type: ignore[attr-defined]
 
 
 class World:
@@ -108,7 +64,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     for name in ("ASK_S", "TROUBLE_S", "NO_SERVICE_S", "_TOGETHER_S"):
         monkeypatch.setattr(uploader, name, 0.02)
-    monkeypatch.setattr(uploader, "PART", PART)
+    monkeypatch.setattr(streams, "PART", PART)
     found = World(tmp_path)
     yield found
     found.uploader.finish(PATIENCE_S)
