@@ -62,8 +62,10 @@ def _page() -> Iterator[str]:
     yield from (".SH DESCRIPTION", *_paragraphs(prose), *_options(context), ".SH COMMANDS")
     for one in found:
         yield f'.SS "{_escape(one.command_path)}"'
-        yield from _paragraphs(inspect.cleandoc(one.command.help or ""))
-        yield from _options(one)
+        yield from _described(one)
+        for below in _below(one):
+            yield from (".PP", f'.B "{_escape(below.command_path)}"')
+            yield from _described(below)
     yield from (".SH FORMATS", *_paragraphs(FORMATS), *_terms(_formats()))
     yield from (".SH STOP REASONS", *_paragraphs(STOPS))
     yield from _terms((one.name, one.help) for one in STOP_REASONS)
@@ -73,6 +75,18 @@ def _page() -> Iterator[str]:
     yield from (".SH EXIT STATUS", *_paragraphs(cli.ebprof.epilog or ""))
     yield from (".SH FILES", *_terms(FILES))
     yield from (".SH EXAMPLES", *_paragraphs(examples))
+
+
+def _described(context: click.Context) -> Iterator[str]:
+    yield from _paragraphs(inspect.cleandoc(context.command.help or ""))
+    yield from _options(context)
+
+
+def _below(context: click.Context) -> Iterator[click.Context]:
+    """The commands of a command that is a group."""
+    if isinstance(context.command, click.Group):
+        for name, command in sorted(context.command.commands.items()):
+            yield click.Context(command, info_name=name, parent=context)
 
 
 def _parted(text: str) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from unittest.mock import patch
 
+import click
+
 from ebprof import cli, commands, plugins
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -18,17 +20,20 @@ END = "<!-- end of the help text -->"
 _BLOCK = re.compile(f"^{re.escape(BEGIN)}\n.*?^{re.escape(END)}\n", re.MULTILINE | re.DOTALL)
 
 
-def help_text(name: str) -> str:
-    """What `ebprof NAME --help` prints on a terminal of COLUMNS columns."""
+def help_text(name: str, *below: str) -> str:
+    """What `ebprof NAME --help` prints on a terminal of COLUMNS columns; below: of its commands."""
     printed = io.StringIO()
     with patch.dict(os.environ, COLUMNS=str(COLUMNS)), redirect_stdout(printed):
-        cli.ebprof.main([name, "--help"], prog_name="ebprof", standalone_mode=False)
+        cli.ebprof.main([name, *below, "--help"], prog_name="ebprof", standalone_mode=False)
     return printed.getvalue()
 
 
 def block(name: str) -> str:
     """The part of the page of a command that is generated, with its comments."""
-    return f"{BEGIN}\n```text\n{help_text(name)}```\n{END}\n"
+    command = plugins.load(commands, name).command
+    below = sorted(command.commands) if isinstance(command, click.Group) else []
+    texts = [help_text(name), *(help_text(name, one) for one in below)]
+    return f"{BEGIN}\n```text\n{chr(10).join(texts)}```\n{END}\n"
 
 
 def without_block(page: str) -> str:

@@ -67,3 +67,17 @@ def linked(path: Path, debug: Path, target: Path) -> Path:
     """Without symbols, but with the name and the checksum of its separate debug file."""
     run("objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", path, target)
     return target
+
+
+def with_section(path: Path, name: str, contents: Path) -> Path:
+    """With one more section, in place."""
+    run("objcopy", f"--add-section={name}={contents}", path)
+    return path
+
+
+def relocatable(target: Path) -> Path:
+    """Debug information without a program, as `dwz` makes it for several."""
+    source = target.with_suffix(".c")
+    source.write_text("int x;\n")
+    run("gcc", "-g", "-c", "-o", target, source)
+    return target

@@ -38,6 +38,17 @@ METRICS = (
     Metric("objects_missing", "Objects with addresses that were pushed and without a file."),
     Metric("objects_evicted_total", "Object files that went for want of space."),
     Metric("object_uploads_total", "Object files by result: kept, or why refused.", "result"),
+    Metric("object_problems_total", "What cannot be read of object files: the log says what."),
+    Metric("debug_dir_files", "Files with a build ID in the directories of --debug-dir."),
+    Metric(
+        "debug_dir_files_total", "Files of directories: kept, or why they are not used.", "result"
+    ),
+    Metric(
+        "debuginfod_requests_total",
+        "Requests to debuginfod servers: found, missing, failed, refused (by us).",
+        "result",
+    ),
+    Metric("debuginfod_received_bytes_total", "Bytes of files that debuginfod servers gave."),
     Metric("object_received_bytes_total", "Bytes of object files that came, unpacked."),
     Metric("lookups_total", "Addresses that were looked up: named, unknown, failed.", "result"),
     Metric("frames_removed_total", "Frames that were removed, as no stack had them any more."),

@@ -34,6 +34,7 @@ from ebprof.collector.symbols.service import Symbols
 from ebprof.durable import rename
 from ebprof.errors import EbprofError, reason_of
 from ebprof.metrics import Counters
+from ebprof.symbolize.elsewhere import NOWHERE, Elsewhere
 
 MOST_PUSHES = 32
 """Pushes at once: each may take the memory that Limits allow."""
@@ -58,7 +59,8 @@ _Accept = Callable[[bytes, str], _Taken[_Push]]
 class CollectorOptions:
     """data: directory of log, IDs, store and object files; it is made if it is not there.
 
-    store: where that is on a server. object_bytes: of all object files.
+    store: where that is on a server. object_bytes: of all object files. elsewhere: where these are
+    looked for besides.
     """
 
     data: Path
@@ -66,6 +68,7 @@ class CollectorOptions:
     store: StoreUrl | None = None
     log: LogOptions = field(default_factory=LogOptions)
     object_bytes: int = OBJECT_MIB << 20
+    elsewhere: Elsewhere = NOWHERE
 
 
 class Collector:
@@ -81,7 +84,14 @@ class Collector:
         self._store = StoreClient(
             options.data / "store", options.retention, self._note_ending, options.store
         )
-        self.symbols = Symbols(options.data, options.object_bytes, self._store, self.counters)
+        self.symbols = Symbols(
+            options.data,
+            options.object_bytes,
+            self._store,
+            self.counters,
+            options.elsewhere,
+            lambda: self.retention,
+        )
         self._threads = ThreadPoolExecutor(_CHECKING, "push")
         self._pushes = 0
         self._is_kept = True

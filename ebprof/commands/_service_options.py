@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebprof.commands import _complete
+from ebprof.commands import _complete, _symbol_options
 from ebprof.commands._decorate import Decorator, with_options
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ retention = click.option(
     show_default=True,
     help="How long samples, and sums of hours and days, are kept.",
 )
+debug_dir, debuginfod = _symbol_options.options(exists=False, variable=True)
 
 store = click.option(
     "--store",

@@ -12,8 +12,13 @@ from ebprof.commands._decorate import Decorator
 from ebprof.errors import UsageError
 
 
-def options(*, exists: bool) -> tuple[Decorator, Decorator]:
-    """`--debug-dir` and `--debuginfod`; exists: directories have to be there at the start."""
+def options(*, exists: bool, variable: bool = False) -> tuple[Decorator, Decorator]:
+    """`--debug-dir` and `--debuginfod`. exists: directories have to be there at the start.
+    variable: without the option, the servers are those in $DEBUGINFOD_URLS.
+    """
+    others = (
+        "[default: $DEBUGINFOD_URLS]" if variable else "Several, or env: those in $DEBUGINFOD_URLS."
+    )
     return (
         click.option(
             "--debug-dir",
@@ -28,8 +33,7 @@ def options(*, exists: bool) -> tuple[Decorator, Decorator]:
             "--debuginfod",
             metavar="URL",
             multiple=True,
-            help="Ask this server for debug files; it learns what runs here. Several, or env: "
-            "those in $DEBUGINFOD_URLS.",
+            help=f"Ask this server for debug files; it learns what runs here. {others}",
         ),
     )
 
@@ -51,3 +55,10 @@ def servers(texts: Sequence[str]) -> tuple[str, ...]:
             "set it, or give a URL",
         )
     return found
+
+
+def servers_of_service(texts: Sequence[str]) -> tuple[str, ...]:
+    """The same of a service, whose environment was written for it: the variable will do."""
+    from ebprof.symbolize import debuginfod
+
+    return servers(texts) if texts else debuginfod.servers([debuginfod.ENVIRONMENT])

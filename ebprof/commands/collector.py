@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebprof.commands import _config, _service_options
+from ebprof.commands import _config, _service_options, _symbol_options
 from ebprof.commands._service_options import say
 from ebprof.errors import UnsupportedError, UsageError
 
@@ -39,6 +39,8 @@ _NEEDED = ("chdb", "clickhouse_connect", "starlette", "uvicorn")
     show_default=True,
     help="Of all object files; beyond it those used least go.",
 )
+@_service_options.debug_dir
+@_service_options.debuginfod
 @_service_options.access
 @click.option(
     "--metrics-of",
@@ -54,6 +56,7 @@ def command(ctx: click.Context, /, check: bool, **_: Any) -> int:
     \b
     ebprof collector --data /tmp/profiles            on 127.0.0.1:8080, until Ctrl-C
     ebprof collector --listen 0.0.0.0:8080 --token-file /etc/ebprof/tokens
+    ebprof collector --debug-dir /srv/debug --debuginfod https://debuginfod.debian.net
     ebprof collector --check                         is the one that runs well?
 
     \b
@@ -68,8 +71,15 @@ def command(ctx: click.Context, /, check: bool, **_: Any) -> int:
         return _check(options)
     logging.basicConfig(format="ebprof: %(message)s", level=logging.WARNING)
     reread = partial(_reread, ctx) if ctx.params["config"] else None
-    serve(options, lambda url: say(f"collector at {url}, data in {options.data}"), reread)
+    serve(options, lambda url: _announce(url, options), reread)
     return 0
+
+
+def _announce(url: str, options: ServerOptions) -> None:
+    say(f"collector at {url}, data in {options.data}")
+    if options.debuginfod:
+        names = " ".join(options.debuginfod)
+        say(f"debug files are asked for at {names}, which learn what runs: see docs/symbols.md")
 
 
 def _reread(ctx: click.Context) -> ServerOptions:
@@ -106,6 +116,8 @@ def _options(given: _config.Given) -> ServerOptions:
         tls=tls,
         metrics_of=metrics_of,
         allow_host=tuple(values["allow_host"]),
+        debug_dirs=tuple(values["debug_dirs"]),
+        debuginfod=_symbol_options.servers_of_service(values["debuginfod"]),
     )
 
 

@@ -54,7 +54,7 @@ class Names:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
-        self._lookups = 0
+        self._lookups = self._earlier = 0
         self._told: set[str] = set()
         self._walls = Walls()
         self._versions: dict[str, int] = {}
@@ -80,6 +80,11 @@ class Names:
             if warning not in self._told and len(self._told) < MOST_NOTES:
                 self._told.add(warning)
                 yield warning
+
+    @property
+    def problems(self) -> int:
+        """What could not be read of files, so far."""
+        return self._earlier + self._symbolizer.problems + self._walls.failed
 
     def close(self) -> None:
         """End the worker."""
@@ -109,6 +114,7 @@ class Names:
         if self._lookups > MOST_LOOKUPS:
             self._lookups = 1
             self._symbolizer.close()
+            self._earlier += self._symbolizer.problems
             self._versions.clear()
             self._symbolizer = self._new()
 
@@ -121,17 +127,22 @@ class Names:
 class _LookupSymbolizer(Symbolizer):
     """Leaves what has no name without frames: who asked knows what its module is called.
 
-    starts: where the functions of such addresses begin, by address.
+    starts: where the functions of such addresses begin, by address. problems: warnings so far.
     """
 
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
         self.starts: dict[int, int] = {}
+        self.problems = 0
 
     def _nameless_location(self, address: int, mapping: Mapping, start: int | None) -> Location:
         if start is not None:
             self.starts[address] = start
         return Location(address, mapping, ())
+
+    def _warn(self, what: str) -> None:
+        self.problems += 1
+        super()._warn(what)
 
 
 class _DebugFiles:

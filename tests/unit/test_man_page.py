@@ -61,7 +61,9 @@ def test_every_option_and_its_help_are_there(shown: str, name: str) -> None:
     command = plugins.load(commands, name).command
     text = section(shown, name)
     words = " ".join(text.split())
-    options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    every = [one for each in (command, *below) for one in each.params]
+    options = [one for one in every if isinstance(one, click.Option) and not one.hidden]
     for option in options:
         names = ", ".join(option.opts)
         assert re.search(rf"^       {re.escape(names)}\b", text, re.MULTILINE), names

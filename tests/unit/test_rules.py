@@ -41,7 +41,10 @@ def command(name: str) -> click.Command:
 
 
 def options(name: str) -> list[click.Option]:
-    return [one for one in command(name).params if isinstance(one, click.Option)]
+    found = command(name)
+    below = found.commands.values() if isinstance(found, click.Group) else ()
+    params = [one for each in (found, *below) for one in each.params]
+    return [one for one in params if isinstance(one, click.Option)]
 
 
 def page(name: str) -> str:
@@ -73,6 +76,15 @@ def field_names(dataclass: type) -> Iterator[str]:
 def test_every_command_has_help_with_examples(name: str) -> None:
     text = inspect.cleandoc(command(name).help or "")
     assert len(re.findall(EXAMPLE.format(name), text, re.MULTILINE)) >= 2
+
+
+def test_commands_below_others_have_help_with_examples_too() -> None:
+    groups = {name: found for name in COMMANDS if isinstance(found := command(name), click.Group)}
+    assert set(groups) == {"symbols"}
+    for name, group in groups.items():
+        for below, one in group.commands.items():
+            text = inspect.cleandoc(one.help or "")
+            assert len(re.findall(EXAMPLE.format(f"{name} {below}"), text, re.MULTILINE)) >= 1
 
 
 @pytest.mark.parametrize("name", COMMANDS)

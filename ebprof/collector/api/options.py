@@ -9,9 +9,14 @@ from ebprof.address import Place
 from ebprof.collector.retention import Retention
 from ebprof.collector.service import OBJECT_MIB, CollectorOptions
 from ebprof.collector.store.url import StoreUrl
+from ebprof.symbolize.elsewhere import Elsewhere
 from ebprof.tls import TlsFiles
 
-_FIXED = ("listen", "allow_host", "data", "store", "object_size", "metrics_of")
+_FIXED = (
+    *("listen", "allow_host", "data", "store", "object_size", "metrics_of"),
+    *("debug_dirs", "debuginfod"),
+)
+_SHOWN = {"debug_dirs": "debug-dir"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class ServerOptions:
     all object files, in MiB. token_file: None where everybody may do everything. metrics_of: a
     server whose metrics are added to ours. allow_host: names that the collector may be called on
     loopback, besides `localhost`.
+    debug_dirs, debuginfod: directories, and URLs of servers, that have object files.
     """
 
     listen: tuple[Place, ...]
@@ -32,12 +38,21 @@ class ServerOptions:
     tls: TlsFiles = field(default_factory=TlsFiles)
     metrics_of: Place | None = None
     allow_host: tuple[str, ...] = ()
+    debug_dirs: tuple[Path, ...] = ()
+    debuginfod: tuple[str, ...] = ()
 
     @property
     def collector(self) -> CollectorOptions:
         """What of it needs no HTTP."""
+        elsewhere = Elsewhere(self.debug_dirs, self.debuginfod)
         object_bytes = self.object_size << 20
-        return CollectorOptions(self.data, self.retention, self.store, object_bytes=object_bytes)
+        return CollectorOptions(
+            self.data,
+            self.retention,
+            self.store,
+            object_bytes=object_bytes,
+            elsewhere=elsewhere,
+        )
 
     def fixed(self, other: ServerOptions) -> list[str]:
         """Names of options that are others now, and that a running collector cannot change."""
@@ -46,4 +61,4 @@ class ServerOptions:
             found.append("token_file")
         if (self.tls.cert is None, self.tls.ca) != (other.tls.cert is None, other.tls.ca):
             found.append("tls_ca" if self.tls.cert and other.tls.cert else "tls_cert")
-        return [name.replace("_", "-") for name in found]
+        return [_SHOWN.get(name, name.replace("_", "-")) for name in found]

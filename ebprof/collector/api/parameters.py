@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import QueryParams
 
@@ -30,10 +30,16 @@ _DEFAULT_FROM, _DEFAULT_TO = "now-1h", "now"
 
 
 class Parameters:
-    """The parameters of one request; each is known and is there once at most."""
+    """The parameters of one request; each is known and is there once at most.
 
-    def __init__(self, given: QueryParams, known: Sequence[str]) -> None:
+    defaults: values of those that are missing.
+    """
+
+    def __init__(
+        self, given: QueryParams, known: Sequence[str], defaults: Mapping[str, str] | None = None
+    ) -> None:
         self._given = given
+        self._defaults = defaults or {}
         self._now_ms = time.time_ns() // 1_000_000
         for name in given:
             if name not in known:
@@ -44,7 +50,7 @@ class Parameters:
 
     def text(self, name: str, default: str = "") -> str:
         """The value of a parameter, or the default where it is missing or empty."""
-        return self._given.get(name) or default
+        return self._given.get(name) or self._defaults.get(name, default)
 
     def range(self, side: str = "") -> Range:
         """From `from` to `to`; the last hour without them. side: begins the names, as `left_`."""

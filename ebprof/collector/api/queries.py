@@ -31,10 +31,19 @@ from ebprof.collector.query.flamegraph import (
 from ebprof.collector.query.flow_points import VALUES, FlowPoints, FlowPointsAnswer
 from ebprof.collector.query.flows import FlowsAnswer
 from ebprof.collector.query.labels import Agents, LabelNames, LabelValues, ProfileTypes
+from ebprof.collector.query.missing import (
+    DEFAULT_FILES,
+    MOST_FILES,
+    Missing,
+    MissingAnswer,
+    NamelessFile,
+)
 from ebprof.collector.query.services import Service, ServicesAnswer
 from ebprof.collector.query.totals import Totals, TotalsAnswer
 from ebprof.collector.service import Collector
 from ebprof.collector.store.question import BadQuestionError, StoreError
+from ebprof.collector.symbols.advice import what_helps
+from ebprof.symbolize.quality import Quality
 
 PREFIX = "/api/v1"
 SUMMARY = "Ebprof-Summary"
@@ -153,6 +162,38 @@ async def _services(collector: Collector, request: Request) -> Response:
     )
 
 
+async def _missing_symbols(collector: Collector, request: Request) -> Response:
+    given = Parameters(request.query_params, (*SELECTION, "limit"), {"type": "cpu"})
+    most = given.number("limit", DEFAULT_FILES, MOST_FILES)
+    answer: MissingAnswer = await collector.ask(Missing(given.selection(collector.retention), most))
+    return json_answer(
+        {
+            "type": answer.type,
+            "unit": answer.unit,
+            **times.written_range(answer.covered),
+            "total": answer.total,
+            "self": answer.own,
+            "nameless": answer.any,
+            "pruned": answer.rest,
+            "rows": [_missing_file(one, collector) for one in answer.files],
+        }
+    )
+
+
+def _missing_file(found: NamelessFile, collector: Collector) -> dict[str, Any]:
+    held = collector.symbols.held(found.build_id)
+    return {
+        "file": found.file,
+        "build_id": found.build_id,
+        "self": found.own,
+        "nameless": found.any,
+        "addresses": found.addresses,
+        "object": Quality(held.object).name.lower() if held.object else None,
+        "debug": Quality(held.debug).name.lower() if held.debug else None,
+        "help": what_helps(found.file, found.build_id, held),
+    }
+
+
 def _service(by: str, found: Service) -> dict[str, Any]:
     traffic = found.traffic or (None,) * len(VALUES)
     return {
@@ -201,6 +242,7 @@ _ENDPOINTS: dict[str, _Endpoint] = {
     "/topology": _topology,
     "/agents": _agents,
     "/changes": _changes,
+    "/symbols/missing": _missing_symbols,
 }
 
 

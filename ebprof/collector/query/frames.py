@@ -19,6 +19,7 @@ NAMES = ("frame_id", "module", "address", "names")
 """Columns that functions are made of."""
 ALL = (*NAMES, "build_id", "system_names", "files", "lines")
 """Those that locations are made of."""
+_NAMELESS = r"^\[.*\]\+0x[0-9a-f]+$"
 _NOTHING = pa.table(
     {
         "module": pa.array([], pa.string()),
@@ -70,6 +71,17 @@ class Frames:
         """The index of each frame ID."""
         found = pc.index_in(pa.array(ids), value_set=pa.array(self.ids))
         return np.asarray(found.fill_null(len(self.ids)), np.int64)
+
+    @cached_property
+    def is_nameless(self) -> npt.NDArray[np.bool_]:
+        """bool[locations]: whose innermost function has no name, as far as the database knows."""
+        lists = column_of(self.table, "names")
+        starts = np.asarray(lists.offsets, np.int64)
+        found = np.append(np.diff(starts) == 0, False)
+        named = np.flatnonzero(~found[:-1])
+        first = lists.values.take(pa.array(starts[named]))
+        found[named] = np.asarray(pc.match_substring_regex(first, _NAMELESS))
+        return found
 
     @cached_property
     def locations(self) -> tuple[Location, ...]:

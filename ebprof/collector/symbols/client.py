@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebprof.collector.store.wire import Failure, pack, receive
@@ -15,6 +17,20 @@ TIMEOUT_S = 300.0
 """Twice what the worker below may take to read DWARF, and more."""
 
 
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of a look-up. problems: parts of files that could not be read; warnings: which, of
+    the first.
+    """
+
+    answers: list[Answer]
+    warnings: tuple[str, ...]
+    problems: int
+
+
 class FailedLookupError(EbprofError):
     """A look-up that failed: message says why."""
 
@@ -22,7 +38,7 @@ class FailedLookupError(EbprofError):
 class LookupClient:
     """For one thread at a time, except `close`, after which no answer means anything.
 
-    cache: directory for SymCaches.
+    cache: directory for SymCaches. problems: what could not be read of files, so far.
     """
 
     def __init__(self, cache: Path, timeout_s: float = TIMEOUT_S) -> None:
@@ -31,6 +47,7 @@ class LookupClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._last = 0
+        self.problems = 0
         self.is_closed = False
 
     @property
@@ -53,7 +70,11 @@ class LookupClient:
             raise FailedLookupError("it crashes what reads it, or takes its memory") from None
         if isinstance(answer, Failure):
             raise FailedLookupError(answer.message)
-        return list(answer)
+        assert isinstance(answer, Found)
+        for warning in answer.warnings:
+            _log.warning("%s", warning)
+        self.problems += answer.problems
+        return answer.answers
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

@@ -7,7 +7,6 @@ process below it (symbolize/worker.py).
 
 from __future__ import annotations
 
-import logging
 import os
 import resource
 import signal
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ebprof.collector.store.wire import Failure, pack, receive
+from ebprof.collector.symbols.client import Found
 from ebprof.errors import EbprofError
 from ebprof.parent import die_with_parent
 from ebprof.signals import ENDING
@@ -26,7 +26,6 @@ from ebprof.walls import describe
 MEMORY = 6 << 30
 """Address space; SymCaches and NumPy's libraries are a part of it."""
 _NICENESS = 10
-_log = logging.getLogger(__name__)
 
 
 def serve(connection: socket.socket, names: Names) -> None:
@@ -41,10 +40,9 @@ def serve(connection: socket.socket, names: Names) -> None:
 
 def _answer(names: Names, lookup: Any) -> Any:
     try:
+        before = names.problems
         found = names.find(lookup)
-        for warning in names.warnings():
-            _log.warning("%s", warning)
-        return found
+        return Found(found, tuple(names.warnings()), names.problems - before)
     except EbprofError as error:
         return Failure(error.message, error.hint, is_question=True)
     except Exception as error:
@@ -65,5 +63,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="ebprof symbols: %(message)s")
     main(sys.argv[1:])

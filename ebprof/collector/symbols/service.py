@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from google.protobuf.message import DecodeError
 
 from ebprof.collector.receive.refusals import RefusedError
 from ebprof.collector.receive.unpack import unpack
+from ebprof.collector.retention import Retention
 from ebprof.collector.symbols.client import LookupClient
 from ebprof.collector.symbols.files import ObjectFiles
+from ebprof.collector.symbols.finder import Finder
 from ebprof.collector.symbols.resolver import Names, Resolver
 from ebprof.collector.symbols.uploads import BusyError, Offer, Uploads
 from ebprof.metrics import Counters, Value
+from ebprof.symbolize.elsewhere import Elsewhere
 from ebprof.wire import symbols as wire
 
 MAX_BODY = wire.PART + (64 << 10)
@@ -26,18 +30,39 @@ MOST_WAITING = 32
 _TAKING = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What there is of an object: the quality of its file and of its debug file, 0 without one.
+
+    is_nowhere: servers were asked for more, and have none.
+    """
+
+    object: int
+    debug: int
+    is_nowhere: bool
+
+
 class Symbols:
     """Object files of a directory, and names for a store. For one event loop; `run` it.
 
-    max_bytes: of all object files.
+    max_bytes: of all object files. elsewhere: where to look for more. retention: gives the store's.
     """
 
-    def __init__(self, data: Path, max_bytes: int, store: Names, counters: Counters) -> None:
+    def __init__(
+        self,
+        data: Path,
+        max_bytes: int,
+        store: Names,
+        counters: Counters,
+        elsewhere: Elsewhere,
+        retention: Callable[[], Retention],
+    ) -> None:
         self._counters = counters
         self._files = ObjectFiles(data / "objects", max_bytes)
         self._uploads = Uploads(self._files, self._note_file)
         self._client = LookupClient(data / "symcache")
         self._resolver = Resolver(self._files, store, self._client, counters)
+        self._finder = Finder(elsewhere, self._files, store, counters, self._note_file, retention)
         self._threads = ThreadPoolExecutor(_TAKING, "objects")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting = 0
@@ -46,7 +71,7 @@ class Symbols:
         """Have addresses named until this is cancelled."""
         self._loop = asyncio.get_running_loop()
         try:
-            await self._resolver.run()
+            await asyncio.gather(self._resolver.run(), self._finder.run())
         finally:
             self._client.close()
 
@@ -57,6 +82,12 @@ class Symbols:
     def note_addresses(self, identities: Iterable[str]) -> None:
         """There are new addresses of these objects in the store."""
         self._resolver.note_addresses(identities)
+        self._finder.note_addresses(identities)
+
+    def held(self, identity: str) -> Holding:
+        """What there is of an object, and whether servers have no more."""
+        program, debug = (self._files.quality((identity, one)) for one in (False, True))
+        return Holding(program, debug, self._finder.was_asked(identity))
 
     async def want(self, data: bytes, encoding: str) -> bytes:
         """A WantRequest to its answer; raises RefusedError."""
@@ -83,6 +114,9 @@ class Symbols:
             "object_limit_bytes": self._files.max_bytes,
             "objects_missing": len(self._resolver.missing),
             "objects_evicted_total": self._files.evicted,
+            "object_problems_total": self._client.problems,
+            "debug_dir_files": self._finder.folder_files,
+            "debuginfod_received_bytes_total": self._finder.received,
         }
 
     def _decide(self, offers: list[Offer]) -> bytes:

@@ -30,7 +30,7 @@ MAX_STREAMS = 32
 MIN_FREE = 1 << 30
 TURN_S = 60.0
 """Where nothing came for so long, another sender may send the object."""
-_SHARE = 4
+SHARE = 4
 """Streams take one part of so many of the space for objects, at most."""
 _SENDER = re.compile(r"[0-9a-zA-Z-]{8,64}")
 _BLOCK = 1 << 20
@@ -158,7 +158,7 @@ class Uploads:
             if now >= stream.touched + TURN_S and not stream.is_busy:
                 self._forget(stream)
         promised = sum(one.offer.size for one in self._streams.values())
-        is_small = promised + offer.size <= max(self._files.max_bytes // _SHARE, MAX_STREAM)
+        is_small = promised + offer.size <= max(self._files.max_bytes // SHARE, MAX_STREAM)
         free = shutil.disk_usage(self._directory).free
         return is_small and len(self._streams) < MAX_STREAMS and free > MIN_FREE + offer.size
 
