@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("chdb", "starlette", "uvicorn")
+PACKAGES = ("chdb", "python_multipart", "starlette", "uvicorn")
 CPU_FLAG = "avx"
 """Without it, chdb ends the process that imports it by SIGILL."""
 

@@ -35,6 +35,7 @@ _NAMES = {
     SampleType("wall", _NANOSECONDS): "wall",
     SampleType("offcpu", _NANOSECONDS): "offcpu",
     SampleType("off-cpu", _NANOSECONDS): "offcpu",
+    SampleType("off_cpu", _NANOSECONDS): "offcpu",
     SampleType("inuse_space", _BYTES): "heap_inuse",
     SampleType("inuse_objects", _COUNT): "heap_inuse_objects",
     SampleType("alloc_space", _BYTES): "heap_alloc",

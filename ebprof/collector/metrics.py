@@ -11,6 +11,7 @@ METRICS = (
     Metric("profiles_total", "Profiles that were accepted, each once."),
     Metric("stacks_total", "Samples of accepted profiles: stacks with their values."),
     Metric("duplicate_profiles_total", "Profiles that were sent again after they were accepted."),
+    Metric("rejected_profiles_total", "Profiles that were left out of accepted exports by OTLP."),
     Metric("flows_total", "Rows of accepted flows, each once."),
     Metric("duplicate_flow_pushes_total", "Pushes of flows that were sent again, and not stored."),
     Metric("flow_losses_total", "What agents could not count of flows, by what they say."),

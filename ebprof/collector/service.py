@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from ebprof.collector.receive.flows import FlowPush, read_flows
 from ebprof.collector.receive.ids import SeenIds
 from ebprof.collector.receive.intake import Accepted, Intake
 from ebprof.collector.receive.log import LogOptions, PushLog, Segment
-from ebprof.collector.receive.push import Push, read_push
+from ebprof.collector.receive.push import Push, Read, read_push
 from ebprof.collector.receive.refusals import FullError, RefusedError
 from ebprof.collector.receive.unpack import unpack
 from ebprof.collector.retention import Retention
@@ -130,15 +131,18 @@ class Collector:
         self.symbols.close()
         self._threads.shutdown()
 
-    async def push(self, data: bytes, encoding: str) -> None:
+    async def push(self, data: bytes, encoding: str, read: Read = read_push) -> Push:
         """Take a push; it may be acknowledged when this returns. Raises RefusedError.
 
-        data: as it was sent; encoding: of HTTP.
+        data: as it was sent; encoding: of HTTP; read: what makes a push of it.
         """
-        push, accepted = await self._take(data, encoding, self._accept_profiles)
+        accept = partial(self._accept_profiles, read)
+        push, accepted = await self._take(data, encoding, accept)
         self.counters.add("profiles_total", push.profiles - accepted.duplicates)
         self.counters.add("stacks_total", push.stacks)
         self.counters.add("duplicate_profiles_total", accepted.duplicates)
+        self.counters.add("rejected_profiles_total", push.rejected)
+        return push
 
     async def push_flows(self, data: bytes, encoding: str) -> None:
         """The same for a push of flows."""
@@ -212,10 +216,10 @@ class Collector:
         self.counters.add("push_bytes_total", len(data))
         return taken
 
-    def _accept_profiles(self, data: bytes, encoding: str) -> _Taken[Push]:
+    def _accept_profiles(self, read: Read, data: bytes, encoding: str) -> _Taken[Push]:
         now_ns = time.time_ns()
         plain = unpack(data, encoding, self._limits.plain_bytes)
-        push = read_push(plain, now_ns, self._limits)
+        push = read(plain, now_ns, self._limits)
         return push, self._intake.accept(push, now_ns)
 
     def _accept_flows(self, data: bytes, encoding: str) -> _Taken[FlowPush]:

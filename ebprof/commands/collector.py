@@ -16,7 +16,7 @@ from ebprof.errors import UnsupportedError, UsageError
 if TYPE_CHECKING:
     from ebprof.collector.api.options import ServerOptions
 
-_NEEDED = ("chdb", "clickhouse_connect", "starlette", "uvicorn")
+_NEEDED = ("chdb", "clickhouse_connect", "python_multipart", "starlette", "uvicorn")
 
 
 @click.command(cls=_config.ConfiguredCommand)

@@ -1,7 +1,7 @@
 """Makes message classes of the .proto files beside this module.
 
-They keep to a part of proto3: flat messages with scalar, bytes and message fields, imports of files
-beside them, comments on lines of their own; services are read by people only.
+They keep to a part of proto3: flat messages and enums, fields of these or of scalars and bytes,
+imports of files beside them, comments on lines of their own; services are read by people only.
 Source of the language: protobuf.dev/reference/protobuf/proto3-spec.
 """
 
@@ -20,6 +20,8 @@ _SCALARS = {
     "int64": _FIELD.TYPE_INT64,
     "uint32": _FIELD.TYPE_UINT32,
     "uint64": _FIELD.TYPE_UINT64,
+    "fixed64": _FIELD.TYPE_FIXED64,
+    "double": _FIELD.TYPE_DOUBLE,
     "bool": _FIELD.TYPE_BOOL,
     "bytes": _FIELD.TYPE_BYTES,
     "string": _FIELD.TYPE_STRING,
@@ -28,6 +30,8 @@ _LINES = {
     "package": re.compile(r"package ([\w.]+);"),
     "import": re.compile(r'import "(\w+\.proto)";'),
     "message": re.compile(r"message (\w+) \{"),
+    "enum": re.compile(r"enum (\w+) \{"),
+    "value": re.compile(r"(\w+) = (\d+);"),
     "field": re.compile(r"(repeated )?([\w.]+) (\w+) = (\d+);"),
     "ignored": re.compile(r'syntax = "proto3";|service \w+ \{|rpc .*;|\}|//.*|'),
 }
@@ -85,6 +89,10 @@ def _add(parsed: descriptor_pb2.FileDescriptorProto, kind: str, match: re.Match[
         parsed.dependency.append(match[1])
     elif kind == "message":
         parsed.message_type.add(name=match[1])
+    elif kind == "enum":
+        parsed.enum_type.add(name=match[1])
+    elif kind == "value":
+        parsed.enum_type[-1].value.add(name=match[1], number=int(match[2]))
     elif kind == "field":
         _add_field(parsed, match)
 
@@ -95,6 +103,5 @@ def _add_field(parsed: descriptor_pb2.FileDescriptorProto, match: re.Match[str])
     field.label = _FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL
     if kind in _SCALARS:
         field.type = _SCALARS[kind]
-    else:
-        field.type = _FIELD.TYPE_MESSAGE
+    else:  # a message or an enum, as its name turns out to be
         field.type_name = f".{kind}" if "." in kind else f".{parsed.package}.{kind}"

@@ -40,7 +40,10 @@ def refusal(found: RefusedError) -> Response:
     if found.retry_after_s is not None:
         headers["Retry-After"] = str(found.retry_after_s)
     if found.status == 415:
-        headers |= {"Accept-Post": "application/proto", "Accept-Encoding": "gzip, identity"}
+        headers |= {
+            "Accept-Post": "application/proto",
+            "Accept-Encoding": "gzip, identity",
+        }
     return json_answer({"code": found.code, "message": message}, found.status, headers)
 
 

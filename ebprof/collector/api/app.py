@@ -11,13 +11,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ebprof.address import Place
-from ebprof.collector.api import health, pages, pushes, queries, symbols
+from ebprof.collector.api import health, ingest, otlp, pages, pushes, querier, queries, symbols
 from ebprof.collector.api.access import PUSH, READ, Tokens
 from ebprof.collector.api.answers import error, on_http_error, on_surprise
 from ebprof.collector.api.hosts import HostGuard
 from ebprof.collector.service import Collector
+from ebprof.wire.otlp import PATH as EXPORTS
 
-_PUSHED = frozenset((*pushes.PATHS, *symbols.PATHS))
+_PUSHED = frozenset((*pushes.PATHS, ingest.PATH, EXPORTS, *symbols.PATHS))
 _CHALLENGES = {"WWW-Authenticate": 'Bearer, Basic realm="a token, as the password"'}
 """Browsers ask for a password, and send it with all that a page asks for."""
 _FOR_ALL = (health.HEALTHY, health.READY)
@@ -40,8 +41,11 @@ def application(
     found = Starlette(
         routes=[
             *pushes.routes(collector),
+            *ingest.routes(collector),
+            *otlp.routes(collector),
             *symbols.routes(collector),
             *queries.routes(collector),
+            *querier.routes(collector),
             *health.routes(collector, metrics_of),
             *pages.routes(),
         ],

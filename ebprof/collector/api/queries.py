@@ -102,11 +102,11 @@ async def _diff(collector: Collector, request: Request) -> Response:
 async def _series(collector: Collector, request: Request) -> Response:
     given = Parameters(request.query_params, (*SELECTION, "by", "step"))
     selection = given.selection(collector.retention)
-    question = Totals(selection, given.text("by"), given.step_ms())
-    answer: TotalsAnswer = await collector.ask(question)
-    by = question.by
+    by = tuple(filter(None, [given.text("by")]))
+    answer: TotalsAnswer = await collector.ask(Totals(selection, by, given.step_ms()))
     rows = [
-        {"labels": {by: one.label} if by else {}, "points": one.points} for one in answer.series
+        {"labels": dict(zip(by, one.labels, strict=False)), "points": one.points}
+        for one in answer.series
     ]
     return json_answer(
         {

@@ -61,7 +61,7 @@ def _nodes(selection: Selection, summary: Summary, database: Asked) -> int:
     """How many nodes there were; 1 where labels do not tell, or nothing is there by the hour."""
     step = -(-summary.covered.length_ms // HOUR_MS) * HOUR_MS
     try:
-        found: TotalsAnswer = Totals(selection, NODE, step).answer(database)
+        found: TotalsAnswer = Totals(selection, (NODE,), step).answer(database)
     except BadQuestionError:
         return 1
-    return max(1, sum(1 for one in found.series if one.label))
+    return max(1, sum(1 for one in found.series if any(one.labels)))

@@ -1,6 +1,7 @@
 """Selectors of series, as Prometheus writes them: `{service_name="redis",pod=~"r.*"}`.
 
-A label that a series lacks is empty. Patterns (`=~`, `!~`) are RE2 and match whole values.
+A label that a series lacks is empty; names may stand in quotes. Patterns (`=~`, `!~`) are RE2 and
+match whole values.
 Source: prometheus.io/docs/prometheus/latest/querying/basics
 """
 
@@ -15,7 +16,7 @@ MAX_LENGTH = 8_192
 MAX_MATCHERS = 32
 FORM = 'write it like {service_name="redis",pod=~"r.*"}, or {} for all'
 
-_NAME = re.compile(r"\s*([a-zA-Z_][a-zA-Z0-9_.]*)\s*")
+_NAME = re.compile(r'\s*("?)([a-zA-Z_][a-zA-Z0-9_.]*)\1\s*')
 _OPERATOR = re.compile(r"(=~|!~|!=|=)\s*")
 _STRING = re.compile(r'"((?:[^"\\\n]|\\.)*)"\s*|\'((?:[^\'\\\n]|\\.)*)\'\s*|`([^`]*)`\s*')
 _ESCAPE = re.compile(r"\\(.)")
@@ -91,12 +92,12 @@ def _matcher(inner: str, position: int, text: str) -> tuple[Matcher, int]:
         raise _error(text, f"there is no label name at {inner[position : position + 20]!r}")
     operator = _OPERATOR.match(inner, name.end())
     if operator is None:
-        raise _error(text, f"after {name[1]} there is none of = != =~ !~")
+        raise _error(text, f"after {name[2]} there is none of = != =~ !~")
     string = _STRING.match(inner, operator.end())
     if string is None:
-        raise _error(text, f"the value of {name[1]} is not in quotes")
+        raise _error(text, f"the value of {name[2]} is not in quotes")
     raw = string[3] if string[3] is not None else _unescaped(string[1] or string[2] or "", text)
-    return Matcher(name[1], operator[1], raw), string.end()
+    return Matcher(name[2], operator[1], raw), string.end()
 
 
 def _unescaped(value: str, text: str) -> str:

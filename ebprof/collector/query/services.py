@@ -65,7 +65,7 @@ class Services:
         step = self._step_ms()
         label = SERVICE if self.by == DEFAULT_BY else self.by
         of = Selection(_CPU, renamed(self.selector), self.range, self.now_ms, self.retention)
-        cpu: TotalsAnswer = Totals(of, label, step).answer(database)
+        cpu: TotalsAnswer = Totals(of, (label,), step).answer(database)
         traffic = self._traffic(step).answer(database) if self._has_traffic() else None
         first = cpu.covered.start_ms // step * step
         count = -(-(cpu.covered.end_ms - first) // step)
@@ -104,7 +104,7 @@ def _rows(
     cpu: TotalsAnswer, traffic: FlowPointsAnswer | None, by: str, first: int, count: int
 ) -> Iterable[Service]:
     step = cpu.step_ms
-    used = {one.label: one.points for one in cpu.series}
+    used = {one.labels[0]: one.points for one in cpu.series}
     moved = {str(one.keys[by] or ""): one.points for one in traffic.series} if traffic else {}
     for name in {**used, **moved}:
         points = used.get(name, ())

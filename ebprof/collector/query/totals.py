@@ -18,12 +18,15 @@ from ebprof.collector.query.steps import (
 from ebprof.collector.query.times import Range
 from ebprof.collector.store.question import Asked, BadQuestionError
 
+_SEPARATOR = ","
+"""Of labels as the SQL gets them: no name of a label has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A value of the label and its points: [start of the step in seconds, sum], in order."""
+    """Values of the labels and their points: [start of the step in seconds, sum], in order."""
 
-    label: str
+    labels: tuple[str, ...]
     points: tuple[tuple[float, int], ...]
 
 
@@ -38,10 +41,10 @@ class TotalsAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums of a selection by step. by: a label; empty for one series of all."""
+    """Sums of a selection by step. by: labels; none for one series of all."""
 
     selection: Selection
-    by: str = ""
+    by: tuple[str, ...] = ()
     step_ms: int = 0
 
     def answer(self, database: Asked) -> TotalsAnswer:
@@ -50,20 +53,19 @@ class Totals:
         Raises BadQuestionError, also where there would be too many points to show.
         """
         step = self.step_ms or default_step_ms(self.selection.range)
-        labels = [self.by] if self.by else []
-        found = self._plan(step, labels)
+        found = self._plan(step)
         check_steps(found.covered, step)
         bound = self.selection.parameters(found)
-        bound |= {"step": step, "by": self.by, "most": MOST_POINTS + 1}
+        bound |= {"step": step, "by": _SEPARATOR.join(self.by), "most": MOST_POINTS + 1}
         with database.session() as session:
-            self.selection.check(session, *labels)
+            self.selection.check(session, *self.by)
             rows = session.ask(sql.load("totals", self.selection.selector), bound).to_pylist()
         check_points(rows, "ask for a larger step or by less")
         return TotalsAnswer(step, found.covered, _series(rows))
 
-    def _plan(self, step: int, labels: list[str]) -> Plan:
+    def _plan(self, step: int) -> Plan:
         """By hours where steps are of whole ones, else all by samples."""
-        found = self.selection.plan(*labels)
+        found = self.selection.plan(*self.by)
         now, retention = self.selection.now_ms, self.selection.retention
         if found.covered.start_ms < now - retention.hour_ms:
             raise BadQuestionError("there are only sums of days", "ask for a later range")
@@ -71,7 +73,7 @@ class Totals:
 
 
 def _series(rows: list[dict[str, Any]]) -> tuple[Series, ...]:
-    points: dict[str, list[tuple[float, int]]] = {}
+    points: dict[tuple[str, ...], list[tuple[float, int]]] = {}
     for row in rows:
-        points.setdefault(row["label"], []).append((row["point"] / 1000, row["value"]))
-    return tuple(Series(label, tuple(found)) for label, found in points.items())
+        points.setdefault(tuple(row["found"]), []).append((row["point"] / 1000, row["value"]))
+    return tuple(Series(labels, tuple(found)) for labels, found in points.items())

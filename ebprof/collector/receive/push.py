@@ -6,12 +6,13 @@ A push is taken or refused as a whole, so that its sender knows what became of i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from ebprof.collector import kinds
@@ -32,20 +33,41 @@ _MOST_MET = 1_024
 class Push:
     """A push that may be stored.
 
-    message: as it was sent (push.v1.PushRequest). profiles, stacks: how many it has.
+    message: a push.v1.PushRequest, as it was sent or as what was sent became one. profiles, stacks:
+    how many it has. rejected: profiles that were sent besides and are left out; problem: why the
+    first of them is.
     """
 
     message: Any
     profiles: int
     stacks: int
+    rejected: int = 0
+    problem: str = ""
+
+
+Read = Callable[[bytes, int, Limits], Push]
+"""Makes a push of an unpacked body; raises RefusedError. The number: nanoseconds since the epoch,
+which profiles may not be too far from.
+"""
 
 
 def read_push(body: bytes, now_ns: int, limits: Limits) -> Push:
-    """The push that an unpacked body holds; raises RefusedError.
+    """The push of a PushRequest as protobuf; see `Read`."""
+    return checked(_parse(body), now_ns, limits)
 
-    now_ns: nanoseconds since the epoch, which profiles may not be too far from.
-    """
-    message = _parse(body)
+
+def read_json(body: bytes, now_ns: int, limits: Limits) -> Push:
+    """The same of a PushRequest as JSON (protobuf.dev/programming-guides/json)."""
+    _bound("bytes of JSON", len(body), limits.packed_bytes)
+    try:
+        message = json_format.Parse(body, PushRequest(), ignore_unknown_fields=True)
+    except (json_format.ParseError, UnicodeDecodeError) as error:
+        raise RefusedError(f"not a push.v1.PushRequest as JSON: {error}") from None
+    return checked(message, now_ns, limits)
+
+
+def checked(message: Any, now_ns: int, limits: Limits) -> Push:
+    """The push that a PushRequest is; raises RefusedError where it may not be stored."""
     profiles = sum(len(series.samples) for series in message.series)
     _bound("series", len(message.series), limits.series)
     _bound("profiles", profiles, limits.profiles)

@@ -10,7 +10,7 @@ from tests.unit.test_floors import PACKAGE, imports, module_name
 
 FLOORS = (
     *("api", "service", "symbols", "query", "store", "receive"),
-    *("limits", "metrics", "kinds", "flow_keys", "profiles", "retention", "pages"),
+    *("limits", "metrics", "profile_types", "kinds", "flow_keys", "profiles", "retention", "pages"),
 )
 MODULES = sorted((PACKAGE / "collector").glob("*/*.py"))
 

@@ -62,7 +62,7 @@ def test_a_push_is_answered_as_connect_has_it(collector: Running) -> None:
     ("body", "headers", "status", "code", "text"),
     [
         (b"\xff", PROTO, 400, "invalid_argument", "not a push.v1.PushRequest"),
-        (b"", {"Content-Type": "application/json"}, 415, "unimplemented", "application/json"),
+        (b"", {"Content-Type": "text/plain"}, 415, "unimplemented", "text/plain"),
         (b"", {}, 415, "unimplemented", "cannot read Content-Type ''"),
         (b"", PROTO | {"Content-Encoding": "br"}, 415, "unimplemented", "Content-Encoding 'br'"),
         (b"x", PROTO | {"Content-Encoding": "gzip"}, 400, "invalid_argument", "ends early"),

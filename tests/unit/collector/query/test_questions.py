@@ -275,13 +275,15 @@ def pushed(series: list[Series]) -> Iterator[Any]:
 
 
 def test_totals_by_label_and_step(filled: Store) -> None:
-    by_pod = filled.request(Totals(select('{service_name="redis"}'), "pod", 1_800_000))
+    by_pod = filled.request(Totals(select('{service_name="redis"}'), ("pod",), 1_800_000))
     assert isinstance(by_pod, TotalsAnswer)
-    assert {one.label: one.points for one in by_pod.series} == {
-        "r-1": ((HOUR / 1000, 30 * MS),),
-        "r-2": ((HOUR / 1000, 100 * MS),),
+    assert {one.labels: one.points for one in by_pod.series} == {
+        ("r-1",): ((HOUR / 1000, 30 * MS),),
+        ("r-2",): ((HOUR / 1000, 100 * MS),),
     }
-    long = filled.request(Totals(select('{service_name="redis"}', 5 * HOUR_MS), "", HOUR_MS))
+    both = filled.request(Totals(select(), ("service_name", "pod"), HOUR_MS))
+    assert {("redis", "r-1"), ("redis", "r-2")} <= {one.labels for one in both.series}
+    long = filled.request(Totals(select('{service_name="redis"}', 5 * HOUR_MS), (), HOUR_MS))
     assert isinstance(long, TotalsAnswer)
     assert [point[1] for point in long.series[0].points] == [200 * MS, 130 * MS]
 
@@ -304,8 +306,8 @@ def test_a_question_that_fails_leaves_nothing_for_the_next_one(filled: Store) ->
         (LabelValues("pod", parse('{pod=~"("}'), EARLY), "no RE2 expression", "re2"),
         (Totals(replace(select('{pod=~"("}'), range=EARLY)), "no RE2 expression", "re2"),
         (Flamegraph(select('{pod="r-1"}', 9 * DAY_MS)), "pod cannot be told apart before", "later"),
-        (Totals(select(), "color"), "no series has the label 'color'", "pod"),
-        (Totals(select("{}", 2 * DAY_MS), "", 10_000), "more than 11,000 steps", "larger step"),
+        (Totals(select(), ("color",)), "no series has the label 'color'", "pod"),
+        (Totals(select("{}", 2 * DAY_MS), (), 10_000), "more than 11,000 steps", "larger step"),
         (LabelValues("color", parse(""), Range(0, NOW)), "no series has the label 'color'", "pod"),
     ],
 )
