@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-Value = int | float | Mapping[str, int]
-"""Of a metric; by the value of its label where it has one."""
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+Value = float | Mapping[str, int] | Mapping[str, float] | Mapping[tuple[str, ...], int]
+"""Of a metric; by the value of its label, or the values of its labels, where it has any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """name: without the prefix. label: the one that its values are told apart by, if any."""
+    """name: without the prefix. label: what its values are told apart by, if anything is: names of
+    labels with commas between them.
+    """
 
     name: str
     help: str
@@ -33,7 +37,7 @@ class Metric:
 class Counters:
     """Values of metrics that are counted as things happen; several threads may count.
 
-    prefix: of all names. Values of labels are names that need no quoting.
+    prefix: of all names. Of metrics with several labels it counts nothing: these are current.
     """
 
     def __init__(self, prefix: str, metrics: Sequence[Metric]) -> None:
@@ -76,7 +80,13 @@ class Counters:
         if metric.label:
             found = current.get(metric.name, own)
             assert isinstance(found, Mapping)
-            for label, value in sorted(found.items()):
-                yield f'{name}{{{metric.label}="{label}"}} {value}\n'
+            for key, value in sorted(found.items()):
+                yield f"{name}{{{_labels(metric, key)}}} {value}\n"
         else:
             yield f"{name} {current.get(metric.name, own.get('', 0))}\n"
+
+
+def _labels(metric: Metric, key: Sequence[str]) -> str:
+    values = (key,) if isinstance(key, str) else key
+    pairs = zip(metric.label.split(","), values, strict=True)
+    return ",".join(f'{name}="{value.translate(_ESCAPED)}"' for name, value in pairs)

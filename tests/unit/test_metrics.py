@@ -10,7 +10,7 @@ import pytest
 
 from ebprof.agent import figures
 from ebprof.collector import metrics as of_collector
-from ebprof.metrics import Counters, Metric
+from ebprof.metrics import Counters, Metric, Value
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
 FIXED = {
@@ -50,3 +50,13 @@ def test_what_is_counted_and_what_is_current_are_on_one_page() -> None:
         'x_a_total{kind="k"} 2\n'
         "# HELP x_b B.\n# TYPE x_b gauge\nx_b 1.5\n"
     )
+
+
+def test_several_labels_and_what_has_to_be_quoted() -> None:
+    counters = Counters("x_", (Metric("a_total", "A.", "from,to"), Metric("b", "B.", "place")))
+    values: dict[str, Value] = {"a_total": {("a", "b"): 1, ("a", 'q"\\\n'): 2}, "b": {"c": 0.5}}
+    assert [line for line in counters.text(values).splitlines() if line[0] != "#"] == [
+        'x_a_total{from="a",to="b"} 1',
+        r'x_a_total{from="a",to="q\"\\\n"} 2',
+        'x_b{place="c"} 0.5',
+    ]
