@@ -26,6 +26,7 @@ from ebprof.collector.receive.push import Push, Read, read_push
 from ebprof.collector.receive.refusals import FullError, RefusedError
 from ebprof.collector.receive.unpack import unpack
 from ebprof.collector.retention import Retention
+from ebprof.collector.standing import FAILED, Check, Standing
 from ebprof.collector.store.client import StoreClient
 from ebprof.collector.store.ending import Ending
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
@@ -94,8 +95,10 @@ class Collector:
             lambda: self.retention,
         )
         self._threads = ThreadPoolExecutor(_CHECKING, "push")
+        self._standing = Standing(
+            options.data, self._log, options.log.max_bytes, self._store, options.retention
+        )
         self._pushes = 0
-        self._is_kept = True
         self._without_tree: deque[Place] = deque(maxlen=MOST_WITHOUT_TREE)
 
     @property
@@ -105,8 +108,9 @@ class Collector:
 
     def retain(self, retention: Retention) -> None:
         """Keep what is stored this long from now on."""
-        self._is_kept = self._is_kept and retention == self.retention
-        self.retention = self._store.retention = retention
+        standing = self._standing
+        standing.is_kept = standing.is_kept and retention == self.retention
+        self.retention = standing.retention = self._store.retention = retention
         self._limits = replace(self._limits, past_s=retention.raw_ms // 1000)
 
     async def run(self) -> None:
@@ -114,7 +118,7 @@ class Collector:
 
         Raises EbprofError where the store cannot be started.
         """
-        own = (self._feed(), self._tidy(), self._condense())
+        own = (self._feed(), self._tidy(), self._condense(), self._standing.run())
         tasks = [*map(asyncio.create_task, (*own, self._store.run(), self.symbols.run()))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -165,14 +169,11 @@ class Collector:
 
     def problems(self) -> list[str]:
         """What keeps the collector from taking pushes or answering, a line each."""
-        found = []
-        if self._log.broken:
-            found.append(f"the log is not written any more: {self._log.broken}")
-        elif self._log.size >= self._options.log.max_bytes:
-            found.append("the log is full: the store does not keep up")
-        if self._store.trouble:
-            found.append(self._store.trouble)
-        return found
+        return [one.detail for one in self.checks() if one.state == FAILED]
+
+    def checks(self) -> list[Check]:
+        """How each of its parts stands."""
+        return self._standing.checks()
 
     def metrics(self) -> str:
         """All metrics, in Prometheus' text format."""
@@ -185,6 +186,7 @@ class Collector:
                 "log_cut_bytes_total": self._log.statistics.cut_bytes,
                 "store_ready": int(self._store.is_ready),
                 "store_restarts_total": self._store.restarts,
+                **self._standing.metrics(),
                 **self.symbols.metrics(),
             }
         )
@@ -274,10 +276,10 @@ class Collector:
         self._without_tree.append(failed.place)
 
     async def _keep(self) -> None:
-        if not self._is_kept and self._store.is_ready:
+        if not self._standing.is_kept and self._store.is_ready:
             with suppress(StoreError):
                 await self._store.keep()
-                self._is_kept = True
+                self._standing.is_kept = True
 
     async def _feed_one(self, segment: Segment) -> None:
         try:
@@ -285,9 +287,12 @@ class Collector:
         except StoreError as error:
             if self._store.is_ready:
                 self.counters.add("write_failures_total")
-                _log.warning("%s: it is tried again", error.message)
+                if error.message != self._standing.trouble:
+                    _log.warning("%s: it is tried again", error.message)
+                self._standing.trouble = error.message
             await asyncio.sleep(_RETRY_S)
             return
+        self._standing.trouble = ""
         self._note(segment, written)
         self.symbols.note_addresses(written.objects)
         await asyncio.to_thread(self._log.remove, segment)

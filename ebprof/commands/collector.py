@@ -12,6 +12,7 @@ import click
 from ebprof.commands import _config, _service_options, _symbol_options
 from ebprof.commands._service_options import say
 from ebprof.errors import UnsupportedError, UsageError
+from ebprof.procfs.text import printable
 
 if TYPE_CHECKING:
     from ebprof.collector.api.options import ServerOptions
@@ -131,9 +132,13 @@ def _require() -> None:
 
 
 def _check(options: ServerOptions) -> int:
-    """Print what keeps a running collector from its work; 0 when nothing does."""
-    from ebprof.collector.api.check import problems
+    """Print how the parts of a running collector stand; 0 when none keeps it from its work."""
+    from ebprof.collector.api.check import checks
+    from ebprof.collector.standing import FAILED
 
-    found = problems(options)
-    print("\n".join(found) if found else "ready")
-    return int(bool(found))
+    found = checks(options)
+    for one in found:
+        print(f"{one.name:9}  {one.state:7}  {printable(one.detail)}")
+    has_failed = any(one.state == FAILED for one in found)
+    print("not ready" if has_failed else "ready")
+    return int(has_failed)

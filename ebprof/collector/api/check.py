@@ -1,4 +1,4 @@
-"""Asks a collector that runs whether it does its work."""
+"""Asks a collector that runs how each of its parts stands."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ import ssl
 from ebprof.address import Address
 from ebprof.collector.api.health import READY
 from ebprof.collector.api.options import ServerOptions
+from ebprof.collector.standing import Check
 from ebprof.errors import EbprofError, UsageError
 from ebprof.tls import load_certificate
 
 _TIMEOUT_S = 10
 
 
-def problems(options: ServerOptions) -> list[str]:
-    """What keeps it from its work; raises EbprofError where nobody answers."""
+def checks(options: ServerOptions) -> list[Check]:
+    """Of its parts; raises EbprofError where nobody answers."""
     place = options.listen[0]
     if not isinstance(place, Address):
         raise UsageError(f"cannot check {place.url}", "give --listen ADDR:PORT")
     connection = _connection(place, options)
     try:
         connection.request("GET", READY)
-        found = json.loads(connection.getresponse().read())["problems"]
-    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        found = json.loads(connection.getresponse().read())["checks"]
+        return [Check(str(one["name"]), str(one["state"]), str(one["detail"])) for one in found]
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise EbprofError(
             f"no collector answers at {place.url}: {error}",
             "is it running, is it this --listen, are there the same --tls-cert and --tls-key?",
         ) from None
     finally:
         connection.close()
-    return [str(one) for one in found]
 
 
 def _connection(place: Address, options: ServerOptions) -> http.client.HTTPConnection:

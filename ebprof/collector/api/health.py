@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import asdict
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -53,7 +54,8 @@ def routes(collector: Collector, metrics_of: Place | None = None) -> list[Route]
 
     async def ready(request: Request) -> Response:
         problems = collector.problems()
-        said = {"problems": problems, "version": __version__}
+        checks = [asdict(one) for one in collector.checks()]
+        said = {"problems": problems, "checks": checks, "version": __version__}
         return json_answer(said, 503 if problems else 200)
 
     async def metrics(request: Request) -> Response:

@@ -84,6 +84,9 @@ class PushLog:
     """Appends records and seals segments, in a thread of its own, until it is closed.
 
     In what is left of an earlier run, torn records are cut off and segments are sealed first.
+
+    failed: why the last write was refused by the disk, empty where it was not; failed_at: when, by
+    time.monotonic().
     """
 
     def __init__(self, directory: Path, seen: SeenIds, options: LogOptions = LogOptions()) -> None:
@@ -99,6 +102,7 @@ class PushLog:
         self._sealed: dict[int, Segment] = {}
         self._is_closing = False
         self._broken = ""
+        self.failed, self.failed_at = "", 0.0
         self.statistics = LogStatistics()
         self._recover()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
@@ -212,6 +216,7 @@ class PushLog:
         except OSError as error:
             self._fail(batch, error)
             return
+        self.failed = ""
         with self._lock:
             for one in batch:
                 segment.keys.update(one.keys)
@@ -235,6 +240,7 @@ class PushLog:
             segment.size += len(data)
 
     def _fail(self, batch: list[_Pending], error: OSError) -> None:
+        self.failed, self.failed_at = str(error.strerror), time.monotonic()
         with self._lock:
             for one in batch:
                 self._forget(one)

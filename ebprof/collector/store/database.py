@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ebprof.collector.retention import DAY_MS, Retention
+from ebprof.collector.retention import Retention
 from ebprof.collector.store.connection import AwayError, Connection, Engine, Settings
 from ebprof.collector.store.question import BadQuestionError, StoreError
 
@@ -32,6 +32,8 @@ _ONE_BLOCK: Settings = {
     # Rows of an INSERT are added up already: to look for equal ones once more takes a third of it.
     "optimize_on_insert": 0,
 }
+_TIMES = {"samples": "toDateTime(ts)", "flows": "toDateTime(ts)", "stacks": "day", "series": "day"}
+"""By which tables are dropped in which `ts` is no DateTime."""
 SUMMED = (
     *("samples", "samples_1h", "samples_1d", "services_1h", "services_1d", "totals_1h"),
     *("flows", "flows_1h"),
@@ -126,22 +128,9 @@ class Database:
 
     def keep(self, retention: Retention) -> None:
         """Have rows dropped by the database when they are too old; raises StoreError."""
-        times = {
-            "samples": ("toDateTime(ts)", retention.raw_ms),
-            "samples_1h": ("ts", retention.hour_ms),
-            "samples_1d": ("ts", retention.day_ms),
-            "services_1h": ("ts", retention.hour_ms),
-            "services_1d": ("ts", retention.day_ms),
-            "totals_1h": ("ts", retention.day_ms),
-            "trees_1h": ("ts", retention.hour_ms),
-            "trees_1d": ("ts", retention.day_ms),
-            "flows": ("toDateTime(ts)", retention.raw_ms),
-            "flows_1h": ("ts", retention.hour_ms),
-            "stacks": ("day", retention.day_ms + DAY_MS),
-            "series": ("day", retention.day_ms + DAY_MS),
-        }
         definitions = self._definitions()
-        for table, (column, length_ms) in times.items():
+        for table, length_ms in retention.lengths().items():
+            column = _TIMES.get(table, "ts")
             ttl = f"TTL {column} + toIntervalSecond({length_ms // 1000})"
             if ttl not in definitions[table]:
                 self.run(f"ALTER TABLE {table} MODIFY {ttl}")

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.test_floors import PACKAGE, imports, module_name
 
 FLOORS = (
-    *("api", "service", "symbols", "query", "store", "receive"),
+    *("api", "service", "standing", "symbols", "query", "store", "receive"),
     *("limits", "metrics", "profile_types", "kinds", "flow_keys", "profiles", "retention", "pages"),
 )
 MODULES = sorted((PACKAGE / "collector").glob("*/*.py"))

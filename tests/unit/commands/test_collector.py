@@ -58,7 +58,13 @@ def test_it_runs_once_and_is_checked(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert "cannot listen on" in capsys.readouterr().err
         running.wait_until_ready()
         assert run("--check", *listen) == 0
-        assert capsys.readouterr().out == "ready\n"
+        said = capsys.readouterr().out.splitlines()
+        assert [line.split()[:2] for line in said[:3]] == [
+            ["disk", "ok"],
+            ["log", "ok"],
+            ["store", "ok"],
+        ]
+        assert said[-1] == "ready"
         running.kill_store()
         assert run("--check", *listen) in (0, 1)
         capsys.readouterr()

@@ -13,12 +13,13 @@ import pytest
 import ebprof.collector.store
 from ebprof.collector.query.addresses import Address, OldestNames, Unnamed
 from ebprof.collector.query.flamegraph import Flamegraph
+from ebprof.collector.query.inventory import Books, Inventory
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import parse
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.frames import FrameRow
-from ebprof.collector.store.wire import Failure, NameRequest, TidyRequest
+from ebprof.collector.store.wire import Failure, NameRequest, TidyRequest, WorkRequest
 from ebprof.model import Frame, Location, Mapping, SampleType
 from tests import builders, collector_extra, objects, pushes
 from tests.stored import FOREVER, Sql, store
@@ -81,6 +82,25 @@ def test_what_is_too_old_is_dropped_and_retention_may_change(tmp_path: Path) -> 
     with store(tmp_path, replace(Retention(), hour_ms=3 * DAY_MS)) as one:
         one.rows("OPTIMIZE TABLE samples_1h FINAL")
         assert one.rows("SELECT uniq(toDate(ts)) FROM samples_1h") == [(1,)]
+
+
+def test_sizes_and_books(tmp_path: Path) -> None:
+    """A sum that samples do not add up to is found."""
+    profiles = [pushes.pprof_bytes(time_ns=NOON + offset * 10**9) for offset in (0, 3600)]
+    books = WorkRequest(Books(NOON // 10**6 - 3 * DAY_MS))
+    with store(tmp_path) as one:
+        one.write(tmp_path / "segment", pushes.push(*profiles))
+        stock = one.request(Inventory(NOON // 10**6))
+        sizes = {table.name: table for table in stock.tables}
+        assert sizes["samples"].rows == 2 and sizes["samples"].bytes > 0
+        assert sizes["samples"].oldest_ms == NOON // DAY_NS * DAY_MS
+        assert sizes["samples_1d"].oldest_ms <= sizes["samples"].oldest_ms
+        assert sizes["frames"].oldest_ms == 0
+        assert stock.version == len([*MIGRATIONS.glob("*.sql")])
+        assert one.request(books) == []
+        one.rows("INSERT INTO services_1h SELECT * FROM services_1h LIMIT 1")
+        (found,) = one.request(books)
+        assert (found.table, found.value, found.samples) == ("services_1h", 90_000_000, 60_000_000)
 
 
 def test_names_are_added_and_never_taken_away(tmp_path: Path) -> None:
