@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 WIDTH, HEIGHT = 1280, 620
 MINUTES = 40
 SETTLED_S = 3.0
+EDGE = ["service", "search", "service", "redis", True]
 SEARCH, REDIS = '{service_name="search"}', '{service="redis"}'
 
 
@@ -39,6 +40,11 @@ def main() -> int:
         "profiles": ("/profiles", within | {"query": SEARCH, "by": "build", "zoom": zoom}, "light"),
         "compare": ("/compare", sides | {"view": "flame"}, "dark"),
         "traffic": ("/traffic", within | {"query": REDIS, "by": "peer_service,peer_pid"}, "light"),
+        "topology": (
+            "/topology",
+            within | {"open": json.dumps(EDGE, separators=(",", ":"))},
+            "light",
+        ),
     }
     with (
         tempfile.TemporaryDirectory() as directory,

@@ -203,6 +203,7 @@ def _flows(services: Sequence[Service], node: str, is_late: bool) -> Iterator[Fl
             continue
         caller, callee = services[number - 1].process, services[(number + 1) % len(services)]
         size = 20_000 * (1 + number % 7)
+        asked = 20_000 * (1 + (number + 1) % len(services) % 7)
         yield flow(
             one.process,
             "server",
@@ -215,8 +216,18 @@ def _flows(services: Sequence[Service], node: str, is_late: bool) -> Iterator[Fl
             rtt_count=10,
         )
         yield flow(
-            one.process, tx=size, rx_bytes=9 * size, connections=2, peer=callee.process, refused=1
+            one.process,
+            tx=asked,
+            rx_bytes=10 * asked,
+            connections=3,
+            peer=callee.process,
+            refused=int(number == 0),
         )
         if one.name == "redis" and is_late:
             reindexer = Process("reindexer", 8317)
             yield flow(one.process, "server", tx=1_000, rx_bytes=40 * size, peer=reindexer)
+        if one.name == "web":
+            for caller_number in range(20):
+                address = f"198.51.100.{caller_number}"
+                yield flow(one.process, "server", tx=9_000, rx_bytes=700, port=443, address=address)
+            yield flow(one.process, tx=3_000, rx_bytes=400, port=443, address="203.0.113.9")

@@ -14,7 +14,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 STATIC = "/static"
-PAGES = ("/", "/profiles", "/compare", "/traffic")
+PAGES = ("/", "/profiles", "/compare", "/traffic", "/topology")
 """Paths that show the same document: its script reads the path."""
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -68,10 +68,15 @@ def _walk(directory: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
 def _filled(document: str, version: str, found: Mapping[str, Asset]) -> str:
     """The document with the paths of today; modules are asked for before the first one is read."""
     base = f"{STATIC}/{version}"
-    modules = [name for name in found if name.endswith(".js") and name not in _OF_FILES]
+    modules = [name for name in found if name.endswith(".js") and name not in (*_OF_FILES, *LATER)]
     links = "\n".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in modules)
     return document.replace(_VERSION, version).replace(_MODULES, links)
 
 
+LATER = tuple(
+    [f"topology/{name}.js" for name in ("graph", "page", "panel", "places")]
+    + [f"vendor/{name}.js" for name in ("cose-base", "cytoscape", "fcose", "layout-base")]
+)
+"""Modules of one page, which are loaded when somebody looks at it."""
 _OF_FILES = ("flamegraph/file.js",)
 """Modules that only the files of `ebprof flame` have use for."""

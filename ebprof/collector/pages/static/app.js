@@ -9,10 +9,23 @@ import { Services } from "./services.js";
 import { Store } from "./state.js";
 import { Traffic } from "./traffic.js";
 
-const PAGES = { services: Services, profiles: Profiles, compare: Compare, traffic: Traffic };
+/* Its libraries are larger than all of the other pages: they are loaded when somebody looks at it. */
+const Topology = later(() => import("./topology/page.js").then((found) => found.Topology));
+const PAGES = { services: Services, profiles: Profiles, compare: Compare, traffic: Traffic, topology: Topology };
 const LIVE_MS = 10_000;
 /* What changes seldom is asked for again at each of so many turns. */
 const SLOW = 6;
+
+function later(load) {
+  return (props) => {
+    const [found, setFound] = useState(null);
+    useEffect(() => {
+      load().then((Page) => setFound({ Page }), (error) => setFound({ error }));
+    }, []);
+    if (found?.error) return html`<p class="failure" role="alert">this page could not be loaded: load it again</p>`;
+    return found && html`<${found.Page} ...${props} />`;
+  };
+}
 
 function App({ store, state }) {
   const [turn, setTurn] = useState(0);

@@ -9,7 +9,7 @@ import { Selector } from "./selector.js";
 import { lead, PAGES } from "./state.js";
 import { momentText, rangeOf, utcText } from "./times.js";
 
-const TITLES = { services: "Services", profiles: "Profiles", compare: "Compare", traffic: "Traffic" };
+const TITLES = { services: "Services", profiles: "Profiles", compare: "Compare", traffic: "Traffic", topology: "Topology" };
 /* An agent that has not pushed for so long, in seconds, is away: windows are of 10 s. */
 const AWAY_S = 60;
 

@@ -5,7 +5,7 @@ import { moved, rangeOf, fixed, zoomed } from "./times.js";
 
 export const HELP = [
   ["/", "search"],
-  ["g s, g p, g c, g t", "services, profiles, compare, traffic"],
+  ["g s, g p, g c, g t, g o", "services, profiles, compare, traffic, topology"],
   ["[  ]", "move the range by half of it"],
   ["-  +", "make the range longer, shorter"],
   ["d", "compare with the range before"],
@@ -18,7 +18,7 @@ export const HELP = [
   ["Esc", "close what is open, clear the search"],
   ["?", "these keys"],
 ];
-const PLACES = { s: "services", p: "profiles", c: "compare", t: "traffic" };
+const PLACES = { s: "services", p: "profiles", c: "compare", t: "traffic", o: "topology" };
 const WAIT_MS = 1000;
 
 /* The range and the one before it, as the two sides of Compare. */

@@ -10,6 +10,8 @@ const FLOW_KEYS = [
   "peer_process", "peer_pid", "peer", "local", "port", "family",
 ];
 
+const isOfFlows = (page) => page === "traffic" || page === "topology";
+
 export function Selector({ state, label, value, onChange, fieldRef }) {
   const [text, setText] = useState(bare(value));
   const [options, setOptions] = useState([]);
@@ -95,7 +97,7 @@ async function complete(state, text, signal) {
   return [...chosen, ...found].slice(0, MOST);
 }
 
-const SERVICE = (state) => (state.page === "traffic" ? "service" : "service_name");
+const SERVICE = (state) => (isOfFlows(state.page) ? "service" : "service_name");
 
 function matching(texts, begun) {
   const wanted = begun.toLowerCase();
@@ -104,12 +106,12 @@ function matching(texts, begun) {
 }
 
 async function namesOf({ page, from, to }, signal) {
-  if (page === "traffic") return FLOW_KEYS;
+  if (isOfFlows(page)) return FLOW_KEYS;
   return (await ask(path("labels", { from, to }), signal)).rows;
 }
 
 async function valuesOf({ page, from, to }, name, signal) {
-  if (page !== "traffic") return (await ask(path(`labels/${encodeURIComponent(name)}/values`, { from, to }), signal)).rows;
+  if (!isOfFlows(page)) return (await ask(path(`labels/${encodeURIComponent(name)}/values`, { from, to }), signal)).rows;
   const { rows } = await ask(path("flows", { from, to, by: name }), signal);
   return rows.map((row) => String(row[name] ?? ""));
 }

@@ -2,7 +2,7 @@
  * start and at each step through the history, and nothing else is kept.
  */
 
-const PATHS = { services: "/", profiles: "/profiles", compare: "/compare", traffic: "/traffic" };
+const PATHS = { services: "/", profiles: "/profiles", compare: "/compare", traffic: "/traffic", topology: "/topology" };
 
 /* What each page knows, by its default. Names of the API's parameters mean the same. */
 const COMMON = { from: "now-1h", to: "now", live: "", query: "" };
@@ -18,6 +18,7 @@ const OWN = {
     merge: "", only: "", callers: "", zoom: "", sort: "",
   },
   traffic: { by: "service,peer_service", role: "", sort: "", search: "" },
+  topology: { by: "service", size: "bytes", view: "both", open: "", sort: "", search: "" },
 };
 export const PAGES = Object.keys(PATHS);
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from ebprof.collector.pages import PAGES, assets
+from ebprof.collector.pages import LATER, PAGES, assets
 from scripts import vendor
 from tests import collector_extra
 
 collector_extra.need()
 STATIC = Path(vendor.DIRECTORY).parent
 GRAPH = Path(__file__).parents[4] / "ebprof" / "output" / "_flamegraph"
-MODULES = sorted([*STATIC.glob("*.js"), *GRAPH.glob("*.js")])
-MOST_LINES, MOST_BYTES = 300, 1 << 20
+MODULES = sorted([*STATIC.glob("*.js"), *STATIC.glob("topology/*.js"), *GRAPH.glob("*.js")])
+MOST_LINES, MOST_BYTES, MOST_OF_ALL = 300, 1 << 20, 400_000
 MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|dangerously|\beval\b")
 
 
@@ -98,9 +98,14 @@ def test_modules_are_short_and_make_no_markup_of_text(path: Path) -> None:
     assert MARKUP.findall(text) == []
 
 
-def test_scripts_have_at_most_a_megabyte() -> None:
-    files = assets().files.items()
-    assert sum(len(one.body) for name, one in files if name.endswith(".js")) < MOST_BYTES
+def test_scripts_of_all_pages_are_small_and_those_of_one_come_later() -> None:
+    sizes = {name: len(one.body) for name, one in assets().files.items() if name.endswith(".js")}
+    later = {name: sizes.pop(name) for name in LATER}
+    assert sum(sizes.values()) < MOST_OF_ALL
+    assert sum(later.values()) < MOST_BYTES
+    document = assets().document.decode()
+    assert [name for name in later if name in document] == []
+    assert all(f"/{name}" in document for name in sizes if name != "flamegraph/file.js")
 
 
 def test_libraries_are_what_the_lock_says() -> None:
