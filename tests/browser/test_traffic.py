@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.browser.pages import Pages
 
+NOTHING = "\N{EN DASH}"
 REDIS = '{service="redis"}'
 
 
@@ -14,7 +15,7 @@ def test_figures_are_those_of_the_api(pages: Pages) -> None:
     assert len(rows) == len(answer["rows"])
     titles = pages.run("return [...document.querySelectorAll('td[title]')].map((one) => one.title)")
     for row in answer["rows"]:
-        assert rows[row["service"], row["peer_service"] or "–"]
+        assert rows[row["service"], row["peer_service"] or NOTHING]
         assert f"{row['tx_bytes']:,} bytes in all" in titles
         assert f"{row['rx_bytes']:,} bytes in all" in titles
 
