@@ -19,6 +19,10 @@ ALIASES = {
 }
 """What labels of profiles and `ebprof traffic --json` call the same."""
 COLUMNS = {name: name for name in (*TEXTS, *NUMBERS)} | ALIASES
+PEER = "peer_"
+"""What labels of the other end begin with."""
+PEER_SERVICE = "peer_service"
+"""A column of ends that met on a node; a label of others that an enricher has a name for."""
 ROLLED_UP = frozenset(
     {"pid", "container", "pod", "cgroup", "peer_pid", "peer_container", "peer_pod"}
 )

@@ -29,6 +29,8 @@ METRICS = (
     Metric("unreadable_profiles_total", "Accepted profiles that could not be read again: kept."),
     Metric("damaged_bytes_total", "Bytes of the log that have a wrong checksum: kept."),
     Metric("write_failures_total", "Failed attempts to write a segment to the store."),
+    Metric("enricher_failures_total", "Failed looks of enrichers at what they read.", "enricher"),
+    Metric("enrich_failures_total", "Times that an enricher failed to say what it knows."),
     Metric("store_schema", "Version of the store's tables: the last migration that they had."),
     Metric("store_rows", "Rows of the store's tables on disk, equal ones not merged yet.", "table"),
     Metric("store_bytes", "Bytes of the store's tables on disk.", "table"),

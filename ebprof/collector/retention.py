@@ -31,6 +31,7 @@ class Retention:
         return {table: of[level] for level, tables in _TABLES.items() for table in tables} | {
             "stacks": self.day_ms + DAY_MS,
             "series": self.day_ms + DAY_MS,
+            "flow_labels": self.day_ms + DAY_MS,
         }
 
 

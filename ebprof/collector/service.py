@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ebprof.collector.enrichment import Enrichment, Settings, metrics_of_enrichers
 from ebprof.collector.limits import Limits
 from ebprof.collector.metrics import METRICS, PREFIX
 from ebprof.collector.query.condense import Condense, Condensed, Failed, Place
@@ -31,7 +32,7 @@ from ebprof.collector.store.client import StoreClient
 from ebprof.collector.store.ending import Ending
 from ebprof.collector.store.question import BadQuestionError, Question, StoreError
 from ebprof.collector.store.url import StoreUrl
-from ebprof.collector.store.wire import Written
+from ebprof.collector.store.wire import EnrichRequest, Written
 from ebprof.collector.symbols.service import Symbols
 from ebprof.durable import rename
 from ebprof.errors import EbprofError, reason_of
@@ -62,7 +63,7 @@ class CollectorOptions:
     """data: directory of log, IDs, store and object files; it is made if it is not there.
 
     store: where that is on a server. object_bytes: of all object files. elsewhere: where these are
-    looked for besides.
+    looked for besides. enrichers: settings of each, by name.
     """
 
     data: Path
@@ -71,6 +72,7 @@ class CollectorOptions:
     log: LogOptions = field(default_factory=LogOptions)
     object_bytes: int = OBJECT_MIB << 20
     elsewhere: Elsewhere = NOWHERE
+    enrichers: Settings = field(default_factory=dict)
 
 
 class Collector:
@@ -78,9 +80,10 @@ class Collector:
 
     def __init__(self, options: CollectorOptions) -> None:
         self.retention = options.retention
-        self.counters = Counters(PREFIX, METRICS)
+        self.counters = Counters(PREFIX, [*METRICS, *metrics_of_enrichers()])
         self._limits = replace(Limits(), past_s=options.retention.raw_ms // 1000)
         self._options = options
+        self.enrichment = Enrichment(options.enrichers, options.data / "enrich", self.counters)
         self._log = PushLog(options.data / "log", SeenIds(options.data / "ids"), options.log)
         self._intake = Intake(self._log)
         self._store = StoreClient(
@@ -131,6 +134,7 @@ class Collector:
 
     def close(self) -> None:
         """Have what was accepted on disk: the next run writes it to the store."""
+        self.enrichment.close()
         self._log.close()
         self.symbols.close()
         self._threads.shutdown()
@@ -173,7 +177,7 @@ class Collector:
 
     def checks(self) -> list[Check]:
         """How each of its parts stands."""
-        return self._standing.checks()
+        return [*self._standing.checks(), *self.enrichment.checks()]
 
     def metrics(self) -> str:
         """All metrics, in Prometheus' text format."""
@@ -188,6 +192,7 @@ class Collector:
                 "store_restarts_total": self._store.restarts,
                 **self._standing.metrics(),
                 **self.symbols.metrics(),
+                **self.enrichment.metrics(),
             }
         )
 
@@ -233,11 +238,11 @@ class Collector:
     async def _feed(self) -> None:
         while True:
             await self._keep()
-            segments = self._log.sealed()
-            if not segments:
+            segments, enrich = self._log.sealed(), self.enrichment.latest
+            if not segments or enrich is None:
                 await asyncio.sleep(_POLL_S)
                 continue
-            await self._feed_one(segments[0])
+            await self._feed_one(segments[0], enrich)
 
     async def _tidy(self) -> None:
         """Have frames removed that no stack has, once a day."""
@@ -281,9 +286,9 @@ class Collector:
                 await self._store.keep()
                 self._standing.is_kept = True
 
-    async def _feed_one(self, segment: Segment) -> None:
+    async def _feed_one(self, segment: Segment, enrich: EnrichRequest) -> None:
         try:
-            written = await self._store.write(segment)
+            written = await self._store.write(segment, enrich)
         except StoreError as error:
             if self._store.is_ready:
                 self.counters.add("write_failures_total")
@@ -303,6 +308,7 @@ class Collector:
         self.counters.add("flows_written_total", written.flows)
         self.counters.add("unreadable_profiles_total", written.unreadable)
         self.counters.add("damaged_bytes_total", written.damaged_bytes)
+        self.counters.add("enrich_failures_total", written.enrich_failures)
         if written.unreadable or written.damaged_bytes:
             kept = rename(segment.path, f"{segment.path.stem}.kept")
             _log.warning("a part of the log cannot be read: it is kept as %s", kept)

@@ -43,7 +43,7 @@ class Given:
 class ConfiguredCommand(click.Command):
     """A command whose options a file may give: the command line wins."""
 
-    tables: tuple[str, ...] = ("service",)
+    tables: tuple[str, ...] = ("service", "enricher")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words, with what the file says as defaults."""

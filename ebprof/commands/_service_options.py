@@ -11,10 +11,16 @@ import click
 
 from ebprof.commands import _complete, _symbol_options
 from ebprof.commands._decorate import Decorator, with_options
+from ebprof.commands._values import parse_duration
+from ebprof.errors import BadFileError
 
 if TYPE_CHECKING:
+    from ebprof.commands._config import Given
     from ebprof.tls import TlsFiles
 
+ENRICHER = "enricher"
+"""Of a file of options: [enricher.NAME] has settings of an enricher."""
+_CMDB = "cmdb"
 
 interval = click.option(
     "--interval", metavar="TIME", default="10s", show_default=True, help="Of a window."
@@ -69,6 +75,21 @@ store = click.option(
     "--store",
     metavar="URL",
     help="Of a ClickHouse server, clickhouse://user:pw@host:8123/db, instead of one in --data.",
+)
+
+
+cmdb = click.option(
+    "--cmdb",
+    metavar="FILE|URL",
+    multiple=True,
+    help="Labels by node, address, port, unit, container: TOML, CSV, JSON; several.",
+)
+cmdb_interval = click.option(
+    "--cmdb-interval",
+    metavar="TIME",
+    default="1m",
+    show_default=True,
+    help="Between looks at a --cmdb that is a URL.",
 )
 
 
@@ -134,6 +155,24 @@ def tls_files(values: Mapping[str, Any]) -> TlsFiles:
     found = TlsFiles(values["tls_cert"], values["tls_key"], values["tls_ca"])
     found.check()
     return found
+
+
+def enrichers(given: Given) -> dict[str, dict[str, Any]]:
+    """Settings of enrichers, by name; raises UsageError or BadFileError."""
+    from ebprof.collector.enrichment import names
+
+    tables, known = given.tables.get(ENRICHER, {}), names()
+    if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
+        raise BadFileError(f"{given.config}: {ENRICHER} is no table of tables")
+    unknown = sorted(tables.keys() - {*known} | tables.keys() & {_CMDB})
+    if unknown:
+        others = ", ".join(one for one in known if one != _CMDB)
+        raise BadFileError(
+            f"{given.config}: there is no enricher {unknown[0][:64]!r}",
+            f"there are {others}" if others else "install what has it, or leave it out",
+        )
+    interval_s = parse_duration(given.values["cmdb_interval"], "interval")
+    return {**tables, _CMDB: {"places": given.values["cmdb"], "interval_s": interval_s}}
 
 
 def say(text: str) -> None:

@@ -42,6 +42,8 @@ _NEEDED = ("chdb", "clickhouse_connect", "python_multipart", "starlette", "uvico
 )
 @_service_options.debug_dir
 @_service_options.debuginfod
+@_service_options.cmdb
+@_service_options.cmdb_interval
 @_service_options.access
 @click.option(
     "--metrics-of",
@@ -58,6 +60,7 @@ def command(ctx: click.Context, /, check: bool, **_: Any) -> int:
     ebprof collector --data /tmp/profiles            on 127.0.0.1:8080, until Ctrl-C
     ebprof collector --listen 0.0.0.0:8080 --token-file /etc/ebprof/tokens
     ebprof collector --debug-dir /srv/debug --debuginfod https://debuginfod.debian.net
+    ebprof collector --cmdb /etc/ebprof/cmdb.csv     labels by node, address, unit, ...
     ebprof collector --check                         is the one that runs well?
 
     \b
@@ -119,6 +122,7 @@ def _options(given: _config.Given) -> ServerOptions:
         allow_host=tuple(values["allow_host"]),
         debug_dirs=tuple(values["debug_dirs"]),
         debuginfod=_symbol_options.servers_of_service(values["debuginfod"]),
+        enrichers=_service_options.enrichers(given),
     )
 
 

@@ -29,6 +29,8 @@ _OURS = ("listen", "data")
 @_service_options.retention
 @_service_options.debug_dir
 @_service_options.debuginfod
+@_service_options.cmdb
+@_service_options.cmdb_interval
 @_service_options.access
 @_service_options.file("--config", "The same as TOML, and rules for names of services.")
 @click.pass_context

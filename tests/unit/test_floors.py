@@ -49,8 +49,8 @@ WALLS = {
     "traffic": ("output", "symbolize"),
     "unwind": ("output", "symbolize"),
 }
-# Packages that are one room: what symbolizers/ holds, symbolize/ finds.
-JOINED = {"symbolizers": "symbolize"}
+# Packages that are one room: what symbolizers/ holds, symbolize/ finds; enrichers/, the collector.
+JOINED = {"symbolizers": "symbolize", "enrichers": "collector"}
 
 
 def room_of(module: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from ebprof.agent import figures
 from ebprof.collector import metrics as of_collector
+from ebprof.collector.enrichment import metrics_of_enrichers
 from ebprof.metrics import Counters, Metric, Value
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
@@ -28,7 +29,11 @@ def names(prefix: str, metrics: Sequence[Metric]) -> list[str]:
     ("heading", "prefix", "metrics"),
     [
         ("Of the agent", figures.PREFIX, figures.METRICS),
-        ("Of the collector", of_collector.PREFIX, of_collector.METRICS),
+        (
+            "Of the collector",
+            of_collector.PREFIX,
+            [*of_collector.METRICS, *metrics_of_enrichers()],
+        ),
     ],
 )
 def test_the_page_has_all_metrics(heading: str, prefix: str, metrics: Sequence[Metric]) -> None:
@@ -54,7 +59,8 @@ def test_what_is_counted_and_what_is_current_are_on_one_page() -> None:
 
 def test_several_labels_and_what_has_to_be_quoted() -> None:
     counters = Counters("x_", (Metric("a_total", "A.", "from,to"), Metric("b", "B.", "place")))
-    values: dict[str, Value] = {"a_total": {("a", "b"): 1, ("a", 'q"\\\n'): 2}, "b": {"c": 0.5}}
+    pairs: dict[tuple[str, ...], int] = {("a", "b"): 1, ("a", 'q"\\\n'): 2}
+    values: dict[str, Value] = {"a_total": pairs, "b": {"c": 0.5}}
     assert [line for line in counters.text(values).splitlines() if line[0] != "#"] == [
         'x_a_total{from="a",to="b"} 1',
         r'x_a_total{from="a",to="q\"\\\n"} 2',

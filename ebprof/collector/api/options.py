@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ebprof.address import Place
+from ebprof.collector.enrichment import Settings
 from ebprof.collector.retention import Retention
 from ebprof.collector.service import OBJECT_MIB, CollectorOptions
 from ebprof.collector.store.url import StoreUrl
@@ -26,7 +27,8 @@ class ServerOptions:
     all object files, in MiB. token_file: None where everybody may do everything. metrics_of: a
     server whose metrics are added to ours. allow_host: names that the collector may be called on
     loopback, besides `localhost`.
-    debug_dirs, debuginfod: directories, and URLs of servers, that have object files.
+    debug_dirs, debuginfod: directories, and URLs of servers, that have object files. enrichers:
+    settings of each, by name.
     """
 
     listen: tuple[Place, ...]
@@ -40,6 +42,7 @@ class ServerOptions:
     allow_host: tuple[str, ...] = ()
     debug_dirs: tuple[Path, ...] = ()
     debuginfod: tuple[str, ...] = ()
+    enrichers: Settings = field(default_factory=dict)
 
     @property
     def collector(self) -> CollectorOptions:
@@ -52,6 +55,7 @@ class ServerOptions:
             self.store,
             object_bytes=object_bytes,
             elsewhere=elsewhere,
+            enrichers=self.enrichers,
         )
 
     def fixed(self, other: ServerOptions) -> list[str]:

@@ -123,6 +123,7 @@ class _Serving:
             self._tokens.replace(options.token_file)
         if self._context and options.tls.cert:
             load_certificate(self._context, options.tls)
+        self.collector.enrichment.renew(options.enrichers)
         self.collector.retain(options.retention)
         self.collector.counters.add("reloads_total", label="done")
         fixed = self._options.fixed(options)

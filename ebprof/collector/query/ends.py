@@ -6,7 +6,7 @@ them from here.
 
 from __future__ import annotations
 
-from ebprof.collector.flow_keys import ALIASES
+from ebprof.collector.flow_keys import ALIASES, PEER_SERVICE
 
 SHARED = "~shared"
 """Several ends have the address: this side cannot tell which one it was."""
@@ -27,6 +27,8 @@ PEERS = {
 LABELS = (*PEERS, *(alias for alias, label in ALIASES.items() if label in PEERS))
 IS_MET = "peer_service != '' OR peer_process != ''"
 """Whether both ends met on their node, so that each has names for the other."""
+NAMED = f"if(labels = '', '', JSONExtractString(labels, '{PEER_SERVICE}'))"
+"""What an enricher calls the other end, where that is none of an agent; empty where nobody does."""
 _PRIVATE = (
     r"^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\."
     r"|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"

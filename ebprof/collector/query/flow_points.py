@@ -8,7 +8,6 @@ from typing import Any
 from ebprof.collector.query import sql
 from ebprof.collector.query.flows import FlowSums
 from ebprof.collector.query.plan import Plan
-from ebprof.collector.query.selection import check_patterns
 from ebprof.collector.query.steps import (
     MOST_POINTS,
     check_points,
@@ -56,30 +55,30 @@ class FlowPoints:
         """
         step = self.step_ms or default_step_ms(self.sums.range)
         check_steps(self.sums.range, step)
-        sums, selector = self.sums, self.sums.selector
-        columns = sums.columns()
+        sums = self.sums
         found = stepwise(sums.plan(), step, sums.now_ms, sums.retention)
-        bound = {**found.parameters(), **sql.values(selector)}
-        bound |= {"step": step, "most": MOST_POINTS + 1}
+        bound = {**found.parameters(), **sums.bound(), "step": step, "most": MOST_POINTS + 1}
         with database.session() as session:
-            check_patterns(session, selector)
-            rows = session.ask(self._sql(found, columns), bound).to_pylist()
+            sums.check(session)
+            rows = session.ask(self._sql(found), bound).to_pylist()
         check_points(rows, "ask for a larger step, by fewer keys, or for fewer flows")
-        return FlowPointsAnswer(step, found.covered, self._series(columns, rows))
+        return FlowPointsAnswer(step, found.covered, self._series(rows))
 
-    def _sql(self, found: Plan, columns: list[str]) -> str:
-        keys = list(dict.fromkeys(columns))
+    def _sql(self, found: Plan) -> str:
+        selected = self.sums.selected()
         sums = [f"sum(flows.{name}) AS {name}" for name in _SUMS]
         failed = " + ".join(f"flows.{name}" for name in ERRORS)
         places = {
-            "keys": ", ".join(keys),
-            "columns": ", ".join((*keys, *_SUMS, *ERRORS)),
+            "keys": ", ".join(dict.fromkeys(self.sums.columns())),
+            "selected": ", ".join(selected),
+            "columns": ", ".join((*selected, *_SUMS, *ERRORS)),
             "sums": ", ".join((*sums, f"sum({failed}) AS failed_connects")),
             "matching": self.sums.conditions(),
         }
         return sql.fill("flow_points_by_hours" if found.hours else "flow_points", places)
 
-    def _series(self, columns: list[str], rows: list[dict[str, Any]]) -> tuple[FlowSeries, ...]:
+    def _series(self, rows: list[dict[str, Any]]) -> tuple[FlowSeries, ...]:
+        columns = self.sums.columns()
         found: dict[tuple[Any, ...], FlowSeries] = {}
         points: dict[tuple[Any, ...], list[tuple[float, ...]]] = {}
         for row in rows:
@@ -87,5 +86,5 @@ class FlowPoints:
             values = (row[name] for name in VALUES)
             points.setdefault(key, []).append((row["point"] / 1000, *values))
             if key not in found:
-                found[key] = FlowSeries(self.sums.keys(columns, row), ())
+                found[key] = FlowSeries(self.sums.keys(row), ())
         return tuple(FlowSeries(found[key].keys, tuple(points[key])) for key in points)

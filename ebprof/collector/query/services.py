@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ebprof.collector.flow_keys import COLUMNS
 from ebprof.collector.query.flow_points import VALUES, FlowPoints, FlowPointsAnswer
-from ebprof.collector.query.flows import FlowSums
+from ebprof.collector.query.flows import FlowSums, flow_labels
 from ebprof.collector.query.plan import HOUR_MS
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import Selector
@@ -66,7 +66,7 @@ class Services:
         label = SERVICE if self.by == DEFAULT_BY else self.by
         of = Selection(_CPU, renamed(self.selector), self.range, self.now_ms, self.retention)
         cpu: TotalsAnswer = Totals(of, (label,), step).answer(database)
-        traffic = self._traffic(step).answer(database) if self._has_traffic() else None
+        traffic = self._traffic(step).answer(database) if self._has_traffic(database) else None
         first = cpu.covered.start_ms // step * step
         count = -(-(cpu.covered.end_ms - first) // step)
         rows = _rows(cpu, traffic, self.by, first, count)
@@ -81,8 +81,12 @@ class Services:
             return -(-self.range.length_ms // (MOST_STEPS * HOUR_MS)) * HOUR_MS
         return found
 
-    def _has_traffic(self) -> bool:
-        return {self.by, *self.selector.names} <= set(COLUMNS)
+    def _has_traffic(self, database: Asked) -> bool:
+        others = {self.by, *self.selector.names} - set(COLUMNS)
+        if not others:
+            return True
+        with database.session() as session:
+            return others <= {*flow_labels(session)}
 
     def _traffic(self, step: int) -> FlowPoints:
         sums = FlowSums(self.selector, self.range, (self.by,), self.now_ms, self.retention)

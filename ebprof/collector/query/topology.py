@@ -32,7 +32,6 @@ from ebprof.collector.query.graph import (
 )
 from ebprof.collector.query.labels import Agents
 from ebprof.collector.query.plan import Plan
-from ebprof.collector.query.selection import check_patterns
 from ebprof.collector.query.selector import Selector
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import DAY_MS, Retention
@@ -46,7 +45,7 @@ MOST_OUTSIDE = 50
 MOST_EDGES = 5_000
 MOST_ROWS = 300_000
 _AT = "toUnixTimestamp(ts) AS at"
-_KEYS = ("node", "role", "local", "peer", "port", "peer_service", "peer_process")
+_KEYS = ("node", "role", "local", "peer", "port", "peer_service", "peer_process", "labels")
 _KEPT = ("homes", "called", "seen", "met", "named", "edges", "shown")
 """Tables that the graph is made by, each of those before it."""
 _MACHINE = "('machine', if(home != '', home, far))"
@@ -100,7 +99,7 @@ class Topology:
         found = self._sums().plan()
         bound = self._bound(found)
         with database.session() as session:
-            check_patterns(session, self.selector)
+            self._sums().check(session)
             hidden = self._keep(session, found, bound)
             rows = session.ask(self._sql("topology", found)).to_pylist()
             (unplaced,) = session.ask(self._sql("topology_unplaced", found), bound).to_pylist()
@@ -116,7 +115,7 @@ class Topology:
     def _bound(self, found: Plan) -> dict[str, Any]:
         return {
             **found.parameters(),
-            **sql.values(self.selector),
+            **self._sums().bound(),
             "since": found.covered.start_ms - DAY_MS,
             "until": found.covered.end_ms,
             "most": self.most,
@@ -147,7 +146,8 @@ class Topology:
         label = COLUMNS[self.by]
         peer = ends.PEERS[label]
         table = "flow_rows_by_hours" if found.hours else "flow_rows"
-        used = {*_KEYS, label, peer or label, *(COLUMNS[one] for one in self.selector.names)}
+        selected = (COLUMNS[one] for one in self.selector.names if one in COLUMNS)
+        used = {*_KEYS, label, peer or label, *selected}
         places = {
             "rows": sql.fill(table, {"columns": ", ".join((*sorted(used), _AT, *SUMS))}),
             "matching": self._sums().conditions(),
@@ -155,6 +155,7 @@ class Topology:
             "opposite": peer or "''",
             "is_met": ends.IS_MET if peer else "0",
             "network": ends.network("peer"),
+            "named": ends.NAMED,
             "machine": _MACHINE_BY_NODE if label == "node" else _MACHINE,
             **{f"{one}_is_loopback": ends.is_loopback(one) for one in ("local", "peer", "server")},
         }

@@ -24,6 +24,7 @@ from ebprof.collector.store.wire import (
     ELSEWHERE,
     HEADER,
     Away,
+    EnrichRequest,
     Failure,
     KeepRequest,
     NameRequest,
@@ -72,6 +73,7 @@ class StoreClient:
         self.retention = retention
         self.trouble: str | None = _STARTING
         self._was_ready = False
+        self._revision = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: asyncio.StreamWriter | None = None
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -110,8 +112,11 @@ class StoreClient:
             raise StoreError("too many queries are waiting", "ask again later")
         return await self._request(question)
 
-    async def write(self, segment: Segment) -> Written:
-        """Have a segment in the database; raises StoreError."""
+    async def write(self, segment: Segment, enrich: EnrichRequest) -> Written:
+        """Have a segment in the database, enriched; raises StoreError."""
+        if self._revision != enrich.revision:
+            await self._request(enrich)
+            self._revision = enrich.revision
         answer = await self._request(WriteRequest(segment.number, str(segment.path)))
         assert isinstance(answer, Written)
         return answer
@@ -221,6 +226,7 @@ class StoreClient:
 
     def _end(self) -> None:
         self.is_ready = False
+        self._revision = 0
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -32,7 +32,9 @@ _ONE_BLOCK: Settings = {
     # Rows of an INSERT are added up already: to look for equal ones once more takes a third of it.
     "optimize_on_insert": 0,
 }
-_TIMES = {"samples": "toDateTime(ts)", "flows": "toDateTime(ts)", "stacks": "day", "series": "day"}
+_TIMES = dict.fromkeys(("samples", "flows"), "toDateTime(ts)") | dict.fromkeys(
+    ("stacks", "series", "flow_labels"), "day"
+)
 """By which tables are dropped in which `ts` is no DateTime."""
 SUMMED = (
     *("samples", "samples_1h", "samples_1d", "services_1h", "services_1d", "totals_1h"),

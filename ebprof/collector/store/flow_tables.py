@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -21,9 +23,30 @@ _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _LENGTHS = {4: 4, 6: 16}
 
 
-def flows(windows: Sequence[FlowWindow]) -> pa.Table:
-    """Rows of the table `flows`."""
-    return pa.concat_tables([_rows(window) for window in windows])
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowLabels:
+    """What is added to the flows of a window: texts, by flow.
+
+    service, peer_service: empty where the flow's own stays. labels: JSON, empty for none. names: of
+    all labels that are no columns.
+    """
+
+    service: pa.Array
+    peer_service: pa.Array
+    labels: pa.Array
+    names: frozenset[str]
+
+
+def flows(windows: Sequence[FlowWindow], added: Sequence[FlowLabels | None] = ()) -> pa.Table:
+    """Rows of the table `flows`. added: to each window; without it, nothing is added to any."""
+    more = added or [None] * len(windows)
+    return pa.concat_tables([_rows(*pair) for pair in zip(windows, more, strict=True)])
+
+
+def label_names(names: Sequence[str], day: date) -> pa.Table:
+    """Rows of the table `flow_labels`."""
+    columns = {"day": pa.array([day] * len(names), pa.date32()), "name": pa.array(names, _TEXT)}
+    return pa.table(columns)
 
 
 def rolled_up(table: pa.Table) -> pa.Table:
@@ -39,7 +62,7 @@ def rolled_up(table: pa.Table) -> pa.Table:
     )
 
 
-def _rows(window: FlowWindow) -> pa.Table:
+def _rows(window: FlowWindow, added: FlowLabels | None) -> pa.Table:
     flows = window.flows
     count = len(flows)
     strings = pa.array(window.strings, _TEXT)
@@ -56,8 +79,16 @@ def _rows(window: FlowWindow) -> pa.Table:
         "port": np.ascontiguousarray(flows["port"]),
         **_processes(window.processes[flows["peer"]], strings, _OF_PEER, "peer_"),
     }
+    columns["labels"] = pa.repeat("", count) if added is None else added.labels
+    for name in ("service", "peer_service") if added is not None else ():
+        columns[name] = _first(getattr(added, name), columns[name])
     columns |= {name: np.ascontiguousarray(flows[name]) for name in COUNTS}
     return pa.table(columns)
+
+
+def _first(texts: pa.Array, others: pa.Array) -> pa.Array:
+    """Texts, and where they are empty the others."""
+    return pc.if_else(pc.equal(texts, ""), others, texts)
 
 
 def _processes(
@@ -77,11 +108,12 @@ def _addresses(families: NDArray[Any], addresses: NDArray[Any]) -> pa.Array:
     ends[:, 0], ends[:, 1:] = families, addresses
     whole = np.ascontiguousarray(ends).view("V17")[:, 0]
     distinct, numbers = np.unique(whole, return_inverse=True)
-    texts = pa.array([_address(one.tobytes()) for one in distinct], _TEXT)
+    texts = pa.array([address_of(one.tobytes()) for one in distinct], _TEXT)
     return texts.take(pa.array(numbers))
 
 
-def _address(end: bytes) -> str:
+def address_of(end: bytes) -> str:
+    """The text of a family, 4 or 6, and an address of 16 bytes; empty for another family."""
     family = end[0]
     if family not in _FAMILIES:
         return ""

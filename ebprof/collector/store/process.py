@@ -32,6 +32,7 @@ from ebprof.collector.store.wire import (
     ELSEWHERE,
     READY,
     Away,
+    EnrichRequest,
     Failure,
     KeepRequest,
     NameRequest,
@@ -80,6 +81,8 @@ class Server:
                 self._writing.submit(self._answer, number, self._keep, request)
             elif isinstance(request, WriteRequest):
                 self._writing.submit(self._answer, number, self._write, request)
+            elif isinstance(request, EnrichRequest):
+                self._writing.submit(self._answer, number, self._enrich, request)
             elif isinstance(request, NameRequest):
                 self._writing.submit(self._answer, number, self._name, request)
             elif isinstance(request, TidyRequest):
@@ -94,6 +97,9 @@ class Server:
 
     def _keep(self, request: KeepRequest) -> None:
         self._database.keep(request.retention)
+
+    def _enrich(self, request: EnrichRequest) -> None:
+        self._writer.enrich(request)
 
     def _name(self, request: NameRequest) -> None:
         self._writer.name(request.frames, request.version)

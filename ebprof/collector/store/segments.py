@@ -13,6 +13,7 @@ from ebprof.collector.profiles.batch import Batch
 from ebprof.collector.receive import records
 from ebprof.collector.receive.push import labels_of, unpacked
 from ebprof.collector.receive.refusals import RefusedError
+from ebprof.collector.store.enrich import Enriching
 from ebprof.collector.store.rows import Known, Rows, Sent, rows_of
 from ebprof.walls import Walls
 from ebprof.wire.flows import FlowWindow, decode
@@ -42,13 +43,16 @@ class _Part:
 
 
 class SegmentReader:
-    """The records of a segment. pushes, unreadable: how many pushes, and profiles or flows that
-    cannot be read, there were up to the last part.
+    """The records of a segment; series are enriched.
+
+    pushes, unreadable: how many pushes, and profiles or flows that cannot be read, there were up to
+    the last part.
     """
 
-    def __init__(self, data: bytes, known: Known) -> None:
+    def __init__(self, data: bytes, known: Known, enriching: Enriching) -> None:
         self._data = data
         self._known = known
+        self._enriching = enriching
         self.pushes = 0
         self.unreadable = 0
 
@@ -71,7 +75,8 @@ class SegmentReader:
             return
         added = []
         for series in message.series:
-            sent = Sent(labels_of(series), record.received_ns)
+            labels = self._enriching.of_series(labels_of(series))
+            sent = Sent(labels, record.received_ns)
             found = [*filter(None, map(self._unpacked, series.samples))]
             added += found
             part.sent += [sent] * len(found)

@@ -47,6 +47,17 @@ class TidyRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrichRequest:
+    """Have what is written from now on enriched by these catalogues, in order of precedence.
+
+    revision: another one for others. catalogues: by the names of enrichers, pickled.
+    """
+
+    revision: int
+    catalogues: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WorkRequest:
     """Have the writer do some work: its answer is what that returns."""
 
@@ -71,7 +82,7 @@ class Written:
 
     unreadable: profiles, or pushes of flows, that were accepted and cannot be read. damaged_bytes:
     records whose checksum is wrong, and all behind them. objects: build IDs of files in which there
-    are addresses that were not met lately.
+    are addresses that were not met lately. enrich_failures: times that an enricher raised.
     """
 
     samples: int = 0
@@ -80,6 +91,7 @@ class Written:
     unreadable: int = 0
     damaged_bytes: int = 0
     objects: frozenset[str] = frozenset()
+    enrich_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ import pyarrow.compute as pc
 from ebprof.collector.receive import records
 from ebprof.collector.retention import DAY_MS
 from ebprof.collector.store import flow_tables, tables
+from ebprof.collector.store.enrich import Enriching
+from ebprof.collector.store.flow_tables import FlowLabels
 from ebprof.collector.store.frames import FrameRow
 from ebprof.collector.store.hashes import Hasher
 from ebprof.collector.store.journal import Entry, Journal
 from ebprof.collector.store.rows import Known, Rows
 from ebprof.collector.store.segments import SegmentReader
-from ebprof.collector.store.wire import Written
+from ebprof.collector.store.wire import EnrichRequest, Written
 
 _EPOCH = date(1970, 1, 1)
 _MOST_SEEN = 2_000_000
@@ -82,12 +84,14 @@ class Writer:
         self._today = today or (lambda: datetime.now(timezone.utc).date())
         self._known = Known(hasher)
         self._sender = hasher.hash_of(["token"], 8).hex()  # others write to the same server
+        self._enriching = Enriching()
         self._series, self._stacks, self._frames = _Seen(), _Seen(), _Seen()
+        self._flow_labels = _Seen()
 
     def write(self, number: int, path: Path) -> Written:
         """Have all of a segment in the database; raises StoreError."""
         data = path.read_bytes()
-        reader = SegmentReader(data, self._known)
+        reader = SegmentReader(data, self._known, self._enriching)
         samples = flows = 0
         objects: set[str] = set()
         for part, rows in enumerate(reader.parts()):
@@ -96,7 +100,11 @@ class Writer:
             flows += sum(len(one.flows) for one in rows.flows)
         damaged = len(data) - records.whole_length(data)
         counts = samples, flows, reader.pushes, reader.unreadable, damaged
-        return Written(*counts, frozenset(objects))
+        return Written(*counts, frozenset(objects), self._enriching.take_failures())
+
+    def enrich(self, request: EnrichRequest) -> None:
+        """Have what is written from now on enriched by others than before."""
+        self._enriching.replace(request)
 
     def name(self, frames: Sequence[FrameRow], version: int) -> None:
         """Give frames of addresses names; raises StoreError.
@@ -130,7 +138,9 @@ class Writer:
         self._insert_new("stacks", tables.stacks(list(stacks.values()), day))
         self._stacks.add(stacks)
         self._insert_series(rows)
-        summed = _summed(rows)
+        added = [self._enriching.of_flows(window) for window in rows.flows]
+        self._insert_flow_labels(added, day)
+        summed = _summed(rows, added)
         if entry and part == entry.part:
             summed = self._missing(summed, entry)
         else:
@@ -173,13 +183,19 @@ class Writer:
             self._insert_new("series", tables.series(list(new.values()), day))
             self._series.add(new)
 
+    def _insert_flow_labels(self, added: Sequence[FlowLabels | None], day: date) -> None:
+        names = {name: name for one in added if one for name in one.names}
+        new = self._flow_labels.new(names, day)
+        self._insert_new("flow_labels", flow_tables.label_names(list(new), day))
+        self._flow_labels.add(new)
+
     def _insert_new(self, table: str, rows: pa.Table, token: str = "") -> None:
         if len(rows):
             self._database.insert(table, rows, token)
 
 
-def _summed(rows: Rows) -> dict[str, pa.Table]:
-    """Rows of the tables that have to get each once."""
+def _summed(rows: Rows, added: Sequence[FlowLabels | None]) -> dict[str, pa.Table]:
+    """Rows of the tables that have to get each once. added: to flows."""
     found = {}
     if len(rows.samples):
         table = tables.samples(rows.samples)
@@ -189,6 +205,6 @@ def _summed(rows: Rows) -> dict[str, pa.Table]:
             found[f"services_{name}"] = tables.of_services(rollup)
         found["totals_1h"] = tables.of_hours(found["services_1h"])
     if rows.flows:
-        found["flows"] = table = flow_tables.flows(rows.flows)
+        found["flows"] = table = flow_tables.flows(rows.flows, added)
         found["flows_1h"] = flow_tables.rolled_up(table)
     return found

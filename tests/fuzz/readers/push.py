@@ -12,6 +12,7 @@ from ebprof.collector.receive.push import read_push
 from ebprof.collector.receive.records import Record
 from ebprof.collector.receive.refusals import RefusedError
 from ebprof.collector.receive.unpack import unpack
+from ebprof.collector.store.enrich import Enriching
 from ebprof.collector.store.hashes import Hasher
 from ebprof.collector.store.rows import Known
 from ebprof.collector.store.segments import SegmentReader
@@ -33,7 +34,7 @@ def read(data: bytes) -> None:
 
 def store(body: bytes) -> None:
     """Make rows of a segment, none of which may be wrong for the database."""
-    reader = SegmentReader(body, Known(Hasher(b"")))
+    reader = SegmentReader(body, Known(Hasher(b"")), Enriching())
     for rows in reader.parts():
         samples = rows.samples
         assert (samples.ts > 0).all()

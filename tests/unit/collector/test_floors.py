@@ -9,8 +9,9 @@ import pytest
 from tests.unit.test_floors import PACKAGE, imports, module_name
 
 FLOORS = (
-    *("api", "service", "standing", "symbols", "query", "store", "receive"),
-    *("limits", "metrics", "profile_types", "kinds", "flow_keys", "profiles", "retention", "pages"),
+    *("api", "service", "enrichment", "standing", "symbols", "query", "store", "receive"),
+    *("cmdb", "labels", "limits", "metrics", "profile_types", "kinds", "flow_keys"),
+    *("profiles", "retention", "pages"),
 )
 MODULES = sorted((PACKAGE / "collector").glob("*/*.py"))
 

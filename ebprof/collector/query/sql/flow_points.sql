@@ -1,6 +1,6 @@
--- Sums of flows by step and by some columns ($keys), of windows in a range. $matching: conditions.
+-- Sums of flows by step and by some columns ($keys, which are $selected), of windows in a range. $matching: conditions.
 SELECT
-    $keys,
+    $selected,
     intDiv(toUnixTimestamp64Milli(ts), {step:Int64}) * {step:Int64} AS point,
     $sums
 FROM flows

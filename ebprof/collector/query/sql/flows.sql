@@ -1,6 +1,6 @@
--- Sums of flows by some columns ($keys), of windows that began in a range. $matching: conditions.
+-- Sums of flows by some columns ($keys, which are $selected), of windows that began in a range. $matching: conditions.
 SELECT
-    $keys,
+    $selected,
     $sums,
     tx_bytes + rx_bytes AS moved
 FROM flows

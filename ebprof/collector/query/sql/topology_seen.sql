@@ -1,6 +1,6 @@
 -- Flows of both roles by the two addresses and the server's port, as one end's node saw them. own:
 -- that end; opposite: the one it met on its node. Addresses of no agent are put together: those called
--- beyond the largest, and callers by their network.
+-- beyond the largest, and callers by their network, but for those that an enricher has a name for.
 SELECT
     node, is_client, own, is_met, opposite, is_outside, client, server, port,
     if($server_is_loopback, node, '') AS scope,
@@ -28,6 +28,7 @@ FROM
                 AND peer NOT IN (SELECT address FROM topology_homes) AS is_outside,
             multiIf(
                 NOT is_outside, peer,
+                $named != '', $named,
                 NOT is_client, $network,
                 peer IN (SELECT address FROM topology_called), peer,
                 '~other'

@@ -1,0 +1,1 @@
+"""A CMDB: entries from files and URLs, matched with processes and addresses."""
