@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ebprof import plugins
 from ebprof.changes import kinds
-from ebprof.changes.change import LESS, MORE, Change
+from ebprof.changes.change import GONE, LESS, MORE, Change
 from ebprof.changes.kinds.builds import module_of
 from ebprof.changes.observed import Observation
 
 _EXPLAINED = 0.5
 _BEHIND = 0.99
-_DOWN = (LESS, "gone")
+_DOWN = (LESS, GONE)
 
 
 def find(observation: Observation) -> list[Change]:
@@ -23,8 +23,7 @@ def find(observation: Observation) -> list[Change]:
         for name in plugins.module_names(kinds)
         for change in plugins.load(kinds, name).find(observation)
     ]
-    functions = [one for one in found if one.kind == "functions"]
-    told = (_told(one, functions) for one in found)
+    told = (_told(one, found) for one in found)
     return sorted((one for one in told if one), key=_rank)
 
 
@@ -33,22 +32,38 @@ def _rank(change: Change) -> tuple[float, bool, str, str, str]:
     return -change.weight, change.fate in _DOWN, change.kind, name.service, name.name
 
 
-def _told(change: Change, functions: Sequence[Change]) -> Change | None:
-    """What is left to say of a change beside those of functions: a process whose functions explain
-    its change is none, and a build stands behind the functions that it has changed.
+def _told(change: Change, found: Sequence[Change]) -> Change | None:
+    """What is left to say of a change beside others.
+
+    A process whose functions explain its change is none; one that does more stands behind those who
+    ask its service for more, and a build behind the functions that it has changed.
     """
     service = change.subject.service
+    functions = [one for one in found if one.kind == "functions"]
     if change.kind == "processes" and change.fate in (MORE, LESS):
-        own = _delta(change)
         explained = sum(_delta(one) for one in functions if one.subject.service == service)
-        return None if explained / own >= _EXPLAINED else change
+        if explained / _delta(change) >= _EXPLAINED:
+            return None
+        return _behind(change, (one for one in found if _asks_for(one, change)))
     if change.kind == "builds":
         module = module_of(change.subject)
-        most = max((one.weight for one in functions if module_of(one.subject) == module), default=0)
-        if most:
-            first = replace(change.figures[0], weight=min(change.weight, _BEHIND * most))
-            return replace(change, figures=(first, *change.figures[1:]))
+        return _behind(change, (one for one in functions if module_of(one.subject) == module))
     return change
+
+
+def _asks_for(one: Change, process: Change) -> bool:
+    """Whether callers of a process's service have changed the same way as the process."""
+    is_its_caller = one.kind == "callers" and one.subject.service == process.subject.service
+    return is_its_caller and (one.fate in _DOWN) == (process.fate in _DOWN)
+
+
+def _behind(change: Change, others: Iterable[Change]) -> Change:
+    """The change, which is to stand behind the first one of others."""
+    most = max((one.weight for one in others), default=0)
+    if not most:
+        return change
+    first = replace(change.figures[0], weight=min(change.weight, _BEHIND * most))
+    return replace(change, figures=(first, *change.figures[1:]))
 
 
 def _delta(change: Change) -> float:
