@@ -99,11 +99,10 @@ class Changes:
         """
         bound = self._selection(found.plan.covered).parameters(found.plan) | {"step": found.step_ms}
         rows = session.ask(sql.load("changes_covered"), bound).to_pylist()
-        agents = [row["point"] for row in rows if row["agents"]]
-        if agents:
-            return np.isin(starts, agents)
-        first = min((row["point"] for row in rows), default=found.after.end_ms)
-        return np.asarray(starts >= first)
+        if rows:
+            return np.isin(starts, [row["point"] for row in rows])
+        (row,) = session.ask(sql.load("changes_first"), bound).to_pylist()
+        return np.asarray(starts >= (row["first"] or found.after.end_ms) - found.step_ms)
 
 
 def _notes(found: Timing, spans: Spans) -> tuple[str, ...]:

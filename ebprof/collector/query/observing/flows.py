@@ -41,6 +41,8 @@ def observe(frame: Frame) -> dict[str, Table]:
     }
     bound = frame.parameters() | sql.values(selection.selector)
     bound |= {"most": MOST_FLOWS, "peers": MOST_PEERS}
+    frame.session.keep("ends", sql.fill("changes_ends", places), bound)
+    frame.session.keep("large", sql.fill("changes_peers", places), bound)
     rows = frame.session.ask(sql.fill("changes_flows", places), bound).to_pylist()
     talk = Talk(rows)
     return {

@@ -1,20 +1,14 @@
--- Steps in which anything was pushed, in a plan's ranges, and whether by an agent.
-SELECT point, max(is_agent) AS agents
+-- Steps in which any agent pushed, in a plan's ranges.
+SELECT DISTINCT point
 FROM
 (
-    SELECT
-        intDiv(toUnixTimestamp64Milli(ts), {step:Int64}) * {step:Int64} AS point,
-        type = 'ebprof_window:number' AS is_agent
+    SELECT intDiv(toUnixTimestamp64Milli(ts), {step:Int64}) * {step:Int64} AS point
     FROM samples
-    WHERE (type = 'ebprof_window:number' OR type = {type:String})
+    WHERE type = 'ebprof_window:number'
         AND $raw
     UNION ALL
-    SELECT
-        toInt64(toUnixTimestamp(ts)) * 1000 AS point,
-        type = 'ebprof_window:number' AS is_agent
+    SELECT toInt64(toUnixTimestamp(ts)) * 1000 AS point
     FROM totals_1h
-    WHERE (type = 'ebprof_window:number' OR type = {type:String})
+    WHERE type = 'ebprof_window:number'
         AND $hours
 )
-GROUP BY point
-ORDER BY point

@@ -1,26 +1,5 @@
--- Flows by step in a plan's ranges: those that are selected (is_own), and those of clients of the
--- addresses where these serve. $matching: conditions. Addresses of nobody that is known, beyond the
--- ones that moved most, are `~other`.
-WITH
-    ends AS
-    (
-        SELECT local, port FROM flows
-        WHERE $matching AND role = 'server' AND $raw
-        GROUP BY local, port
-        UNION DISTINCT
-        SELECT local, port FROM flows_1h
-        WHERE $matching AND role = 'server' AND $hours
-        GROUP BY local, port
-    ),
-    large AS
-    (
-        SELECT peer FROM flows
-        WHERE peer_service = '' AND peer_process = '' AND $raw
-            AND (($matching) OR (role = 'client' AND (peer, port) IN ends))
-        GROUP BY peer
-        ORDER BY sum(tx_bytes + rx_bytes) DESC, peer
-        LIMIT {peers:UInt64}
-    )
+-- Flows by step in a plan's ranges: those that are selected (is_own), and those of clients of `ends`.
+-- $matching: conditions. Addresses of nobody that is known are `~other`, unless they are in `large`.
 SELECT
     is_own, node, service, process, role, whom AS peer, local, port, peer_service, peer_process,
     min(first_pid) AS pid,
@@ -49,21 +28,21 @@ FROM
         SELECT
             toUInt8($matching) AS is_own, node, service, process, pid, role, local, port,
             peer_service, peer_process, peer_pid,
-            if(peer_service != '' OR peer_process != '' OR peer IN large, peer, '~other') AS whom,
+            if(peer_service != '' OR peer_process != '' OR peer IN (SELECT peer FROM large), peer, '~other') AS whom,
             intDiv(toUnixTimestamp64Milli(ts), {step:Int64}) * {step:Int64} AS point,
             $counts
         FROM flows
-        WHERE (($matching) OR (role = 'client' AND (peer, port) IN ends))
+        WHERE (($matching) OR (role = 'client' AND (peer, port) IN (SELECT local, port FROM ends)))
             AND $raw
         UNION ALL
         SELECT
             toUInt8($matching) AS is_own, node, service, process, toUInt32(0) AS pid, role, local, port,
             peer_service, peer_process, toUInt32(0) AS peer_pid,
-            if(peer_service != '' OR peer_process != '' OR peer IN large, peer, '~other') AS whom,
+            if(peer_service != '' OR peer_process != '' OR peer IN (SELECT peer FROM large), peer, '~other') AS whom,
             toInt64(toUnixTimestamp(ts)) * 1000 AS point,
             $counts
         FROM flows_1h
-        WHERE (($matching) OR (role = 'client' AND (peer, port) IN ends))
+        WHERE (($matching) OR (role = 'client' AND (peer, port) IN (SELECT local, port FROM ends)))
             AND $hours
     )
     GROUP BY
