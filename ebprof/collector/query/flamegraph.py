@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ebprof import output
 from ebprof.collector import kinds
@@ -49,7 +50,7 @@ class Summary:
 
     incomplete: of stacks that end before their outermost frame. pruned, pruned_nodes: what was left
     out of the tree, which nodes named `~pruned` stand for. unknown: of stacks that the store has
-    lost, or not got yet.
+    lost, or not got yet. nameless: of those whose innermost function has no name.
     """
 
     type: str
@@ -60,6 +61,7 @@ class Summary:
     unknown: int
     pruned: int = 0
     pruned_nodes: int = 0
+    nameless: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,8 @@ class Flamegraph:
         """As a tree with what is known of functions, for those who draw it."""
         found = self.look_up(session)
         functions = found.frames.functions()
-        tree = self._pruned(found.tree(functions.of_location))
-        return drawn(found, functions, tree), _summary(self.selection, found, tree)
+        tree, summary = self._tree(found, functions.of_location, functions.are_nameless())
+        return drawn(found, functions, tree), summary
 
     def look_up(self, session: Session, known: Sequence[str] = ALL) -> Found:
         """What there is of the selection, before it is pruned; raises BadQuestionError.
@@ -111,8 +113,7 @@ class Flamegraph:
 
     def _call_tree(self, found: Found) -> FlamegraphAnswer:
         functions = found.frames.functions()
-        tree = self._pruned(found.tree(functions.of_location))
-        summary = _summary(self.selection, found, tree)
+        tree, summary = self._tree(found, functions.of_location, functions.are_nameless())
         if self.format == COLUMNS:
             shown = drawn(found, functions, tree)
             members = columns(shown, {"self": shown.tree.own})
@@ -123,15 +124,22 @@ class Flamegraph:
 
     def _file(self, found: Found) -> FlamegraphAnswer:
         numbers = np.arange(len(found.frames) + 1)
-        tree = self._pruned(found.tree(Lists(numbers, numbers[:-1])))
-        summary = _summary(self.selection, found, tree)
+        lists = Lists(numbers, numbers[:-1])
+        tree, summary = self._tree(found, lists, found.frames.is_nameless)
         profile = _profile(self.selection, found, tree, summary)
         file = io.BytesIO()
         output.choose(FORMATS[self.format], None, False).write(profile, file)
         return FlamegraphAnswer(summary, file.getvalue())
 
-    def _pruned(self, tree: Tree) -> Tree:
-        return trees.prune(tree, self.max_nodes) if self.max_nodes else tree
+    def _tree(
+        self, found: Found, of_location: Lists, are_nameless: npt.NDArray[np.bool_]
+    ) -> tuple[Tree, Summary]:
+        """The tree of the items of each location, of which some stand for what has no name."""
+        whole = found.tree(of_location)
+        tree = trees.prune(whole, self.max_nodes) if self.max_nodes else whole
+        ends = np.flatnonzero((whole.item >= 0) & (whole.item < len(are_nameless)))
+        nameless = int(whole.own[ends][are_nameless[whole.item[ends]]].sum())
+        return tree, _summary(self.selection, found, tree, nameless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +196,7 @@ def _names(found: Found, functions: Functions, items: trees.Numbers) -> list[Nam
     return [*called, *(stops[one] for one in (items[~is_function] - len(functions)).tolist())]
 
 
-def _summary(selection: Selection, found: Found, tree: Tree) -> Summary:
+def _summary(selection: Selection, found: Found, tree: Tree, nameless: int) -> Summary:
     return Summary(
         selection.type,
         kinds.unit_of(selection.type),
@@ -198,6 +206,7 @@ def _summary(selection: Selection, found: Found, tree: Tree) -> Summary:
         found.sum("unknown"),
         int(tree.pruned.sum()),
         int(tree.pruned_nodes.sum()),
+        nameless,
     )
 
 

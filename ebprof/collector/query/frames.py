@@ -48,6 +48,10 @@ class Functions:
     def __len__(self) -> int:
         return len(self.name)
 
+    def are_nameless(self) -> npt.NDArray[np.bool_]:
+        """bool[functions]: which have no name."""
+        return _are_nameless(self.names)[self.name]
+
     def called(self, numbers: npt.NDArray[np.int64]) -> list[Name]:
         """What some functions are called."""
         names = self.names.take(pa.array(self.name[numbers])).to_pylist()
@@ -79,8 +83,7 @@ class Frames:
         starts = np.asarray(lists.offsets, np.int64)
         found = np.append(np.diff(starts) == 0, False)
         named = np.flatnonzero(~found[:-1])
-        first = lists.values.take(pa.array(starts[named]))
-        found[named] = np.asarray(pc.match_substring_regex(first, _NAMELESS))
+        found[named] = _are_nameless(lists.values.take(pa.array(starts[named])))
         return found
 
     @cached_property
@@ -131,6 +134,10 @@ def frames_of(table: pa.Table) -> Frames:
         return Frames(np.array([], np.uint64), _NOTHING)
     table = table.sort_by("frame_id").combine_chunks()
     return Frames(np.asarray(table["frame_id"], np.uint64), table)
+
+
+def _are_nameless(names: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.match_substring_regex(names, _NAMELESS), bool)
 
 
 def _module(path: str) -> tuple[str, bool]:

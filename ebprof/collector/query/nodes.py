@@ -37,6 +37,7 @@ def head(summary: Summary) -> dict[str, Any]:
         "unknown": summary.unknown,
         "pruned": summary.pruned,
         "pruned_nodes": summary.pruned_nodes,
+        "nameless": summary.nameless,
     }
 
 

@@ -9,6 +9,7 @@ import { html, useMemo } from "./html.js";
 import { before } from "./keys.js";
 import { rate, amount } from "./numbers.js";
 import { Answer, Command, Failure, Link } from "./parts.js";
+import { Nameless } from "./nameless.js";
 import { profileOf } from "./profile.js";
 import { bare, valueOf } from "./selectors.js";
 import { lead } from "./state.js";
@@ -38,7 +39,7 @@ export function Profiles({ store, state, turn, slowTurn }) {
     <div class="own"><h1>Profiles</h1>
       <${Choice} label="" value=${type} values=${types.map((one) => one.type).filter((one) => !OURS.test(one))} onChange=${(one) => store.set({ type: one, zoom: "" })} />
       <${Choice} label="by" value=${by} values=${["", ...labels.filter((one) => one !== "__name__")]} onChange=${(one) => store.set({ by: one })} />
-      <${Summary} answer=${graph.data} /><${More} store=${store} state=${state} /></div>
+      <${Summary} answer=${graph.data} /><${More} store=${store} state=${state} answer=${graph.data} /></div>
     ${series.error && !graph.error && html`<${Failure} error=${series.error} />`}
     ${found && html`<${Timeline} found=${found} unit=${unit} gaps=${gaps} onRange=${onRange} label=${`${type} over time`} />`}
     ${heat.data && html`<${Heat} found=${heat.data} column=${column} unit=${unit} onRange=${onRange} />`}
@@ -63,12 +64,13 @@ function Summary({ answer }) {
 }
 
 /* Ways on: the traffic of the same, the range before, files, the same in a shell. */
-function More({ store, state }) {
+function More({ store, state, answer }) {
   const { type, query, from, to } = state;
   const url = (format) => path("profiles/flamegraph", { type, query, from, to, format });
   const shell = `ebprof report '${(location.origin + url("")).replace(/'/g, "%27")}'`;
   const service = valueOf(query, "service_name") || valueOf(query, "service");
   return html`<span class="ways">
+    <${Nameless} state=${state} answer=${answer} />
     ${service && html`<${Link} store=${store} to=${lead(state, "traffic")}>traffic of ${service}<//>`}
     <${Link} store=${store} to=${before(state)} title="d">compare with before<//>
     <details><summary>download</summary><div class="panel downloads">${Object.entries(FORMATS).map(([format, name]) =>

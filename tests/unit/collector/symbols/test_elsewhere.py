@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 
 from ebprof.output import pprof
-from tests import binutils, collector_extra, objects, pushes, stripped, targets
+from tests import binutils, claims, collector_extra, objects, pushes, stripped, targets
 from tests.collecting import Running
 from tests.debuginfod import Reply, Server, serving
+from tests.forked import Forked
 from tests.objects import Object
 
 collector_extra.need()
@@ -78,6 +81,16 @@ class Program:
         found = {frames for one in samples for frames in [one.locations[0].frames]}
         return found == {*self.expected.values()}
 
+    def nameless(self) -> set[int]:
+        """What flame graphs say that is in functions without a name, in three formats."""
+        found = set()
+        for form in ("tree", "columns", "folded"):
+            answer = self._world.collector.get(
+                FLAMEGRAPH, type="cpu", query=self.query, format=form, from_="now-10m"
+            )
+            found.add(json.loads(answer.headers["ebprof-summary"])["nameless"])
+        return found
+
     def missing(self) -> dict[str, Any]:
         """What the collector says that it has no names for."""
         answer = self._world.collector.get(MISSING, query=self.query, from_="now-10m")
@@ -112,6 +125,7 @@ def test_a_directory_and_what_is_missing_until_then(world: World) -> None:
     assert row["nameless"] == row["self"] == found["nameless"] == found["total"] > 0
     assert row["addresses"] == len(program.addresses)
     assert (row["object"], row["debug"]) == (None, None)
+    assert program.nameless() == {found["self"]}
     assert row["help"] == f"the file itself: ebprof symbols push {program.whole}"
     program.send()
     wait_until(lambda: program.missing()["rows"][0]["object"] == "dynamic")
@@ -120,12 +134,9 @@ def test_a_directory_and_what_is_missing_until_then(world: World) -> None:
     stripped.copied(program.debug, world.folder / "shop.debug")
     wait_until(program.is_named)
     left = program.missing()
-    assert (left["total"], left["self"], left["nameless"], left["rows"]) == (
-        found["total"],
-        0,
-        0,
-        [],
-    )
+    assert (left["total"], left["self"], left["nameless"]) == (found["total"], 0, 0)
+    assert left["rows"] == []
+    assert program.nameless() == {0}
     assert world.collector.metric('debug_dir_files_total{result="kept"}') == 1
     assert world.collector.metric("debug_dir_files") == 1
 
@@ -156,3 +167,57 @@ def test_what_a_server_has_names_history(tmp_path: Path) -> None:
         assert collector.metric("debuginfod_received_bytes_total") > 0
         assert len(server.asked) == 2
         assert [*(tmp_path / "data" / "objects" / "found").iterdir()] == []
+
+
+def ebprof(*words: object) -> tuple[int, list[str]]:
+    """Exit code, and lines on stdout, of a command."""
+    done = Forked("ebprof", *words, stdout=PIPE, stderr=PIPE, text=True)
+    printed, said = done.communicate(timeout=PATIENCE_S)
+    assert "Traceback" not in said
+    return done.returncode, printed.splitlines()
+
+
+def test_what_a_build_pushes_names_history(world: World) -> None:
+    program = world.program("built")
+    to = ("--collector", f"http://127.0.0.1:{world.collector.port}")
+    of = ("--query", program.query, *to)
+    _, (first, _, row) = ebprof("symbols", "missing", *of)
+    assert first.startswith("100.0 % of cpu in the last 1h is in functions without a name")
+    assert program.identity[:12] in row
+    assert "nothing" in row
+    text = world.path / "text"
+    text.write_text("no ELF file\n" * 9)
+    code, lines = ebprof("symbols", "push", program.bare, text, program.debug, *to)
+    assert code == 6
+    assert f"{program.identity}  {program.bare}  dynsym: uploaded" in lines[0]
+    assert lines[1] == f"{text}: refused: not an ELF file"
+    assert f"{program.identity}  {program.debug}  DWARF, symtab: uploaded" in lines[2]
+    wait_until(program.is_named)
+    code, lines = ebprof("symbols", "push", program.bare, program.debug, *to)
+    assert code == 0
+    assert [one.rpartition(": ")[2] for one in lines] == ["already there"] * 2
+    assert len(ebprof("symbols", "missing", *of)[1]) == 1
+
+
+def test_hostile_files_in_a_directory_are_refused_and_counted(world: World) -> None:
+    program = world.program("hostile")
+    program.send()
+    good = program.debug.read_bytes()
+    kept = world.collector.metric('debug_dir_files_total{result="kept"}')
+    hidden = world.path / "hidden"
+    hidden.write_bytes(good)
+    places = world.folder / ".build-id" / program.identity[:2]
+    places.mkdir(parents=True)
+    wrong = stripped.renamed(stripped.copied(program.debug, world.path / "another"))
+    stripped.copied(wrong, places / f"{program.identity[2:]}.debug")
+    (world.folder / "link").symlink_to(hidden)
+    (world.folder / "cut").write_bytes(good[: len(good) // 2])
+    bomb = stripped.copied(program.debug, world.folder / "bomb")
+    claims.compressed(bomb, claims.ZSTD, 1 << 40)
+    counts = {"outside": 1, "unreadable": 2, "refused": 1}
+    names = {f'debug_dir_files_total{{result="{one}"}}': n for one, n in counts.items()}
+    wait_until(lambda: {one: world.collector.metric(one) for one in names} == names)
+    assert not program.is_named()
+    assert world.collector.metric('debug_dir_files_total{result="kept"}') == kept
+    (world.folder / "good").write_bytes(good)
+    wait_until(program.is_named)
