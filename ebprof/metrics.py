@@ -14,7 +14,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
-Value = float | Mapping[str, int] | Mapping[str, float] | Mapping[tuple[str, ...], int]
+Value = float | Mapping[str, int] | Mapping[str, float] | Mapping[tuple[str, ...], float]
 """Of a metric; by the value of its label, or the values of its labels, where it has any."""
 
 

@@ -48,7 +48,15 @@ read, and who looks at all processes there are. None named: all tests of the fil
 
 COLLECTORS = frozenset(
     f"{LIVE}test_{name}.py"
-    for name in ("agent", "agent_crashes", "flows", "make_serve", "power_cut", "serve")
+    for name in (
+        "agent",
+        "agent_crashes",
+        "flows",
+        "make_serve",
+        "power_cut",
+        "prometheus",
+        "serve",
+    )
 )
 """Files whose tests run a store: who looks at all processes beside one reads half a gigabyte."""
 

@@ -35,6 +35,9 @@ METRICS = (
     Metric("store_rows", "Rows of the store's tables on disk, equal ones not merged yet.", "table"),
     Metric("store_bytes", "Bytes of the store's tables on disk.", "table"),
     Metric("store_differences", "Sums of a day that samples do not add up to: see --check."),
+    Metric("late_bytes_total", "Bytes of flows that came too late for the rates of services."),
+    Metric("rate_edges_joined_total", "Times that an edge was counted as ~other for want of room."),
+    Metric("rates_failed_total", "Times that rates of services could not be asked for."),
     Metric("store_ready", "1 while the store answers."),
     Metric("store_restarts_total", "Times that the store's process ended and was started again."),
     Metric(

@@ -19,6 +19,7 @@ from ebprof.collector.enrichment import Enrichment, Settings, metrics_of_enriche
 from ebprof.collector.limits import Limits
 from ebprof.collector.metrics import METRICS, PREFIX
 from ebprof.collector.query.condense import Condense, Condensed, Failed, Place
+from ebprof.collector.rates import Rates
 from ebprof.collector.receive.flows import FlowPush, read_flows
 from ebprof.collector.receive.ids import SeenIds
 from ebprof.collector.receive.intake import Accepted, Intake
@@ -101,6 +102,7 @@ class Collector:
         self._standing = Standing(
             options.data, self._log, options.log.max_bytes, self._store, options.retention
         )
+        self._rates = Rates(self._store, self.counters, lambda: self.retention)
         self._pushes = 0
         self._without_tree: deque[Place] = deque(maxlen=MOST_WITHOUT_TREE)
 
@@ -121,7 +123,13 @@ class Collector:
 
         Raises EbprofError where the store cannot be started.
         """
-        own = (self._feed(), self._tidy(), self._condense(), self._standing.run())
+        own = (
+            self._feed(),
+            self._tidy(),
+            self._condense(),
+            self._standing.run(),
+            self._rates.run(),
+        )
         tasks = [*map(asyncio.create_task, (*own, self._store.run(), self.symbols.run()))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -181,7 +189,7 @@ class Collector:
 
     def metrics(self) -> str:
         """All metrics, in Prometheus' text format."""
-        return self.counters.text(
+        own = self.counters.text(
             {
                 "log_bytes": self._log.size,
                 "log_limit_bytes": self._options.log.max_bytes,
@@ -195,6 +203,7 @@ class Collector:
                 **self.enrichment.metrics(),
             }
         )
+        return own + self._rates.text()
 
     def _note_ending(self, ending: Ending) -> None:
         self.counters.add("store_ends_total", label=ending.reason)
@@ -239,7 +248,7 @@ class Collector:
         while True:
             await self._keep()
             segments, enrich = self._log.sealed(), self.enrichment.latest
-            if not segments or enrich is None:
+            if not segments or enrich is None or not await self._counts():
                 await asyncio.sleep(_POLL_S)
                 continue
             await self._feed_one(segments[0], enrich)
@@ -286,6 +295,13 @@ class Collector:
                 await self._store.keep()
                 self._standing.is_kept = True
 
+    async def _counts(self) -> bool:
+        """Whether what was stored before is known, so that it is not counted for rates."""
+        if not self._rates.has_begun and self._store.is_ready:
+            with suppress(StoreError):
+                await self._rates.begin()
+        return self._rates.has_begun
+
     async def _feed_one(self, segment: Segment, enrich: EnrichRequest) -> None:
         try:
             written = await self._store.write(segment, enrich)
@@ -309,6 +325,7 @@ class Collector:
         self.counters.add("unreadable_profiles_total", written.unreadable)
         self.counters.add("damaged_bytes_total", written.damaged_bytes)
         self.counters.add("enrich_failures_total", written.enrich_failures)
+        self._rates.note(written.spans)
         if written.unreadable or written.damaged_bytes:
             kept = rename(segment.path, f"{segment.path.stem}.kept")
             _log.warning("a part of the log cannot be read: it is kept as %s", kept)

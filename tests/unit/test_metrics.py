@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from ebprof.agent import figures
 from ebprof.collector import metrics as of_collector
 from ebprof.collector.enrichment import metrics_of_enrichers
+from ebprof.collector.rates import services
 from ebprof.metrics import Counters, Metric, Value
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
@@ -25,6 +27,10 @@ def names(prefix: str, metrics: Sequence[Metric]) -> list[str]:
     return [f"{prefix}{one.name}{{{one.label}}}".removesuffix("{}") for one in metrics]
 
 
+def _named(metric: Metric) -> Metric:
+    return replace(metric, name=metric.name.removeprefix("ebprof_service_"))
+
+
 @pytest.mark.parametrize(
     ("heading", "prefix", "metrics"),
     [
@@ -34,11 +40,12 @@ def names(prefix: str, metrics: Sequence[Metric]) -> list[str]:
             of_collector.PREFIX,
             [*of_collector.METRICS, *metrics_of_enrichers()],
         ),
+        ("Of services", "ebprof_service_", [_named(one) for one in services.METRICS]),
     ],
 )
 def test_the_page_has_all_metrics(heading: str, prefix: str, metrics: Sequence[Metric]) -> None:
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    listed = re.findall(rf"`({prefix}[\w{{}}]+)`", section)
+    listed = re.findall(rf"`({prefix}[\w{{}},]+)`", section)
     assert sorted(listed) == sorted(names(prefix, metrics))
 
 

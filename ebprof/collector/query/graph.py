@@ -39,15 +39,21 @@ class End:
 class Seen:
     """What a side saw. tx_bytes: from client to server; retransmits: of what that side sent.
 
-    failed: connects by reason. rtt_us: None where none was measured.
+    failed: connects by reason. rtt_sum: round trip times in microseconds, of rtt_count.
     """
 
     tx_bytes: int
     rx_bytes: int
     connections: int
     retransmits: int
-    rtt_us: float | None
+    rtt_sum: int
+    rtt_count: int
     failed: dict[str, int]
+
+    @property
+    def rtt_us(self) -> float | None:
+        """The mean; None where none was measured."""
+        return round(self.rtt_sum / self.rtt_count, 1) if self.rtt_count > 0 else None
 
     @property
     def bytes(self) -> int:
@@ -94,13 +100,13 @@ def noise_of(covered: Range) -> float:
 
 def seen(row: Row, side: str = USED) -> Seen:
     """Sums of what a side saw."""
-    measured = row[f"{side}rtt_count"]
     return Seen(
         row[f"{side}tx_bytes"],
         row[f"{side}rx_bytes"],
         row[f"{side}connections"],
         row[f"{side}retransmits"],
-        round(row[f"{side}rtt_sum"] / measured, 1) if measured > 0 else None,
+        row[f"{side}rtt_sum"],
+        row[f"{side}rtt_count"],
         {name: row[side + name] for name in ERRORS if row[side + name]},
     )
 

@@ -77,12 +77,22 @@ ELSEWHERE = "elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
+class FlowSpan:
+    """A window of flows, times in milliseconds since the epoch. bytes: of all, both ways."""
+
+    start_ms: int
+    end_ms: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a segment held.
 
     unreadable: profiles, or pushes of flows, that were accepted and cannot be read. damaged_bytes:
     records whose checksum is wrong, and all behind them. objects: build IDs of files in which there
-    are addresses that were not met lately. enrich_failures: times that an enricher raised.
+    are addresses that were not met lately. enrich_failures: times that an enricher raised. spans:
+    of all windows of flows.
     """
 
     samples: int = 0
@@ -92,6 +102,7 @@ class Written:
     damaged_bytes: int = 0
     objects: frozenset[str] = frozenset()
     enrich_failures: int = 0
+    spans: tuple[FlowSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

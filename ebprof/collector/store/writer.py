@@ -22,7 +22,8 @@ from ebprof.collector.store.hashes import Hasher
 from ebprof.collector.store.journal import Entry, Journal
 from ebprof.collector.store.rows import Known, Rows
 from ebprof.collector.store.segments import SegmentReader
-from ebprof.collector.store.wire import EnrichRequest, Written
+from ebprof.collector.store.wire import EnrichRequest, FlowSpan, Written
+from ebprof.wire.flows import FlowWindow
 
 _EPOCH = date(1970, 1, 1)
 _MOST_SEEN = 2_000_000
@@ -94,13 +95,15 @@ class Writer:
         reader = SegmentReader(data, self._known, self._enriching)
         samples = flows = 0
         objects: set[str] = set()
+        spans: list[FlowSpan] = []
         for part, rows in enumerate(reader.parts()):
             objects |= self._insert(rows, number, part)
             samples += len(rows.samples)
             flows += sum(len(one.flows) for one in rows.flows)
+            spans += map(_span, rows.flows)
         damaged = len(data) - records.whole_length(data)
         counts = samples, flows, reader.pushes, reader.unreadable, damaged
-        return Written(*counts, frozenset(objects), self._enriching.take_failures())
+        return Written(*counts, frozenset(objects), self._enriching.take_failures(), tuple(spans))
 
     def enrich(self, request: EnrichRequest) -> None:
         """Have what is written from now on enriched by others than before."""
@@ -192,6 +195,11 @@ class Writer:
     def _insert_new(self, table: str, rows: pa.Table, token: str = "") -> None:
         if len(rows):
             self._database.insert(table, rows, token)
+
+
+def _span(window: FlowWindow) -> FlowSpan:
+    moved = sum(int(window.flows[name].sum()) for name in ("tx_bytes", "rx_bytes"))
+    return FlowSpan(window.start_ns // 10**6, window.end_ns // 10**6, moved)
 
 
 def _summed(rows: Rows, added: Sequence[FlowLabels | None]) -> dict[str, pa.Table]:

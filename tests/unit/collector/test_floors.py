@@ -9,7 +9,7 @@ import pytest
 from tests.unit.test_floors import PACKAGE, imports, module_name
 
 FLOORS = (
-    *("api", "service", "enrichment", "standing", "symbols", "query", "store", "receive"),
+    *("api", "service", "rates", "enrichment", "standing", "symbols", "query", "store", "receive"),
     *("cmdb", "labels", "limits", "metrics", "profile_types", "kinds", "flow_keys"),
     *("profiles", "retention", "pages"),
 )
