@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ebprof.collector.query.drawn import columns, together, written
+from ebprof.collector.query.builds import told_apart
+from ebprof.collector.query.drawn import Drawn, columns, together, written
 from ebprof.collector.query.flamegraph import COLUMNS, DEFAULT_NODES, Flamegraph, Summary
 from ebprof.collector.query.nodes import head
 from ebprof.collector.query.plan import HOUR_MS
@@ -21,6 +22,16 @@ class Side:
 
     summary: Summary
     nodes: int
+
+    @property
+    def seconds(self) -> float:
+        """The length of the range."""
+        return self.summary.covered.length_ms / 1000
+
+    @property
+    def rate(self) -> float:
+        """The total of a second and node."""
+        return round(self.summary.total / self.seconds / self.nodes, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +53,30 @@ class Diff:
 
     def answer(self, database: Asked) -> DiffAnswer:
         """Look both up; raises BadQuestionError."""
-        trees, sides = [], []
-        for selection in (self.left, self.right):
-            with database.session() as session:
-                selection.check(session)
-                tree, summary = Flamegraph(selection, COLUMNS, self.max_nodes).drawn(session)
-            trees.append(tree)
-            sides.append(Side(summary, _nodes(selection, summary, database)))
-        tree, own = together(trees)
-        heads = [head(one.summary) | {"nodes": one.nodes} for one in sides]
+        found = self.drawn(database)
+        pairs = zip((self.left, self.right), found, strict=True)
+        sides = [Side(one, _nodes(selection, one, database)) for selection, (_, one) in pairs]
+        tree, own = together([one for one, _ in found])
+        heads = [
+            head(one.summary) | {"seconds": one.seconds, "nodes": one.nodes, "rate": one.rate}
+            for one in sides
+        ]
         named = {"type": self.left.type, "unit": sides[0].summary.unit}
         sums = dict(zip(("left_self", "right_self"), own, strict=True))
         both = dict(zip(("left", "right"), heads, strict=True))
         return DiffAnswer(sides[0], sides[1], written(named, both, columns(tree, sums)))
+
+    def drawn(self, database: Asked) -> list[tuple[Drawn, Summary]]:
+        """The tree of each side, by names that are the same where the code is."""
+        graphs, found = [], []
+        for selection in (self.left, self.right):
+            graphs.append(Flamegraph(selection, COLUMNS, self.max_nodes))
+            with database.session() as session:
+                selection.check(session)
+                found.append(graphs[-1].look_up(session))
+        frames = told_apart([one.frames for one in found])
+        named = (replace(one, frames=each) for one, each in zip(found, frames, strict=True))
+        return [graph.draw(one) for graph, one in zip(graphs, named, strict=True)]
 
 
 def _nodes(selection: Selection, summary: Summary, database: Asked) -> int:

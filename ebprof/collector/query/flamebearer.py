@@ -15,7 +15,7 @@ import numpy as np
 
 from ebprof.collector.query.diff import Diff
 from ebprof.collector.query.drawn import Drawn, together
-from ebprof.collector.query.flamegraph import COLUMNS, Flamegraph
+from ebprof.collector.query.flamegraph import Flamegraph
 from ebprof.collector.query.tree import Numbers, Tree
 from ebprof.collector.store.question import Asked
 from ebprof.wire.querier import DiffResponse, SelectMergeStacktracesResponse
@@ -47,12 +47,7 @@ class FlamebearerDiff:
 
     def answer(self, database: Asked) -> bytes:
         """The serialized message; raises BadQuestionError."""
-        trees = []
-        for selection in (self.diff.left, self.diff.right):
-            with database.session() as session:
-                selection.check(session)
-                trees.append(Flamegraph(selection, COLUMNS, self.diff.max_nodes).drawn(session)[0])
-        both, own = together(trees)
+        both, own = together([tree for tree, _ in self.diff.drawn(database)])
         totals = [_totals(both.tree, one) for one in own]
         response = DiffResponse()
         _fill(response.flamegraph, both, [*zip(totals, own, strict=True)])

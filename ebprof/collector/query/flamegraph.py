@@ -92,7 +92,10 @@ class Flamegraph:
 
     def drawn(self, session: Session) -> tuple[Drawn, Summary]:
         """As a tree with what is known of functions, for those who draw it."""
-        found = self.look_up(session)
+        return self.draw(self.look_up(session))
+
+    def draw(self, found: Found) -> tuple[Drawn, Summary]:
+        """The same of what was looked up."""
         functions = found.frames.functions()
         tree, summary = self._tree(found, functions.of_location, functions.are_nameless())
         return drawn(found, functions, tree), summary

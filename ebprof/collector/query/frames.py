@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -63,10 +64,12 @@ class Functions:
 class Frames:
     """Locations that stacks name by index. ids: sorted uint64[n]; table: the rows of these; the
     location behind the last one stands for all that the database does not know, and is one too.
+    labels: what the module of some locations is called, where they have no name.
     """
 
     ids: npt.NDArray[np.uint64]
     table: pa.Table
+    labels: AnyMapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids) + 1
@@ -125,7 +128,7 @@ class Frames:
         if location == len(self.table):
             return UNKNOWN
         name, _ = modules[int(module[location])]
-        return _unnamed(name, self.table["address"][location].as_py())
+        return _unnamed(self.labels.get(location, name), self.table["address"][location].as_py())
 
 
 def frames_of(table: pa.Table) -> Frames:

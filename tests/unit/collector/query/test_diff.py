@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from ebprof.collector.query.selector import parse
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.wire import Failure
-from ebprof.model import Frame, Location, Sample
+from ebprof.model import Frame, Location, Mapping, Sample
 from tests import builders, collector_extra, pushes
 from tests.stored import Store, store
 
@@ -111,6 +113,41 @@ def test_sides_without_samples_are_empty(filled: Store) -> None:
     assert (answer.left.summary.total, answer.left.nodes) == (0, 1)
     found = paths(json.loads(answer.body), "left_self", "right_self")
     assert found["main;slow"] == (0, 90)
+
+
+def test_a_side_says_what_to_compare_its_total_by(filled: Store) -> None:
+    answer = diff(filled)
+    for side, total, nodes in (("left", 40, 1), ("right", 100, 2)):
+        assert answer[side]["seconds"] == 600
+        assert answer[side]["rate"] == pytest.approx(total * MS / 600 / nodes, abs=0.001)
+
+
+def test_the_same_start_in_two_builds_is_not_the_same_function(tmp_path: Path) -> None:
+    """Named by a look-up or not yet; the same library, and what has a name, are as they were."""
+    other = replace(builders.DEMO, build_id="c0ffe7" + "0" * 34)
+    library = replace(builders.DEMO, path="/usr/lib/libm.so.6", build_id="11")
+
+    def nameless(mapping: Mapping, offset: int) -> Location:
+        return Location(mapping.start + offset, mapping, ())
+
+    def sample(build: Mapping, count: int) -> Sample:
+        start = builders.location("[demo]+0x1230", mapping=build)
+        main = builders.location("main", mapping=build)
+        same = builders.location("[libm.so.6]+0x40", mapping=library)
+        return Sample(0, 0, "", (same, start, nameless(build, 0x500), main), "complete", count)
+
+    with store(tmp_path) as one:
+        one.write(
+            tmp_path / "segment",
+            pushed("a", 15 * MINUTE, sample(builders.DEMO, 5)),
+            pushed("a", 5 * MINUTE, sample(other, 7)),
+        )
+        found = paths(diff(one), "left_self", "right_self")
+        again = one.request(Diff(select(LATE), select(LATE)))
+    calls = "main;[demo@{0}]+0x1500;[demo@{0}]+0x1230;[libm.so.6]+0x40"
+    assert found == {calls.format("c0ffee"): (5, 0), calls.format("c0ffe7"): (0, 7)}
+    (same,) = paths(json.loads(again.body), "left_self", "right_self").items()
+    assert same == ("main;[demo]+0x1500;[demo]+0x1230;[libm.so.6]+0x40", (7, 7))
 
 
 def test_a_side_that_cannot_be_answered_is_refused(filled: Store) -> None:
