@@ -47,7 +47,8 @@ def written(measure: str, value: float) -> str:
 
 def _of_traffic(change: Change) -> str:
     first = change.figures[0]
-    where = "from" if change.kind == "callers" else "to"
+    is_from = change.kind == "callers" and first.measure != "bytes_out"
+    where = "from" if is_from or first.measure == "bytes_in" else "to"
     moved = written(first.measure, abs(first.after - first.before))
     sign = "+" if first.after > first.before else "-"
     ends = {NEW: ", new", GONE: ", gone"}.get(change.fate) or f", {_times(first)}"
