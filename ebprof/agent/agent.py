@@ -172,6 +172,7 @@ class Agent:
             "cpu_seconds_total": round(_cpu_seconds(), 3),
             "bpf_seconds_total": round(figures.kernel_seconds + self._traffic_seconds(), 3),
             "flow_bytes_total": {one: flows.counts[f"{one}_bytes"] for one in ("tx", "rx")},
+            "service_bytes_total": flows.moved,
             "flow_connections_total": flows.counts["connections"],
             "flow_counters_total": flows.counters,
             "flow_processes_unread_total": flows.unread,

@@ -13,6 +13,7 @@ METRICS = (
     Metric("window_samples_total", "Samples in windows that are in the spool or left it."),
     Metric("dropped_samples_total", "Samples of windows that no collector will get.", "reason"),
     Metric("flow_bytes_total", "Bytes of TCP that flows counted.", "direction"),
+    Metric("service_bytes_total", "Bytes of TCP by service of this node.", "service,direction"),
     Metric("flow_connections_total", "Connections that flows counted."),
     Metric("flow_counters_total", "What is counted besides flows, losses among it.", "counter"),
     Metric("flow_processes_unread_total", "Processes of flows of which only the name is known."),

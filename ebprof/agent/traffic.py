@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ebprof._native import lib
 from ebprof.abi import TRAFFIC_COUNTERS
 from ebprof.agent.flows import FlowSums, Span, windows
 from ebprof.agent.identities import Identities
+from ebprof.agent.moved import Moved
 from ebprof.agent.owners import Owners
 from ebprof.bpf.traffic import FlowBatch
 from ebprof.errors import UnsupportedError
@@ -45,12 +46,13 @@ class Session(Protocol):
 class TrafficFigures:
     """Since the start. counts: by name of COUNTS, of all flows; counters: of TRAFFIC_COUNTERS.
 
-    unread: processes of which only the name is known.
+    unread: processes of which only the name is known. moved: bytes by service and way.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     counters: dict[str, int] = field(default_factory=dict)
     unread: int = 0
+    moved: dict[tuple[str, ...], float] = field(default_factory=dict)
 
 
 class TrafficMonitor:
@@ -77,6 +79,7 @@ class TrafficMonitor:
         self._clock = clock
         self._owners = Owners(identities, walls, in_host=in_host)
         self._sums = FlowSums()
+        self._moved = Moved()
         self._drained = clock()
         self._was_unhooked = False
         self.figures = TrafficFigures()
@@ -108,7 +111,9 @@ class TrafficMonitor:
         self._was_unhooked = not self.counts_calls
         span = Span(self._node, start_ns, end_ns)
         for window in windows(sums, self._owners.of, span, losses):
+            self._moved.add(window)
             self._hand_on(window)
+        self.figures = replace(self.figures, moved=self._moved.sums())
         self._owners.end_window()
 
     def renew(self) -> None:
@@ -146,7 +151,8 @@ class TrafficMonitor:
         counts = {
             name: self.figures.counts[name] + count for name, count in zip(COUNTS, new, strict=True)
         }
-        return TrafficFigures(counts, self._session.counters(), self._owners.unread)
+        unread, moved = self._owners.unread, self._moved.sums()
+        return TrafficFigures(counts, self._session.counters(), unread, moved)
 
 
 @contextmanager
