@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -18,11 +19,14 @@ from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.selector import parse
 from ebprof.collector.query.times import Range
 from ebprof.collector.retention import DAY_MS, Retention
+from ebprof.collector.retention import parse as parse_retention
 from ebprof.collector.store.frames import FrameRow
-from ebprof.collector.store.wire import Failure, NameRequest, TidyRequest, WorkRequest
+from ebprof.collector.store.wire import Failure, KeepRequest, NameRequest, TidyRequest, WorkRequest
+from ebprof.errors import EXIT_FAILURE
 from ebprof.model import Frame, Location, Mapping, SampleType
-from tests import builders, collector_extra, objects, pushes
-from tests.stored import FOREVER, Sql, store
+from tests import builders, collector_extra, objects, pushes, slow
+from tests.forked import Forked
+from tests.stored import FOREVER, Sql, Store, store
 
 collector_extra.need()
 MIGRATIONS = Path(ebprof.collector.store.__file__).with_name("migrations")
@@ -70,18 +74,36 @@ def test_segments_are_written_once_and_rolled_up(tmp_path: Path) -> None:
         assert not broken.is_question
 
 
+def files_of_columns(one: Store) -> set[int]:
+    """Inodes: a part that only has another TTL has the same files."""
+    places = one.rows("SELECT path FROM system.parts WHERE active AND table LIKE 'samples%'")
+    found = {path.stat().st_ino for (place,) in places for path in Path(place).glob("*.bin")}
+    assert found
+    return found
+
+
 def test_what_is_too_old_is_dropped_and_retention_may_change(tmp_path: Path) -> None:
     profiles = [pushes.pprof_bytes(time_ns=NOON - days * DAY_NS) for days in (0, 4, 200, 500)]
     days = (("samples", 1), ("samples_1h", 2), ("samples_1d", 3))
     with store(tmp_path, Retention()) as one:
+        for table, _ in days:  # a file for each column, as large parts have
+            one.rows(f"ALTER TABLE {table} MODIFY SETTING min_bytes_for_wide_part = 0")
         one.write(tmp_path / "segment", *map(pushes.push, profiles))
         for table, expected in days:
             one.rows(f"OPTIMIZE TABLE {table} FINAL")
             assert one.rows(f"SELECT uniq(toDate(ts)) FROM {table}") == [(expected,)]
         assert one.rows("SELECT sum(is_done = 0) FROM system.mutations") == [(0,)]
-    with store(tmp_path, replace(Retention(), hour_ms=3 * DAY_MS)) as one:
+        before = files_of_columns(one)
+    grown = replace(Retention(), raw_ms=30 * DAY_MS, hour_ms=300 * DAY_MS)
+    with store(tmp_path, grown) as one:
+        assert files_of_columns(one) == before, "what stays is not written anew"
+        for table, expected in days:
+            one.rows(f"OPTIMIZE TABLE {table} FINAL")
+            assert one.rows(f"SELECT uniq(toDate(ts)) FROM {table}") == [(expected,)]
+        assert one.request(KeepRequest(parse_retention("raw=3d,1h=0d,1d=400d"))) is None
         one.rows("OPTIMIZE TABLE samples_1h FINAL")
-        assert one.rows("SELECT uniq(toDate(ts)) FROM samples_1h") == [(1,)]
+        for table, expected in (("samples", 1), ("samples_1h", 1), ("samples_1d", 3)):
+            assert one.rows(f"SELECT uniq(toDate(ts)) FROM {table}") == [(expected,)], table
 
 
 def test_sizes_and_books(tmp_path: Path) -> None:
@@ -170,22 +192,42 @@ def _named(address: Address) -> FrameRow:
     )
 
 
-@pytest.mark.parametrize("last", range(1, 5))
-def test_a_store_of_any_earlier_version_is_brought_up_to_date(tmp_path: Path, last: int) -> None:
+@pytest.mark.parametrize("is_broken", [False, pytest.param(True, marks=slow.only)])
+def test_what_earlier_versions_have_is_kept(tmp_path: Path, is_broken: bool) -> None:
+    """In each table that is still there; also where the last update was broken off, anywhere."""
+    words = ["-m", "tests.migrated", str(tmp_path / "store"), *(["broken"] if is_broken else [])]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
+    (said,) = done.stdout.splitlines()
+    assert said.endswith(f" stores of {len([*MIGRATIONS.glob('*.sql')])} versions")
+
+
+def test_an_older_ebprof_leaves_a_store_alone(tmp_path: Path) -> None:
+    with store(tmp_path) as one:
+        one.rows("INSERT INTO migrations VALUES (9999)")
+        one.end()
+    ours, theirs = socket.socketpair()
+    words = (theirs.fileno(), tmp_path / "store", *[DAY_MS] * 3)
+    module = "ebprof.collector.store.process"
+    with ours, Forked(module, *words, stderr=subprocess.PIPE, pass_fds=[theirs.fileno()]) as done:
+        _, said = done.communicate()
+    theirs.close()
+    assert done.returncode == EXIT_FAILURE
+    assert b"the store was written by a newer ebprof" in said.splitlines()[-1]
+
+
+def test_names_of_an_earlier_version_are_kept(tmp_path: Path) -> None:
     """With what it had: names of its addresses, and addresses that wait for names."""
     old = (
         "import sys; from ebprof.collector.store import database;"
-        f"every = database.migrations(); database.migrations = lambda: every[:{last}];"
+        "every = database.migrations(); database.migrations = lambda: every[:3];"
         "database.Database.keep = lambda *_: None;"
         "from ebprof.collector.store.embedded import Embedded;"
         "one = database.Database(Embedded(sys.argv[1]), None);"
         "one.run(\"INSERT INTO frames VALUES (7, '/a', 'aa00', 16, [], [], [], [], 1)\");"
         "one.run(\"INSERT INTO frames VALUES (8, '/a', 'aa00', 32, ['f'], [''], [''], [0], 9)\");"
     )
-    table = {3: "addresses", 4: "file_addresses"}.get(last)
     columns = "build_id, address, frame_id, module, version"
-    if table:
-        old += f"one.run('INSERT INTO {table} SELECT {columns} FROM frames')"
+    old += f"one.run('INSERT INTO addresses SELECT {columns} FROM frames')"
     subprocess.run([sys.executable, "-c", old, str(tmp_path / "store")], check=True)
     with store(tmp_path) as one:
         assert one.request(Unnamed("aa00", 9, 10)) == [Address(7, "/a", 16)]
