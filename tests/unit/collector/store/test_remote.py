@@ -7,10 +7,17 @@ import threading
 import time
 from pathlib import Path
 
+from ebprof.collector.receive import records
+from ebprof.collector.store.database import Database
+from ebprof.collector.store.hashes import Hasher
+from ebprof.collector.store.journal import Journal
+from ebprof.collector.store.remote import Remote
+from ebprof.collector.store.url import parse_store_url
+from ebprof.collector.store.writer import Writer
 from tests import clickhouse, collector_extra, pushes
 from tests import senders as load
 from tests.collecting import Running
-from tests.stored import SUMMED
+from tests.stored import FOREVER, SUMMED
 
 collector_extra.need()
 DATABASE = "ebprof_test"
@@ -56,6 +63,26 @@ def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
         for table in SUMMED:
             rows = server.rows(DATABASE, f"SELECT sum(value) FROM {table}")
             assert rows == [(60_000_000,)], table
+
+
+def test_a_segment_that_comes_again_is_known_by_its_token(tmp_path: Path) -> None:
+    """By nothing else: the journal is lost. Other collectors' segments have the same numbers."""
+    segment = tmp_path / "segment"
+    messages = [
+        pushes.push(pushes.pprof_bytes(time_ns=time.time_ns() - hours * 3600 * 10**9))
+        for hours in (0, 30, 60)
+    ]
+    framed = (records.frame(records.Record(1, one.SerializeToString())) for one in messages)
+    segment.write_bytes(b"".join(framed))
+    with clickhouse.server(tmp_path / "server") as server:
+        server.start()
+        database = Database(Remote(parse_store_url(server.url(DATABASE))), FOREVER)
+        for number, hasher in enumerate((Hasher(b"a"), Hasher(b"a"), Hasher(b"b"))):
+            Writer(database, Journal(tmp_path / f"journal{number}"), hasher).write(7, segment)
+        database.close()
+        for table in SUMMED:
+            found = server.rows(DATABASE, f"SELECT sum(value) FROM {table}")
+            assert found == [(2 * 3 * 30_000_000,)], table
 
 
 def test_what_is_tried_again_is_there_once(tmp_path: Path) -> None:
