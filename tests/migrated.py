@@ -104,18 +104,21 @@ def problems(store: Connection, number: int, before: dict[str, Contents]) -> lis
 
 
 def main(directory: str, is_broken: bool) -> None:
-    """Every earlier version; is_broken: and broken off after each statement of the next one."""
+    """Every second of the earlier versions; is_broken: all of them, and broken off after each
+    statement of the next one.
+    """
     engine = Shared(directory)
     store = engine.connect({})
-    made = 0
-    for number, (_, text) in enumerate(migrations()):
+    every, made = migrations(), 0
+    for number in range(len(every) - 1, 0, -1 if is_broken else -2):
+        _, text = every[number]
         for broken_off in range(len(statements(text)) + 1 if is_broken else 1):
             before = make(store, number, broken_off)
             Database(engine, FOREVER)
             for problem in problems(store, number, before):
                 print(f"version {number}, {broken_off} statements of the next: {problem}")
             made += 1
-    print(f"{made} stores of {len(migrations())} versions")
+    print(f"{made} stores of {len(every)} versions")
 
 
 def _fill(store: Connection, table: str, names: list[str], types: list[str]) -> None:
