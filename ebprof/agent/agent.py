@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from ebprof.address import Place
+from ebprof.agent import protocols
 from ebprof.agent.budget import Governor, Spent
 from ebprof.agent.collectors import Collectors
 from ebprof.agent.figures import METRICS, PREFIX
@@ -108,9 +109,10 @@ class Agent:
         self._walls = Walls()
         self._cleanup = ExitStack()
         collectors = self._collectors(options)
-        self._spool = Spool(options.spool, options.spool_bytes, self._counters)
+        protocol = protocols.load(options.protocol)
+        self._spool = Spool(options.spool, options.spool_bytes, self._counters, protocol.KINDS)
         self._cleanup.callback(self._spool.close)
-        self._packer = Packer(self._spool, identities, self._counters, self._walls, say)
+        self._packer = Packer(self._spool, identities, self._counters, self._walls, say, protocol)
         self._traffic = self._traffic_monitor(traffic)
         self._governor = Governor(
             options.budget,

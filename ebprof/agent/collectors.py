@@ -30,9 +30,9 @@ class Outcome(Enum):
     LATER = "retried"
 
 
-Send = Callable[[SplitResult, bytes, str, str], Answer]
-"""Sends a body with a token (empty for none) to a path; raises OSError or HTTPException without
-answer.
+Send = Callable[[SplitResult, bytes, str, str, str], Answer]
+"""Sends a body with a token (empty for none) to a path, as of a media type; raises OSError or
+HTTPException without answer.
 """
 
 
@@ -79,10 +79,10 @@ class Collectors:
 
     def call(self, path: str, body: bytes) -> Answer:
         """Ask that collector something else; raises OSError, HTTPException or BadFileError."""
-        return self._send(self._last.url, body, self._token(), path)
+        return self._send(self._last.url, body, self._token(), path, PROFILES.media_type)
 
     def push(self, body: bytes, kind: Kind = PROFILES) -> Outcome:
-        """Push to the first one that may be asked. problem: why it did not take it."""
+        """Push to the first one that may be asked. problem: why it did not take it, or not all."""
         now = self._clock()
         target = next((one for one in self._targets if one.retry_at <= now), self._targets[0])
         if target is not self._last and target is not self._targets[0]:
@@ -95,13 +95,14 @@ class Collectors:
     def _try(self, target: _Target, body: bytes, kind: Kind) -> Outcome:
         where = target.url.geturl()
         try:
-            answer = self._send(target.url, body, self._token(), kind.path)
+            answer = self._send(target.url, body, self._token(), kind.path, kind.media_type)
         except (OSError, http.client.HTTPException, BadFileError) as error:
             self.problem = f"no answer from {where}: {str(error) or type(error).__name__}"
             self._put_off(target, "")
             return Outcome.LATER
         if 200 <= answer.status < 300:
-            target.failures, target.retry_at, self.problem = 0, 0.0, ""
+            target.failures, target.retry_at = 0, 0.0
+            self.problem = kind.problem(answer.body)
             return Outcome.ACCEPTED
         self.problem = f"{where} answers {answer.status} to {kind.path}"
         if answer.status in kind.refused:

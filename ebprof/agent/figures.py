@@ -30,6 +30,7 @@ METRICS = (
     Metric("spool_files", "Pushes that wait to be acknowledged."),
     Metric("spool_torn_total", "Files of the spool that were torn or damaged."),
     Metric("pushes_total", "Pushes by result: accepted, refused, retried.", "result"),
+    Metric("pushes_partly_total", "Accepted pushes of which the receiver left out profiles."),
     Metric("reloads_total", "Times that the file of options was read anew, by result.", "result"),
     Metric("objects_total", "Object files: known to the collector, sent, or why not.", "result"),
     Metric("object_bytes_total", "Bytes of object files that were sent, before they are packed."),

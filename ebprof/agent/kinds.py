@@ -1,10 +1,13 @@
-"""What an agent pushes: profiles, and flows."""
+"""What an agent pushes: profiles, as one of two kinds of messages, and flows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ebprof.wire import flows, push
+from google.protobuf.message import DecodeError
+
+from ebprof.wire import flows, otlp, push
 
 REFUSED = frozenset({400, 413, 415, 422})
 """Statuses of HTTP that say that what was sent is at fault."""
@@ -17,7 +20,8 @@ class Kind:
     """A kind of pushes. suffix: of its files in the spool; path: of the collector that takes them.
 
     kept, dropped: metrics of what is in them: CPU samples, or flows. refused: statuses that say
-    that it is of no use to push it again.
+    that it is of no use to push it again. problem: what the answer to an accepted push says of
+    parts that were left out, empty where it says nothing.
     """
 
     suffix: str
@@ -25,6 +29,18 @@ class Kind:
     kept: str
     dropped: str
     refused: frozenset[int] = REFUSED
+    media_type: str = "application/proto"
+    problem: Callable[[bytes], str] = lambda body: ""
+
+
+def _left_out(body: bytes) -> str:
+    """What a partial success says."""
+    try:
+        found = otlp.ExportResponse.FromString(body).partial_success
+    except DecodeError:
+        return "it is no answer of OTLP"
+    count = found.rejected_profiles
+    return f"{count:,} profiles were left out: {found.error_message[:200]}" if count else ""
 
 
 PROFILES = Kind("push", push.PATH, "window_samples_total", "dropped_samples_total")
@@ -36,4 +52,12 @@ FLOWS = Kind(
     # Other collectors do not know them, and profiles must not wait until they do.
     REFUSED | NO_SERVICE,
 )
-KINDS = {kind.suffix: kind for kind in (PROFILES, FLOWS)}
+EXPORTS = Kind(
+    "otlp",
+    otlp.PATH,
+    PROFILES.kept,
+    PROFILES.dropped,
+    media_type=otlp.MEDIA_TYPE,
+    problem=_left_out,
+)
+KINDS = {kind.suffix: kind for kind in (PROFILES, FLOWS, EXPORTS)}

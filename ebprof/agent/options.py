@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ebprof.address import Place
 from ebprof.agent.budget import Budget
+from ebprof.agent.protocols import DEFAULT
 from ebprof.agent.services import Rule
 from ebprof.tls import TlsFiles
 
@@ -24,7 +25,7 @@ class AgentOptions:
     """collectors: URLs. interval_s: of windows; frequency: Hz, of each CPU. has_traffic: whether
     flows are counted. spool_bytes: of all files in the spool. budget: beyond it, the agent samples
     less often. token_file, tls: what to push with. node: name of this machine. symbols: who names
-    addresses in files, `collector` or `agent`.
+    addresses in files, `collector` or `agent`. protocol: a name in `ebprof.agent.protocols`.
     """
 
     collectors: tuple[str, ...]
@@ -39,6 +40,7 @@ class AgentOptions:
     tls: TlsFiles = field(default_factory=TlsFiles)
     rules: tuple[Rule, ...] = ()
     symbols: str = "collector"
+    protocol: str = DEFAULT
     node: str = field(default_factory=lambda: os.uname().nodename)
 
     def fixed(self, other: AgentOptions) -> list[str]:
@@ -52,6 +54,7 @@ _FIXED = {
     "interval_s": "interval",
     "listen": "listen",
     "node": "node",
+    "protocol": "protocol",
     "spool": "spool",
     "spool_bytes": "spool-size",
     "symbols": "symbols",

@@ -13,7 +13,8 @@ import ebprof
 from ebprof.agent.encoding import Encoder
 from ebprof.agent.identities import Identities
 from ebprof.agent.kinds import FLOWS, PROFILES
-from ebprof.agent.pushes import Push, flow_push, pushes
+from ebprof.agent.protocols import PushProtocol
+from ebprof.agent.pushes import Push, flow_push
 from ebprof.agent.series import Status, cut, lost, status
 from ebprof.agent.spool import Spool
 from ebprof.errors import reason_of
@@ -51,8 +52,10 @@ class Packer:
         counters: Counters,
         walls: Walls,
         say: Callable[[str], None],
+        protocol: PushProtocol,
     ) -> None:
         self._spool = spool
+        self._protocol = protocol
         self._identities = identities
         self._counters = counters
         self._walls = walls
@@ -113,7 +116,7 @@ class Packer:
         losses = lost(window.losses, window.profile, self._identities)
         of_agent = Status(ebprof.__version__, self._run_id, number, self._spool.size)
         own = status(of_agent, window.profile, self._identities)
-        return [*pushes((*found.series, *losses, own), self._encoder)]
+        return [*self._protocol.pushes((*found.series, *losses, own), self._encoder)]
 
     def _write(self, window: Window, push: Push) -> None:
         try:

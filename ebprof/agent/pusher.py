@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from ebprof.agent.collectors import Collectors, Outcome
-from ebprof.agent.kinds import PROFILES, Kind
+from ebprof.agent.kinds import FLOWS, Kind
 from ebprof.agent.spool import Entry, Spool
 from ebprof.metrics import Counters
 
@@ -45,6 +45,7 @@ class Pusher:
         self._say = say
         self._turn_s = turn_s
         self._failing: set[Kind] = set()
+        self._has_left_out = False
         self._ending = threading.Event()
         self._deadline = float("inf")
         self._thread = threading.Thread(target=self._run, name="push", daemon=True)
@@ -94,10 +95,19 @@ class Pusher:
         """A line where something changes, and where samples are refused."""
         was_failing = kind in self._failing
         if outcome is Outcome.ACCEPTED:
+            self._note_left_out()
             self._failing.discard(kind)
             if was_failing:
                 self._say("the collector takes pushes again")
             return
         self._failing.add(kind)
-        if not was_failing or (outcome is Outcome.REFUSED and kind is PROFILES):
+        if not was_failing or (outcome is Outcome.REFUSED and kind is not FLOWS):
             self._say(f"warning: {self.collectors.problem}; see pushes_total")
+
+    def _note_left_out(self) -> None:
+        """A line for the first push that was not taken as a whole; all of them are counted."""
+        if self.collectors.problem:
+            self._counters.add("pushes_partly_total")
+            if not self._has_left_out:
+                self._say(f"warning: of a push that was taken {self.collectors.problem}")
+            self._has_left_out = True

@@ -19,7 +19,8 @@ MAX_STACKS = 20_000
 MAX_BYTES = 4 << 20
 MAX_SERIES = 500
 """Of one push."""
-_LEVEL = 1
+LEVEL = 1
+"""Of gzip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def pushes(series: Iterable[Series], encoder: Encoder) -> Iterator[Push]:
     """Pushes that hold all series; profiles of many stacks are in several parts."""
     message, stacks, samples, size = PushRequest(), 0, 0, 0
     for one in series:
-        for part in _parts(one.profile):
+        for part in parts(one.profile):
             raw = (Encoder() if one.is_own else encoder).encode(part)
             count = len(part.samples)
             is_full = len(message.series) >= MAX_SERIES or size + len(raw) > MAX_BYTES
@@ -49,7 +50,8 @@ def pushes(series: Iterable[Series], encoder: Encoder) -> Iterator[Push]:
         yield _push(message, samples)
 
 
-def _parts(profile: Profile) -> Iterator[Profile]:
+def parts(profile: Profile) -> Iterator[Profile]:
+    """A profile in parts of MAX_STACKS samples."""
     for start in range(0, len(profile.samples), MAX_STACKS):
         yield replace(profile, samples=profile.samples[start : start + MAX_STACKS])
 
@@ -71,4 +73,4 @@ def _push(message: PushRequest, samples: int) -> Push:
 
 
 def _packed(message: Any) -> bytes:
-    return gzip.compress(message.SerializeToString(), _LEVEL, mtime=0)
+    return gzip.compress(message.SerializeToString(), LEVEL, mtime=0)

@@ -15,9 +15,9 @@ from ebprof.tls import ClientContext, TlsFiles
 from ebprof.wire.push import PATH
 
 TIMEOUT_S = 10.0
+PROTO = "application/proto"
 _MOST_READ = 1 << 16
 _HEADERS = {
-    "Content-Type": "application/proto",
     "Content-Encoding": "gzip",
     "Connect-Protocol-Version": "1",
     "User-Agent": "ebprof-agent",
@@ -42,12 +42,20 @@ class Sender:
     def __init__(self, tls: TlsFiles) -> None:
         self._context = ClientContext(tls)
 
-    def __call__(self, url: SplitResult, body: bytes, token: str, path: str = PATH) -> Answer:
+    def __call__(
+        self,
+        url: SplitResult,
+        body: bytes,
+        token: str,
+        path: str = PATH,
+        media_type: str = PROTO,
+    ) -> Answer:
         """POST a message that is packed by gzip, a PushRequest by default; token: empty for none.
 
         Raises OSError or HTTPException without an answer, BadFileError for TLS's files.
         """
-        return self.request("POST", url, path, body, _HEADERS | _authorization(token))
+        headers = {"Content-Type": media_type} | _HEADERS | _authorization(token)
+        return self.request("POST", url, path, body, headers)
 
     def get(self, url: SplitResult, path: str, token: str = "") -> Answer:
         """GET a path; raises the same."""

@@ -1,8 +1,8 @@
 """Pushes on disk until a collector has acknowledged them.
 
-A file is `NUMBER-AMOUNT.push`, or `.flows`: a header (magic, CRC-32 and length of what follows) and
-a packed message; AMOUNT is that of samples, or of flows, in it. It is written under another name,
-synced and renamed, so that it is there as a whole or not at all.
+A file is `NUMBER-AMOUNT.push`, `.otlp` or `.flows`: a header (magic, CRC-32 and length of what
+follows) and a packed message; AMOUNT is that of samples, or of flows, in it. It is written under
+another name, synced and renamed, so that it is there as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +48,23 @@ class Entry:
 
 
 class Spool:
-    """Files of a directory, oldest first; several threads may use it. max_bytes: of all files."""
+    """Files of a directory, oldest first; several threads may use it. max_bytes: of all files.
 
-    def __init__(self, directory: Path, max_bytes: int, counters: Counters) -> None:
+    kinds: that whoever is pushed to knows; files of others, which an earlier run left, are dropped.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        max_bytes: int,
+        counters: Counters,
+        kinds: Iterable[Kind] = KINDS.values(),
+    ) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
         self._counters = counters
         self._changed = threading.Condition()
+        self._kinds = frozenset(kinds)
         self._entries: OrderedDict[int, Entry] = OrderedDict()
         self._held: int | None = None
         self._is_over = False
@@ -141,7 +152,14 @@ class Spool:
                 size = path.stat().st_size
                 entry = Entry(int(whole[1]), int(whole[2]), size, KINDS[whole[3]])
                 if entry.name == path.name:
-                    self._entries[entry.number] = entry
+                    self._take(entry, path)
+
+    def _take(self, entry: Entry, path: Path) -> None:
+        if entry.kind in self._kinds:
+            self._entries[entry.number] = entry
+        else:
+            self._counters.add(entry.kind.dropped, entry.amount, "protocol")
+            path.unlink()
 
     def _make_room(self, size: int) -> None:
         """Drop the oldest until so many bytes fit; the one that is on its way stays."""

@@ -18,6 +18,7 @@ from ebprof.errors import UsageError
 
 if TYPE_CHECKING:
     from ebprof.agent.options import AgentOptions
+    from ebprof.agent.protocols import PushProtocol
 
 _MIN_S, _MAX_S = 1.0, 3600.0
 
@@ -40,11 +41,16 @@ _MIN_S, _MAX_S = 1.0, 3600.0
 @_service_options.cpu_budget
 @_service_options.memory_budget
 @click.option(
+    "--protocol",
+    metavar="NAME",
+    default="ebprof",
+    show_default=True,
+    help="How to push: ebprof, pyroscope or otlp.",
+)
+@click.option(
     "--symbols",
     type=click.Choice(["collector", "agent"]),
-    default="collector",
-    show_default=True,
-    help="Who names addresses in files.",
+    help="Who names addresses in files.  [default: the collector if it is ebprof's]",
 )
 @_service_options.node
 @_service_options.listen("127.0.0.1:9099", "Where to serve /metrics and /-/healthy.")
@@ -59,6 +65,8 @@ def command(ctx: click.Context, /, **_: Any) -> int:
     \b
     ebprof agent --collector http://10.0.0.1:8080
     ebprof agent --collector http://10.0.0.1:8080 --collector http://10.0.0.2:8080
+    ebprof agent --collector http://pyroscope:4040 --protocol pyroscope
+    ebprof agent --collector http://otel-collector:4318 --protocol otlp
     ebprof agent --config /etc/ebprof/agent.toml
     curl -s localhost:9099/metrics
     """
@@ -74,6 +82,8 @@ def command(ctx: click.Context, /, **_: Any) -> int:
     given = _config.given(ctx)
     options = _options(given)
     identities = Identities(options.node, options.rules)
+    if not (given.values["no_traffic"] or options.has_traffic):
+        say(f"no flows, and no traffic is counted: --protocol {options.protocol} has none")
     objects = Objects() if options.symbols == "collector" else None
     reads_anew = SignalNotes(signal.SIGHUP) if given.config else nullcontext()
     with (
@@ -112,11 +122,14 @@ def _reread(ctx: click.Context) -> AgentOptions:
 def _options(given: _config.Given) -> AgentOptions:
     """What the command line and the file say; raises UsageError or BadFileError."""
     from ebprof.address import parse_place
+    from ebprof.agent import protocols
     from ebprof.agent.budget import Budget
+    from ebprof.agent.kinds import FLOWS
     from ebprof.agent.options import AgentOptions
     from ebprof.agent.rules import TABLE, read_rules
 
     values = given.values
+    protocol = protocols.load(values["protocol"])
     interval_s = parse_duration(values["interval"], "interval")
     if not _MIN_S <= interval_s <= _MAX_S:
         raise UsageError(f"interval {values['interval']!r} is not between 1s and 1h")
@@ -130,9 +143,10 @@ def _options(given: _config.Given) -> AgentOptions:
     return AgentOptions(
         listen=listen,
         interval_s=interval_s,
-        symbols=values["symbols"],
+        symbols=_symbols(values, protocol),
+        protocol=values["protocol"],
         frequency=values["frequency"],
-        has_traffic=not values["no_traffic"],
+        has_traffic=FLOWS in protocol.KINDS and not values["no_traffic"],
         spool=values["spool"],
         spool_bytes=values["spool_size"] << 20,
         budget=Budget(values["cpu_budget"] / 100, values["memory_budget"] << 20),
@@ -140,6 +154,17 @@ def _options(given: _config.Given) -> AgentOptions:
         **_whom(values),
         **({"node": values["node"]} if values["node"] else {}),
     )
+
+
+def _symbols(values: Mapping[str, Any], protocol: PushProtocol) -> str:
+    """Who names addresses in files; raises UsageError for a receiver that cannot."""
+    wanted: str | None = values["symbols"]
+    if wanted == "collector" and not protocol.NAMES_ADDRESSES:
+        raise UsageError(
+            f"who takes --protocol {values['protocol']} cannot name addresses in files",
+            "give --symbols agent, or leave it out",
+        )
+    return wanted or ("collector" if protocol.NAMES_ADDRESSES else "agent")
 
 
 def _whom(values: Mapping[str, Any]) -> dict[str, Any]:

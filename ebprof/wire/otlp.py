@@ -40,5 +40,7 @@ LABELS = {
     "namespace": "k8s.namespace.name",
     "process": EXECUTABLE,
     "cgroup": "process.linux.cgroup",
+    "version": "ebprof.version",
+    "run": "ebprof.run",
 }
-"""Attributes of resources by the labels that say the same."""
+"""Attributes of resources by the labels that say the same; the last two are of our agents."""

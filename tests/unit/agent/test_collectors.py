@@ -13,10 +13,11 @@ from ebprof.agent.collectors import (
     Collectors,
     Outcome,
 )
-from ebprof.agent.kinds import FLOWS, PROFILES, Kind
+from ebprof.agent.kinds import EXPORTS, FLOWS, PROFILES, Kind
 from ebprof.agent.sender import Answer, parse_url
 from ebprof.errors import BadFileError, UsageError
 from ebprof.secret import read_token
+from ebprof.wire import otlp
 from tests.unit.agent.fakes import counters
 
 URLS = tuple(f"http://c{number}:8080" for number in range(3))
@@ -34,7 +35,7 @@ class World:
             urls or URLS, "node", self.counters, lambda: "", self.send, lambda: self.now
         )
 
-    def send(self, url: SplitResult, body: bytes, token: str, path: str) -> Answer:
+    def send(self, url: SplitResult, body: bytes, token: str, path: str, media_type: str) -> Answer:
         assert url.hostname
         self.asked.append(url.hostname)
         answer = self.answers.get(url.hostname, Answer(200))
@@ -162,3 +163,29 @@ def test_tokens(tmp_path: Path) -> None:
         path.write_text(bad)
         with pytest.raises(BadFileError, match="holds no token"):
             read_token(path)
+
+
+def partly(count: int) -> bytes:
+    """The answer to an export of which profiles were left out."""
+    found = otlp.ExportResponse()
+    found.partial_success.rejected_profiles = count
+    found.partial_success.error_message = "too old"
+    return bytes(found.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", ""),
+        (partly(0), ""),
+        (partly(3), "3 profiles were left out: too old"),
+        (b"\xff", "it is no answer of OTLP"),
+    ],
+)
+def test_what_was_left_out_of_an_export_is_said(body: bytes, problem: str) -> None:
+    world = World()
+    world.answers = {f"c{number}": Answer(200, body=body) for number in range(3)}
+    assert world.push(EXPORTS) is Outcome.ACCEPTED
+    assert world.collectors.problem == problem
+    assert world.push(PROFILES) is Outcome.ACCEPTED
+    assert world.collectors.problem == ""

@@ -14,6 +14,7 @@ from ebprof.agent.collectors import Outcome
 from ebprof.agent.identities import Identities
 from ebprof.agent.monitor import AgentMonitor
 from ebprof.agent.packer import Packer
+from ebprof.agent.protocols import ebprof
 from ebprof.agent.pusher import Pusher
 from ebprof.agent.spool import Spool
 from ebprof.agent.traffic import TrafficMonitor
@@ -79,7 +80,7 @@ def test_memory_of_six_hours_of_windows(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(owners_module, "_MAX_PROCESSES", MAX_PROCESSES)
     counted, walls, identities = counters(), Walls(), Identities("n", ())
     spool = Spool(tmp_path, 1 << 30, counted)
-    packer = Packer(spool, identities, counted, walls, print)
+    packer = Packer(spool, identities, counted, walls, print, ebprof)
     pusher = Pusher(spool, cast(Any, taking), counted, print)
     traffic = TrafficMonitor(session, identities, "n", walls, packer.put)
     sizes: list[int] = []

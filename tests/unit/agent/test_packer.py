@@ -11,6 +11,7 @@ from ebprof.agent import packer as module
 from ebprof.agent.identities import Identities
 from ebprof.agent.kinds import FLOWS
 from ebprof.agent.packer import Packer
+from ebprof.agent.protocols import ebprof
 from ebprof.agent.pushes import Push
 from ebprof.agent.spool import Spool
 from ebprof.walls import Walls
@@ -37,7 +38,7 @@ def test_flows_that_wait_for_the_disk_are_bounded(
 ) -> None:
     monkeypatch.setattr(module, "MOST_FLOWS", 10)
     spool, counted = SlowSpool(tmp_path), counters()
-    packer = Packer(spool, Identities("n", ()), counted, Walls(), lambda text: None)
+    packer = Packer(spool, Identities("n", ()), counted, Walls(), lambda text: None, ebprof)
     sizes = (4, 5, 2, 1, 3)
     for size in sizes:
         packer.put(window(*[flow(Process("a"), tx=1)] * size))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ebprof.agent.kinds import FLOWS, PROFILES
+from ebprof.agent.kinds import EXPORTS, FLOWS, PROFILES
 from ebprof.agent.pushes import Push
 from ebprof.agent.spool import Spool
 from ebprof.errors import EbprofError
@@ -67,6 +67,18 @@ def test_flows_are_told_from_profiles(tmp_path: Path) -> None:
         kinds.append((entry.kind, entry.amount))
         again.spool.remove(entry)
     assert kinds == [(PROFILES, 7), (FLOWS, 3)]
+
+
+def test_what_is_of_another_protocol_is_dropped_and_counted(tmp_path: Path) -> None:
+    first = Opened(tmp_path)
+    first.spool.write(Push(b"p", 7))
+    first.spool.write(Push(b"f", 3, FLOWS))
+    first.spool.close()
+    counted = counters()
+    again = Spool(tmp_path, 1 << 20, counted, (EXPORTS,))
+    assert len(again) == 0
+    assert counted.value("dropped_samples_total", "protocol") == 7
+    assert counted.value("dropped_flows_total", "protocol") == 3
 
 
 def test_flows_that_are_lost_are_counted_as_flows(tmp_path: Path) -> None:

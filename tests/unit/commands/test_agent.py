@@ -42,6 +42,11 @@ def run(*arguments: str) -> int:
         (["--collector", URL, "--interval", "x"], "cannot read interval"),
         (["--collector", URL, "--listen", "0.0.0.0:9099"], "can be reached by others"),
         (["--collector", URL, "--listen", "x"], "cannot read address"),
+        (["--collector", URL, "--protocol", "grpc"], "unknown protocol: grpc"),
+        (
+            ["--collector", URL, "--protocol", "otlp", "--symbols", "collector"],
+            "who takes --protocol otlp cannot name addresses in files",
+        ),
         (["--collector", "https://x", "--tls-cert", "/c"], "belong together"),
     ],
 )
@@ -76,6 +81,15 @@ def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
     assert found.symbols == "agent"
     assert parsed("--collector", URL).frequency == 19
     assert parsed("--collector", URL).symbols == "collector"
+
+
+@pytest.mark.parametrize("protocol", ["otlp", "pyroscope"])
+def test_others_get_names_and_no_flows(protocol: str) -> None:
+    found = parsed("--collector", URL, "--protocol", protocol)
+    assert (found.symbols, found.has_traffic) == ("agent", False)
+    ours = parsed("--collector", URL)
+    assert (ours.symbols, ours.has_traffic) == ("collector", True)
+    assert ours.fixed(found) == ["no-traffic", "protocol", "symbols"]
 
 
 def test_a_socket_of_this_machine_needs_neither_token_nor_certificate(tmp_path: Path) -> None:
