@@ -1,0 +1,1 @@
+"""Profilers that others publish, which push to our collector."""
