@@ -1,4 +1,4 @@
-"""`python -m tests.clickhouse PROTOCOL DIRECTORY`: see `Server`."""
+"""`python -m tests.clickhouse DIRECTORY`: see `Server`."""
 
 from __future__ import annotations
 

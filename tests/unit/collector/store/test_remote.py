@@ -5,17 +5,23 @@ from __future__ import annotations
 import random
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from ebprof.collector.receive import records
+from ebprof.collector.store.connection import AwayError
 from ebprof.collector.store.database import Database
 from ebprof.collector.store.hashes import Hasher
 from ebprof.collector.store.journal import Journal
 from ebprof.collector.store.remote import Remote
 from ebprof.collector.store.url import parse_store_url
 from ebprof.collector.store.writer import Writer
+from ebprof.tls import TlsFiles
 from tests import clickhouse, collector_extra, pushes
 from tests import senders as load
+from tests.certificates import authority
 from tests.collecting import Running
 from tests.stored import FOREVER, SUMMED
 
@@ -83,6 +89,27 @@ def test_a_segment_that_comes_again_is_known_by_its_token(tmp_path: Path) -> Non
         for table in SUMMED:
             found = server.rows(DATABASE, f"SELECT sum(value) FROM {table}")
             assert found == [(2 * 3 * 30_000_000,)], table
+
+
+def test_by_tls_with_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+    """Who has another one, and who is not let in, is not there."""
+    ours, others = authority(tmp_path / "ours"), authority(tmp_path / "others")
+    with (
+        clickhouse.server(tmp_path / "server") as server,
+        clickhouse.tls_before(server, ours.issue("127.0.0.1")) as port,
+    ):
+        server.start()
+        url = parse_store_url(server.url(DATABASE, secure="1", ca=str(ours.ca)))
+        url = replace(url, port=port)
+        connection = Remote(url).connect({})
+        assert connection.query("SELECT 1 WHERE {no:String} = 'x'", {"no": "y"})
+        connection.close()
+        wrong = replace(url, tls=TlsFiles(ca=others.ca)), replace(url, is_secure=False)
+        for one in (*wrong, replace(url, password="other")):
+            with pytest.raises(AwayError) as caught:
+                Remote(one).connect({})
+            assert str(url) in caught.value.message
+            assert clickhouse.PASSWORD not in caught.value.message
 
 
 def test_what_is_tried_again_is_there_once(tmp_path: Path) -> None:
