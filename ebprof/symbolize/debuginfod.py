@@ -16,7 +16,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 from ebprof.elf import ElfImage
-from ebprof.errors import BadFileError
+from ebprof.errors import BadFileError, reason_of
 from ebprof.procfs.text import printable
 from ebprof.symbolize.budget import Budget
 from ebprof.symbolize.cache import FileStore
@@ -173,7 +173,9 @@ class Debuginfod:
             self._tell(REFUSED, f"{url}: {error.message}")
         except (OSError, HTTPException, ValueError) as error:
             self._rest(server, "")
-            self._tell(FAILED, f"{url}: {printable(str(error) or type(error).__name__)}")
+            why = getattr(error, "reason", error)  # of URLError, another error
+            reason = reason_of(why) if isinstance(why, Exception) else str(why)
+            self._tell(FAILED, f"{url}: {printable(reason)}")
         else:
             server.failures = 0
             self._note(FOUND, "")

@@ -29,9 +29,11 @@ def receive(stream: Path, target: Path, identity: str) -> Quality:
 
 def copy(source: FileIO, target: Path, identity: str, most: int) -> Quality:
     """Write what of a file names are made of, to disk, at most so many bytes; raises the same."""
-    excerpt = excerpt_of(ElfImage(source))
+    image = ElfImage(source)
+    excerpt = excerpt_of(image)
     if excerpt.length > most:
         raise BadFileError(f"its symbols are more than {most >> 20} MiB")
+    _check_sections(image, excerpt)  # before much is written in vain
     with FileIO(str(target), "w+b") as file:
         excerpts.copy(source, excerpt, file)
         return _checked(file, identity, excerpt)

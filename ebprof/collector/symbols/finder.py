@@ -56,7 +56,7 @@ FETCH_AGAIN_S = 86_400.0
 """When a file is fetched once more that was fetched, and is not there or no better."""
 MOST_SAID = 256
 KEPT = "kept"
-_RETRY_S = 2.0
+REST_S, _RETRY_S = 1.0, 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -88,6 +88,8 @@ class Finder:
         self._asked = -math.inf
         self._fetched: dict[tuple[str, str], float] = {}
         self._said: set[str] = set()
+        # Objects of which a file in a directory is refused, until that is another one.
+        self._refused: set[str] = set()
         self._directory = files.directory / "found"
         shutil.rmtree(self._directory, ignore_errors=True)
         self._folders = [DebugFolder(path, self._note_file) for path in sources.folders]
@@ -152,8 +154,8 @@ class Finder:
             await asyncio.sleep(_RETRY_S)
 
     async def _rest(self) -> None:
-        """Wait until there is something to do, for a second at least."""
-        await asyncio.sleep(1.0)
+        """Wait until there is something to do, for a while at least."""
+        await asyncio.sleep(REST_S)
         due = [self._scan_due] if self._folders else []
         due += [self._ask_due] if self._client else []
         with suppress(asyncio.TimeoutError):
@@ -178,18 +180,21 @@ class Finder:
         changed: set[str] = set()
         for folder in self._folders:
             changed |= folder.scan()
+        self._refused -= changed
         now = time.monotonic()
         self._scan_due = now + max(SCAN_S, SCAN_SHARE * (now - began))
         return changed
 
     def _take_from_folders(self, identities: Iterable[str]) -> None:
-        for identity in identities:
+        for identity in set(identities) - self._refused:
             for folder in self._folders:
                 for file in folder.open(identity):
                     with file:
                         result = self._take(file, identity, str(folder.path))
                     if result:
                         self._counters.add("debug_dir_files_total", label=result)
+                    if result == REFUSED:
+                        self._refused.add(identity)
 
     # ---- servers ---------------------------------------------------------------------------------
 
