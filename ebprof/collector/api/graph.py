@@ -12,7 +12,7 @@ from ebprof.collector.query.topology import TopologyAnswer
 
 def topology_json(by: str, answer: TopologyAnswer) -> dict[str, Any]:
     """The answer's object; by: as it was asked for."""
-    kind = COLUMNS[by]
+    kind = COLUMNS.get(by, by)
     return {
         **written_range(answer.covered),
         "by": by,

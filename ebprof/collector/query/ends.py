@@ -6,7 +6,7 @@ them from here.
 
 from __future__ import annotations
 
-from ebprof.collector.flow_keys import ALIASES, PEER_SERVICE
+from ebprof.collector.flow_keys import ALIASES, PEER, PEER_SERVICE
 
 SHARED = "~shared"
 """Several ends have the address: this side cannot tell which one it was."""
@@ -25,10 +25,20 @@ PEERS = {
 }
 """Labels of ends, with the column that has the label of the other end where both met on a node."""
 LABELS = (*PEERS, *(alias for alias, label in ALIASES.items() if label in PEERS))
+"""Labels that agents know; enrichers add more."""
 IS_MET = "peer_service != '' OR peer_process != ''"
 """Whether both ends met on their node, so that each has names for the other."""
-NAMED = f"if(labels = '', '', JSONExtractString(labels, '{PEER_SERVICE}'))"
+ADDED = "if(labels = '', '', JSONExtractString(labels, {label:String}))"
+"""A label that an enricher added."""
+NAMED = "if(labels = '', '', JSONExtractString(labels, {named:String}))"
 """What an enricher calls the other end, where that is none of an agent; empty where nobody does."""
+
+
+def named_by(label: str) -> str:
+    """The label of the other end that NAMED reads."""
+    return PEER_SERVICE if label in PEERS else PEER + label
+
+
 _PRIVATE = (
     r"^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\."
     r"|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"

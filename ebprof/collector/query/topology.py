@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ebprof.collector.flow_keys import COLUMNS
+from ebprof.collector.flow_keys import COLUMNS, PEER
 from ebprof.collector.query import ends, sql
-from ebprof.collector.query.flows import FlowSums
+from ebprof.collector.query.flows import FlowSums, flow_labels
 from ebprof.collector.query.graph import (
     CLIENT,
     NOISE_BYTES,
@@ -80,8 +80,8 @@ class TopologyAnswer:
 class Topology:
     """Edges between values of a label, of connections of which a selector selects either end.
 
-    by: one of `ends.LABELS`. now_ms, retention: as of a `Selection`. most: nodes that are shown,
-    those outside apart.
+    by: one of `ends.LABELS`, or a label that enrichers added. now_ms, retention: as of a
+    `Selection`. most: nodes that are shown, those outside apart.
     """
 
     selector: Selector
@@ -93,9 +93,7 @@ class Topology:
 
     def answer(self, database: Asked) -> TopologyAnswer:
         """Join both sides; raises BadQuestionError."""
-        if self.by not in ends.LABELS:
-            hint = f"there are {', '.join(ends.LABELS)}"
-            raise BadQuestionError(f"ends have no label {self.by[:64]!r}", hint)
+        self._check(database)
         found = self._sums().plan()
         bound = self._bound(found)
         with database.session() as session:
@@ -107,9 +105,21 @@ class Topology:
         missing = {one["node"]: one["missing_windows"] for one in agents if one["missing_windows"]}
         return self._answer(found.covered, rows, unplaced, hidden, missing)
 
+    def _check(self, database: Asked) -> None:
+        if self.by in ends.LABELS:
+            return
+        with database.session() as session:
+            added = [one for one in flow_labels(session) if not one.startswith(PEER)]
+        if self.by not in added or self.by in COLUMNS:
+            hint = f"there are {', '.join((*ends.LABELS, *added))}"
+            raise BadQuestionError(f"ends have no label {self.by[:64]!r}", hint)
+
+    @property
+    def _label(self) -> str:
+        return COLUMNS.get(self.by, self.by)
+
     def _sums(self) -> FlowSums:
-        label = COLUMNS[self.by]
-        by = tuple(name for name in (label, ends.PEERS[label]) if name)
+        by = tuple(name for name in (self._label, ends.PEERS.get(self._label)) if name)
         return FlowSums(self.selector, self.range, by, self.now_ms, self.retention)
 
     def _bound(self, found: Plan) -> dict[str, Any]:
@@ -123,6 +133,8 @@ class Topology:
             "rows": MOST_ROWS + 1,
             "noise": noise_of(found.covered),
             "noise_bytes": NOISE_BYTES,
+            "label": self._label,
+            "named": ends.named_by(self._label),
         }
 
     def _keep(self, session: Session, found: Plan, bound: dict[str, Any]) -> int:
@@ -143,15 +155,15 @@ class Topology:
             )
 
     def _sql(self, name: str, found: Plan) -> str:
-        label = COLUMNS[self.by]
-        peer = ends.PEERS[label]
+        label = self._label
+        peer = ends.PEERS.get(label, "")
         table = "flow_rows_by_hours" if found.hours else "flow_rows"
         selected = (COLUMNS[one] for one in self.selector.names if one in COLUMNS)
-        used = {*_KEYS, label, peer or label, *selected}
+        used = {*_KEYS, *selected, *(one for one in (label, peer) if one in COLUMNS)}
         places = {
             "rows": sql.fill(table, {"columns": ", ".join((*sorted(used), _AT, *SUMS))}),
             "matching": self._sums().conditions(),
-            "own": label,
+            "own": label if label in COLUMNS else ends.ADDED,
             "opposite": peer or "''",
             "is_met": ends.IS_MET if peer else "0",
             "network": ends.network("peer"),

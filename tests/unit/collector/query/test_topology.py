@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ebprof.collector.cmdb.catalogue import Cmdb
+from ebprof.collector.cmdb.formats import parse as parse_cmdb
 from ebprof.collector.query.ends import LABELS
 from ebprof.collector.query.flows import FlowSums
 from ebprof.collector.query.graph import Edge
@@ -18,7 +22,7 @@ from ebprof.collector.query.times import Range
 from ebprof.collector.query.topology import Topology, TopologyAnswer
 from ebprof.collector.receive import records
 from ebprof.collector.retention import DAY_MS, Retention
-from ebprof.collector.store.wire import Failure
+from ebprof.collector.store.wire import EnrichRequest, Failure
 from ebprof.wire.flows import FlowWindow, encode
 from tests import collector_extra
 from tests.flow_windows import Flow, Process, flow, window
@@ -261,6 +265,24 @@ def test_bad_questions(filled: Store, by: str, query: str, message: str) -> None
     assert isinstance(answer, Failure)
     assert message in answer.message
     assert answer.hint
+
+
+def test_labels_that_enrichers_added_are_ends_too(tmp_path: Path) -> None:
+    rows = "node,address,team\nn1,,front\nn2,,data\n,203.0.113.0/24,bank\n"
+    catalogue = Cmdb(parse_cmdb(rows.encode(), ".csv", "x"))
+    client, server = both(SHOP, REDIS, 1000, 50)
+    outside = flow(SHOP, tx=9, address="203.0.113.9", port=443)
+    with store(tmp_path) as one:
+        one.request(EnrichRequest(1, (("cmdb", pickle.dumps(catalogue)),)))
+        made = (at(5000, "n1", client, outside), at(5000, "n2", server))
+        messages = (records.of_flows(1, encode(each)).message() for each in made)
+        one.write(tmp_path / "segment", *messages)
+        found = edges(graph(one, "team"))
+        refused = ask(one, "peer_team")
+    assert sides(found["front", "data"]) == [(1000, 50)] * 3
+    assert found["front", "bank"].server.kind == "outside"
+    assert isinstance(refused, Failure)
+    assert "team" in refused.hint
 
 
 def test_an_agent_that_was_away_leaves_the_other_side(tmp_path_factory: Any) -> None:
