@@ -29,7 +29,8 @@ BUCKET_MS = 10_000
 LATE_MS = 120_000
 """Windows that ended longer ago when they are stored are counted by no rate."""
 HOLD_S = 4.0
-"""From the first window of ten seconds to the question: nodes push theirs one after another."""
+"""From the first window of ten seconds, or their end, to the question: 0.3 to 0.6 s of CPU for 50
+nodes. Nodes push theirs one after another."""
 TICK_S = 1.0
 MOST_EDGES = 2_000
 """Of a family; beyond it there is one that is called OTHER."""
@@ -117,7 +118,8 @@ class Rates:
                 continue
             self._longest_ms = max(self._longest_ms, one.end_ms - one.start_ms)
             bucket = one.start_ms // BUCKET_MS * BUCKET_MS
-            self._due.setdefault(bucket, now_ms / 1000 + HOLD_S)
+            due_ms = max(now_ms, bucket + BUCKET_MS) + 1000 * HOLD_S
+            self._due.setdefault(bucket, due_ms / 1000)
 
     def text(self) -> str:
         """All metrics, in Prometheus' text format."""

@@ -197,7 +197,7 @@ def test_labels_are_bounded_and_sums_exact(fake: Fake, monkeypatch: pytest.Monke
     later = int(found.now) // 10 * 10 * S
     fake.edges[later] = (edge(1, "new"),)
     found.note(later)
-    found.tick()
+    found.tick(15)
     assert found.values() == {"client=new,server=redis": 1, "client=~other,server=~other": 0b111000}
 
 
