@@ -72,7 +72,7 @@ def test_pushes_are_refused_until_there_is_room(small: Path) -> None:
         acknowledged += 1
         running.wait_until_ready()
         running.wait_until_stored()
-        running.end()
+        assert "Traceback" not in running.end()
     with store(data) as one:
         for table in SUMMED:
             found = one.rows(f"SELECT sum(value) FROM {table}")

@@ -44,7 +44,7 @@ from ebprof.collector.store.wire import (
     receive,
 )
 from ebprof.collector.store.writer import Writer
-from ebprof.errors import EXIT_FAILURE, EbprofError
+from ebprof.errors import EXIT_FAILURE, EbprofError, reason_of
 from ebprof.parent import die_with_parent
 from ebprof.signals import ENDING
 from ebprof.walls import describe
@@ -121,6 +121,8 @@ class Server:
                 self._note_away(error)
             is_question = isinstance(error, BadQuestionError)
             answer = Failure(error.message, error.hint, is_question)
+        except OSError as error:  # of the segment or the journal, as where the disk is full
+            answer = Failure(f"the store's files cannot be used: {reason_of(error)}", "", False)
         except Exception as error:
             _log.exception("cannot answer %s", type(request).__name__)
             answer = Failure(f"the store failed: {describe(error)}", "", False)
