@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("clickhouse_connect")
+
 from ebprof.collector.receive import records
 from ebprof.collector.store.connection import AwayError
 from ebprof.collector.store.database import Database
