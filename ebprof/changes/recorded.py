@@ -205,7 +205,7 @@ class _Named:
         process = Subject(service, service)
         if leaf < 0:
             return Subject(service, "[unknown]"), None, process
-        function = self._functions.of(leaf)[-1]
+        function = self._functions.of(leaf)[0]  # what was inlined belongs to it
         number = self._mapping_of[leaf]
         build_id = "" if number == NONE else self._mappings[number].build_id
         # Where code without a name begins differs from build to build.

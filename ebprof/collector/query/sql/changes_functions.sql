@@ -1,7 +1,8 @@
--- The temporary table `leaves` by function and build: of each service the largest ones.
+-- The temporary table `leaves` by function and build: of each service the largest ones. What was
+-- inlined belongs to the function that it was inlined into: builds differ in that.
 WITH named AS
 (
-    SELECT frame_id, if(empty(names), '', names[1]) AS name, module, build_id
+    SELECT frame_id, if(empty(names), '', names[-1]) AS name, module, build_id
     FROM frames FINAL
     WHERE frame_id IN (SELECT frame_id FROM leaves)
 )
