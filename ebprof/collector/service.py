@@ -297,10 +297,10 @@ class Collector:
 
     async def _counts(self) -> bool:
         """Whether what was stored before is known, so that it is not counted for rates."""
-        if not self._rates.has_begun and self._store.is_ready:
+        if not self._rates.is_ready and self._store.is_ready:
             with suppress(StoreError):
                 await self._rates.begin()
-        return self._rates.has_begun
+        return self._rates.is_ready
 
     async def _feed_one(self, segment: Segment, enrich: EnrichRequest) -> None:
         try:

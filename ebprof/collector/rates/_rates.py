@@ -32,6 +32,8 @@ HOLD_S = 4.0
 """From the first window of ten seconds, or their end, to the question: 0.3 to 0.6 s of CPU for 50
 nodes. Nodes push theirs one after another."""
 TICK_S = 1.0
+WANTED_S = 600.0
+"""How long after somebody read the metrics they are counted: nobody pays for what nobody reads."""
 MOST_EDGES = 2_000
 """Of a family; beyond it there is one that is called OTHER."""
 IDLE_S = 3600.0
@@ -53,7 +55,8 @@ class Asking(Protocol):
 
 
 class Rates:
-    """Metrics of all families. For one event loop: `begin` before anything is written, and `run`.
+    """Metrics of all families. For one event loop: `begin` before anything is written, unless it
+    `is_ready`, and `run`.
 
     counters: of the collector, which count what finds no room. clock: seconds since the epoch.
     """
@@ -76,7 +79,13 @@ class Rates:
         self._known: set[int] = set()
         self._since_ms = 0
         self._longest_ms = 0
-        self.has_begun = False
+        self._read = clock()
+        self._has_begun = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is known what was stored before, or nobody wants to know what comes."""
+        return self._has_begun or not self._is_wanted
 
     async def begin(self) -> None:
         """Take what is stored already as counted; raises StoreError."""
@@ -87,7 +96,7 @@ class Rates:
         for bucket in found:
             await self._count(bucket, is_new=False)
         self._since_ms = start
-        self.has_begun = True
+        self._has_begun = True
 
     async def run(self) -> None:
         """Count what is noted, until this is cancelled."""
@@ -97,6 +106,11 @@ class Rates:
 
     async def tick(self) -> None:
         """Count what is due."""
+        if not self._is_wanted:
+            self._due.clear()
+            self._has_begun = False
+            self._forget()
+            return
         now = self._clock()
         for bucket in sorted(one for one, due in self._due.items() if due <= now):
             del self._due[bucket]
@@ -111,6 +125,8 @@ class Rates:
 
     def note(self, spans: Iterable[FlowSpan]) -> None:
         """Windows of flows are in the store."""
+        if not self._has_begun:
+            return
         now_ms = self._now_ms()
         for one in spans:
             if one.end_ms < now_ms - LATE_MS or one.start_ms < self._since_ms:
@@ -123,7 +139,12 @@ class Rates:
 
     def text(self) -> str:
         """All metrics, in Prometheus' text format."""
+        self._read = self._clock()
         return "".join(one.text() for one in self._families.values())
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._clock() < self._read + WANTED_S
 
     async def _count(self, bucket: int, *, is_new: bool) -> None:
         self._known.add(bucket)

@@ -82,7 +82,7 @@ def test_what_is_refused(
 
 def test_a_body_without_a_length_is_bounded_too(collector: Running) -> None:
     chunk = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
-    head = f"POST {push.PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/proto\r\n"
+    head = f"POST {push.PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/proto\r\n"
     with socket.create_connection(("127.0.0.1", collector.port), 60) as connection:
         connection.sendall(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(17):

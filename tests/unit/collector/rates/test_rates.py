@@ -64,10 +64,11 @@ class Fake:
 
 
 class Counting:
-    """Rates by a clock that is set."""
+    """Rates by a clock that is set, read as often as that ticks."""
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: Any, *, is_read: bool = True) -> None:
         self.now = float(NOW)
+        self.is_read = is_read
         self.counters = Counters(PREFIX, METRICS)
         self.rates = Rates(store, self.counters, Retention, lambda: self.now)
         asyncio.run(self.rates.begin())
@@ -77,6 +78,8 @@ class Counting:
 
     def tick(self, seconds: float = 5) -> None:
         self.now += seconds
+        if self.is_read:
+            self.rates.text()
         asyncio.run(self.rates.tick())
 
     def values(self, name: str = "tx_bytes") -> dict[str, float]:
@@ -125,6 +128,28 @@ def test_what_comes_later_is_added_and_what_was_too_much_is_taken_off(fake: Fake
     found.note(B2)
     found.tick()
     assert found.values() == {outside: 130, SHOP: 101}
+
+
+def test_nothing_is_asked_that_nobody_reads(fake: Fake) -> None:
+    found = Counting(fake, is_read=False)
+    fake.edges = {B1: (edge(100),)}
+    found.note(B1)
+    found.tick()
+    assert found.values() == {SHOP: 100}
+    asked = len(fake.asked)
+    found.tick(_rates.WANTED_S)
+    start = (NOW + 600) * S
+    fake.edges[start] = (edge(7),)
+    found.note(start)
+    found.tick(60)
+    assert len(fake.asked) == asked and found.rates.is_ready
+    assert found.values() == {SHOP: 100}, "which is read again now"
+    assert not found.rates.is_ready
+    asyncio.run(found.rates.begin())
+    fake.edges[start] = (edge(7), edge(5, "cron"))
+    found.note(start)
+    found.tick()
+    assert found.values() == {SHOP: 100, "client=cron,server=redis": 5}
 
 
 def test_what_was_there_before_the_start_is_not_counted_again(fake: Fake) -> None:
