@@ -80,7 +80,8 @@ class AgentMonitor:
 
     A window ends when the clock is at a multiple of the interval; the first one is shorter. Times
     of windows are those of the clock, so that windows of all nodes begin together. Windows that the
-    run itself ends are parts of these, with the same times.
+    run itself ends are parts of these, with the same times. A window in which the clock was set
+    ends when that says so, and is as long as it was.
 
     figures: of the run, as they were two seconds ago at most. ticked: time.monotonic(). sleep:
     for so many seconds.
@@ -94,6 +95,7 @@ class AgentMonitor:
         interval_s: float,
         hand_on: Callable[[Closed], None],
         clock: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
         on_tick: Callable[[], None] = lambda: None,
         companion: Companion | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -106,6 +108,8 @@ class AgentMonitor:
         self._interval_ns = round(interval_s * 1e9)
         self._hand_on = hand_on
         self._clock = clock
+        self._monotonic_ns = monotonic_ns
+        self._begun_ns = monotonic_ns()
         self._start_ns = self._due_ns = 0
         self._patience = _PATIENCE
         self._spans: deque[_Span] = deque()
@@ -165,6 +169,7 @@ class AgentMonitor:
 
     def _begin_window(self, now: int) -> None:
         self._start_ns = now
+        self._begun_ns = self._monotonic_ns()
         self._due_ns = (now // self._interval_ns + 1) * self._interval_ns
 
     def _left_s(self) -> float:
@@ -177,12 +182,19 @@ class AgentMonitor:
         losses = self._run.accounts.losses()
         new = {name: n - self._losses.get(name, 0) for name, n in losses.items()}
         self._losses = losses
-        end = max(end, self._start_ns)
+        start = self._start_of(end)
+        end = max(end, start)
         sampled = self._run.sampled
-        self._spans.append(_Span(self._start_ns, end, time.monotonic(), sampled, new))
+        self._spans.append(_Span(start, end, time.monotonic(), sampled, new))
         if self._companion is not None:
-            self._companion.end_window(self._start_ns, end)
+            self._companion.end_window(start, end)
         self._begin_window(end)
+
+    def _start_of(self, end: int) -> int:
+        """When the window began that ends then, by the clock as it is now."""
+        lasted = self._monotonic_ns() - self._begun_ns
+        was_set = abs(end - self._start_ns - lasted) > self._interval_ns
+        return end - lasted if was_set else self._start_ns
 
     def _hand_on_named(self, windows: Iterable[Window]) -> None:
         for window in windows:

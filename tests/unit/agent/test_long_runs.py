@@ -90,6 +90,7 @@ def test_memory_of_six_hours_of_windows(tmp_path: Path, monkeypatch: pytest.Monk
             WINDOW_S,
             packer.put,
             clock=lambda: round(machine.clock.now * 1e9),
+            monotonic_ns=lambda: round(machine.clock.now * 1e9),
             companion=traffic,
             sleep=lambda _: None,
         )

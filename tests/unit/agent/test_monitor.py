@@ -15,15 +15,21 @@ START = 1_700_000_003 * S
 
 
 class World:
-    """A monitor of windows of 10 s, and its clock."""
+    """A monitor of windows of 10 s, and its clock. off: nanoseconds by which that was set."""
 
     def __init__(self) -> None:
         self.now = START
+        self.off = 0
         self.run = FakeRun()
         self.closed: list[Closed] = []
         self.rests: list[float] = []
         self.monitor = AgentMonitor(
-            self.run, 10.0, self.closed.append, lambda: self.now, sleep=self.rests.append
+            self.run,
+            10.0,
+            self.closed.append,
+            lambda: self.now + self.off,
+            lambda: self.now,
+            sleep=self.rests.append,
         )
         self.monitor.begin()
 
@@ -122,12 +128,18 @@ def test_a_long_stall_is_one_window(world: World) -> None:
     assert world.spans == [(0, 37)]
 
 
-@pytest.mark.parametrize("back", [3600.0, 25.0])
-def test_a_clock_that_is_set_back_does_not_stop_windows(world: World, back: float) -> None:
+@pytest.mark.parametrize("seconds", [-3600, -25, 25, 86_400])
+def test_a_clock_that_is_set_has_windows_of_its_new_time(world: World, seconds: int) -> None:
     world.tick(10)
-    world.tick(-back)
-    takes = world.run.takes
-    world.tick(10)
-    world.tick(10)
-    assert world.run.takes == takes + 2
-    assert all(one.profile.duration_ns >= 0 for one in world.closed)
+    world.off = seconds * S
+    for _ in range(3):
+        world.tick(4)
+    world.off = 0  # and right again
+    for _ in range(6):
+        world.tick(4)
+    world.tick(0)
+    set_at, right_again = world.spans[1], world.spans[-3:]
+    assert set_at[0] + set_at[1] == pytest.approx(seconds + 14, abs=10)
+    assert all(0 <= length <= 14 for _, length in world.spans)
+    assert all(7 <= start < 50 for start, _ in right_again), "no window is of a time to come"
+    assert sum(length for _, length in world.spans) == pytest.approx(7 + 3 * 10 + 4, abs=14)
