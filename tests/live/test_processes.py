@@ -26,7 +26,7 @@ def check(done: Profiled, slack: float) -> None:
 
 
 def test_command_and_its_children() -> None:
-    done = profile_command(targets.build("forker"), 3, 200)
+    done = profile_command(targets.build("forker"), 3, 80)
     check(done, slack=0.03)
     assert_complete(done)
 
