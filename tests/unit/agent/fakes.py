@@ -195,7 +195,7 @@ class Service:
         self.failures: list[OSError | int] = []
         self.wants = self.parts = 0
 
-    def send(self, url: SplitResult, body: bytes, token: str, path: str) -> Answer:
+    def send(self, url: SplitResult, body: bytes, token: str, path: str, media_type: str) -> Answer:
         data = gzip.decompress(body)
         if path == symbols.WANT_PATH:
             self.wants += 1
