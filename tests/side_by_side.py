@@ -51,10 +51,14 @@ COLLECTORS = frozenset(
     for name in (
         "agent",
         "agent_crashes",
+        "changes",
         "flows",
+        "full_store",
+        "incidents",
         "make_serve",
         "power_cut",
         "prometheus",
+        "protocols",
         "serve",
     )
 )

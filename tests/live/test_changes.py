@@ -18,7 +18,7 @@ NAME = "newcomer"
 def test_this_machine_without_a_collector(tmp_path: Path, capsys: Capture) -> None:
     """The first run saves what it took; a process that came since is in the second."""
     saved, program = tmp_path / "saved" / "x.json.gz", tmp_path / NAME
-    words = ["changes", "--wait", "8", "--json", "--save", str(saved)]
+    words = ["changes", "--wait", "5", "--json", "--save", str(saved)]
 
     def run() -> tuple[str, str]:
         with pytest.raises(SystemExit) as found:

@@ -110,7 +110,7 @@ def test_it_watches_the_demo_redis_and_who_calls_it(serving: subprocess.Popen[st
     serving.send_signal(signal.SIGINT)
     serving.communicate(timeout=PATIENCE_S)
     assert serving.returncode == 0
-    assert [one for one in started if process.is_running(one)] == []
+    wait_until(lambda: not any(map(process.is_running, started)))
 
 
 def test_nothing_outlives_one_that_is_killed(serving: subprocess.Popen[str]) -> None:

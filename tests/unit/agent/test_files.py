@@ -40,7 +40,7 @@ class World:
 
     def _call(self, path: str, body: bytes) -> Answer:
         try:
-            return self.service.send(URL, body, "", path)
+            return self.service.send(URL, body, "", path, "application/proto")
         except RefusedError as error:
             said = json.dumps({"code": error.code, "message": error.message})
             return Answer(error.status, body=said.encode())
