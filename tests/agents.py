@@ -33,9 +33,11 @@ class Agent:
         words = ["agent", "--listen", "127.0.0.1:0", "--spool", spool, *collectors, *options]
         self.process = Forked("ebprof", *words, stderr=PIPE, text=True)
         assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        match = _LISTENS.search(line)
-        assert match, line + self.process.stderr.read()
+        said = ""
+        while not (match := _LISTENS.search(said)):
+            line = self.process.stderr.readline()
+            assert line, said
+            said += line
         self.url = match[1]
 
     def __enter__(self) -> Agent:

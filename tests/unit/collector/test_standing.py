@@ -18,8 +18,11 @@ from ebprof.collector.query.inventory import Difference, Node, Stock, Table
 from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.standing import FAILED, LIMITED, OK, Standing
 
-NOW_MS = time.time_ns() // 10**6
 GIB = 1 << 30
+
+
+def now_ms() -> int:
+    return time.time_ns() // 10**6
 
 
 class Usage(NamedTuple):
@@ -61,7 +64,7 @@ def test_a_disk(world: World) -> None:
 
 def test_a_log(world: World) -> None:
     assert world.found("log") == (OK, "0 of 4,096 MiB, 0 segments wait")
-    world.sealed = [SimpleNamespace(number=NOW_MS - 90_000)]
+    world.sealed = [SimpleNamespace(number=now_ms() - 90_000)]
     state, detail = world.found("log")
     assert state == LIMITED and "1 segments wait, the oldest for 9" in detail
     world.log.size = 4 * GIB
@@ -84,24 +87,24 @@ def test_a_store(world: World) -> None:
 
 
 def test_what_is_stored(world: World) -> None:
-    old = Table("samples", 5, 7 << 20, NOW_MS - 4 * DAY_MS)
+    old = Table("samples", 5, 7 << 20, now_ms() - 4 * DAY_MS)
     world.standing._stock = Stock(8, (old, Table("frames", 1, 1 << 20, 0)))
     assert world.found("store")[1] == "it answers, 8 MiB in 2 tables of version 8"
     assert world.found("retention") == (OK, "raw=3d,1h=90d,1d=400d")
     world.standing.is_kept = False
     assert world.found("retention")[0] == LIMITED
     world.standing.is_kept = True
-    world.standing._stock = Stock(8, (Table("samples", 5, 7, NOW_MS - 50 * DAY_MS),))
+    world.standing._stock = Stock(8, (Table("samples", 5, 7, now_ms() - 50 * DAY_MS),))
     assert world.found("retention") == (LIMITED, "samples has rows of 50 days ago")
     metrics = world.standing.metrics()
     assert metrics["store_rows"] == {"samples": 5} and metrics["store_schema"] == 8
 
 
 def test_nodes(world: World) -> None:
-    near, missing = Node("a", NOW_MS - 20_000, 0, 0), Node("b", NOW_MS - 15_000, 2, 3 << 20)
+    near, missing = Node("a", now_ms() - 20_000, 0, 0), Node("b", now_ms() - 15_000, 2, 3 << 20)
     world.standing._stock = Stock(8, (), (near,))
     assert world.found("clocks")[0] == world.found("agents")[0] == OK
-    world.standing._stock = Stock(8, (), (near, missing, Node("c", NOW_MS + 80_000, 0, 0)))
+    world.standing._stock = Stock(8, (), (near, missing, Node("c", now_ms() + 80_000, 0, 0)))
     state, detail = world.found("clocks")
     assert state == LIMITED and detail.startswith("clocks of 1 of 3 nodes are ahead, by ")
     state, detail = world.found("agents")
