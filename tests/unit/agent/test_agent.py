@@ -228,7 +228,8 @@ def test_pages(tmp_path: Path) -> None:
     assert "ebprof_agent_samples_total 5\n" in text
     assert 'ebprof_agent_stops_total{reason="complete"} 5\n' in text
     assert re.search(r'ebprof_agent_pushes_total{result="accepted"} [1-9]', text)
-    assert "ebprof_agent_spool_bytes 0\n" in text
+    waiting = re.search(r"^ebprof_agent_spool_bytes (\d+)$", text, re.MULTILINE)
+    assert waiting and int(waiting[1]) < 4096, "a window or two wait for their turn"
     wanted = ("lost_total", "cpu_seconds_total", "resident_bytes")
     assert all(f"\nebprof_agent_{name} " in text for name in wanted)
 
