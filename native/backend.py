@@ -36,6 +36,13 @@ def get_requires_for_build_sdist(config_settings: Any = None) -> list[str]:
     return list(REQUIRES)
 
 
+def build_editable(*arguments: Any, **named: Any) -> Any:
+    """setuptools' own. pip 23 looks whether there is this hook before it has setuptools."""
+    from setuptools import build_meta
+
+    return build_meta.build_editable(*arguments, **named)
+
+
 def __getattr__(name: str) -> Any:
     """The other hooks are setuptools' own, which is there by then."""
     if name.startswith("_"):
