@@ -60,7 +60,9 @@ def test_a_backend_has_the_hooks_of_setuptools() -> None:
         "build_editable",
         "prepare_metadata_for_build_wheel",
     ):
-        assert getattr(backend, name) is getattr(build_meta, name)
+        if name not in vars(backend):
+            assert getattr(backend, name) is getattr(build_meta, name)
+    assert "build_editable" in vars(backend), "pip 23 looks for it when there is no setuptools"
     assert backend.get_requires_for_build_editable() == list(backend.REQUIRES)
     assert not hasattr(backend, "nonesuch") and not hasattr(backend, "__path__")
 
