@@ -15,6 +15,7 @@ from ebprof.sampling.source import Sampled
 from ebprof.sampling.windows import Window
 
 _FIGURES_S = 0.9
+"""Ticks come a second apart at most: at each of those."""
 _REST_S = 0.25
 """After each tick: what comes meanwhile is handled together, for less."""
 _PATIENCE, _MORE_PATIENCE = 2, 4
@@ -80,8 +81,8 @@ class AgentMonitor:
 
     A window ends when the clock is at a multiple of the interval; the first one is shorter. Times
     of windows are those of the clock, so that windows of all nodes begin together. Windows that the
-    run itself ends are parts of these, with the same times. A window in which the clock was set
-    ends when that says so, and is as long as it was.
+    run itself ends are parts of these, with the same times. If the clock was set meanwhile, a
+    window ends at the clock's new time and is as long as it really lasted.
 
     figures: of the run, as they were two seconds ago at most. ticked: time.monotonic(). sleep:
     for so many seconds.
