@@ -125,12 +125,12 @@ class Rates:
 
     def note(self, spans: Iterable[FlowSpan]) -> None:
         """Windows of flows are in the store."""
-        if not self._has_begun:
-            return
         now_ms = self._now_ms()
         for one in spans:
             if one.end_ms < now_ms - LATE_MS or one.start_ms < self._since_ms:
                 self._counters.add("late_bytes_total", one.bytes)
+                continue
+            if not self._has_begun:
                 continue
             self._longest_ms = max(self._longest_ms, one.end_ms - one.start_ms)
             bucket = one.start_ms // BUCKET_MS * BUCKET_MS

@@ -141,6 +141,8 @@ def test_nothing_is_asked_that_nobody_reads(fake: Fake) -> None:
     start = (NOW + 600) * S
     fake.edges[start] = (edge(7),)
     found.note(start)
+    found.note(B1, moved=3)
+    assert found.counters.value("late_bytes_total") == 3, "which is counted all the same"
     found.tick(60)
     assert len(fake.asked) == asked and found.rates.is_ready
     assert found.values() == {SHOP: 100}, "which is read again now"
