@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebprof.errors import BadFileError, UsageError, reason_of
-
-Stamp = tuple[tuple[int, int, int], ...]
+from ebprof.stamp import Stamp, stamp_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,9 @@ class TlsFiles:
         if (self.cert is None) != (self.key is None):
             raise UsageError("a certificate and its key belong together", "give both, or neither")
 
-    def stamp(self) -> Stamp:
-        """Other when a file has changed."""
-        return tuple(_stamp(path) for path in (self.cert, self.key, self.ca) if path)
+    def stamps(self) -> tuple[Stamp, ...]:
+        """Others when a file has changed."""
+        return tuple(stamp_of(path) for path in (self.cert, self.key, self.ca) if path)
 
 
 class ClientContext:
@@ -36,15 +35,15 @@ class ClientContext:
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
-        self._stamp: Stamp | None = None
+        self._stamps: tuple[Stamp, ...] = ()
         self._context: ssl.SSLContext | None = None
 
     def get(self) -> ssl.SSLContext:
         """The context of today; raises BadFileError."""
-        stamp = self._files.stamp()
-        if self._context is None or stamp != self._stamp:
+        stamps = self._files.stamps()
+        if self._context is None or stamps != self._stamps:
             self._context = client_context(self._files)
-            self._stamp = stamp
+            self._stamps = stamps
         return self._context
 
 
@@ -103,11 +102,3 @@ def _readable(path: Path) -> None:
 
 def _reason(error: Exception) -> str:
     return str(getattr(error, "reason", None) or error).lower().replace("_", " ")
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return 0, 0, 0
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -34,7 +34,7 @@ FLOORS = (
     ("elf",),
     ("abi", "compression", "plugins", "remote", "signals"),
     ("address", "metrics", "notify", "parent", "secret", "shortnames", "tls"),
-    ("__init__", "_native", "durable", "durations", "errors", "index", "model", "wire"),
+    ("__init__", "_native", "durable", "durations", "errors", "index", "model", "stamp", "wire"),
 )
 # What is below and no business of theirs all the same.
 WALLS = {

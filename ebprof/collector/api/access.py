@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebprof.errors import BadFileError
+from ebprof.stamp import stamp_of
 
 PUSH, READ = "push", "read"
 _LINE = re.compile(r"(\S+)\s+((?:push|read)(?:,(?:push|read))?)\s+(?:sha256:)?([0-9a-fA-F]{64})")
@@ -36,7 +37,7 @@ class Tokens:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp = self._now()
+        self._stamp = stamp_of(path)
         self._tokens = read_tokens(path)
 
     def find(self, authorization: str) -> Token | None:
@@ -50,12 +51,12 @@ class Tokens:
         """Have the tokens of another file, or of the same one; raises BadFileError."""
         tokens = read_tokens(path)
         self._path = path
-        self._stamp = self._now()
+        self._stamp = stamp_of(path)
         self._tokens = tokens
 
     def _renew(self) -> None:
         """Read the file again if it changed; one that cannot be read changes nothing."""
-        stamp = self._now()
+        stamp = stamp_of(self._path)
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -63,13 +64,6 @@ class Tokens:
             self._tokens = read_tokens(self._path)
         except BadFileError as error:
             _log.warning("the tokens stay as they were: %s", error.message)
-
-    def _now(self) -> tuple[int, int, int]:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return 0, 0, 0
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def read_tokens(path: Path) -> list[Token]:

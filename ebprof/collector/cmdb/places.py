@@ -17,6 +17,7 @@ from ebprof.collector.cmdb.entries import Entry
 from ebprof.collector.cmdb.formats import MOST_BYTES, parse
 from ebprof.durable import write_file
 from ebprof.errors import BadFileError, UsageError, reason_of
+from ebprof.stamp import Stamp, stamp_of
 from ebprof.tls import TlsFiles, client_context
 
 TIMEOUT_S = 10.0
@@ -67,11 +68,11 @@ class FilePlace(Place):
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self._path = path
-        self._stamp: object = None
+        self._stamp: Stamp | None = None
 
     def look(self) -> None:
         """See `Place.look`; of a file that does not change an error is raised once."""
-        stamp = self._now()
+        stamp = stamp_of(self._path)
         if stamp != self._stamp:
             self._stamp = stamp
             self.entries = self._read()
@@ -86,13 +87,6 @@ class FilePlace(Place):
         except OSError as error:
             raise BadFileError(f"cannot read {self.name}: {reason_of(error)}") from None
         return parse(data, self._path.suffix.lower(), self.name)
-
-    def _now(self) -> tuple[int, int, int]:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return 0, 0, 0
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 @dataclass(frozen=True, slots=True)
