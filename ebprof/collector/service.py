@@ -80,9 +80,7 @@ class Collector:
     """Log and store of one directory. For one event loop; `run` it, then push and ask."""
 
     def __init__(self, options: CollectorOptions) -> None:
-        self.retention = options.retention
         self.counters = Counters(PREFIX, [*METRICS, *metrics_of_enrichers()])
-        self._limits = replace(Limits(), past_s=options.retention.raw_ms // 1000)
         self._options = options
         self.enrichment = Enrichment(options.enrichers, options.data / "enrich", self.counters)
         self._log = PushLog(options.data / "log", SeenIds(options.data / "ids"), options.log)
@@ -99,24 +97,26 @@ class Collector:
             lambda: self.retention,
         )
         self._threads = ThreadPoolExecutor(_CHECKING, "push")
-        self._standing = Standing(
-            options.data, self._log, options.log.max_bytes, self._store, options.retention
-        )
+        self._standing = Standing(options.data, self._log, options.log.max_bytes, self._store)
         self._rates = Rates(self._store, self.counters, lambda: self.retention)
         self._pushes = 0
         self._without_tree: deque[Place] = deque(maxlen=MOST_WITHOUT_TREE)
 
     @property
+    def retention(self) -> Retention:
+        """How long what is stored is kept."""
+        return self._store.retention
+
+    @property
     def limits(self) -> Limits:
         """What a push may hold."""
-        return self._limits
+        return replace(Limits(), past_s=self.retention.raw_ms // 1000)
 
     def retain(self, retention: Retention) -> None:
         """Keep what is stored this long from now on."""
-        standing = self._standing
-        standing.is_kept = standing.is_kept and retention == self.retention
-        self.retention = standing.retention = self._store.retention = retention
-        self._limits = replace(self._limits, past_s=retention.raw_ms // 1000)
+        if retention != self.retention:
+            self._standing.is_kept = False
+        self._store.retention = retention
 
     async def run(self) -> None:
         """Feed the store from the log until this is cancelled.
@@ -234,14 +234,14 @@ class Collector:
 
     def _accept_profiles(self, read: Read, data: bytes, encoding: str) -> _Taken[Push]:
         now_ns = time.time_ns()
-        plain = unpack(data, encoding, self._limits.plain_bytes)
-        push = read(plain, now_ns, self._limits)
+        limits = self.limits
+        push = read(unpack(data, encoding, limits.plain_bytes), now_ns, limits)
         return push, self._intake.accept(push, now_ns)
 
     def _accept_flows(self, data: bytes, encoding: str) -> _Taken[FlowPush]:
         now_ns = time.time_ns()
-        plain = unpack(data, encoding, self._limits.plain_bytes)
-        push = read_flows(plain, now_ns, self._limits)
+        limits = self.limits
+        push = read_flows(unpack(data, encoding, limits.plain_bytes), now_ns, limits)
         return push, self._intake.accept_flows(push, now_ns)
 
     async def _feed(self) -> None:

@@ -41,18 +41,15 @@ class Check:
 class Standing:
     """Looks at the parts of a collector. For one event loop; `run` it.
 
-    retention: how long is kept what is stored. is_kept: whether the store was told so. trouble: why
-    segments do not get into the store, empty while they do.
+    is_kept: whether the store's process was told of its retention. trouble: why segments do not get
+    into the store, empty while they do.
     """
 
-    def __init__(
-        self, data: Path, log: PushLog, log_bytes: int, store: StoreClient, retention: Retention
-    ) -> None:
+    def __init__(self, data: Path, log: PushLog, log_bytes: int, store: StoreClient) -> None:
         self._data = data
         self._log = log
         self._log_bytes = log_bytes
         self._store = store
-        self.retention = retention
         self.is_kept = True
         self.trouble = ""
         self._stock: Stock | None = None
@@ -92,7 +89,7 @@ class Standing:
         now_ms = time.time_ns() // 10**6
         self._stock = await self._store.ask(Inventory(now_ms))
         if time.monotonic() >= self._books_at:
-            self._differences = await self._store.work(Books(now_ms - self.retention.raw_ms))
+            self._differences = await self._store.work(Books(now_ms - self._store.retention.raw_ms))
             self._books_at = time.monotonic() + BOOKS_S
 
     @property
@@ -143,10 +140,11 @@ class Standing:
     def _check_retention(self, stock: Stock) -> Check:
         if not self.is_kept:
             return Check("retention", LIMITED, "the store has not been told of a change of it")
-        late = [*_too_old(stock.tables, self.retention, time.time_ns() // 10**6)]
+        retention = self._store.retention
+        late = [*_too_old(stock.tables, retention, time.time_ns() // 10**6)]
         if late:
             return Check("retention", LIMITED, "; ".join(late))
-        return Check("retention", OK, f"{self.retention}")
+        return Check("retention", OK, f"{retention}")
 
 
 def _too_old(tables: tuple[Table, ...], retention: Retention, now_ms: int) -> Iterator[str]:

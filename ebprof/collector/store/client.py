@@ -54,10 +54,10 @@ class CannotStartError(EbprofError):
 
 class StoreClient:
     """The process, and what it was asked. For one event loop. url: of the server that the store is
-    on, if it is not in the directory.
+    on, if it is not in the directory. noted: is told of each end.
 
-    restarts: how often it died. retention: of the next process. noted: is told of each end.
-    trouble: why it does not answer, None while it does.
+    restarts: how often the process died. retention: of the next process, and of this one once
+    `keep` has told it. trouble: why it does not answer, None while it does.
     """
 
     def __init__(

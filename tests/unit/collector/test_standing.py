@@ -39,9 +39,9 @@ class World:
         self.log = SimpleNamespace(
             broken="", size=0, failed="", failed_at=0.0, sealed=lambda: self.sealed
         )
-        self.store = SimpleNamespace(trouble=None, is_ready=True)
+        self.store = SimpleNamespace(trouble=None, is_ready=True, retention=Retention())
         log, store = cast(Any, self.log), cast(Any, self.store)
-        self.standing = Standing(path, log, 4 * GIB, store, Retention())
+        self.standing = Standing(path, log, 4 * GIB, store)
 
     def found(self, name: str) -> tuple[str, str]:
         (check,) = (one for one in self.standing.checks() if one.name == name)
