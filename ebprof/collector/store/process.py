@@ -68,6 +68,14 @@ class Server:
         self._is_away = False
         self._writing = ThreadPoolExecutor(1, "writer")
         self._asking = ThreadPoolExecutor(READERS, "question")
+        self._of_writer: dict[type, Callable[[Any], Any]] = {
+            EnrichRequest: self._enrich,
+            KeepRequest: self._keep,
+            NameRequest: self._name,
+            TidyRequest: self._tidy,
+            WorkRequest: self._work,
+            WriteRequest: self._write,
+        }
 
     def serve(self) -> None:
         """Answer until the other end is closed."""
@@ -77,18 +85,8 @@ class Server:
                 number, request = receive(self._connection)
             except (EOFError, OSError):
                 return
-            if isinstance(request, KeepRequest):
-                self._writing.submit(self._answer, number, self._keep, request)
-            elif isinstance(request, WriteRequest):
-                self._writing.submit(self._answer, number, self._write, request)
-            elif isinstance(request, EnrichRequest):
-                self._writing.submit(self._answer, number, self._enrich, request)
-            elif isinstance(request, NameRequest):
-                self._writing.submit(self._answer, number, self._name, request)
-            elif isinstance(request, TidyRequest):
-                self._writing.submit(self._answer, number, self._tidy, request)
-            elif isinstance(request, WorkRequest):
-                self._writing.submit(self._answer, number, self._work, request)
+            if function := self._of_writer.get(type(request)):
+                self._writing.submit(self._answer, number, function, request)
             else:
                 self._asking.submit(self._answer, number, self._ask, request)
 
