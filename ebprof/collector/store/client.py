@@ -212,7 +212,7 @@ class StoreClient:
                 future.set_result(answer)
 
     def _note_standing(self, standing: Away | str) -> None:
-        """It is there, or not any more, or not yet."""
+        """Take note that the store answers, or that its server is away."""
         before, self.trouble = self.trouble, None
         self.is_ready = not isinstance(standing, Away)
         if isinstance(standing, Away):

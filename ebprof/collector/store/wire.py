@@ -66,14 +66,16 @@ class WorkRequest:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """Not an answer, but how it stands: nobody answers there. `READY` says that somebody does."""
+    """Sent unasked, by number 0: the store's server does not answer. `READY` says that it does."""
 
     reason: str
 
 
 READY = "ready"
 ELSEWHERE = "elsewhere"
-"""The last word of the process's command line where the first message says where the store is."""
+"""The last word of the process's command line if the store is on a server: the first message is its
+URL.
+"""
 
 
 @dataclass(frozen=True, slots=True)
