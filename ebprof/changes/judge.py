@@ -40,7 +40,7 @@ class Judged:
 
 
 def levels(table: Table, spans: Spans, chance: float | None = None) -> Judged:
-    """Rows whose amount a second has changed; chance: that each may have, if others decide."""
+    """Rows whose amount a second has changed; chance: a bound of each, in place of `is_sure`."""
     found = noise.verdicts(table.values, table.quanta, spans.seconds, spans)
     own, every = _wholes(table, spans)
     change = np.abs(found.after - found.before)
@@ -59,7 +59,7 @@ def levels(table: Table, spans: Spans, chance: float | None = None) -> Judged:
 
 
 def is_sure(found: Verdicts, tested: int) -> NDArray[np.bool_]:
-    """Which of so many that are tested are no chance, so that in most quiet ranges none is."""
+    """Which rows are no chance, of so many that are tested: in most quiet ranges none."""
     return np.asarray(found.chance <= ALARMS / FAMILIES / max(1, tested))
 
 

@@ -65,7 +65,7 @@ def verdicts(values: Floats, quanta: Floats, measure: Floats, spans: Spans) -> V
 
 
 def long_run_variance(values: Floats) -> tuple[Floats, int]:
-    """How much the sum of so many windows varies, a window; and the degrees of freedom.
+    """Variance of sums of windows, divided by their number; and the degrees of freedom.
 
     values: float64[n, windows].
     """

@@ -35,8 +35,8 @@ def _rank(change: Change) -> tuple[float, bool, str, str, str]:
 def _told(change: Change, found: Sequence[Change]) -> Change | None:
     """What is left to say of a change beside others.
 
-    A process whose functions explain its change is none; one that does more stands behind those who
-    ask its service for more, and a build behind the functions that it has changed.
+    A process whose functions explain its change is left out. A process that does more stands behind
+    those who ask its service for more, and a build behind the functions that it has changed.
     """
     service = change.subject.service
     functions = [one for one in found if one.kind == "functions"]

@@ -1,4 +1,4 @@
-"""Recordings as windows: profiles, and flows of this machine, joined two and two."""
+"""Recordings as windows: profiles, and flows of this machine, joined in pairs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What knows more of processes and addresses than who pushes them: a module each (Enricher).
+"""Labels for what is pushed, by who knows more of it than the sender: a module each (Enricher).
 
-Others add theirs by entry points of the group `ebprof.enrichers`: docs/extending.md.
+Plug-ins add theirs by entry points of the group `ebprof.enrichers`: docs/extending.md.
 """
 
 from ebprof.enrichers._protocol import Catalogue, Enricher, Source, Subject

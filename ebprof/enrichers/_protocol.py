@@ -15,8 +15,8 @@ class Subject:
     """A process, or one end of a connection, as it was pushed.
 
     Texts are empty and the port is 0 where nothing is known. container: its ID or name; pod: its
-    UID; unit: of systemd. address: of this end, which series of profiles do not have; port: that it
-    listens on. labels: all that it has, `service_name` and `process` among them.
+    UID; unit: of systemd. address: of this end, which series of profiles do not have; port: the one
+    that it listens on. labels: all that it has, `service_name` and `process` among them.
     """
 
     node: str = ""
@@ -45,8 +45,8 @@ class Source(Protocol):
     def poll(self) -> Catalogue | None:
         """What is known now, the first time and where it has changed; otherwise None.
 
-        It is asked every second, in a thread of its own. Raises EbprofError where it cannot be had:
-        the last one stays.
+        It is asked every second, in a thread of its own. Raises EbprofError where that is
+        not known: the last catalogue stays.
         """
 
     def problems(self) -> Sequence[str]:

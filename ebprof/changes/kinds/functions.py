@@ -1,8 +1,8 @@
-"""Functions that use more or less CPU time than before, of their service's and in cores.
+"""Functions that use more or less CPU time: as a share of their service's, and in cores.
 
 Both have to have changed: with twice the load all functions use twice the cores, and with one that
 has grown all others have a smaller share. Shares, which do not vary with the load, are what is
-tested; that cores have changed the same way shall be no chance for a single function.
+tested; cores have to have changed the same way, which must be no chance for one function alone.
 """
 
 from __future__ import annotations

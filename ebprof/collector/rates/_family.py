@@ -34,7 +34,7 @@ class Family(Protocol):
     EDGE: int
 
     def question(self, within: Range, now_ms: int, retention: Retention) -> Question:
-        """What has all that was stored of windows that began in a range."""
+        """The question for all that is stored of windows that began in a range."""
 
     def counts(self, answer: Any) -> Iterator[Count]:
-        """What its answer counts; of the same metric and labels there may be several."""
+        """What the answer counts; several may be of the same metric and labels."""

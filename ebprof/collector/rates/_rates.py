@@ -29,11 +29,11 @@ BUCKET_MS = 10_000
 LATE_MS = 120_000
 """Windows that ended longer ago when they are stored are counted by no rate."""
 HOLD_S = 4.0
-"""From the first window of ten seconds, or their end, to the question: 0.3 to 0.6 s of CPU for 50
-nodes. Nodes push theirs one after another."""
+"""From the first window of ten seconds, or their end, to the question, as nodes push one after
+another. A question takes 0.3 to 0.6 s of CPU for 50 nodes."""
 TICK_S = 1.0
 WANTED_S = 600.0
-"""How long after somebody read the metrics they are counted: nobody pays for what nobody reads."""
+"""How long metrics are counted after somebody read them: nobody pays for what nobody reads."""
 MOST_EDGES = 2_000
 """Of a family; beyond it there is one that is called OTHER."""
 IDLE_S = 3600.0
