@@ -74,7 +74,7 @@ debug_dir, debuginfod = _symbol_options.options(exists=False, variable=True)
 store = click.option(
     "--store",
     metavar="URL",
-    help="Of a ClickHouse server, clickhouse://user:pw@host:8123/db, instead of one in --data.",
+    help="A ClickHouse server, clickhouse://user:pw@host:8123/db, in place of tables in --data.",
 )
 
 
@@ -89,7 +89,7 @@ cmdb_interval = click.option(
     metavar="TIME",
     default="1m",
     show_default=True,
-    help="Between looks at a --cmdb that is a URL.",
+    help="Time between looks at a --cmdb that is a URL.",
 )
 
 
@@ -141,7 +141,7 @@ def access(function: Callable[..., Any]) -> Callable[..., Any]:
             "--allow-host",
             metavar="NAME",
             multiple=True,
-            help="What it may be called on loopback, besides localhost; several.",
+            help="A name for it on loopback, besides localhost; several.",
         ),
         tls("clients', who have to show one"),
     )

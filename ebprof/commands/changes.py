@@ -38,7 +38,7 @@ _NAMES = {"start": "from", "end": "to"}
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """Where the recording is that others are compared with, and whether it becomes this one."""
+    """Where the recording is that --wait compares with, and whether it is replaced."""
 
     path: Path
     renew: bool
@@ -51,13 +51,13 @@ class Saving:
     metavar="URL",
     default="http://127.0.0.1:8080",
     show_default=True,
-    help="Whom to ask.",
+    help="The collector to ask.",
 )
 @click.option("--service", metavar="NAME", help="Only this service.")
 @click.option("--query", metavar="SELECTOR", help='Only what this selects, like {node="b"}.')
-@click.option("--last", metavar="TIME", help=f"The range ends now, and is so long.  [{_LAST}]")
-@click.option("--from", "start", metavar="TIME", help="The range begins then: now-1h, RFC 3339.")
-@click.option("--to", "end", metavar="TIME", help="The range ends then.  [now]")
+@click.option("--last", metavar="TIME", help=f"Length of the range, which ends now.  [{_LAST}]")
+@click.option("--from", "start", metavar="TIME", help="Start of the range: now-1h, or RFC 3339.")
+@click.option("--to", "end", metavar="TIME", help="End of the range.  [now]")
 @click.option(
     "--baseline",
     type=click.Choice(BASELINES),
@@ -65,7 +65,9 @@ class Saving:
     show_default=True,
     help="What to compare with: the range before, or the same time so long ago.",
 )
-@click.option("--wait", metavar="TIME", help="Without a collector: watch this machine so long.")
+@click.option(
+    "--wait", metavar="TIME", help="Without a collector: watch this machine for this time."
+)
 @click.option(
     "--save",
     metavar="FILE",
@@ -73,7 +75,7 @@ class Saving:
     shell_complete=_complete.files,
     help="The recording that --wait compares with.",
 )
-@click.option("--renew", is_flag=True, help="Have --wait save what it took now in its place.")
+@click.option("--renew", is_flag=True, help="Have --wait replace that recording.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as JSON, see docs/api.md.")
 @reading_options
 @click.pass_context
@@ -82,9 +84,9 @@ def command(
 ) -> None:
     """Show what is different from before: callers, functions, builds, processes, nodes.
 
-    What varies anyway is no change. With a collector the range is compared with the one before;
-    two files with each other; and with --wait what this machine does now with a recording of when
-    all was well, which the first run saves.
+    What varies anyway is no change. A collector compares the range with the one before. Two files
+    are compared with each other. With --wait, what this machine does now is compared with a
+    recording of when all was well, which the first run saves.
 
     \b
     ebprof changes                                 the last 15 minutes of all services

@@ -38,7 +38,7 @@ _NEEDED = ("chdb", "clickhouse_connect", "python_multipart", "starlette", "uvico
     type=click.IntRange(16, 1 << 24),
     default=8192,
     show_default=True,
-    help="Of all object files; beyond it those used least go.",
+    help="Of all object files; beyond it those unused for longest go.",
 )
 @_service_options.debug_dir
 @_service_options.debuginfod

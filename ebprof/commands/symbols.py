@@ -27,7 +27,7 @@ def _collector(what: str) -> Decorator:
     """Which collector, and the token that it asks for."""
     options = (
         click.option(
-            "--collector", metavar="URL", default=COLLECTOR, show_default=True, help="Which one."
+            "--collector", metavar="URL", default=COLLECTOR, show_default=True, help="Its URL."
         ),
         _service_options.file("--token-file", f"A token that may {what}, where one is needed."),
     )
@@ -65,8 +65,8 @@ def command(ctx: click.Context) -> None:
 def push(files: tuple[Path, ...], recursive: bool, **access: Any) -> int:
     """Send programs, libraries and their debug files to a collector, without their code.
 
-    A line for each says its build ID, what symbols it has, and what became of it. What the
-    collector has something as good of is not sent; what was interrupted goes on where it ended.
+    A line for each says its build ID, what symbols it has, and what became of it. A file is not
+    sent where the collector has one as good; a push that was interrupted goes on where it ended.
 
     \b
     ebprof symbols push build/shop build/shop.debug
@@ -83,13 +83,13 @@ def push(files: tuple[Path, ...], recursive: bool, **access: Any) -> int:
 
 @command.command()
 @click.option(
-    "--last", metavar="TIME", default="1h", show_default=True, help="Samples of this time."
+    "--last", metavar="TIME", default="1h", show_default=True, help="Samples of the last TIME."
 )
 @click.option(
-    "--query", metavar="SELECTOR", default="", help='Of these series, as {service_name="shop"}.'
+    "--query", metavar="SELECTOR", default="", help='Only of these series: {service_name="shop"}.'
 )
 @click.option(
-    "--type", "kind", metavar="TYPE", default="cpu", show_default=True, help="Of samples."
+    "--type", "kind", metavar="TYPE", default="cpu", show_default=True, help="Type of samples."
 )
 @click.option(
     "-n",
@@ -115,8 +115,8 @@ def missing(
 ) -> None:
     """List files whose functions have no names, those that most samples are in first.
 
-    ANY is the share of all samples with such a function anywhere in their stack, SELF of those
-    that were taken in one.
+    ANY is the share of all samples that have such a function anywhere in their stack, SELF the
+    share of those that were taken in such a function.
 
     \b
     ebprof symbols missing
