@@ -35,7 +35,7 @@ def as_json(change: Change) -> dict[str, Any]:
 
 
 def figure(found: Figure) -> str:
-    """A figure before and after: `cores 0.14 -> 0.68`, `1.2 MB/s in -> 213 MB/s in`."""
+    """A figure before and after: `0.14 cores -> 0.68 cores`, `1.20 MB/s in -> 213 MB/s in`."""
     return f"{written(found.measure, found.before)} -> {written(found.measure, found.after)}"
 
 

@@ -12,5 +12,5 @@ MEASURES = ("bytes_in", "bytes_out", "connections", "failures")
 
 
 def find(observation: Observation) -> Iterable[Change]:
-    """Those that are called more or less, or fail to answer."""
+    """Callees to which more or less goes; failures: connections to them that failed."""
     return judge.changes("callees", observation, MEASURES, "callees")

@@ -1,4 +1,4 @@
-"""Who calls the services: bytes both ways, connections."""
+"""Who calls the services: bytes both ways, connections, failures."""
 
 from __future__ import annotations
 
