@@ -48,7 +48,7 @@ _NEEDED = ("chdb", "clickhouse_connect", "python_multipart", "starlette", "uvico
 @click.option(
     "--metrics-of",
     metavar="unix:PATH",
-    help="A program whose /metrics are put into the collector's.",
+    help="A program whose /metrics are put into the collector's; also ADDR:PORT.",
 )
 @_service_options.file("--config", "The same as TOML.")
 @click.option("--check", is_flag=True, help="Ask the collector that runs at --listen how it is.")
