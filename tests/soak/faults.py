@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from tests.soak.places import Clock, Disk, Network
 from tests.soak.programs import Agent, Collector
@@ -32,7 +32,7 @@ class System:
     collectors_clock: Clock
 
 
-class Fault(Protocol):
+class Fault(ABC):
     """Something that goes wrong for a while. seconds: how long, at least and at most.
 
     kills: whether it ends a process, whose memory begins anew.
@@ -40,23 +40,21 @@ class Fault(Protocol):
 
     name: str
     seconds: tuple[float, float]
-    kills: bool
-
-    def begin(self, system: System, chance: random.Random) -> None: ...
-    def hold(self, system: System) -> None: ...
-    def end(self, system: System, chance: random.Random) -> None: ...
-
-
-class _Fault:
-    """What most of them have in common: they need not be held up."""
-
     kills = False
 
-    def hold(self, system: System) -> None:
-        """Is called once a second."""
+    @abstractmethod
+    def begin(self, system: System, chance: random.Random) -> None:
+        """Have it go wrong."""
+
+    def hold(self, system: System) -> None:  # noqa: B027, most go on by themselves
+        """Have it go on: called once a second."""
+
+    @abstractmethod
+    def end(self, system: System, chance: random.Random) -> None:
+        """Have all well again."""
 
 
-class NetworkCut(_Fault):
+class NetworkCut(Fault):
     name, seconds = "network cut", (10.0, 150.0)
 
     def begin(self, system: System, chance: random.Random) -> None:
@@ -66,33 +64,37 @@ class NetworkCut(_Fault):
         system.network.mend()
 
 
-class AgentsDiskFull:
-    name, seconds, kills = "agent's disk full", (10.0, 60.0), False
+class _DiskFull(Fault):
+    """Of one disk of a system."""
+
+    @abstractmethod
+    def disk(self, system: System) -> Disk: ...
 
     def begin(self, system: System, chance: random.Random) -> None:
-        system.agents_disk.fill()
+        self.disk(system).fill()
 
     def hold(self, system: System) -> None:
-        system.agents_disk.fill()
+        self.disk(system).fill()
 
     def end(self, system: System, chance: random.Random) -> None:
-        system.agents_disk.empty()
+        self.disk(system).empty()
 
 
-class CollectorsDiskFull:
-    name, seconds, kills = "collector's disk full", (10.0, 90.0), False
+class AgentsDiskFull(_DiskFull):
+    name, seconds = "agent's disk full", (10.0, 60.0)
 
-    def begin(self, system: System, chance: random.Random) -> None:
-        system.collectors_disk.fill()
-
-    def hold(self, system: System) -> None:
-        system.collectors_disk.fill()
-
-    def end(self, system: System, chance: random.Random) -> None:
-        system.collectors_disk.empty()
+    def disk(self, system: System) -> Disk:
+        return system.agents_disk
 
 
-class AgentsClock(_Fault):
+class CollectorsDiskFull(_DiskFull):
+    name, seconds = "collector's disk full", (10.0, 90.0)
+
+    def disk(self, system: System) -> Disk:
+        return system.collectors_disk
+
+
+class AgentsClock(Fault):
     """The last two are further ahead than a collector takes, and long ago."""
 
     name, seconds = "agent's clock stepped", (20.0, 60.0)
@@ -104,7 +106,7 @@ class AgentsClock(_Fault):
         system.agents_clock.step(0)
 
 
-class CollectorsClock(_Fault):
+class CollectorsClock(Fault):
     name, seconds = "collector's clock stepped", (20.0, 60.0)
 
     def begin(self, system: System, chance: random.Random) -> None:
@@ -114,7 +116,7 @@ class CollectorsClock(_Fault):
         system.collectors_clock.step(0)
 
 
-class StoreHangs(_Fault):
+class StoreHangs(Fault):
     name, seconds = "store stopped", (10.0, 90.0)
 
     def begin(self, system: System, chance: random.Random) -> None:
@@ -124,7 +126,7 @@ class StoreHangs(_Fault):
         system.collector.signal_store(signal.SIGCONT)
 
 
-class StoreKilled:
+class StoreKilled(Fault):
     """Whenever it is there, so that it stays away."""
 
     name, seconds, kills = "store killed", (1.0, 45.0), True
@@ -139,7 +141,7 @@ class StoreKilled:
         """It is started again by the collector."""
 
 
-class AgentKilled(_Fault):
+class AgentKilled(Fault):
     name, seconds, kills = "agent killed", (0.0, 20.0), True
 
     def begin(self, system: System, chance: random.Random) -> None:
@@ -149,7 +151,7 @@ class AgentKilled(_Fault):
         system.agent.start_again()
 
 
-class CollectorKilled(_Fault):
+class CollectorKilled(Fault):
     name, seconds, kills = "collector killed", (0.0, 40.0), True
 
     def begin(self, system: System, chance: random.Random) -> None:
@@ -159,7 +161,7 @@ class CollectorKilled(_Fault):
         system.collector.start_again(chance.choice(RETENTIONS))
 
 
-class CollectorEnded(_Fault):
+class CollectorEnded(Fault):
     name, seconds, kills = "collector ended", (0.0, 20.0), True
 
     def begin(self, system: System, chance: random.Random) -> None:
