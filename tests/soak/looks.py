@@ -46,7 +46,7 @@ class Looks:
     _ticks: dict[int, int] = field(default_factory=dict)
 
     def look(self, system: System) -> None:
-        """Look at all processes, and ask one of the queries each."""
+        """Note memory and CPU time of all processes."""
         now = time.monotonic()
         memory: dict[str, float] = defaultdict(float)
         for pid, role in _processes(system):
@@ -59,7 +59,7 @@ class Looks:
             self.memory[role].append((now, mib))
 
     def ask(self, socket: Path) -> None:
-        """Ask what people ask."""
+        """Ask each of QUERIES once."""
         for path, parameters in QUERIES.values():
             began = time.monotonic()
             try:
