@@ -51,7 +51,6 @@ class Shared(Embedded):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self._connection = super().connect({})
-        self._connection.close = lambda: None  # type: ignore[method-assign]
 
     def connect(self, settings: Settings) -> Any:
         return self._connection
