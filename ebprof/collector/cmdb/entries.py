@@ -106,9 +106,9 @@ def _network(where: str, value: object) -> Network | None:
 
 
 def _port(where: str, value: object) -> int:
-    text = str(value)[:6] if isinstance(value, (int, str)) and value != "" else ""
     if value is None or value == "":
         return 0
+    text = str(value)[:6] if isinstance(value, (int, str)) else ""
     if text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16:
         return int(text)
     raise _error(where, f"port is {str(value)[:64]!r}, and no number from 1 to 65535")
