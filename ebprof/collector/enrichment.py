@@ -113,7 +113,7 @@ class Enrichment:
                 catalogue = source.poll()
                 if catalogue is not None:
                     found[name] = pickle.dumps(catalogue)
-            except Exception as error:  # noqa: PERF203
+            except Exception as error:  # noqa: PERF203, the others are asked all the same
                 failed[name] = self._reason(name, error)
         with self._lock:
             if sources is not self._sources:

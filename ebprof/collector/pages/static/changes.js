@@ -27,7 +27,7 @@ export function Changes({ store, state, turn }) {
   </section>`;
 }
 
-function title({ from, to, baseline, rows, windows }) {
+function title({ from, to, rows, windows }) {
   const length = lengthText((Date.parse(to) - Date.parse(from)) / 1000);
   if (!windows.before || !windows.after) return "what changed is not known";
   return rows.length ? `what changed, against the ${length} before` : `nothing changed against the ${length} before, beyond what varies anyway`;
