@@ -101,9 +101,9 @@ class Enriching:
             for one in pairs.tolist()
         ]
         return FlowLabels(
-            _texts([one.service for one in ours], of_own),
-            _texts([one.service for one in theirs], of_peer),
-            _texts([_written(one) for one in joined], of_pair),
+            _by_flow([one.service for one in ours], of_own),
+            _by_flow([one.service for one in theirs], of_peer),
+            _by_flow([_written(one) for one in joined], of_pair),
             frozenset(name for one in joined for name in one) - {PEER_SERVICE},
         )
 
@@ -216,5 +216,6 @@ def _written(labels: Mapping[str, str]) -> str:
     return json.dumps(labels, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _texts(texts: list[str], of_flow: NDArray[np.int64]) -> pa.Array:
+def _by_flow(texts: list[str], of_flow: NDArray[np.int64]) -> pa.Array:
+    """The text of each flow. of_flow: its number in the texts."""
     return pa.array(texts, pa.string()).take(pa.array(of_flow))
