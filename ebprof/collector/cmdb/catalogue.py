@@ -122,7 +122,7 @@ def _matches(entry: Entry, subject: Subject) -> bool:
 
 @lru_cache(_MOST_PATTERNS)
 def fits(pattern: str) -> Callable[[str], bool]:
-    """Whether a text is what a pattern of a shell describes; what is not known is nothing."""
+    """Tells whether a text matches a pattern of a shell; an empty text matches none."""
     if not _MAGIC.search(pattern):
         return pattern.__eq__
     match = re.compile(translate(pattern)).match

@@ -22,7 +22,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is set where all conditions hold: at least one of each.
+    """Labels, and the conditions under which they are set: at least one of each.
 
     node, container, unit: patterns of a shell, empty for any. network: of the address; port: that
     it listens on, 0 for any. labels: names and patterns. sets: names and values.

@@ -21,7 +21,7 @@ METRICS = (
 
 
 class CmdbSource:
-    """Files and URLs, those named first first. For one thread, but for problems and metrics.
+    """Files and URLs, in order of precedence. For one thread, but for problems and metrics.
 
     directory: of what is kept of URLs. interval_s: between requests. Raises BadFileError when it is
     made where a file cannot be read, UsageError for what is no URL.

@@ -11,12 +11,12 @@ Settings = Mapping[str, int | str]
 
 
 class AwayError(StoreError):
-    """Nobody answers there, or nobody who lets us in: it may be different later."""
+    """The server does not answer, or does not let us in: both may change later."""
 
 
 class Connection(Protocol):
-    """For one thread at a time. What ClickHouse says is wrong is an exception with its words, like
-    `Code: 60. DB::Exception: …`; where nobody answers it is an AwayError.
+    """For one thread at a time. An error of ClickHouse is an exception with its words, like
+    `Code: 60. DB::Exception: …`; a server that does not answer is an AwayError.
     """
 
     def query(self, sql: str, parameters: Mapping[str, Any]) -> bytes:
@@ -29,13 +29,14 @@ class Connection(Protocol):
         """Add rows, a stream of Arrow."""
 
     def close(self) -> None:
-        """Be of no use any more."""
+        """End it: nothing can be asked of it any more."""
 
 
 class Engine(Protocol):
     """Where a database is.
 
-    numbers_blocks: whether nobody else inserts there, and numbers of blocks tell what was inserted.
+    numbers_blocks: whether this process alone inserts there, so that numbers of blocks tell what
+    was inserted.
     """
 
     numbers_blocks: bool

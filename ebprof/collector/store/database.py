@@ -77,7 +77,8 @@ class Database:
     def insert(self, table: str, rows: pa.Table, token: str = "") -> None:
         """Add rows, one block for each partition, on disk when this returns; raises StoreError.
 
-        token: rows with one that the table had lately are not added, where blocks have no numbers.
+        token: of these rows, where blocks have no numbers: if the table had it lately, they are not
+        added again.
         """
         settings: dict[str, int | str] = dict(_ONE_BLOCK)
         if token and not self._engine.numbers_blocks:

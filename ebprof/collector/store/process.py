@@ -127,7 +127,7 @@ class Server:
         self._send(number, answer)
 
     def _note_away(self, error: AwayError) -> None:
-        """Say so, and when it is back."""
+        """Tell the collector that the server is away, and when it is back."""
         with self._noting:
             if self._is_away:
                 return

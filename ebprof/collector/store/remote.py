@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 CONNECT_S, ANSWER_S = 5, 90
-"""The second is longer than a query may take, and an INSERT does."""
+"""The second is longer than a query may take, and than an INSERT takes."""
 _NO_DATABASE = 81
 _NOT_LET_IN = (192, 193, 194, 516)
 _UNABLE = (225, 242, 999)
@@ -113,7 +113,7 @@ class _Connection:
 
 @contextmanager
 def _naming(url: StoreUrl) -> Iterator[None]:
-    """Say who it is that does not answer; what a server says of a statement stays as it is."""
+    """Name the server that does not answer; what it says of a statement stays as it is."""
     try:
         yield
     except DatabaseError as error:
