@@ -16,7 +16,8 @@ from ebprof.output._read import read_whole
 
 FORMAT = "ebprof changes 1"
 _MOST_CELLS = 20_000_000
-_MOST_MS = 1 << 53
+_MOST_MS = 1 << 47
+"""A recording ends before: in the year 6429, as there are no dates after 9999."""
 
 
 def write(recorded: Recorded, file: BinaryIO) -> None:
@@ -56,9 +57,11 @@ def _sparse(row: Floats) -> list[list[float]]:
 def _recorded(found: Mapping[str, Any]) -> Recorded:
     seconds = np.array(found["seconds"], np.float64)
     start_ms = int(found["start_ms"])
-    if found["format"] != FORMAT or not 0 <= start_ms < _MOST_MS:
+    if found["format"] != FORMAT:
         raise ValueError
     if seconds.ndim != 1 or not 0 < len(seconds) <= MOST_WINDOWS or not _are_amounts(seconds):
+        raise ValueError
+    if not 0 <= start_ms <= start_ms + 1000 * float(seconds.sum()) < _MOST_MS:
         raise ValueError
     tables = {str(name): _read_table(one, len(seconds)) for name, one in found["tables"].items()}
     return Recorded(start_ms, seconds, tables)
