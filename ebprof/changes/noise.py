@@ -16,9 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof.changes.observed import Spans
-
-Floats = NDArray[np.float64]
+from ebprof.changes.observed import Floats, Spans
 
 LEAST_WINDOWS = 4
 """Of the past: with fewer, nobody knows how windows vary, and only events are tested."""
@@ -34,14 +32,13 @@ _USUAL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """float64[n] each. before, after: amounts for each unit of what they are measured by. change:
-    of the amount in a window, beyond what was to be expected. chance: at most the probability of
-    as large a change where nothing has changed; 1 where a window or two made it.
+    """float64[n] each. before, after: amounts for each unit of what they are measured by. chance:
+    at most the probability of as large a change where nothing has changed; 1 where a window or two
+    made it.
     """
 
     before: Floats
     after: Floats
-    change: Floats
     chance: Floats
 
 
@@ -61,7 +58,7 @@ def verdicts(values: Floats, quanta: Floats, measure: Floats, spans: Spans) -> V
         _by_events(values, _events(values, quanta, spans), by, spans),
     )
     chance[_is_burst(rest, change, spans)] = 1
-    return Verdicts(before, _rate(values, by, spans.after), change, np.minimum(chance, 1))
+    return Verdicts(before, _rate(values, by, spans.after), np.minimum(chance, 1))
 
 
 def long_run_variance(values: Floats) -> tuple[Floats, int]:

@@ -120,7 +120,7 @@ def timing(wanted: Range, baseline: str, found: Clock, now_ms: int, retention: R
     if wanted.start_ms - shift < now_ms - retention.hour_ms:
         raise BadQuestionError("nothing is kept of the baseline", "choose another one")
     if wanted.start_ms < raw_since:
-        return _hourly(wanted, shift, baseline)
+        return _hourly(wanted, baseline)
     step = _step_ms(wanted.length_ms, found.window_ms)
     end = min(wanted.end_ms, found.end_ms) // step * step
     start = -(-wanted.start_ms // step) * step
@@ -139,7 +139,7 @@ def timing(wanted: Range, baseline: str, found: Clock, now_ms: int, retention: R
     return Timing(step, before, after, _past(before.end_ms, length, step, raw_since))
 
 
-def _hourly(wanted: Range, shift: int, baseline: str) -> Timing:
+def _hourly(wanted: Range, baseline: str) -> Timing:
     """Of a range that there are sums of hours of alone."""
     step = HOUR_MS * -(-wanted.length_ms // (HOUR_MS * MOST_WINDOWS))
     start, end = wanted.start_ms // step * step, -(-wanted.end_ms // step) * step
