@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ebprof.collector.query import sql
+from ebprof.collector.query.plan import HOUR_MS
 from ebprof.collector.retention import DAY_MS
 from ebprof.collector.store.question import Asked, Kept, Session
 
 SUMS_OF = ("samples_1h", "services_1h", "totals_1h", "samples_1d", "services_1d")
-_HOUR_MS = 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Stock:
 
     version: int
     tables: tuple[Table, ...] = ()
-    nodes: tuple[Node, ...] = field(default=())
+    nodes: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Inventory:
 
     def answer(self, database: Asked) -> Stock:
         """Look."""
-        bound = {"from": self.now_ms - _HOUR_MS, "to": self.now_ms + DAY_MS}
+        bound = {"from": self.now_ms - HOUR_MS, "to": self.now_ms + DAY_MS}
         with database.session() as session:
             (version,) = _rows(session, "SELECT max(number) AS last FROM migrations")
             tables = _rows(session, sql.load("sizes"))

@@ -15,6 +15,7 @@ from ebprof.collector.query.stacks import SHOWN, FoundStacks, look_up
 from ebprof.collector.query.times import Range
 from ebprof.collector.query.tree import Numbers
 from ebprof.collector.store.question import Asked
+from ebprof.model import sums
 
 DEFAULT_FILES, MOST_FILES = 100, 10_000
 _COLUMNS = ("frame_id", "module", "build_id", "address", "names")
@@ -95,11 +96,11 @@ def _added_up(stacks: FoundStacks, frames: Frames) -> tuple[int, int, list[Namel
     labels, file = _files(frames, met)
     count = len(labels)
     pairs = np.unique(stack[nameless] * count + file[of_met])
-    any_ = _sums(pairs % count, stacks.values[pairs // count], count)
+    any_ = sums(pairs % count, stacks.values[pairs // count], count)
     has_frames = np.flatnonzero(stacks.frame_ids.lengths > 0)
     leaf = of_item[stacks.frame_ids.starts[has_frames]]
     is_own = frames.is_nameless[leaf]
-    own = _sums(file[np.searchsorted(met, leaf[is_own])], stacks.values[has_frames[is_own]], count)
+    own = sums(file[np.searchsorted(met, leaf[is_own])], stacks.values[has_frames[is_own]], count)
     addresses = np.bincount(file, minlength=count)
     rows = zip(labels, own.tolist(), any_.tolist(), addresses.tolist(), strict=True)
     total = int(stacks.values[np.unique(stack[nameless])].sum())
@@ -123,10 +124,3 @@ def _files(frames: Frames, locations: Numbers) -> tuple[list[tuple[str, str]], N
             labels.append((module, build_id))
         places[row] = numbers[key]
     return labels, places
-
-
-def _sums(places: Numbers, values: Numbers, count: int) -> Numbers:
-    """The sum of the values of each place: int64[count]."""
-    found = np.zeros(count, np.int64)
-    np.add.at(found, places, values)
-    return found
