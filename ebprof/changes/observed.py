@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+TRAFFIC = ("bytes_in", "bytes_out", "connections", "failures")
+"""What is measured of callers and callees."""
 
 
 class Subject(NamedTuple):
@@ -51,9 +53,28 @@ class Table:
     wholes: Mapping[str, Floats] = field(default_factory=dict)
 
 
+def table_of(
+    amounts: Mapping[Subject, Floats],
+    quanta: Mapping[str, float] | None = None,
+    wholes: Mapping[str, Floats] | None = None,
+) -> Table:
+    """A table of subjects. quanta: by service; wholes: without them, the sums of all subjects."""
+    subjects = tuple(amounts)
+    values = np.array([amounts[one] for one in subjects]) if subjects else np.zeros((0, 0))
+    given = [(quanta or {}).get(one.service, 0.0) for one in subjects]
+    return Table(subjects, values, np.array(given, np.float64), wholes or _sums(subjects, values))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
     """Tables by what they are of: a kind of changes names the one that it looks at."""
 
     spans: Spans
     tables: Mapping[str, Table]
+
+
+def _sums(subjects: Iterable[Subject], values: Floats) -> dict[str, Floats]:
+    found: dict[str, Floats] = {}
+    for subject, own in zip(subjects, values, strict=True):
+        found[subject.service] = found[subject.service] + own if subject.service in found else own
+    return found

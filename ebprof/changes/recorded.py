@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebprof.changes.kinds.builds import BUILD, MODULE
-from ebprof.changes.observed import Floats, Observation, Spans, Subject, Table
+from ebprof.changes.observed import TRAFFIC, Floats, Observation, Spans, Subject, Table, table_of
 from ebprof.errors import UsageError
 from ebprof.model import NONE, FlowRow, Profile, grouped
 from ebprof.output._cpu import cpu_ns
@@ -19,7 +19,6 @@ from ebprof.output._types import is_bare
 from ebprof.procfs.text import printable
 
 MOST_WINDOWS = 100_000
-_MEASURES = ("bytes_in", "bytes_out", "connections", "failures")
 Amounts = dict[Subject, Floats]
 
 
@@ -52,13 +51,14 @@ def of_profile(profile: Profile, name: str) -> Recorded:
     functions, builds, processes = _amounts(profile, at, len(seconds), each)
     wholes = {one.service: values for one, values in processes.items()}
     quantum = each * (1 if profile.is_sampled or not has_cores else _least(profile))
+    quanta = dict.fromkeys(wholes, quantum)
     return Recorded(
         profile.time_ns // 1_000_000,
         seconds,
         {
-            "functions.cores": _table(functions, quantum, wholes),
-            "builds.cores": _table(builds, quantum, wholes),
-            "processes.cores": _table(processes, quantum, wholes),
+            "functions.cores": table_of(functions, quanta, wholes),
+            "builds.cores": table_of(builds, quanta, wholes),
+            "processes.cores": table_of(processes, quanta, wholes),
         },
         has_cores,
     )
@@ -99,20 +99,20 @@ class FlowWindows:
             kind, subject = placed
             recent = row.recent
             values = (recent.rx_bytes, recent.tx_bytes, recent.connections, recent.failed_connects)
-            for measure, value in zip(_MEASURES, values, strict=True):
+            for measure, value in zip(TRAFFIC, values, strict=True):
                 self._found[f"{kind}.{measure}"][subject][self.windows] += value
         self.windows += 1
 
     def tables(self, windows: int) -> dict[str, Table]:
         """Tables of so many windows: what came behind them is in the last one."""
         found = {}
-        for name in (f"{kind}.{one}" for kind in ("callers", "callees") for one in _MEASURES):
+        for name in (f"{kind}.{one}" for kind in ("callers", "callees") for one in TRAFFIC):
             amounts: Amounts = {}
             for subject, values in self._found.get(name, {}).items():
                 amounts[subject] = np.zeros(windows)
                 for at, value in values.items():
                     amounts[subject][min(at, windows - 1)] += value
-            found[name] = _table(amounts, 0, _sums(amounts))
+            found[name] = table_of(amounts)
         return found
 
 
@@ -222,19 +222,6 @@ def _least(profile: Profile) -> int:
     """The smallest value of a sample: of profiles of values nobody knows what one stands for."""
     counts = profile.samples.counts
     return int(counts[counts > 0].min(initial=np.iinfo(np.int64).max))
-
-
-def _table(amounts: Amounts, quantum: float, wholes: Mapping[str, Floats]) -> Table:
-    subjects = tuple(amounts)
-    values = np.array([amounts[one] for one in subjects]) if subjects else np.zeros((0, 0))
-    return Table(subjects, values, np.full(len(subjects), quantum), wholes)
-
-
-def _sums(amounts: Amounts) -> dict[str, Floats]:
-    found: dict[str, Floats] = {}
-    for subject, values in amounts.items():
-        found[subject.service] = found.get(subject.service, 0) + values
-    return found
 
 
 def _whole(recorded: Recorded) -> Recorded:

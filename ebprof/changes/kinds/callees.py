@@ -6,11 +6,9 @@ from collections.abc import Iterable
 
 from ebprof.changes import judge
 from ebprof.changes.change import Change
-from ebprof.changes.observed import Observation
-
-MEASURES = ("bytes_in", "bytes_out", "connections", "failures")
+from ebprof.changes.observed import TRAFFIC, Observation
 
 
 def find(observation: Observation) -> Iterable[Change]:
     """Callees to which more or less goes; failures: connections to them that failed."""
-    return judge.changes("callees", observation, MEASURES, "callees")
+    return judge.changes("callees", observation, TRAFFIC, "callees")

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 
 from ebprof.changes import judge
 from ebprof.changes.change import Change
-from ebprof.changes.observed import Observation
-
-MEASURES = ("bytes_in", "bytes_out", "connections", "failures")
+from ebprof.changes.observed import TRAFFIC, Observation
 
 
 def find(observation: Observation) -> Iterable[Change]:
     """Callers of which more or less comes; failures: connections that they could not make."""
-    return judge.changes("callers", observation, MEASURES, "callers")
+    return judge.changes("callers", observation, TRAFFIC, "callers")

@@ -1,20 +1,21 @@
-"""What the modules here get, and how they make tables of rows of the database."""
+"""What the modules here get, and how they add up rows of the database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ebprof.changes import Subject, Table
+from ebprof.changes import Subject
+from ebprof.changes.observed import Floats
 from ebprof.collector.query.selection import Selection
 from ebprof.collector.query.timing import Timing
 from ebprof.collector.store.question import Session
 
-Floats = NDArray[np.float64]
+NANOSECONDS = 1e9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,26 +45,11 @@ class Frame:
         np.add.at(found, at[is_known], np.asarray(values, np.float64)[is_known])
         return found
 
-
-def table(
-    amounts: Mapping[Subject, Floats],
-    quanta: Mapping[str, float] | None = None,
-    wholes: Mapping[str, Floats] | None = None,
-) -> Table:
-    """A table of subjects. quanta: by service; wholes: without them, the sums of all subjects."""
-    subjects = tuple(amounts)
-    values = np.array([amounts[one] for one in subjects]) if subjects else np.zeros((0, 0))
-    given = [(quanta or {}).get(one.service, 0.0) for one in subjects]
-    return Table(subjects, values, np.array(given, np.float64), wholes or _sums(subjects, values))
+    def seconds(self, row: Mapping[str, Any]) -> Floats:
+        """float64[windows] of CPU seconds of a row, which has nanoseconds."""
+        return self.amounts(row["points"], row["amounts"]) / NANOSECONDS
 
 
 def add(amounts: dict[Subject, Floats], subject: Subject, more: Floats) -> None:
     """Add to what a subject has."""
     amounts[subject] = amounts[subject] + more if subject in amounts else more
-
-
-def _sums(subjects: Iterable[Subject], values: Floats) -> dict[str, Floats]:
-    found: dict[str, Floats] = {}
-    for subject, own in zip(subjects, values, strict=True):
-        found[subject.service] = found[subject.service] + own if subject.service in found else own
-    return found

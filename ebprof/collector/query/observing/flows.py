@@ -14,22 +14,22 @@ from ipaddress import ip_address
 from typing import Any
 
 from ebprof.changes import Subject, Table
+from ebprof.changes.observed import TRAFFIC, Floats, table_of
 from ebprof.collector.query import sql
+from ebprof.collector.query.ends import OTHER
 from ebprof.collector.query.flows import FlowSums
-from ebprof.collector.query.observing._frame import Floats, Frame, add, table
+from ebprof.collector.query.observing._frame import Frame, add
 from ebprof.wire.flows import ERRORS
 
 MOST_FLOWS = 50_000
 MOST_PEERS = 1_000
-OTHER = "~other"
-MEASURES = ("bytes_in", "bytes_out", "connections", "failures")
 _OPPOSITE = {"bytes_in": "bytes_out", "bytes_out": "bytes_in"}
 _COUNTS = ("tx_bytes", "rx_bytes", "connections", *ERRORS)
 Place = tuple[str, int]
 
 
 def observe(frame: Frame) -> dict[str, Table]:
-    """`callers.MEASURE` and `callees.MEASURE`: bytes as the service sees them."""
+    """`callers.MEASURE` and `callees.MEASURE` of TRAFFIC: bytes as the service sees them."""
     if not frame.has_flows:
         return {}
     selection = frame.selection
@@ -39,16 +39,15 @@ def observe(frame: Frame) -> dict[str, Table]:
         "counts": ", ".join(_COUNTS),
         "failed": " + ".join(ERRORS).join("()"),
     }
-    bound = frame.parameters() | sql.values(selection.selector)
-    bound |= {"most": MOST_FLOWS, "peers": MOST_PEERS}
+    bound = frame.parameters() | {"most": MOST_FLOWS, "peers": MOST_PEERS}
     frame.session.keep("ends", sql.fill("changes_ends", places), bound)
     frame.session.keep("large", sql.fill("changes_peers", places), bound)
     rows = frame.session.ask(sql.fill("changes_flows", places), bound).to_pylist()
     talk = Talk(rows)
     return {
-        f"{name}.{measure}": table(_amounts(frame, ends, measure))
+        f"{name}.{measure}": table_of(_amounts(frame, ends, measure))
         for name, ends in (("callers", talk.callers), ("callees", talk.callees))
-        for measure in MEASURES
+        for measure in TRAFFIC
     }
 
 

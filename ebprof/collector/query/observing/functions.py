@@ -7,15 +7,15 @@ from typing import Any
 
 from ebprof.changes import Subject, Table
 from ebprof.changes.kinds.builds import BUILD, MODULE
+from ebprof.changes.observed import Floats, table_of
 from ebprof.collector.query import sql
-from ebprof.collector.query.observing._frame import Floats, Frame, add, table
+from ebprof.collector.query.observing._frame import NANOSECONDS, Frame, add
 from ebprof.model import Mapping
 from ebprof.output import _functions
 
 MOST_FUNCTIONS = 5_000
 MOST_OF_SERVICE = 500
 """Those that used most CPU time; what their service is has the others too."""
-_NANOSECONDS = 1e9
 
 
 def observe(frame: Frame) -> dict[str, Table]:
@@ -28,12 +28,12 @@ def observe(frame: Frame) -> dict[str, Table]:
     limits = {"most": MOST_FUNCTIONS, "each": MOST_OF_SERVICE}
     rows = session.ask(sql.load("changes_functions"), limits).to_pylist()
     services = session.ask(sql.load("changes_services")).to_pylist()
-    wholes = {row["service"]: _seconds(frame, row) for row in services}
-    quanta = {row["service"]: row["least"] / _NANOSECONDS for row in services}
+    wholes = {row["service"]: frame.seconds(row) for row in services}
+    quanta = {row["service"]: row["least"] / NANOSECONDS for row in services}
     functions, builds = _summed(frame, rows)
     return {
-        "functions.cores": table(functions, quanta, wholes),
-        "builds.cores": table(builds, quanta, wholes),
+        "functions.cores": table_of(functions, quanta, wholes),
+        "builds.cores": table_of(builds, quanta, wholes),
     }
 
 
@@ -47,7 +47,7 @@ def _summed(
     builds: dict[Subject, Floats] = {}
     for row in rows:
         service, path = row["service"], row["module"]
-        module, amounts = Mapping(path).name, _seconds(frame, row)
+        module, amounts = Mapping(path).name, frame.seconds(row)
         name = row["name"]
         if not name or (_functions.is_nameless(name) and len(known[service, path]) > 1):
             name = f"[{module or 'unknown'}]"  # where it begins differs from build to build
@@ -56,7 +56,3 @@ def _summed(
             subject = Subject(service, module, ((MODULE, module), (BUILD, row["build_id"])))
             add(builds, subject, amounts)
     return functions, builds
-
-
-def _seconds(frame: Frame, row: dict[str, Any]) -> Floats:
-    return frame.amounts(row["points"], row["amounts"]) / _NANOSECONDS

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ebprof.changes import Subject, Table
+from ebprof.changes.observed import table_of
 from ebprof.collector.query import sql
-from ebprof.collector.query.observing._frame import Frame, table
+from ebprof.collector.query.observing._frame import Frame
 
 MOST_ROWS = 2_000_000
 _LABEL = "node"
@@ -24,4 +25,4 @@ def observe(frame: Frame) -> dict[str, Table]:
         places.append(row["point"])
         values.append(row["value"])
     amounts = {Subject("", node): frame.amounts(*found) for node, found in points.items()}
-    return {"nodes.windows": table(amounts)}
+    return {"nodes.windows": table_of(amounts)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ebprof.changes import Subject, Table
+from ebprof.changes.observed import Floats, table_of
 from ebprof.collector.query import sql
-from ebprof.collector.query.observing._frame import Floats, Frame, add, table
+from ebprof.collector.query.observing._frame import NANOSECONDS, Frame, add
 
 MOST_PROCESSES = 5_000
-_NANOSECONDS = 1e9
 
 
 def observe(frame: Frame) -> dict[str, Table]:
@@ -28,8 +28,7 @@ def observe(frame: Frame) -> dict[str, Table]:
         service, name = row["service"], row["process"]
         where = nodes[service, name]
         details = (("node", next(iter(where))),) if len(where) == 1 and "" not in where else ()
-        add(amounts, Subject(service, name, details), frame.amounts(row["points"], row["amounts"]))
+        add(amounts, Subject(service, name, details), frame.seconds(row))
         least[service] = min(least.get(service, float("inf")), *row["amounts"])
-    quanta = {service: value / _NANOSECONDS for service, value in least.items()}
-    seconds = {subject: values / _NANOSECONDS for subject, values in amounts.items()}
-    return {"processes.cores": table(seconds, quanta)}
+    quanta = {service: value / NANOSECONDS for service, value in least.items()}
+    return {"processes.cores": table_of(amounts, quanta)}
