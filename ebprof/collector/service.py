@@ -205,6 +205,15 @@ class Collector:
         )
         return own + self._rates.text()
 
+    @contextmanager
+    def refusals_counted(self) -> Iterator[None]:
+        """Count a refusal by its reason: of what refuses a push before it comes to `push`."""
+        try:
+            yield
+        except RefusedError as error:
+            self.counters.add("pushes_total", label=error.reason)
+            raise
+
     def _note_ending(self, ending: Ending) -> None:
         self.counters.add("store_ends_total", label=ending.reason)
 
@@ -221,13 +230,9 @@ class Collector:
     async def _take(self, data: bytes, encoding: str, accept: _Accept[_Push]) -> _Taken[_Push]:
         """What `accept` makes of a push in a thread, once that is on disk."""
         loop = asyncio.get_running_loop()
-        try:
-            with self._one_more_push():
-                taken = await loop.run_in_executor(self._threads, accept, data, encoding)
-                await asyncio.gather(*map(asyncio.wrap_future, taken[1].futures))
-        except RefusedError as error:
-            self.counters.add("pushes_total", label=error.reason)
-            raise
+        with self.refusals_counted(), self._one_more_push():
+            taken = await loop.run_in_executor(self._threads, accept, data, encoding)
+            await asyncio.gather(*map(asyncio.wrap_future, taken[1].futures))
         self.counters.add("pushes_total", label="accepted")
         self.counters.add("push_bytes_total", len(data))
         return taken

@@ -20,12 +20,9 @@ def routes(collector: Collector) -> list[Route]:
 
     async def take(request: Request) -> Response:
         try:
-            given = read_query(request.query_params, request.headers.get("content-type", ""))
-            body = await read_body(request, collector.limits.packed_bytes)
-        except RefusedError as error:
-            collector.counters.add("pushes_total", label=error.reason)
-            return refusal(error)
-        try:
+            with collector.refusals_counted():
+                given = read_query(request.query_params, request.headers.get("content-type", ""))
+                body = await read_body(request, collector.limits.packed_bytes)
             await collector.push(body, encoding_of(request), given.read)
         except RefusedError as error:
             return refusal(error)

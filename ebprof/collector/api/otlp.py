@@ -25,11 +25,8 @@ def routes(collector: Collector) -> list[Route]:
 
     async def take(request: Request) -> Response:
         try:
-            body = await body_of(request, collector.limits.packed_bytes)
-        except RefusedError as error:
-            collector.counters.add("pushes_total", label=error.reason)
-            return _failure(error)
-        try:
+            with collector.refusals_counted():
+                body = await body_of(request, collector.limits.packed_bytes)
             push = await collector.push(body, encoding_of(request), read_export)
         except RefusedError as error:
             return _failure(error)

@@ -45,11 +45,8 @@ def _route(
 ) -> Route:
     async def take(request: Request) -> Response:
         try:
-            data = await body_of(request, collector.limits.packed_bytes, media_types)
-        except RefusedError as error:
-            collector.counters.add("pushes_total", label=error.reason)
-            return refusal(error)
-        try:
+            with collector.refusals_counted():
+                data = await body_of(request, collector.limits.packed_bytes, media_types)
             return await accept(request, data)
         except RefusedError as error:
             return refusal(error)
