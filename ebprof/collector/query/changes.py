@@ -12,16 +12,16 @@ from ebprof.changes import Change, Observation, Spans, Table
 from ebprof.collector.flow_keys import COLUMNS
 from ebprof.collector.query import observing, sql
 from ebprof.collector.query.observing._frame import Frame
-from ebprof.collector.query.selection import Selection, check_patterns
-from ebprof.collector.query.selector import EVERYTHING, Selector
+from ebprof.collector.query.selection import Selection, check_patterns, label_names
+from ebprof.collector.query.selector import Selector
 from ebprof.collector.query.services import renamed
 from ebprof.collector.query.times import Range
 from ebprof.collector.query.timing import BEFORE, Timing, clock, timing
 from ebprof.collector.retention import Retention
 from ebprof.collector.store.question import Asked, BadQuestionError, Session
+from ebprof.collector.store.rows import SERVICE
 
 _CPU = "cpu"
-_EVER = Range(0, 7_258_118_400_000)
 LEAST_WINDOWS = 3
 """Of each range: with fewer, hardly anything can be told from chance."""
 
@@ -71,8 +71,7 @@ class Changes:
         """Whether profiles, and flows, have all labels that are selected by."""
         names = [one.name for one in renamed(self.selector).matchers]
         check_patterns(session, self.selector)
-        rows = session.ask(sql.load("label_names"), sql.parameters(EVERYTHING, _EVER)).to_pylist()
-        labels = {row["name"] for row in rows} | {"service_name"}
+        labels = {*label_names(session), SERVICE}
         has_profiles, has_flows = set(names) <= labels, set(names) <= set(COLUMNS)
         if not (has_profiles or has_flows):
             wrong = next((one for one in names if one not in labels | set(COLUMNS)), names[0])

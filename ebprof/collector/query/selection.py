@@ -70,13 +70,17 @@ def check_patterns(session: Session, selector: Selector) -> None:
             session.ask(sql.load("pattern"), {"pattern": value})
 
 
+def label_names(session: Session) -> list[str]:
+    """Labels that any series ever had."""
+    bound = sql.parameters(EVERYTHING, _EVER)
+    return [row["name"] for row in session.ask(sql.load("label_names"), bound).to_pylist()]
+
+
 def check_labels(session: Session, labels: list[str]) -> None:
     """Raise BadQuestionError for a label that no series has; each series has a service."""
     if set(labels) <= {SERVICE}:
         return
-    bound = sql.parameters(EVERYTHING, _EVER)
-    rows = session.ask(sql.load("label_names"), bound).to_pylist()
-    known = [row["name"] for row in rows]
+    known = label_names(session)
     for label in labels:
         if known and label not in known:
             raise BadQuestionError(
