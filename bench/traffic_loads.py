@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.paired import Run
+from scripts.serve import free_port
 
 START_SECONDS = 10
 PAGE_BYTES = 612
@@ -35,7 +35,7 @@ Load = Callable[[], AbstractContextManager[Measure]]
 @contextmanager
 def redis(clients: int, pipeline: int) -> Iterator[Measure]:
     """redis-benchmark's SET; a unit is a request."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         server = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
         with _serving([*server, "--dir", directory], port) as process:
@@ -48,7 +48,7 @@ def redis(clients: int, pipeline: int) -> Iterator[Measure]:
 @contextmanager
 def nginx(connections: int, *, reuse: bool = True) -> Iterator[Measure]:
     """wrk gets a small file; a unit is a request. reuse: connections, for many requests."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "page").write_bytes(bytes(PAGE_BYTES))
         configuration = Path(directory) / "nginx.conf"
@@ -62,7 +62,7 @@ def nginx(connections: int, *, reuse: bool = True) -> Iterator[Measure]:
 @contextmanager
 def iperf(*, reverse: bool = False) -> Iterator[Measure]:
     """iperf3 with one stream; a unit is a byte. reverse: the server sends."""
-    port = _free_port()
+    port = free_port()
     with _serving(["iperf3", "-s", "-B", "127.0.0.1", "-p", str(port)], port) as process:
         client = ["iperf3", "-J", "-c", "127.0.0.1", "-p", str(port), *["-R"] * reverse, "-t"]
         yield lambda seconds: _stream(client, seconds, process)
@@ -147,9 +147,3 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 def _is_listening(port: int) -> bool:
     """From the kernel's list: to connect would be a session to iperf3."""
     return bool(re.search(f":{port:04X} 00000000:0000 0A", Path("/proc/net/tcp").read_text()))
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

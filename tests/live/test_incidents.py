@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from ebprof import cli
+from scripts.serve import free_port
 from tests import collector_extra, targets
 from tests.agents import Agent
 from tests.collecting import Running
@@ -63,11 +64,6 @@ def started(*command: object) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.kill()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def answers(port: int) -> bool:
