@@ -110,7 +110,7 @@ def command(
 
 
 def _check(ctx: click.Context, files: tuple[str, ...], values: Mapping[str, Any]) -> None:
-    """Raise UsageError where what was given does not go together."""
+    """Raise UsageError for options that do not go together."""
 
     def given(names: tuple[str, ...]) -> list[str]:
         sources = ((name, ctx.get_parameter_source(name)) for name in names)
@@ -119,14 +119,14 @@ def _check(ctx: click.Context, files: tuple[str, ...], values: Mapping[str, Any]
 
     if files and len(files) != 2:
         raise UsageError("one file is compared with another", "name two, like old.pb.gz new.pb.gz")
-    what = "two files" if files else "--wait"
-    wrong = given(_OF_COLLECTOR) if files or values["wait"] else []
-    wrong += given(_OF_WAIT) if files or not values["wait"] else []
+    source = "two files" if files else "--wait" if values["wait"] else ""  # else a collector
+    wrong = given(_OF_COLLECTOR) if source else []
+    wrong += given(_OF_WAIT) if source != "--wait" else []
     if files and values["wait"]:
         wrong.append("--wait")
     if wrong:
-        hint = "leave it out" if files or values["wait"] else "add --wait 60"
-        where = f"for {what}" if files or values["wait"] else "without --wait"
+        hint = "leave it out" if source else "add --wait 60"
+        where = f"for {source}" if source else "without --wait"
         raise UsageError(f"{wrong[0]} means nothing {where}", hint)
     if values["last"] and (values["start"] or values["end"]):
         raise UsageError("--last and --from exclude each other", "choose one")

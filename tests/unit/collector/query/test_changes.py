@@ -12,14 +12,17 @@ import pytest
 
 from ebprof.changes import MORE, NEW
 from ebprof.changes.text import headline
+from ebprof.collector.api.queries import paths
 from ebprof.collector.query import links
 from ebprof.collector.query.changes import Changes, ChangesAnswer
 from ebprof.collector.query.plan import HOUR_MS
 from ebprof.collector.query.selector import parse
 from ebprof.collector.query.times import Range, written
+from ebprof.collector.query.timing import BASELINES
 from ebprof.collector.receive import records
 from ebprof.collector.retention import DAY_MS, Retention
 from ebprof.collector.store.wire import Failure
+from ebprof.commands import changes as command
 from ebprof.model import Frame, Location, Sample, SampleType
 from ebprof.model import Mapping as Mapped
 from ebprof.wire.flows import encode
@@ -201,6 +204,12 @@ def test_of_a_week_ago_there_are_hours(filled: Store) -> None:
     assert answer.timing.is_hourly
     assert answer.timing.before.length_ms % HOUR_MS == 0
     assert "of the baseline there are whole hours only" in answer.notes
+
+
+def test_the_command_asks_as_a_collector_answers() -> None:
+    """It cannot import what a collector needs."""
+    assert tuple(BASELINES) == command.BASELINES
+    assert command.PATH in paths()
 
 
 @pytest.mark.parametrize(
