@@ -1,4 +1,4 @@
-"""Which rows of a table have changed: as much as matters, and beyond what varies anyway."""
+"""Which rows of a table have changed: by as much as matters, and by more than varies anyway."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ebprof.changes.noise import Verdicts
 from ebprof.changes.observed import Floats, Observation, Spans, Table
 
 ALARMS = 0.01
-"""Quiet ranges with any change, of all: what is promised."""
+"""The share of quiet ranges in which any change may be listed: what is promised."""
 FAMILIES = 8
-"""Tests that share it: measures of all kinds, with room for more."""
+"""How many measures share ALARMS: those of all kinds, with room for more."""
 LEAST_SHARE = 0.01
-"""Of what its service has: a smaller change does not matter."""
+"""Of what its service has: a smaller change of a row does not matter."""
 LEAST_OF_ALL = 0.001
 """The same of what all services of the selection have."""
 LEAST_GROWTH = 0.1
-"""Of what it had itself."""
+"""Of what the row had itself, in the range that had more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,9 +72,9 @@ def fate(table: Table, row: int, spans: Spans, is_more: bool) -> str:
 
 
 def since_ms(values: Floats, measure: Floats, spans: Spans) -> int | None:
-    """When a row became as it is now: where what is before and behind differs most.
+    """When a row became as it is now: where windows before and after differ most.
 
-    None where that is how the range begins.
+    None where it has been so since the range began.
     """
     after = np.flatnonzero(spans.after)
     rest = values - _rate(values, measure, spans.before) * measure

@@ -25,7 +25,9 @@ _FEWEST_COSINES = 3
 _COSINES = 0.4
 """Of the 2/3rd power of the number of windows, as Lazarus et al. recommend."""
 _WINDOWS_A_BURST = 18
+"""A burst may be one window, and another one for each of so many."""
 _LEFT = 0.5
+"""Of a change, without the windows of a burst: with less left, the burst was all of it."""
 _USUAL = 0.5
 """What is there in fewer of the windows is there by events."""
 
@@ -134,7 +136,7 @@ def _relative_entropy(share: Floats, expected: Floats) -> Floats:
 
 
 def _is_burst(rest: Floats, change: Floats, spans: Spans) -> NDArray[np.bool_]:
-    """Whether half of the change is gone without the few windows that have most of it."""
+    """Whether more than half of the change is gone without the few windows that have most of it."""
     found = rest[:, spans.after] * np.sign(change)[:, None]
     windows = found.shape[1]
     if windows < LEAST_WINDOWS:

@@ -51,7 +51,7 @@ def _of_traffic(change: Change) -> str:
     where = "from" if is_from or first.measure == "bytes_in" else "to"
     moved = written(first.measure, abs(first.after - first.before))
     sign = "+" if first.after > first.before else "-"
-    ends = {NEW: ", new", GONE: ", gone"}.get(change.fate) or f", {_times(first)}"
+    ends = {NEW: ", new", GONE: ", gone"}.get(change.fate) or f", {_before(first)}"
     return f"{sign}{moved} {where} {_whom(change)}{ends}"
 
 
@@ -113,7 +113,7 @@ def moment(time_ms: int) -> str:
     return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _times(found: Figure) -> str:
+def _before(found: Figure) -> str:
     return f"{written(found.measure, found.before)} before"
 
 

@@ -10,7 +10,7 @@ from ebprof.changes.change import GONE, NEW, Change, Figure
 from ebprof.changes.observed import Observation
 
 LEAST_WINDOWS = 3
-"""So many at the end, or at the beginning, have to be without a node, and so many with."""
+"""A node that came has pushed so many; one that went has not pushed the last so many."""
 
 
 def find(observation: Observation) -> Iterable[Change]:
