@@ -43,7 +43,7 @@ _OLDER = "samples are in the layout of opentelemetry-proto before 1.10"
 def read_export(body: bytes, now_ns: int, limits: Limits) -> Push:
     """The push of an ExportProfilesServiceRequest; see `receive.push.Read`."""
     request = _parse(body)
-    profiles = [one for _, one in _profiles(request)]
+    profiles = [*_profiles(request.resource_profiles)]
     samples = sum(len(one.samples) for one in profiles)
     _bound("profiles", len(profiles), limits.profiles)
     _bound("samples", samples, limits.stacks)
@@ -78,7 +78,7 @@ def _parse(body: bytes) -> Any:
         request, older = ExportRequest.FromString(body), OlderRequest.FromString(body)
     except DecodeError as error:
         raise RefusedError(f"not an ExportProfilesServiceRequest: {error}") from None
-    for _, profile in _profiles(older):
+    for profile in _profiles(older.resource_profiles):
         if any(one.values_or_attribute_indices or one.link_index for one in profile.samples):
             raise RefusedError(_OLDER, "update the sender")
     return request
@@ -89,20 +89,18 @@ def _bound(what: str, count: int, limit: int) -> None:
         raise TooLargeError(f"export has {count:,} {what}, which is more than {limit:,}")
 
 
-def _profiles(request: Any) -> Iterator[tuple[Any, Any]]:
-    """All profiles, each with what it is of."""
-    for one in request.resource_profiles:
+def _profiles(resources: Iterable[Any]) -> Iterator[Any]:
+    """All profiles of some ResourceProfiles."""
+    for one in resources:
         for scope in one.scope_profiles:
-            for profile in scope.profiles:
-                yield one, profile
+            yield from scope.profiles
 
 
 def _labelled(request: Any, dictionary: Dictionary) -> Iterator[tuple[dict[str, str], Any]]:
     for one in request.resource_profiles:
         labels = labels_of(dictionary.pairs(one.resource.attributes))
-        for scope in one.scope_profiles:
-            for profile in scope.profiles:
-                yield labels, profile
+        for profile in _profiles([one]):
+            yield labels, profile
 
 
 def labels_of(attributes: Iterable[tuple[str, str]]) -> dict[str, str]:
