@@ -151,8 +151,8 @@ class TrafficMonitor:
         counts = {
             name: self.figures.counts[name] + count for name, count in zip(COUNTS, new, strict=True)
         }
-        unread, moved = self._owners.unread, self._moved.sums()
-        return TrafficFigures(counts, self._session.counters(), unread, moved)
+        counters, unread = self._session.counters(), self._owners.unread
+        return replace(self.figures, counts=counts, counters=counters, unread=unread)
 
 
 @contextmanager
