@@ -105,9 +105,9 @@ class DebugFiles:
         if link is None or not file.path.startswith("/"):
             return None
         search = _Search(file, self._checksums)
-        place = os.fsencode(Path(file.path).parent).lstrip(b"/") + b"/" + link.name
+        place = (os.fsencode(Path(file.path).parent) + b"/" + link.name).lstrip(b"/")
         for folder in self._folders:
-            found = search.open_in(folder, place.lstrip(b"/"), link)
+            found = search.open_in(folder, place, link)
             if found is not None:
                 return found
         return None
