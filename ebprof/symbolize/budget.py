@@ -51,8 +51,5 @@ class Budgets:
     @property
     def warnings(self) -> Iterator[str]:
         """What was left undone."""
-        for budget in (
-            *(self.checksums, self.symbols, self.dwarf_seconds),
-            *(self.server_seconds, self.perf_maps),
-        ):
+        for budget in vars(self).values():
             yield from budget.warnings
