@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import json
 import stat
@@ -18,7 +17,7 @@ from google.protobuf.message import DecodeError
 
 from ebprof.agent.kinds import NO_SERVICE, REFUSED
 from ebprof.agent.objects import Offering, offering_of
-from ebprof.agent.sender import Answer
+from ebprof.agent.sender import Answer, packed
 from ebprof.agent.streams import Stream, describe
 from ebprof.elf import ElfImage, open_regular
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError, reason_of
@@ -34,7 +33,6 @@ PATIENCE_S = 90.0
 turn of another sender.
 """
 WAIT_S = 2.0
-_LEVEL = 1
 _MAGIC = b"\x7fELF"
 _LONGEST = 300
 _HINT = "is it a collector that runs?"
@@ -161,7 +159,7 @@ class FileSender:
 
         Raises _RefusedError, EbprofError.
         """
-        body = gzip.compress(message.SerializeToString(), _LEVEL, mtime=0)
+        body = packed(message)
         end = self._clock() + PATIENCE_S
         while True:
             wait_s = WAIT_S

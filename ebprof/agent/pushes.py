@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ebprof.agent.encoding import Encoder
 from ebprof.agent.kinds import FLOWS, PROFILES, Kind
+from ebprof.agent.sender import packed
 from ebprof.agent.series import Series
 from ebprof.model import Profile
 from ebprof.wire.flows import FlowWindow, encode
@@ -19,8 +18,6 @@ MAX_STACKS = 20_000
 MAX_BYTES = 4 << 20
 MAX_SERIES = 500
 """Of one push."""
-LEVEL = 1
-"""Of gzip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +62,8 @@ def _add(message: PushRequest, labels: Iterable[tuple[str, str]], raw: bytes) ->
 
 def flow_push(window: FlowWindow) -> Push:
     """The push of a window of flows."""
-    return Push(_packed(encode(window)), len(window.flows), FLOWS)
+    return Push(packed(encode(window)), len(window.flows), FLOWS)
 
 
 def _push(message: PushRequest, samples: int) -> Push:
-    return Push(_packed(message), samples)
-
-
-def _packed(message: Any) -> bytes:
-    return gzip.compress(message.SerializeToString(), LEVEL, mtime=0)
+    return Push(packed(message), samples)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from ebprof.agent.collectors import Collectors
 from ebprof.agent.kinds import NO_SERVICE, REFUSED
 from ebprof.agent.objects import Met, Objects, Offering, offerings
-from ebprof.agent.sender import Answer
+from ebprof.agent.sender import LEVEL, Answer, packed
 from ebprof.agent.streams import Stream, describe
 from ebprof.errors import BadFileError
 from ebprof.metrics import Counters
@@ -34,7 +34,6 @@ TROUBLE_S, NO_SERVICE_S = 30.0, 600.0
 MOST_KEPT = 512
 """Files that stay open after it was decided on them, so that they can be offered again."""
 _TOGETHER_S = 1.0
-_LEVEL = 1
 
 _OF_THE_COLLECTOR = (OSError, http.client.HTTPException, DecodeError)
 """What comes of a collector that cannot be reached, or is none."""
@@ -171,7 +170,7 @@ class Uploader:
         request = wire.WantRequest(sender=self._name)
         for one in kept:
             describe(request.offers.add(), one.offering)
-        answer = self._call(wire.WANT_PATH, request.SerializeToString())
+        answer = self._call(wire.WANT_PATH, request)
         found = wire.WantResponse.FromString(_body(answer))
         if len(found.decisions) != len(kept):
             raise _TroubleError(NO_SERVICE_S, "it does not decide on them")
@@ -231,7 +230,7 @@ class Uploader:
         stream = kept.stream
         while stream.left and not self._has_others:
             request = stream.next_part(self._name)
-            answer = self._call(wire.UPLOAD_PATH, request.SerializeToString())
+            answer = self._call(wire.UPLOAD_PATH, request)
             if answer.status in REFUSED:
                 self._count("refused", f"{kept.offering.path}: the collector refuses it")
                 return None
@@ -249,9 +248,9 @@ class Uploader:
         """Whether something else is to be done first."""
         return self._ending.is_set() or self._objects.changed.is_set()
 
-    def _call(self, path: str, body: bytes) -> Answer:
-        level = 0 if self.collectors.url.startswith("unix:") else _LEVEL
-        return self.collectors.call(path, gzip.compress(body, level, mtime=0))
+    def _call(self, path: str, message: Any) -> Answer:
+        level = 0 if self.collectors.url.startswith("unix:") else LEVEL
+        return self.collectors.call(path, packed(message, level))
 
     def _count(self, result: str, warning: str = "") -> None:
         self._counters.add("objects_total", label=result)

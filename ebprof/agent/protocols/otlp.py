@@ -5,14 +5,14 @@ Source: github.com/open-telemetry/opentelemetry-proto, profiles/v1development, 1
 
 from __future__ import annotations
 
-import gzip
 import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ebprof.agent.encoding import Encoder
 from ebprof.agent.kinds import EXPORTS, Kind
-from ebprof.agent.pushes import LEVEL, MAX_SERIES, MAX_STACKS, Push, parts
+from ebprof.agent.pushes import MAX_SERIES, MAX_STACKS, Push, parts
+from ebprof.agent.sender import packed
 from ebprof.agent.series import Series
 from ebprof.model import NONE, Profile, SampleType, Tables
 from ebprof.output._types import values_of
@@ -81,8 +81,7 @@ class _Export:
 
     def push(self) -> Push:
         """What was added."""
-        body = gzip.compress(self._message.SerializeToString(), LEVEL, mtime=0)
-        return Push(body, self._samples, EXPORTS)
+        return Push(packed(self._message), self._samples, EXPORTS)
 
     def _add_profile(self, message: Any, profile: Profile, kind: SampleType, column: int) -> None:
         self._set_kind(message.sample_type, kind)
