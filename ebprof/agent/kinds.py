@@ -29,7 +29,7 @@ class Kind:
     kept: str
     dropped: str
     refused: frozenset[int] = REFUSED
-    media_type: str = "application/proto"
+    media_type: str = push.MEDIA_TYPE
     problem: Callable[[bytes], str] = lambda body: ""
 
 

@@ -14,10 +14,9 @@ from urllib.parse import SplitResult, urlsplit
 from ebprof.address import short_name
 from ebprof.errors import UsageError
 from ebprof.tls import ClientContext, TlsFiles
-from ebprof.wire.push import PATH
+from ebprof.wire.push import MEDIA_TYPE, PATH
 
 TIMEOUT_S = 10.0
-PROTO = "application/proto"
 LEVEL = 1
 """Of gzip."""
 _MOST_READ = 1 << 16
@@ -57,7 +56,7 @@ class Sender:
         body: bytes,
         token: str,
         path: str = PATH,
-        media_type: str = PROTO,
+        media_type: str = MEDIA_TYPE,
     ) -> Answer:
         """POST a message that is packed by gzip, a PushRequest by default; token: empty for none.
 
