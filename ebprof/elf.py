@@ -32,6 +32,7 @@ from elftools.elf.structs import ELFStructs
 from ebprof.compression import ZLIB, decompress, old_header
 from ebprof.errors import BadFileError
 
+MAGIC = b"\x7fELF"
 EM_X86_64 = ENUM_E_MACHINE["EM_X86_64"]
 
 SECTION_LIMIT = 256 << 20
@@ -104,7 +105,7 @@ class ElfImage:
         self._source = source
         self.size = os.fstat(self.fd).st_size
         ident = self._read(0, _IDENT_SIZE)
-        if not ident.startswith(b"\x7fELF"):
+        if not ident.startswith(MAGIC):
             raise BadFileError("not an ELF file")
         self._structs = _structs(ident[4:6])
         self.is_64 = self._structs.elfclass == 64

@@ -19,7 +19,7 @@ from ebprof.agent.kinds import NO_SERVICE, REFUSED
 from ebprof.agent.objects import Offering, offering_of
 from ebprof.agent.sender import Answer, packed
 from ebprof.agent.streams import Stream, describe
-from ebprof.elf import ElfImage, open_regular
+from ebprof.elf import MAGIC, ElfImage, open_regular
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError, reason_of
 from ebprof.procfs.text import printable
 from ebprof.symbolize.ids import is_hash, object_id
@@ -33,7 +33,6 @@ PATIENCE_S = 90.0
 turn of another sender.
 """
 WAIT_S = 2.0
-_MAGIC = b"\x7fELF"
 _LONGEST = 300
 _HINT = "is it a collector that runs?"
 
@@ -200,7 +199,7 @@ def files_below(directory: Path) -> Iterator[Path]:
             if not stat.S_ISREG(path.lstat().st_mode):
                 continue
             with path.open("rb") as file:
-                is_elf = file.read(len(_MAGIC)) == _MAGIC
+                is_elf = file.read(len(MAGIC)) == MAGIC
         except OSError:
             continue
         if is_elf:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from ebprof.elf import ElfImage
+from ebprof.elf import MAGIC, ElfImage
 from ebprof.errors import BadFileError
 from ebprof.procfs.rooted import open_beneath
 from ebprof.procfs.text import printable
@@ -26,7 +26,6 @@ MOST_FILES = 100_000
 """Below one directory; more are not looked at."""
 _MOST_DEPTH = 32
 _BY_NAME = re.compile(rb"(?:.*/)?\.build-id/([0-9a-f]{2})/([0-9a-f]{2,126})\.debug")
-_MAGIC = b"\x7fELF"
 
 OUTSIDE, UNREADABLE, TOO_MANY = "outside", "unreadable", "too_many"
 """Why a file is not looked at."""
@@ -121,7 +120,7 @@ class DebugFolder:
             return ""
         with file:
             try:
-                if os.pread(file.fileno(), len(_MAGIC), 0) != _MAGIC:
+                if os.pread(file.fileno(), len(MAGIC), 0) != MAGIC:
                     return ""
                 match = _BY_NAME.fullmatch(path)
                 return (match[1] + match[2]).decode() if match else ElfImage(file).build_id
