@@ -77,7 +77,7 @@ class Debuginfod:
     """Asks servers, in their order.
 
     store: where it is kept what was missing and, with keeps, what was found. seconds: that may be
-    spent on waiting. note: is told what came of each request, with a line where that is for people.
+    spent on waiting. note: is told what came of each request, and a line, which may be empty.
     """
 
     def __init__(

@@ -215,9 +215,11 @@ class Symbolizer:
         for one in not_urls(servers):
             self._warn(f"debuginfod: {one} was not asked: it is no http or https address")
         store = FileStore(cache.parent / "debuginfod" if cache else None, suffix=".debuginfod")
-        return Debuginfod(
-            servers, store, self._budgets.server_seconds, lambda _, text: self._warn(text)
-        )
+        return Debuginfod(servers, store, self._budgets.server_seconds, self._note_answer)
+
+    def _note_answer(self, _: str, text: str) -> None:
+        if text:
+            self._warn(text)
 
     def _named(self, file: ObjectFile, addresses: Iterable[int]) -> dict[int, Location]:
         """Locations of addresses that were not asked for before."""
@@ -348,8 +350,7 @@ class Symbolizer:
         return mapping
 
     def _warn(self, what: str) -> None:
-        if what:
-            self._warnings.add(what)
+        self._warnings.add(what)
 
 
 def _size(symbols: ObjectSymbols | None) -> int:
