@@ -13,6 +13,7 @@ from ebprof.commands import _complete, _service_options
 from ebprof.commands._decorate import Decorator, with_options
 from ebprof.commands._values import parse_duration
 from ebprof.errors import EXIT_BAD_FILE, EXIT_FAILURE, EXIT_USAGE, BadFileError, UsageError
+from ebprof.procfs.text import printable
 
 if TYPE_CHECKING:
     from ebprof.agent.files import FileSender, Outcome
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 COLLECTOR = "http://127.0.0.1:8080"
 _MISSING = "/api/v1/symbols/missing"
 _SHORT_ID = 12
+_PARTS = (("object", ""), ("debug", " (debug file)"))
 _NAMES = {"dynamic": "dynamic symbols", "table": "symbol table", "none": "no symbols"}
 
 
@@ -160,7 +162,6 @@ def _named(files: Sequence[Path], *, recursive: bool) -> Iterator[Path]:
 
 def _line(found: Outcome) -> str:
     from ebprof.agent.files import Result
-    from ebprof.procfs.text import printable
 
     what = ", ".join(found.contents) or "no symbols"
     became = found.result.value
@@ -200,8 +201,6 @@ def _table(found: dict[str, Any], last: str) -> Iterator[str]:
 
 
 def _row(one: dict[str, Any], total: int) -> tuple[str, str, str, str, str, str]:
-    from ebprof.procfs.text import printable
-
     held = [_NAMES.get(one[part], "DWARF") + name for part, name in _PARTS if one[part]]
     return (
         _share(one["nameless"], total),
@@ -211,9 +210,6 @@ def _row(one: dict[str, Any], total: int) -> tuple[str, str, str, str, str, str]
         ", ".join(held) or "nothing",
         printable(one["help"]),
     )
-
-
-_PARTS = (("object", ""), ("debug", " (debug file)"))
 
 
 def _share(value: int, total: int) -> str:
