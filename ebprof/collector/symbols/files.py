@@ -97,6 +97,10 @@ class ObjectFiles:
         with self._lock:
             return max((one.quality for one in self._held.get(part, ())), default=0)
 
+    def qualities(self, identity: str) -> tuple[int, int]:
+        """The same of an object's file and of its debug file."""
+        return self.quality((identity, False)), self.quality((identity, True))
+
     def pairs(self, identity: str) -> list[Pair]:
         """The files of an object, which count as used now, by how much can be expected of them.
 

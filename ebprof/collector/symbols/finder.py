@@ -219,7 +219,7 @@ class Finder:
 
     def _parts_wanted(self, identity: str) -> list[str]:
         """What servers may be asked for of an object."""
-        program, debug = (self._files.quality((identity, one)) for one in (False, True))
+        program, debug = self._files.qualities(identity)
         wanted = [DEBUGINFO] if max(program, debug) < Quality.DWARF else []
         wanted += [EXECUTABLE] if not program else []
         now, client = time.monotonic(), self._client

@@ -86,7 +86,7 @@ class Symbols:
 
     def held(self, identity: str) -> Holding:
         """What there is of an object, and whether servers have no more."""
-        program, debug = (self._files.quality((identity, one)) for one in (False, True))
+        program, debug = self._files.qualities(identity)
         return Holding(program, debug, self._finder.was_asked(identity))
 
     async def want(self, data: bytes, encoding: str) -> bytes:
