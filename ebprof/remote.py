@@ -161,22 +161,21 @@ def _connection(parts: SplitResult, access: Access) -> http.client.HTTPConnectio
 
 def _refusal(where: str, answer: http.client.HTTPResponse) -> BadFileError:
     """What a collector said instead of a profile."""
-    reason, hint = _said(answer.read(_MAX_ERROR))
+    said = json_object(answer.read(_MAX_ERROR))
+    reason, hint = str(said.get("error", "")), str(said.get("hint", ""))
     message = f"{where} answers {answer.status}: {reason or answer.reason}"
     if answer.status == HTTPStatus.UNAUTHORIZED:
         hint = f"give --token-file, or set {TOKEN}"
     return BadFileError(_line(message), _line(hint))
 
 
-def _said(body: bytes) -> tuple[str, str]:
-    """Error and hint of an answer; empty where it has none."""
+def json_object(body: bytes) -> dict[str, Any]:
+    """The object that an answer is; empty where it is something else."""
     try:
-        found: Any = json.loads(body)
-    except ValueError:
-        return "", ""
-    if not isinstance(found, dict):
-        return "", ""
-    return str(found.get("error", "")), str(found.get("hint", ""))
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _line(text: str) -> str:

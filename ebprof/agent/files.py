@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from ebprof.agent.streams import Stream, describe
 from ebprof.elf import MAGIC, ElfImage, open_regular
 from ebprof.errors import BadFileError, EbprofError, NoPermissionError, reason_of
 from ebprof.procfs.text import printable
+from ebprof.remote import json_object
 from ebprof.symbolize.ids import is_hash, object_id
 from ebprof.symbolize.quality import contents_of
 from ebprof.symbolize.received import has_code, is_debug_file
@@ -234,10 +234,5 @@ def _parsed(kind: Any, answer: Answer) -> Any:
 
 def _said(answer: Answer) -> str:
     """The reason in an answer, as Connect and our API have it; empty where it has none."""
-    try:
-        found: Any = json.loads(answer.body)
-    except ValueError:
-        return ""
-    if not isinstance(found, dict):
-        return ""
+    found = json_object(answer.body)
     return printable(str(found.get("message") or found.get("error") or "")[:_LONGEST])

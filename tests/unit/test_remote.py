@@ -189,6 +189,12 @@ def test_what_a_collector_refuses_is_said(
     assert caught.value.message.isprintable()
 
 
+def test_an_answer_that_is_nested_too_deeply_has_no_reason(server: Collector) -> None:
+    server.status, server.body = 400, b"[" * (1 << 16)
+    with pytest.raises(BadFileError, match="answers 400: Bad Request"):
+        fetch(server.url, Access())
+
+
 def test_what_is_no_profile_is_refused(
     server: Collector, capsys: pytest.CaptureFixture[str]
 ) -> None:

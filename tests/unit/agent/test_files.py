@@ -188,6 +188,7 @@ def test_another_that_sends_the_same_has_its_turn(
         (Answer(403), NoPermissionError, "answers 403"),
         (Answer(404), EbprofError, "takes no object files"),
         (Answer(500), EbprofError, "answers 500"),
+        (Answer(500, body=b"[" * (1 << 16)), EbprofError, "answers 500"),
         (Answer(200, body=b"<html>"), EbprofError, "cannot be read"),
         (OSError(111, "Connection refused"), EbprofError, "connection refused"),
     ],
