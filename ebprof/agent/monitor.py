@@ -192,7 +192,7 @@ class AgentMonitor:
         self._begin_window(end)
 
     def _start_of(self, end: int) -> int:
-        """When the window began that ends then, by the clock as it is now."""
+        """When the window that ends at `end` began, by the clock as it is now."""
         lasted = self._monotonic_ns() - self._begun_ns
         was_set = abs(end - self._start_ns - lasted) > self._interval_ns
         return end - lasted if was_set else self._start_ns

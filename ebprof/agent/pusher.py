@@ -18,7 +18,7 @@ _LOOK_S = 60.0
 
 
 def turn_s(node: str, interval_s: float) -> float:
-    """How long after the end of a window a node pushes: always as long, by a hash of its name."""
+    """How long after the end of each window a node pushes: a hash of its name decides."""
     name = node.encode("utf-8", "surrogateescape")
     number = int.from_bytes(blake2b(name, digest_size=4).digest(), "big")
     return SPREAD * interval_s * number / 2**32

@@ -21,7 +21,7 @@ from ebprof.walls import Walls
 from ebprof.wire.flows import COUNTS, FlowWindow
 
 DRAIN_S = 0.9
-"""Ticks come a second apart at most: at each of those."""
+"""A little less than a second, so that ticks that are a second apart all drain."""
 WITHOUT_CALLS = "without_calls"
 """A loss, of windows: in one of them calls were not counted all the time."""
 _LOSSES = tuple(counter.name for counter in TRAFFIC_COUNTERS if counter.is_loss)

@@ -87,7 +87,7 @@ class Child:
     def end(self) -> None:
         """Have it end; it is killed when it takes too long.
 
-        By SIGTERM: a shell has what it starts in the background ignore SIGINT, and we hand that on.
+        By SIGTERM: what a shell starts in the background ignores SIGINT, and so do its children.
         """
         if self._process.poll() is None:
             self._process.terminate()

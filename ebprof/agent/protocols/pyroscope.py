@@ -17,7 +17,10 @@ NAMES_ADDRESSES = False
 
 
 def pushes(series: Iterable[Series], encoder: Encoder) -> Iterator[Push]:
-    """Without the label that says where the name of a service came from: it would be a series'."""
+    """All series, without the label that says where a service's name came from.
+
+    Pyroscope would take it for a part of what identifies a series.
+    """
     return all_pushes(map(_without_source, series), encoder)
 
 

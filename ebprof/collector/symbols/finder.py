@@ -40,8 +40,8 @@ from ebprof.walls import refusing
 SCAN_S, SCAN_SHARE = 15.0, 50
 """How often directories are looked through, at most; and for one part of so many of the time."""
 ASK_S, IDLE_S = 60.0, 600.0
-"""How often it is asked which names are missing, at most; and how often servers are thought of
-where there is nothing to ask them for.
+"""The least time between two questions to the store which names are missing; and that until the
+next one where servers have nothing more to give, unless new addresses come.
 """
 PAST_MS = 3600 * 1000
 LEAST_SHARE = 0.01
@@ -53,7 +53,7 @@ MISSES_BYTES = 16 << 20
 MIN_FREE = 4 << 30
 """Bytes that stay free on the disk."""
 FETCH_AGAIN_S = 86_400.0
-"""When a file is fetched once more that was fetched, and is not there or no better."""
+"""How long a file that was fetched is not fetched again, whether it was kept or not."""
 MOST_SAID = 256
 KEPT = "kept"
 REST_S, _RETRY_S = 1.0, 2.0
