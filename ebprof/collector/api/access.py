@@ -49,10 +49,9 @@ class Tokens:
 
     def replace(self, path: Path) -> None:
         """Have the tokens of another file, or of the same one; raises BadFileError."""
-        tokens = read_tokens(path)
-        self._path = path
-        self._stamp = stamp_of(path)
-        self._tokens = tokens
+        stamp = stamp_of(path)  # first: what changes while the file is read is read again
+        self._tokens = read_tokens(path)
+        self._path, self._stamp = path, stamp
 
     def _renew(self) -> None:
         """Read the file again if it changed; one that cannot be read changes nothing."""
